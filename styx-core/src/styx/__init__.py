@@ -1,0 +1,45 @@
+"""Styx runs any AI workload on any infrastructure.
+
+Public names are resolved on first use (PEP 562), so that ``import styx`` costs next to nothing.
+"""
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Dag": "styx.spec",
+    "Resources": "styx.spec",
+    "Task": "styx.spec",
+    "autostop": "styx.sdk",
+    "cancel": "styx.sdk",
+    "down": "styx.sdk",
+    "exec": "styx.sdk",
+    "launch": "styx.sdk",
+    "logs": "styx.sdk",
+    "queue": "styx.sdk",
+    "start": "styx.sdk",
+    "status": "styx.sdk",
+    "stop": "styx.sdk",
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names below are resolved by __getattr__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from styx.sdk import autostop, cancel, down, exec, launch, logs, queue, start, status, stop  # noqa: A004
+    from styx.spec import Dag, Resources, Task
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that holds a public name, once."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'styx' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names without importing them."""
+    return sorted(__all__)

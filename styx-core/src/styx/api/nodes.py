@@ -1,0 +1,125 @@
+"""What is there: nodes, what they left behind, and what became of each launch, as a provider reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from styx.api.errors import ProviderError
+from styx.api.names import Owner
+from styx.api.offers import Scope
+
+
+class NodeState(StrEnum):
+    """Where a machine is in its life. A machine that no longer exists is not reported at all."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    TERMINATING = "terminating"
+
+
+class Cause(StrEnum):
+    """Who brought a node into the state it is in, as far as there is evidence."""
+
+    USER = "user"
+    SELF = "self"  # the machine stopped itself: autostop
+    PREEMPTED = "preempted"
+    PROVIDER = "provider"
+    UNKNOWN = "unknown"
+
+
+class Billing(StrEnum):
+    """What the node costs in its present state."""
+
+    FULL = "full"
+    DISK_ONLY = "disk_only"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach a node: which transport, and the options that transport takes.
+
+    ``kind`` is ``"process"`` (this machine; options: ``home``), ``"ssh"`` (options: ``host``, ``port``, ``user``,
+    ``identity_file``, ``host_key``, ``known_hosts``, ``proxy_jump``) or the name of a transport that the plugin brings.
+    """
+
+    kind: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine. ``id`` is the provider's, unique within its scope and never used again.
+
+    ``rank`` is None when the provider cannot tell (no tags, names not unique); core then assigns one.
+    ``hourly_cost`` is USD per hour in the present state, None when unknown.
+    """
+
+    id: str
+    owner: Owner
+    state: NodeState
+    rank: int | None = None
+    name: str = ""
+    cause: Cause = Cause.UNKNOWN
+    evidence: str = ""
+    endpoint: Endpoint | None = None
+    private_ip: str | None = None
+    public_ip: str | None = None
+    billing: Billing = Billing.UNKNOWN
+    hourly_cost: Decimal | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something a node needed that outlived it: a disk, an address, a NIC, a spot request, a deployment."""
+
+    id: str
+    kind: str
+    owner: Owner
+    hourly_cost: Decimal | None = None
+
+
+class LaunchState(StrEnum):
+    """What the provider knows of one launch token."""
+
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOutcome:
+    """What became of the launch with this token; ``error`` is set when it failed after it had been accepted."""
+
+    token: str
+    owner: Owner
+    state: LaunchState
+    error: ProviderError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything this installation holds in one scope, as of one moment.
+
+    ``unreachable`` names what could not be looked at; unless it is empty the observation proves no absence.
+    """
+
+    scope: Scope
+    as_of: datetime
+    nodes: tuple[Node, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    launches: tuple[LaunchOutcome, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether absence from this observation is proof of absence."""
+        return not self.unreachable

@@ -1,0 +1,68 @@
+"""How core reaches a node: run a command, copy files, open the agent's socket. Asynchronous, because a node is far."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class ByteStream(Protocol):
+    """A connected two-way stream of bytes."""
+
+    async def readexactly(self, count: int) -> bytes:
+        """Read exactly ``count`` bytes; raises :class:`asyncio.IncompleteReadError` at an early end."""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes to be sent."""
+
+    async def drain(self) -> None:
+        """Wait until the queue is short again."""
+
+    def close(self) -> None:
+        """Close both directions; safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended: exit status (128 + signal when killed) and what it wrote."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, without the last newline."""
+        return self.stdout.decode(errors="replace").rstrip("\n")
+
+
+class Transport(ABC):
+    """One node, reachable. Every method raises :class:`~styx.api.TransportError` when the node is not.
+
+    Paths that are not absolute are relative to the node's home directory; ``~/`` is accepted and means the same.
+    Connections are opened on first use and kept until :meth:`close`. Safe to use from several tasks of one event loop.
+    """
+
+    @abstractmethod
+    async def run(
+        self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
+    ) -> CommandResult:
+        """Run a POSIX shell command in the node's home and wait for it, at most ``timeout`` seconds.
+
+        A command that fails is a result, not an error. The command must hold no secret: it is visible in the process
+        list of the node; pass secrets on ``stdin``.
+        """
+
+    @abstractmethod
+    async def open_unix(self, path: str) -> ByteStream:
+        """Connect to a unix socket on the node. Raises TransportError also when nobody listens there."""
+
+    @abstractmethod
+    def interactive(self, command: str | None = None) -> list[str]:
+        """The argument list of a local program that gives the user a terminal on the node (or runs a command there)."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close connections; safe to repeat. What runs on the node goes on."""

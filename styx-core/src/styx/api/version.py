@@ -1,0 +1,14 @@
+"""The contract's version per kind, as ``(major, minor)``.
+
+A minor version only adds: a plugin written for 1.0 works under 1.3. A major version may break, and core then says what
+to install. Plugins state in their manifest the version they were written for.
+"""
+
+CONTRACT: dict[str, tuple[int, int]] = {
+    "cloud": (1, 0),
+    "backend": (1, 0),
+    "storage": (1, 0),
+    "engine": (0, 1),
+    "sandbox": (0, 1),
+    "hooks": (1, 0),
+}

@@ -1,0 +1,137 @@
+"""What the command line and the SDK ask for. Two implementations: in this process, and (later) over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.hookspecs import DoctorFinding
+    from styx.spec import Task
+    from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+
+# Called with (phase, sentence) as work goes on: ("provision", "waiting for 2 of 4 nodes"). Phases: plan, provision,
+# setup, submit, stop, start, terminate.
+Progress = Callable[[str, str], None]
+
+
+def silent(phase: str, sentence: str) -> None:
+    """Ignore progress."""
+    del phase, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """How to launch, apart from what. ``cluster`` None means a generated name."""
+
+    cluster: str | None = None
+    dryrun: bool = False
+    autostop: Autostop | None = None
+    retry_until_up: bool = False
+    no_setup: bool = False
+    fast: bool = False  # skip provisioning checks and setup on a cluster that is already up
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One offer that was considered. ``hourly_cost`` is for all nodes; ``rejected`` says why it was not taken."""
+
+    infra: str
+    instance_type: str
+    vcpus: float
+    memory_gib: float
+    accelerators: str
+    hourly_cost: Decimal | None
+    chosen: bool = False
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """What a launch or exec came to. ``job_id`` is None for a dry run or a task without ``run``."""
+
+    cluster: str
+    job_id: int | None
+    created: bool = False
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Whether one cloud (or store) can be used; ``message`` says who we are there, or why not and what to do."""
+
+    kind: str
+    name: str
+    account: str
+    enabled: bool
+    message: str
+    capabilities: tuple[str, ...] = ()
+
+
+class Client(Protocol):
+    """Every method blocks, raises :class:`styx.api.StyxError` and nothing else, and may be interrupted safely."""
+
+    def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
+        """Run the task on a new or existing cluster; returns once the job is queued. Raises NoOffer, ClusterBusy."""
+
+    def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
+        """Queue the task's ``run`` on an existing cluster: no provisioning, no setup. Raises ClusterNotUp."""
+
+    def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
+        """Clusters, newest first. Those that an interruption or autostop may have changed are looked at first."""
+
+    def nodes(self, name: str) -> list[NodeRecord]:
+        """The nodes of a cluster by rank."""
+
+    def history(self, name: str, limit: int = 100) -> list[EventRecord]:
+        """What happened to a cluster, oldest first; also after it is gone."""
+
+    def start(self, name: str, autostop: Autostop | None = None, progress: Progress = silent) -> None:
+        """Bring a stopped cluster back. Idempotent on one that is up."""
+
+    def stop(self, name: str, progress: Progress = silent) -> None:
+        """Stop the machines and keep their disks. Idempotent."""
+
+    def down(self, name: str, *, forget: bool = False, progress: Progress = silent) -> None:
+        """Remove the cluster. ``forget`` drops the record even when the provider cannot be asked."""
+
+    def autostop(self, name: str, policy: Autostop | None) -> None:
+        """Set or clear autostop. Raises Unsupported where nothing could enforce it."""
+
+    def queue(self, name: str) -> list[JobInfo]:
+        """The jobs of a cluster, newest first."""
+
+    def job(self, name: str, job_id: int | None = None) -> JobInfo:
+        """One job, by default the newest. Raises JobNotFound."""
+
+    def wait(self, name: str, job_id: int) -> JobInfo:
+        """Return the job once it has ended."""
+
+    def cancel(self, name: str, job_ids: Sequence[int] | None) -> list[int]:
+        """Cancel these jobs, or with None all; return those that this call cancelled."""
+
+    def logs(
+        self, name: str, job_id: int | None = None, *, follow: bool = True, tail: int | None = None,
+        rank: int | None = None, offsets: Mapping[int, int] | None = None,
+    ) -> Iterator[LogChunk]:
+        """Output of a job (by default the newest). With ``follow``, until the job has ended."""
+
+    def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
+        """Write the logs of these jobs (all when empty) below ``target``, one file per rank; return the files."""
+
+    def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
+        """The argument list of a local program that opens a terminal on a node."""
+
+    def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
+        """Ask every cloud and store (or those named) whether it can be used."""
+
+    def doctor(self) -> list[DoctorFinding]:
+        """Check this installation: the store, the plugins, the tools on this machine."""
+
+    def close(self) -> None:
+        """Close connections. Jobs go on."""

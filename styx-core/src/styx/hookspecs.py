@@ -1,0 +1,103 @@
+"""The pluggy hook specifications: what every plugin may speak up about.
+
+One-of-N kinds (a cloud, a store, ...) are entry points; the ``styx_<kind>`` hooks below only list what there is, and
+core answers them for each plugin from its manifest. The other hooks are behaviour: a plugin names those it implements
+in its manifest (``implements``) and defines functions of the same name, marked with :data:`hookimpl`, in the module
+that the manifest's ``hooks`` names. Core imports that module on the first call of one of them. One plugin that raises
+does not silence the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("styx")
+hookimpl = pluggy.HookimplMarker("styx")
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """One thing a plugin provides: ``kind`` (cloud, backend, ...), its ``name``, and ``module:Class``."""
+
+    kind: str
+    name: str
+    target: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a cluster or job: ``from_state`` and ``to_state`` are empty where nothing changed."""
+
+    at: datetime
+    subject: str  # "cluster" or "job"
+    name: str
+    kind: str
+    from_state: str = ""
+    to_state: str = ""
+    reason: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorFinding:
+    """One line of ``styx doctor``: ``level`` is ok, warning or error; ``fix`` says what to do."""
+
+    check: str
+    level: str
+    message: str
+    fix: str = ""
+
+
+@hookspec
+def styx_clouds() -> Sequence[Provided]:  # type: ignore[empty-body]
+    """List the clouds this plugin provides. Answered by core from the manifest."""
+
+
+@hookspec
+def styx_backends() -> Sequence[Provided]:  # type: ignore[empty-body]
+    """List the backends this plugin provides. Answered by core from the manifest."""
+
+
+@hookspec
+def styx_storage() -> Sequence[Provided]:  # type: ignore[empty-body]
+    """List the stores this plugin provides. Answered by core from the manifest."""
+
+
+@hookspec
+def styx_engines() -> Sequence[Provided]:  # type: ignore[empty-body]
+    """List the serving engines this plugin provides. Answered by core from the manifest."""
+
+
+@hookspec
+def styx_sandboxes() -> Sequence[Provided]:  # type: ignore[empty-body]
+    """List the sandbox providers this plugin provides. Answered by core from the manifest."""
+
+
+@hookspec
+def styx_policy(task: Mapping[str, Any], operation: str) -> Mapping[str, Any] | None:
+    """Look at a task (its canonical mapping) before ``operation`` ("launch" or "exec").
+
+    Return a changed mapping, or None to leave it; raise :class:`styx.api.BadInput` to refuse, with the reason. Plugins
+    are asked in order of name, each given what the one before returned. A policy that fails refuses the operation.
+    """
+
+
+@hookspec
+def styx_event(event: Event) -> None:
+    """Take note of an event after it was committed. Best effort: a failure is logged and changes nothing."""
+
+
+@hookspec
+def styx_doctor() -> Sequence[DoctorFinding]:  # type: ignore[empty-body]
+    """Check what this plugin needs on this machine, for ``styx doctor``."""
+
+
+@hookspec(firstresult=True)
+def styx_secret(reference: str) -> str | None:
+    """Resolve a secret reference such as ``vault:team/key``; return None for references of other plugins."""
