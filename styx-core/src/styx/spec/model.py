@@ -1,0 +1,110 @@
+"""What a task says, as plain values: the form everything after the parser works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from styx.api.backend import Autostop
+from styx.api.offers import Accelerator
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of something: exactly ``value``, or at least that. ``per_cpu`` counts it for each vCPU (``16x``)."""
+
+    value: float
+    at_least: bool = False
+    per_cpu: bool = False
+
+    def __str__(self) -> str:
+        """The way it is written in YAML."""
+        number = f"{self.value:g}"
+        return f"{number}{'x' if self.per_cpu else ''}{'+' if self.at_least else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Infra:
+    """A place: any part may be None, which matches everything."""
+
+    cloud: str | None = None
+    region: str | None = None
+    zone: str | None = None
+
+    def __str__(self) -> str:
+        """The way it is written in YAML: ``cloud/region/zone``, ``*`` for parts left open before a given one."""
+        parts = [self.cloud, self.region, self.zone]
+        while parts and parts[-1] is None:
+            parts.pop()
+        return "/".join(part or "*" for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One complete way to satisfy a task: what one node must have. Sizes are GiB, costs USD per hour for one node."""
+
+    infra: Infra = Infra()
+    cpus: Amount | None = None
+    memory: Amount | None = None
+    accelerators: tuple[Accelerator, ...] = ()  # all of them on one node; in practice none or one
+    accelerator_args: Mapping[str, object] = field(default_factory=dict)
+    instance_type: str | None = None
+    use_spot: bool = False
+    disk_size: int | None = None
+    disk_tier: str | None = None
+    network_tier: str | None = None
+    local_disk: str | None = None
+    max_hourly_cost: float | None = None
+    ports: tuple[str, ...] = ()  # "8080" or "9000-9001"
+    image_id: str | Mapping[str, str] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    autostop: Autostop | None = None
+    job_recovery: Mapping[str, object] | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcesSpec:
+    """The ways in which a task can be satisfied: with ``ordered`` the first that can be had, else the cheapest."""
+
+    alternatives: tuple[Alternative, ...] = (Alternative(),)
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GitWorkdir:
+    """A working directory cloned on the node: ``ref`` is a branch, tag or commit, by default the remote's head."""
+
+    url: str
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StorageMount:
+    """A bucket or part of one, mounted or copied to a path on the node. ``mode``: MOUNT, COPY or MOUNT_CACHED."""
+
+    source: str | tuple[str, ...] | None = None
+    name: str | None = None
+    store: str | None = None
+    mode: str = "MOUNT"
+    persistent: bool = True
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One task. ``secrets`` never appear in ``repr``. ``extra`` holds fields that later features act on, checked."""
+
+    name: str | None = None
+    workdir: str | GitWorkdir | None = None
+    setup: str = ""
+    run: str = ""
+    envs: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    num_nodes: int = 1
+    file_mounts: Mapping[str, str | StorageMount] = field(default_factory=dict)
+    resources: ResourcesSpec = ResourcesSpec()
+    depends_on: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)  # service, pool, volumes, inputs, outputs, config, ...
+    base_dir: Path = field(default_factory=Path.cwd)  # what relative paths are relative to
