@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from styx.api.errors import Unsupported
+
 
 class ByteStream(Protocol):
     """A connected two-way stream of bytes."""
@@ -58,6 +60,14 @@ class Transport(ABC):
     @abstractmethod
     async def open_unix(self, path: str) -> ByteStream:
         """Connect to a unix socket on the node. Raises TransportError also when nobody listens there."""
+
+    async def open_command(self, command: str) -> ByteStream:
+        """Start a POSIX shell command in the node's home; the stream is its standard input and output.
+
+        Closing the stream ends the command. What it writes to standard error is dropped. Optional: a transport that
+        cannot do this raises Unsupported, and core then falls back to :meth:`run`.
+        """
+        raise Unsupported(f"this transport cannot hold a conversation with a command ({command[:40]})")
 
     @abstractmethod
     def interactive(self, command: str | None = None) -> list[str]:

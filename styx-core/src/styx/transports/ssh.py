@@ -1,0 +1,272 @@
+"""A node over SSH: one connection, many channels, one pinned host key.
+
+asyncssh rather than the ``ssh`` program: a command on an open connection costs half of what OpenSSH's own multiplexing
+does, and a unix socket a fifth. Only :meth:`SshTransport.interactive` starts the program, for its terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
+from styx.transports.connect import Target, connect, translate
+from styx.transports.gate import SessionGate
+from styx.transports.streams import converse, shorten, strip_home
+
+if TYPE_CHECKING:
+    import asyncssh
+
+BRIDGE = ".styx/agent/bridge"
+"""A program on the node that connects its standard input and output to the unix socket named by its argument.
+
+The agent's installation puts it there. It is how the socket is reached where sshd forbids stream-local forwarding.
+"""
+
+_HELLO = b"+"
+_BRIDGED = f"test -S {{path}} && test -x {BRIDGE} && printf {_HELLO.decode()} && exec ./{BRIDGE} {{path}}"
+_SIGNALS = {
+    "HUP": 1,
+    "INT": 2,
+    "QUIT": 3,
+    "ABRT": 6,
+    "FPE": 8,
+    "KILL": 9,
+    "SEGV": 11,
+    "PIPE": 13,
+    "ALRM": 14,
+    "TERM": 15,
+}
+
+
+class SshTransport(Transport):
+    """Endpoint kind ``ssh``.
+
+    Options: ``host``, ``port`` (22), ``user``, ``identity_file``, ``host_key`` (OpenSSH public key lines: only these
+    are accepted), ``known_hosts`` (a file, used when there is no ``host_key``; neither means the node is refused),
+    ``proxy_jump`` (``[user@]host[:port]``, reached by the user's own SSH configuration).
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.target = Target.parse(endpoint.options)
+        self._gate = SessionGate()
+        self._connecting = asyncio.Lock()
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._forwarding = True
+        self._home: str | None = None
+
+    async def run(
+        self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
+    ) -> CommandResult:
+        """Run the command by the node's ``/bin/sh``, whatever the user's login shell is."""
+        what = f"`{shorten(command)}`"
+        try:
+            async with asyncio.timeout(timeout):
+                await self._gate.enter()
+                try:
+                    return await self._run(command, stdin, what)
+                finally:
+                    self._gate.leave()
+        except TimeoutError:
+            raise self._error(f"{what} did not finish within {timeout:g} s") from None
+
+    async def _run(self, command: str, stdin: bytes | AsyncIterator[bytes], what: str) -> CommandResult:
+        import asyncssh
+
+        process = await self._session(command)
+        try:
+            out, err = await converse(process.stdin, process.stdout, process.stderr, stdin, what)
+            await process.wait_closed()
+        except (asyncssh.Error, OSError) as error:
+            raise translate(error, self.target) from error
+        finally:
+            _end(process)
+        return CommandResult(self._status(process, what), out, err)
+
+    async def open_unix(self, path: str) -> ByteStream:
+        """Connect by stream-local forwarding, or through the agent's bridge where that is refused.
+
+        sshd answers "forbidden" and "nobody listens" alike, so a refusal tries the bridge: if that gets through,
+        forwarding is forbidden, and is not tried again on this connection.
+        """
+        import asyncssh
+
+        path = await self._absolute(path)
+        connection = await self._connected()
+        if self._forwarding:
+            try:
+                reader, writer = await connection.open_unix_connection(path, encoding=None)
+                return SshStream(reader, writer)
+            except asyncssh.ChannelOpenError as error:
+                if connection.is_closed():
+                    raise translate(error, self.target) from error
+            except (asyncssh.Error, OSError) as error:
+                raise translate(error, self.target) from error
+        stream = await self._open_bridge(path)
+        self._forwarding = False
+        return stream
+
+    async def open_command(self, command: str) -> ByteStream:
+        """Talk to a command. It holds one of the connection's sessions until the stream is closed."""
+        import asyncssh
+
+        await self._gate.enter()
+        try:
+            process = await self._session(command, stderr=asyncssh.DEVNULL)
+        except BaseException:
+            self._gate.leave()
+            raise
+
+        def end() -> None:
+            _end(process)
+            self._gate.leave()
+
+        return SshStream(process.stdout, process.stdin, end)
+
+    def interactive(self, command: str | None = None) -> list[str]:
+        """The ``ssh`` program with this node's key pinned, and a terminal."""
+        return [
+            *self.target.openssh(),
+            "-t",
+            "--",
+            self.target.destination,
+            *([command] if command is not None else []),
+        ]
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            await connection.wait_closed()
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        async with self._connecting:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self.target)
+                self._forwarding = True
+            return self._connection
+
+    async def _session(self, command: str, **options: Any) -> asyncssh.SSHClientProcess[bytes]:
+        """Start a command; the caller holds a place at the gate.
+
+        A connection that turns out to be dead is replaced once: the command has surely not started. Where the server
+        accepts fewer sessions than we thought, wait for one of the others to end.
+        """
+        import asyncssh
+
+        wrapped = f"/bin/sh -c {shlex.quote(command)}"
+        replaced = False
+        while True:
+            connection = await self._connected()
+            try:
+                return await connection.create_process(wrapped, encoding=None, **options)
+            except (asyncssh.Error, OSError) as error:
+                if connection.is_closed() and not replaced:
+                    replaced = True
+                elif isinstance(error, asyncssh.ChannelOpenError) and self._gate.forfeit():
+                    await self._gate.enter()
+                else:
+                    raise translate(error, self.target) from error
+
+    async def _open_bridge(self, path: str) -> ByteStream:
+        stream = await self.open_command(_BRIDGED.format(path=shlex.quote(path)))
+        try:
+            if await stream.readexactly(len(_HELLO)) == _HELLO:
+                return stream
+        except asyncio.IncompleteReadError:
+            pass
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+        raise self._error(f"nobody listens at {path}")
+
+    async def _absolute(self, path: str) -> str:
+        """The path as sshd needs it: it resolves forwarded paths in its own directory, not in the user's."""
+        path = strip_home(path)
+        if path.startswith("/"):
+            return path
+        if self._home is None:
+            self._home = (await self.run('printf %s "$HOME"')).text
+        return f"{self._home}/{path}"
+
+    def _status(self, process: asyncssh.SSHClientProcess[bytes], what: str) -> int:
+        if process.exit_signal is not None:
+            return 128 + _SIGNALS.get(process.exit_signal[0], 0)
+        if process.exit_status is None:
+            raise self._error(f"the connection broke while {what} ran; it may still be running there")
+        return process.exit_status
+
+    def _error(self, message: str) -> TransportError:
+        return TransportError(f"{self.target.destination}: {message}", node=self.target.host)
+
+
+def _end(process: asyncssh.SSHClientProcess[bytes]) -> None:
+    """Kill what has not ended (closing the channel alone would leave it running) and close the channel."""
+    if not process.is_closing():
+        if process.exit_status is None and process.exit_signal is None:
+            with contextlib.suppress(OSError):  # the channel has gone already
+                process.kill()
+        process.close()
+
+
+class SshStream:
+    """A channel as a stream. A lost connection reads as the end of the stream; what is written then is dropped."""
+
+    def __init__(
+        self,
+        reader: asyncssh.SSHReader[bytes],
+        writer: asyncssh.SSHWriter[bytes],
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._on_close = on_close
+        self._closed = False
+
+    async def readexactly(self, count: int) -> bytes:
+        """Exactly ``count`` bytes."""
+        import asyncssh
+
+        try:
+            return await self._reader.readexactly(count)
+        except (asyncssh.Error, OSError) as error:
+            raise asyncio.IncompleteReadError(b"", count) from error
+
+    async def read(self, count: int = -1) -> bytes:
+        """At most ``count`` bytes; empty at the end."""
+        import asyncssh
+
+        try:
+            return await self._reader.read(count)
+        except (asyncssh.Error, OSError):
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes."""
+        with contextlib.suppress(OSError):
+            self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the queue is short."""
+        import asyncssh
+
+        with contextlib.suppress(asyncssh.Error, OSError):
+            await self._writer.drain()
+
+    def write_eof(self) -> None:
+        """Say that nothing more will come."""
+        with contextlib.suppress(OSError):
+            self._writer.write_eof()
+
+    def close(self) -> None:
+        """Close both directions."""
+        if not self._closed:
+            self._closed = True
+            self._writer.close()
+            if self._on_close is not None:
+                self._on_close()
