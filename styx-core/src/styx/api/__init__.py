@@ -92,6 +92,7 @@ from styx.api.nodes import (
     Observation,
 )
 from styx.api.offers import (
+    DIVISIBLE,
     Accelerator,
     Offer,
     OfferQuery,
@@ -129,6 +130,7 @@ __all__ = [
     "Boot",
     "ByteStream",
     "CONTRACT",
+    "DIVISIBLE",
     "Cause",
     "Clock",
     "Cloud",

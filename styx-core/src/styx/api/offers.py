@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 
+# In Offer.capabilities: a node may use part of the machine, so sizes are what fits, not what is bought.
+DIVISIBLE = "divisible"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
     """A place that can be listed in one go: a region, a namespace, a pool. ``name`` is unique within one account."""

@@ -1,0 +1,1 @@
+"""Offers and a task's wishes to a ranked list of places. Pure functions, no input or output."""

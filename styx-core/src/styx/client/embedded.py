@@ -1,0 +1,194 @@
+"""The client that runs the engine inside this process: no server, no daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
+from styx.config import home, load_config
+from styx.store import Store
+
+if TYPE_CHECKING:
+    from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.client.loop import LoopThread
+    from styx.engine.engine import Engine
+    from styx.engine.plan import Plan
+    from styx.hookspecs import DoctorFinding
+    from styx.spec import Task
+    from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+
+
+class EmbeddedClient:
+    """Implements :class:`styx.client.protocol.Client`. The store is opened for reading records, the engine for the rest."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._engine: Engine | None = None
+        self._loop: LoopThread | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, opened on first use. Raises StoreError, InvalidConfig."""
+        if self._store is None:
+            self._store = Store.open(load_config().database, home=home())
+        return self._store
+
+    @property
+    def loop(self) -> LoopThread:
+        """The thread that runs the engine."""
+        if self._loop is None:
+            from styx.client.loop import LoopThread
+
+            self._loop = LoopThread()
+        return self._loop
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, opened on first use."""
+        if self._engine is None:
+            from styx.engine.engine import Engine
+
+            self._engine = Engine.open(home(), self.store)
+        return self._engine
+
+    def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
+        """See :class:`~styx.client.protocol.Client`."""
+        if options.dryrun:
+            found = self.loop.run(self.engine.plan(task)).require()
+            return LaunchResult(options.cluster or "", None, candidates=_candidates(found))
+        name, job_id, made = self.loop.run(
+            self.engine.launch(
+                task,
+                options.cluster,
+                progress,
+                autostop=options.autostop,
+                retry_until_up=options.retry_until_up,
+                setup=not options.no_setup,
+                fast=options.fast,
+            )
+        )
+        return LaunchResult(name, job_id, created=made)
+
+    def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
+        """See :class:`~styx.client.protocol.Client`."""
+        return LaunchResult(cluster, self.loop.run(self.engine.exec(task, cluster, progress)))
+
+    def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
+        """See :class:`~styx.client.protocol.Client`. The engine is loaded only if a record may be out of date."""
+        from styx.engine.freshness import needs_a_look
+
+        records = self.store.clusters.list(names)
+        if refresh or any(needs_a_look(record) for record in records):
+            return self.loop.run(self.engine.status(names, refresh=refresh))
+        return records
+
+    def nodes(self, name: str) -> list[NodeRecord]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.store.nodes.of(name)
+
+    def history(self, name: str, limit: int = 100) -> list[EventRecord]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.store.events.of(name, limit)
+
+    def start(self, name: str, autostop: Autostop | None = None, progress: Progress = silent) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        self.loop.run(self.engine.start(name, autostop, progress))
+
+    def stop(self, name: str, progress: Progress = silent) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        self.loop.run(self.engine.stop(name, progress))
+
+    def down(self, name: str, *, forget: bool = False, progress: Progress = silent) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        self.loop.run(self.engine.down(name, progress, forget=forget))
+
+    def autostop(self, name: str, policy: Autostop | None) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        self.loop.run(self.engine.autostop(name, policy))
+
+    def queue(self, name: str) -> list[JobInfo]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.queue(name))
+
+    def job(self, name: str, job_id: int | None = None) -> JobInfo:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.job(name, job_id))
+
+    def wait(self, name: str, job_id: int) -> JobInfo:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.wait(name, job_id))
+
+    def cancel(self, name: str, job_ids: Sequence[int] | None) -> list[int]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.cancel(name, job_ids))
+
+    def logs(
+        self, name: str, job_id: int | None = None, *, follow: bool = True, tail: int | None = None,
+        rank: int | None = None, offsets: Mapping[int, int] | None = None,
+    ) -> Iterator[LogChunk]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.iterate(
+            self.engine.logs(name, job_id, follow=follow, tail=tail, rank=rank, offsets=offsets)
+        )
+
+    def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
+        """See :class:`~styx.client.protocol.Client`. A file that is there already is replaced."""
+        written: dict[Path, None] = {}
+        for job_id in job_ids or [job.id for job in self.queue(name)]:
+            folder = target / name / f"job-{job_id}"
+            folder.mkdir(parents=True, exist_ok=True)
+            for chunk in self.logs(name, job_id, follow=False):
+                path = folder / f"rank-{chunk.rank}.log"
+                with path.open("ab" if path in written else "wb") as file:
+                    file.write(chunk.data)
+                written[path] = None
+        return list(written)
+
+    def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.shell(name, rank, command))
+
+    def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.client.diagnosis import check
+
+        return check(self.engine.context, self.loop, names)
+
+    def doctor(self) -> list[DoctorFinding]:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.client.diagnosis import doctor
+
+        return doctor(self)
+
+    def close(self) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        if self._engine is not None:
+            self.loop.run(self._engine.close())
+        elif self._store is not None:
+            self._store.close()
+        if self._loop is not None:
+            self._loop.close()
+        self._engine = self._store = self._loop = None
+
+
+def _candidates(found: Plan) -> tuple[Candidate, ...]:
+    rows = []
+    for position, choice in enumerate(found.choices):
+        rows.append(_candidate(choice.offer, choice.hourly_cost, chosen=position == 0))
+    rows.extend(_candidate(rejection.offer, None, rejected=rejection.reason) for rejection in found.rejections)
+    return tuple(rows)
+
+
+def _candidate(offer, cost, *, chosen: bool = False, rejected: str = "") -> Candidate:  # type: ignore[no-untyped-def]
+    return Candidate(
+        infra="/".join(part for part in (offer.cloud, offer.region, offer.zone) if part),
+        instance_type=offer.instance_type,
+        vcpus=offer.vcpus,
+        memory_gib=offer.memory_gib,
+        accelerators=", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators),
+        hourly_cost=cost,
+        chosen=chosen,
+        rejected=rejected,
+    )

@@ -1,0 +1,117 @@
+"""Where Styx keeps its things, and what the user has set.
+
+Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
+
+    database: postgresql+psycopg://styx@db.example.org/styx   # else SQLite below the home
+    allowed_clouds: [local, ssh]                              # else every installed one
+    clouds:
+      ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}             # one section per cloud, checked by its plugin
+    storage:
+      file: {root: /srv/styx}
+    plugins:
+      notify: {urls: [https://example.org/hook]}
+
+``STYX_DATABASE_URL`` wins over ``database``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from styx.api.errors import InvalidConfig
+
+FILE_NAME = "config.yaml"
+
+
+def home() -> Path:
+    """The root of all state of this installation: ``$STYX_HOME`` or ``~/.styx``. It need not exist yet."""
+    return Path(os.environ.get("STYX_HOME") or "~/.styx").expanduser().absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The user's settings; sections of plugins are kept as they are, for their own models to check."""
+
+    database: str | None = None
+    allowed_clouds: tuple[str, ...] | None = None
+    clouds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sandboxes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def section(self, kind: str, name: str) -> Mapping[str, Any]:
+        """The settings of one plugin object; ``kind`` as in the contract: cloud, backend, storage, engine, sandbox."""
+        group: Mapping[str, Mapping[str, Any]] = getattr(self, _GROUP_OF_KIND[kind])
+        return group.get(name, {})
+
+
+_GROUP_OF_KIND = {
+    "cloud": "clouds",
+    "backend": "backends",
+    "storage": "storage",
+    "engine": "engines",
+    "sandbox": "sandboxes",
+}
+_GROUPS = (*_GROUP_OF_KIND.values(), "plugins")
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read the configuration file; a missing file is an empty one. Raises InvalidConfig naming the key at fault."""
+    path = path or home() / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"cannot read {path}: {error}", file=str(path)) from error
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, source: str = FILE_NAME) -> Config:
+    """Read configuration text; ``source`` names it in errors. Raises InvalidConfig."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        raise InvalidConfig(f"{source} is not valid YAML: {error}", file=source, line=line) from error
+    if data is None:
+        return Config()
+    if not isinstance(data, dict):
+        raise InvalidConfig(f"{source} must hold a mapping, not {type(data).__name__}", file=source)
+    return _check(data, source)
+
+
+def _check(data: Mapping[Any, Any], source: str) -> Config:
+    known = ("database", "allowed_clouds", *_GROUPS)
+    for key in data:
+        if key not in known:
+            raise InvalidConfig(f"{source}: unknown key {key!r}", hint=_suggest(str(key), known), file=source, field=key)
+    database = data.get("database")
+    if database is not None and not isinstance(database, str):
+        raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")
+    allowed = data.get("allowed_clouds")
+    if allowed is not None and not (isinstance(allowed, list) and all(isinstance(name, str) for name in allowed)):
+        raise InvalidConfig(f"{source}: allowed_clouds must be a list of names", file=source, field="allowed_clouds")
+    groups: dict[str, Mapping[str, Mapping[str, Any]]] = {}
+    for group in _GROUPS:
+        sections = data.get(group) or {}
+        if not isinstance(sections, dict) or not all(isinstance(s, dict | None) for s in sections.values()):
+            raise InvalidConfig(f"{source}: {group} must map names to settings", file=source, field=group)
+        groups[group] = {str(name): section or {} for name, section in sections.items()}
+    return Config(database=database, allowed_clouds=None if allowed is None else tuple(allowed), **groups)
+
+
+def _suggest(word: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, 1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}."

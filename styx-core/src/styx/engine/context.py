@@ -1,0 +1,97 @@
+"""What every part of the engine works with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from styx.api.backend import Backend
+from styx.api.names import Owner
+from styx.api.services import Clock
+from styx.config import Config
+from styx.engine.clouds import Clouds
+from styx.hookspecs import Event
+from styx.plugins.manager import PluginManager
+from styx.store import Store
+from styx.store.records import ClusterRecord, EventRecord, Holder
+from styx.store.states import ClusterState
+
+log = logging.getLogger("styx.engine")
+
+# Called with a phase and a sentence as work goes on; see client.protocol.Progress.
+Progress = Callable[[str, str], None]
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The time of day, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+        return monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the event loop do other things for this long."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(slots=True)
+class Context:
+    """The engine's surroundings: state, plugins, time, and who we are."""
+
+    store: Store
+    plugins: PluginManager
+    clouds: Clouds
+    backend: Backend
+    config: Config
+    home: Path
+    clock: Clock
+    holder: Holder
+    public_key: str
+    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def owner(self, cluster: ClusterRecord) -> Owner:
+        """The owner of the cluster's present attempt."""
+        return Owner(self.store.installation, cluster.slug, cluster.attempt)
+
+    def move(
+        self, cluster: str, to: ClusterState, reason: str = "", *, owned: bool = True, **changes: object
+    ) -> ClusterRecord:
+        """Commit a change of state, and tell the plugins that listen. With ``owned``, only while we hold the cluster."""
+        holder = self.holder if owned else None
+        record, event = self.store.clusters.transition(cluster, to, reason=reason, holder=holder, **changes)
+        self.tell(event)
+        return record
+
+    def tell(self, event: EventRecord) -> None:
+        """Let plugins take note of a committed event; in the background, best effort."""
+        if not self.plugins.implementers("styx_event"):
+            return
+        public = Event(
+            at=event.at,
+            subject="cluster",
+            name=event.cluster,
+            kind=event.kind,
+            from_state=event.from_state,
+            to_state=event.to_state,
+            reason=event.reason,
+        )
+        task = asyncio.ensure_future(self._tell(public))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, event: Event) -> None:
+        await asyncio.to_thread(self.plugins.call, "styx_event", event=event)
+
+    async def told(self, patience: float = 5.0) -> None:
+        """Wait until the plugins have taken note, at most ``patience`` seconds."""
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=patience)

@@ -1,0 +1,230 @@
+"""The engine: everything Styx can do to clusters and jobs, as asynchronous calls on one object."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
+from styx.api.errors import BadInput, ClusterNotFound, InvalidTask
+from styx.config import home as default_home
+from styx.config import load_config
+from styx.engine import jobs, lifecycle
+from styx.engine.clouds import Clouds
+from styx.engine.context import Context, Progress, SystemClock
+from styx.engine.freshness import needs_a_look
+from styx.engine.handle import Handle
+from styx.engine.keys import public_key
+from styx.engine.launch import Wish, launch, require_fit
+from styx.engine.mounts import sync
+from styx.engine.operation import operation
+from styx.engine.plan import Plan, plan
+from styx.engine.reconcile import reconcile
+from styx.engine.redact import redacting
+from styx.engine.setup import connect, not_up, require_autostop
+from styx.plugins import manager
+from styx.spec import Task
+from styx.store import Store
+from styx.store.holder import current
+from styx.store.records import ClusterRecord
+from styx.store.states import ClusterState
+
+DEFAULT_BACKEND = "agent"
+_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+class Engine:
+    """One installation, opened. Use it from one event loop; :meth:`close` when done. Jobs go on without it."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._handles: dict[tuple[str, str], Handle] = {}
+
+    @classmethod
+    def open(cls, home: Path | None = None, store: Store | None = None) -> Engine:
+        """Open the installation at ``home`` (``$STYX_HOME`` by default). Raises StoreError, InvalidConfig."""
+        home = home or default_home()
+        config = load_config(home / "config.yaml")
+        store = store or Store.open(config.database, home=home)
+        clock, plugins = SystemClock(), manager()
+        clouds = Clouds(plugins, config, home, store.installation, clock)
+        backend = plugins.create("backend", DEFAULT_BACKEND, clouds.services("backend", DEFAULT_BACKEND))
+        assert isinstance(backend, Backend)
+        return cls(Context(store, plugins, clouds, backend, config, home, clock, current(), public_key(home)))
+
+    async def close(self) -> None:
+        """Close connections to nodes and clouds; what runs goes on."""
+        await self.context.told()
+        for handle in self._handles.values():
+            await handle.close()
+        self._handles.clear()
+        self.context.clouds.close()
+        self.context.store.close()
+
+    async def plan(self, task: Task) -> Plan:
+        """What would be launched, and what would not and why. Makes nothing."""
+        return await plan(self.context, task.spec)
+
+    async def launch(
+        self, task: Task, cluster: str | None, progress: Progress, *, autostop: Autostop | None = None,
+        retry_until_up: bool = False, setup: bool = True, fast: bool = False,
+    ) -> tuple[str, int | None, bool]:
+        """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
+
+        Returns once the job is queued; the number is None when the task has nothing to run.
+        """
+        name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
+        with redacting(task.spec.secrets.values()):
+            task = self._admit(task, "launch")
+            record = self.context.store.clusters.get(name)
+            if fast and record is not None and record.state is ClusterState.UP:
+                handle, made, setup = self._handle(record), False, False
+            else:
+                handle, made = await launch(
+                    self.context, Wish(task.spec, name, autostop, retry_until_up), progress
+                )
+                handle = self._keep(handle)
+            return name, await self._run(handle, task, progress, setup=setup), made
+
+    async def exec(self, task: Task, cluster: str, progress: Progress) -> int | None:
+        """Queue the task on a cluster that is up: no provisioning, no setup; the job's number."""
+        with redacting(task.spec.secrets.values()):
+            record = await self._up(cluster)
+            task = self._admit(task, "exec")
+            require_fit(task.spec, record)
+            return await self._run(self._handle(record), task, progress, setup=False)
+
+    async def _run(self, handle: Handle, task: Task, progress: Progress, *, setup: bool) -> int | None:
+        await sync(self.context, handle, task.spec, progress)
+        if not task.spec.run and not (setup and task.spec.setup):
+            return None
+        record = self.context.store.clusters.get(handle.name)
+        if record is None:
+            raise ClusterNotFound(f"cluster {handle.name!r} was removed meanwhile", cluster=handle.name)
+        progress("submit", "queueing the job")
+        return await self.context.backend.submit(handle, jobs.job_for(self.context, task.spec, record, setup=setup))
+
+    def _admit(self, task: Task, what: str) -> Task:
+        """The task after every policy has had its say, with nothing missing. Raises InvalidTask, BadInput."""
+        missing = task.missing_secrets()
+        if missing:
+            raise InvalidTask(
+                f"secret {missing[0]!r} has no value", hint=f"Give it with --secret {missing[0]}=VALUE.", field="secrets"
+            )
+        if not self.context.plugins.implementers("styx_policy"):
+            return task
+        changed = self.context.plugins.fold_policy(task.to_dict(), what)
+        return Task.from_dict(changed).override({"secrets": dict(task.spec.secrets)})
+
+    async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
+        """Clusters, newest first, as they are: those that may have changed are looked at first."""
+        for record in self.context.store.clusters.list(names):
+            if refresh or needs_a_look(record):
+                await reconcile(self.context, record.name)
+        await self.context.told()
+        return self.context.store.clusters.list(names)
+
+    async def start(self, name: str, autostop: Autostop | None, progress: Progress) -> None:
+        """Bring a stopped cluster back. Idempotent."""
+        record = self._known(name)
+        require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
+        await lifecycle.start(self.context, name, autostop, progress)
+
+    async def stop(self, name: str, progress: Progress) -> None:
+        """Stop a cluster's machines. Idempotent."""
+        await self._drop(name)
+        await lifecycle.stop(self.context, name, progress)
+
+    async def down(self, name: str, progress: Progress, *, forget: bool = False) -> None:
+        """Remove a cluster, or with ``forget`` only its record."""
+        await self._drop(name)
+        if forget:
+            await lifecycle.forget(self.context, name)
+        else:
+            await lifecycle.down(self.context, name, progress)
+
+    async def autostop(self, name: str, policy: Autostop | None) -> None:
+        """Set or clear autostop on a cluster that is up. Raises Unsupported where nothing could enforce it."""
+        async with operation(self.context, name, "autostop") as record:
+            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy)
+            await self.context.backend.autostop(self._handle(record), policy)
+            self.context.store.clusters.update(
+                name, holder=self.context.holder, autostop=policy, autostop_set=policy is not None
+            )
+
+    async def queue(self, name: str) -> list[JobInfo]:
+        """The jobs of a cluster, newest first."""
+        return await self.context.backend.jobs(await self._connected(name))
+
+    async def job(self, name: str, job_id: int | None) -> JobInfo:
+        """One job, by default the newest."""
+        return await jobs.job(self.context, await self._connected(name), job_id)
+
+    async def wait(self, name: str, job_id: int) -> JobInfo:
+        """A job, once it has ended."""
+        return await self.context.backend.wait(await self._connected(name), job_id)
+
+    async def cancel(self, name: str, job_ids: Sequence[int] | None) -> list[int]:
+        """Cancel these jobs, or all; those that this call cancelled."""
+        return await self.context.backend.cancel(await self._connected(name), job_ids)
+
+    async def logs(
+        self, name: str, job_id: int | None, *, follow: bool, tail: int | None, rank: int | None,
+        offsets: Mapping[int, int] | None,
+    ) -> AsyncIterator[LogChunk]:
+        """The output of a job, by default the newest."""
+        handle = await self._connected(name)
+        async for chunk in jobs.logs(
+            self.context, handle, job_id, follow=follow, tail=tail, rank=rank, offsets=offsets
+        ):
+            yield chunk
+
+    async def shell(self, name: str, rank: int, command: str | None) -> list[str]:
+        """The local program that opens a terminal on a node."""
+        return (await self._connected(name)).transport(rank).interactive(command)
+
+    async def _connected(self, name: str) -> Handle:
+        return self._handle(await self._up(name))
+
+    async def _up(self, name: str) -> ClusterRecord:
+        """The record of a cluster that is up; looked at first when it may not be any more."""
+        record = self._known(name)
+        if needs_a_look(record):
+            found = await reconcile(self.context, name)
+            if found is None:
+                raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
+            record = found
+        if record.state is not ClusterState.UP:
+            raise not_up(record)
+        return record
+
+    def _known(self, name: str) -> ClusterRecord:
+        record = self.context.store.clusters.get(name)
+        if record is None:
+            raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists them.", cluster=name)
+        return record
+
+    def _handle(self, record: ClusterRecord) -> Handle:
+        key = (record.name, self.context.owner(record).name)
+        if key not in self._handles:
+            self._handles[key] = connect(self.context, record)
+        return self._handles[key]
+
+    def _keep(self, handle: Handle) -> Handle:
+        return self._handles.setdefault((handle.name, handle.key), handle)
+
+    async def _drop(self, name: str) -> None:
+        for key in [key for key in self._handles if key[0] == name]:
+            await self._handles.pop(key).close()
+
+
+def check_name(name: str) -> str:
+    """The name, if a cluster may have it. Raises BadInput."""
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{name!r} is not a cluster name",
+            hint="Use letters, digits, '.', '_' and '-': start with a letter, at most 63.",
+        )
+    return name

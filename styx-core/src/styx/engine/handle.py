@@ -1,0 +1,52 @@
+"""A cluster as a backend sees it: its nodes and the ways to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsTransport
+from styx.api.errors import TransportError
+from styx.api.names import Owner
+from styx.api.nodes import Node
+from styx.api.transport import Transport
+from styx.transports import open_transport
+
+
+class Handle:
+    """Implements :class:`styx.api.Cluster`. Transports are opened when first asked for and kept until :meth:`close`."""
+
+    def __init__(self, name: str, owner: Owner, nodes: Sequence[Node], cloud: Cloud) -> None:
+        self.name = name
+        self.key = owner.name
+        self.nodes = sorted(nodes, key=lambda node: node.rank or 0)
+        self._cloud = cloud
+        self._transports: dict[int, Transport] = {}
+
+    def transport(self, rank: int) -> Transport:
+        """The transport to the node with this rank. Raises TransportError when there is no such node or no way to it."""
+        if rank not in self._transports:
+            self._transports[rank] = self._open(rank)
+        return self._transports[rank]
+
+    def _open(self, rank: int) -> Transport:
+        node = next((node for node in self.nodes if node.rank == rank), None)
+        if node is None:
+            raise TransportError(f"cluster {self.name!r} has no node {rank}", hint=f"It has {len(self.nodes)} nodes.")
+        if isinstance(self._cloud, SupportsTransport):
+            return self._cloud.transport(node)
+        if node.endpoint is None:
+            raise TransportError(f"node {rank} of cluster {self.name!r} has no address", node=str(rank))
+        return open_transport(node.endpoint)
+
+    def self_stop_command(self, rank: int, *, down: bool) -> str | None:
+        """The command by which this node stops or removes itself; None when it cannot."""
+        mode = SelfStop.TERMINATE if down else SelfStop.STOP
+        if mode not in self._cloud.traits.self_stop or not isinstance(self._cloud, SupportsSelfStop):
+            return None
+        return self._cloud.self_stop_command(self.nodes[rank], mode)
+
+    async def close(self) -> None:
+        """Close all transports."""
+        for transport in self._transports.values():
+            await transport.close()
+        self._transports.clear()

@@ -1,0 +1,85 @@
+"""Jobs on a cluster: from a task to a job, and asking after it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+
+from styx.api.backend import JobInfo, JobSpec, LogChunk
+from styx.api.errors import JobNotFound
+from styx.engine.context import Context
+from styx.engine.handle import Handle
+from styx.engine.mounts import WORKDIR
+from styx.spec.model import Alternative, TaskSpec
+from styx.store.records import ClusterRecord
+
+# What a job claims of a node's CPUs when the task does not say: several small jobs may share a node, as in SkyPilot.
+DEFAULT_CPUS = 0.5
+
+
+def job_for(context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: bool) -> JobSpec:
+    """The job that runs this task on that cluster."""
+    key = secrets.token_hex(8)
+    wanted = _claim(task, cluster)
+    stamp = context.clock.now().strftime("%Y-%m-%d-%H-%M-%S-%f")
+    return JobSpec(
+        key=key,
+        name=task.name or "",
+        setup=task.setup if setup else "",
+        run=task.run,
+        envs=task.envs,
+        secrets=task.secrets,
+        num_nodes=task.num_nodes,
+        cpus=wanted.cpus.value if wanted.cpus else DEFAULT_CPUS,
+        gpus=sum(device.count for device in wanted.accelerators),
+        workdir=WORKDIR,
+        task_id=f"styx-{stamp}_{cluster.name}_{key[:6]}",
+        cluster_info={
+            "cluster_name": cluster.name,
+            "cloud": cluster.cloud,
+            "region": cluster.region,
+            "zone": cluster.zone,
+        },
+    )
+
+
+def _claim(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
+    """The alternative that the cluster was made for, as far as its machine tells: its accelerators decide."""
+    has = {str(device[0]).lower() for device in cluster.offer.get("accelerators", ())}  # type: ignore[attr-defined]
+    for alternative in task.resources.alternatives:
+        if all(device.name.lower() in has for device in alternative.accelerators):
+            return alternative
+    return task.resources.alternatives[0]
+
+
+async def newest(context: Context, handle: Handle) -> JobInfo:
+    """The job submitted last. Raises JobNotFound when there is none."""
+    jobs = await context.backend.jobs(handle)
+    if not jobs:
+        raise JobNotFound(f"cluster {handle.name!r} has no jobs", cluster=handle.name)
+    return jobs[0]
+
+
+async def job(context: Context, handle: Handle, job_id: int | None) -> JobInfo:
+    """One job, by default the newest. Raises JobNotFound."""
+    if job_id is None:
+        return await newest(context, handle)
+    found = await context.backend.jobs(handle, [job_id])
+    if not found:
+        raise JobNotFound(
+            f"cluster {handle.name!r} has no job {job_id}",
+            hint=f"`styx queue {handle.name}` lists its jobs.",
+            cluster=handle.name,
+            job=job_id,
+        )
+    return found[0]
+
+
+async def logs(
+    context: Context, handle: Handle, job_id: int | None, *, follow: bool, tail: int | None, rank: int | None,
+    offsets: Mapping[int, int] | None,
+) -> AsyncIterator[LogChunk]:
+    """The output of one job, by default the newest."""
+    number = (await newest(context, handle)).id if job_id is None else job_id
+    async for chunk in context.backend.logs(handle, number, follow=follow, tail=tail, rank=rank, offsets=offsets):
+        yield chunk

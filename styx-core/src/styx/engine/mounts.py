@@ -1,0 +1,120 @@
+"""Putting the task's files on the nodes: the working directory and the file mounts."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from styx.api.errors import BackendError, InvalidTask, Unsupported
+from styx.api.storage import Storage
+from styx.api.transport import Transport
+from styx.engine.context import Context, Progress
+from styx.engine.handle import Handle
+from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
+from styx.transports.files import upload
+
+# SkyPilot's tasks know the directory by its own name, so a link of that name leads to ours.
+WORKDIR = "styx_workdir"
+_MAKE_WORKDIR = f"mkdir -p {WORKDIR} && [ -e sky_workdir ] || ln -s {WORKDIR} sky_workdir"
+GIT_SECONDS = 600.0
+
+
+async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progress) -> None:
+    """Copy everything the task brings to every node, in parallel. Idempotent: files are replaced, none removed."""
+    if task.workdir is None and not task.file_mounts:
+        return
+    progress("setup", "copying files")
+    with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
+        sources = await asyncio.to_thread(_resolve, context, task.file_mounts, task.base_dir, Path(scratch))
+        async with asyncio.TaskGroup() as group:
+            for rank in range(len(handle.nodes)):
+                group.create_task(_sync_node(handle, rank, task, sources))
+
+
+async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path]) -> None:
+    transport = handle.transport(rank)
+    endpoint = handle.nodes[rank].endpoint
+    confined = endpoint is not None and endpoint.kind == "process"
+    if task.workdir is not None:
+        await _must(transport, _MAKE_WORKDIR, "make the working directory")
+    if isinstance(task.workdir, GitWorkdir):
+        await _clone(transport, task.workdir)
+    elif task.workdir is not None:
+        await upload(transport, task.base_dir / Path(task.workdir).expanduser(), WORKDIR)
+    for target, source in sources.items():
+        if confined and target.startswith("/"):
+            raise InvalidTask(
+                f"file_mounts: {target!r} is an absolute path, which a node that shares this machine cannot have",
+                hint="Use a path relative to the node's home, or run the task on another cloud.",
+                field="file_mounts",
+            )
+        await upload(transport, source, target.removeprefix("~/"))
+
+
+def _resolve(
+    context: Context, mounts: Mapping[str, str | StorageMount], base_dir: Path, scratch: Path
+) -> dict[str, Path]:
+    """Where on this machine each mount's files are; what lies in a store is fetched into ``scratch``."""
+    sources: dict[str, Path] = {}
+    for index, (target, mount) in enumerate(mounts.items()):
+        if isinstance(mount, str) and "://" not in mount:
+            sources[target] = base_dir / Path(mount).expanduser()
+            continue
+        fetched = scratch / str(index)
+        for uri in _uris(target, mount):
+            _storage_for(context, uri).download(uri, fetched)
+        sources[target] = fetched
+    return sources
+
+
+def _uris(target: str, mount: str | StorageMount) -> tuple[str, ...]:
+    if isinstance(mount, str):
+        return (mount,)
+    if mount.mode != "COPY" or mount.source is None:
+        raise Unsupported(
+            f"file_mounts: {target}: no installed storage can mount buckets (mode {mount.mode})",
+            hint="Use mode: COPY with a source.",
+            capability="mount",
+        )
+    return (mount.source,) if isinstance(mount.source, str) else mount.source
+
+
+def _storage_for(context: Context, uri: str) -> Storage:
+    scheme = urlsplit(uri).scheme
+    for name in context.plugins.names("storage"):
+        if scheme in context.plugins.load("storage", name).schemes:
+            storage = context.plugins.create("storage", name, context.clouds.services("storage", name))
+            assert isinstance(storage, Storage)
+            return storage
+    raise Unsupported(
+        f"no installed storage understands {scheme}:// ({uri})",
+        hint="`styx plugins list` shows what is installed.",
+        capability=f"storage:{scheme}",
+    )
+
+
+async def _clone(transport: Transport, git: GitWorkdir) -> None:
+    if urlsplit(git.url).password:
+        raise InvalidTask(
+            "workdir: the git URL holds a password, which would show in process lists",
+            hint="Use an SSH URL, or a credential helper on the node.",
+            field="workdir",
+        )
+    url, ref = shlex.quote(git.url), shlex.quote(git.ref or "HEAD")
+    command = (
+        f"cd {WORKDIR} && git init -q . && "
+        f"{{ git remote add origin {url} 2>/dev/null || git remote set-url origin {url}; }} && "
+        f"git fetch -q --depth 1 origin {ref} && git checkout -q --force FETCH_HEAD"
+    )
+    await _must(transport, command, f"clone {git.url}", timeout=GIT_SECONDS)
+
+
+async def _must(transport: Transport, command: str, what: str, *, timeout: float = 60.0) -> None:
+    result = await transport.run(command, timeout=timeout)
+    if result.status != 0:
+        said = result.stderr.decode(errors="replace").strip()[-500:]
+        raise BackendError(f"could not {what}: {said or f'status {result.status}'}")

@@ -1,0 +1,183 @@
+"""From an offer to running nodes, or to the truth about why not. Nothing here may lose a machine.
+
+An attempt is one intent for one offer. Its life: committed, called, answered (the receipt), observed until every rank
+runs, settled. Killed at any point, it can be driven on from what is stored; given up, it leaves a tombstone until a
+complete observation shows that nothing of it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from styx.api.cloud import Idempotency
+from styx.api.errors import InsufficientCapacity, OutcomeUnknown, ProviderError
+from styx.api.launch import Prepared, Receipt
+from styx.api.names import Owner
+from styx.api.nodes import LaunchState, Node, NodeState, Observation
+from styx.api.offers import Scope
+from styx.engine.clouds import CloudAccount
+from styx.engine.context import Context, Progress
+from styx.engine.observe import by_rank
+from styx.store.records import AttemptRecord, AttemptState
+
+POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
+REMOVAL_DEADLINE = 900.0
+
+
+async def commit_intent(
+    context: Context, account: CloudAccount, cluster: str, kind: str, prepared: Prepared
+) -> AttemptRecord:
+    """Store what is about to be asked for. After this, whatever the provider makes can be found again."""
+    identity = await account.identity()
+    attempt = AttemptRecord(
+        token=prepared.token,
+        cluster=cluster,
+        kind=kind,
+        cloud=account.cloud.name,
+        account=account.account,
+        identity=identity.account,
+        owner=prepared.owner,
+        prepared=prepared,
+        state=AttemptState.OPEN,
+        created_at=context.clock.now(),
+    )
+    context.store.attempts.add(attempt)
+    return attempt
+
+
+async def drive(
+    context: Context, account: CloudAccount, attempt: AttemptRecord, progress: Progress, *, keep: bool = False
+) -> list[Node]:
+    """Take an open attempt to running nodes, wherever it was left. All or nothing.
+
+    Raises the provider's error after everything of the attempt has been removed; if the removal fails too, the
+    tombstone stays and the removal is repeated by whoever works on the cluster next. With ``keep`` (a start: the
+    machines hold the user's disks) a failure removes nothing and only ends the attempt.
+    """
+    try:
+        attempt = await _ask(context, account, attempt)
+        nodes = await _until_running(context, account, attempt, progress)
+    except ProviderError as error:
+        if keep:
+            context.store.attempts.settle(attempt.token, AttemptState.SETTLED, error.to_wire())
+        else:
+            await give_up(context, account, attempt, error, progress)
+        raise
+    context.store.attempts.settle(attempt.token, AttemptState.SETTLED)
+    return nodes
+
+
+async def _ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -> AttemptRecord:
+    """Call the provider once, or again where it is safe, and keep its answer."""
+    if attempt.receipt is not None:
+        return attempt
+    cloud = account.cloud
+    if attempt.called_at is not None and not _may_replay(context, account, attempt):
+        return attempt  # only an observation can tell
+
+    def ask_and_keep(prepared: Prepared) -> Receipt:
+        # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
+        context.store.attempts.called(prepared.token, context.clock.now())
+        receipt = cloud.launch(prepared)
+        context.store.attempts.receipt(prepared.token, receipt)
+        return receipt
+
+    try:
+        receipt = await account.call(ask_and_keep, attempt.prepared)
+    except OutcomeUnknown:
+        return replace(attempt, called_at=context.clock.now())
+    return replace(attempt, called_at=context.clock.now(), receipt=receipt)
+
+
+def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord) -> bool:
+    traits = account.cloud.traits
+    if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME) or attempt.called_at is None:
+        return False
+    age = (context.clock.now() - attempt.called_at).total_seconds()
+    return traits.token_lifetime <= 0 or age < traits.token_lifetime
+
+
+async def _until_running(
+    context: Context, account: CloudAccount, attempt: AttemptRecord, progress: Progress
+) -> list[Node]:
+    traits = account.cloud.traits
+    give_up_at = context.clock.monotonic() + traits.boot_deadline
+    wanted = len(attempt.prepared.ranks)
+    pause = POLL_FIRST
+    while True:
+        seen = await account.call(account.cloud.observe, attempt.prepared.scope, [attempt.owner])
+        _raise_refusal(seen, attempt)
+        nodes = by_rank(seen, attempt)
+        running = [node for node in nodes if node.state is NodeState.RUNNING]
+        if len(running) == wanted:
+            return running
+        if context.clock.monotonic() >= give_up_at:
+            raise InsufficientCapacity(
+                f"{len(running)} of {wanted} nodes were running after {traits.boot_deadline:g} s",
+                scope=attempt.prepared.scope.name,
+            )
+        progress("provision", f"waiting for {wanted - len(running)} of {wanted} nodes on {account.cloud.name}")
+        await context.clock.sleep(pause)
+        pause = min(pause * 1.5, POLL_MOST)
+
+
+def _raise_refusal(seen: Observation, attempt: AttemptRecord) -> None:
+    for outcome in seen.launches:
+        if outcome.token == attempt.token and outcome.state is LaunchState.FAILED:
+            raise outcome.error or InsufficientCapacity(f"the launch failed in {seen.scope.name}", scope=seen.scope.name)
+
+
+async def give_up(
+    context: Context, account: CloudAccount, attempt: AttemptRecord, error: ProviderError | None, progress: Progress
+) -> None:
+    """Never replay this attempt again, and remove what it made."""
+    wire = error.to_wire() if error else None
+    context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, wire)
+    await remove(context, account, [attempt], progress)
+
+
+async def remove(
+    context: Context, account: CloudAccount, attempts: Sequence[AttemptRecord], progress: Progress
+) -> None:
+    """Terminate everything of these attempts until a complete observation shows nothing; then close them.
+
+    Raises WrongAccount before touching anything when the credentials are not those the attempts were made with.
+    """
+    for (owner, scope), group in _groups(attempts).items():
+        await account.require_identity(group[0].identity)
+        receipts = [attempt.receipt for attempt in group if attempt.receipt is not None]
+        give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
+        pause = POLL_FIRST
+        while True:
+            await account.call(account.cloud.terminate, scope, owner, receipts)
+            seen = await account.call(account.cloud.observe, scope, [owner])
+            left = [node for node in seen.nodes if node.owner == owner]
+            rest = [leftover for leftover in seen.leftovers if leftover.owner == owner]
+            if seen.complete and not left and not rest and _has_settled(context, account, group):
+                break
+            if context.clock.monotonic() >= give_up_at:
+                raise OutcomeUnknown(
+                    f"{len(left)} nodes and {len(rest)} leftovers of {owner.name} are still in {scope.name}",
+                    hint="Run the command again; nothing is forgotten until it is gone.",
+                )
+            progress("terminate", f"waiting for {len(left) or 'the last'} nodes to go")
+            await context.clock.sleep(pause)
+            pause = min(pause * 1.5, POLL_MOST)
+        for attempt in group:
+            context.store.attempts.settle(attempt.token, AttemptState.CLOSED, attempt.error)
+
+
+def _groups(attempts: Sequence[AttemptRecord]) -> dict[tuple[Owner, Scope], list[AttemptRecord]]:
+    groups: dict[tuple[Owner, Scope], list[AttemptRecord]] = {}
+    for attempt in attempts:
+        groups.setdefault((attempt.owner, attempt.prepared.scope), []).append(attempt)
+    return groups
+
+
+def _has_settled(context: Context, account: CloudAccount, attempts: Sequence[AttemptRecord]) -> bool:
+    """Whether an absence counts yet: listings may lag behind the last call."""
+    calls = [attempt.called_at for attempt in attempts if attempt.called_at is not None]
+    if not calls:
+        return True
+    return (context.clock.now() - max(calls)).total_seconds() >= account.cloud.traits.settle_after

@@ -1,0 +1,97 @@
+"""From running nodes to a cluster that takes jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from styx.api.backend import Autostop
+from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop
+from styx.api.errors import ClusterNotUp, StyxError, Unsupported
+from styx.api.names import Owner
+from styx.api.nodes import Endpoint, Node, NodeState
+from styx.engine.context import Context, Progress
+from styx.engine.handle import Handle
+from styx.engine.observe import record_of
+from styx.store.records import ClusterRecord, NodeRecord
+from styx.store.states import ClusterState
+
+
+async def set_up(
+    context: Context, cluster: ClusterRecord, nodes: Sequence[Node], autostop: Autostop | None, progress: Progress
+) -> Handle:
+    """Start the runtime on every node and record the cluster as up. Idempotent; running jobs are not disturbed.
+
+    On failure the cluster is FAILED with the reason, its nodes stay on record, and the error goes on.
+    """
+    now = context.clock.now()
+    context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in nodes])
+    context.move(cluster.name, ClusterState.SETTING_UP)
+    handle = Handle(cluster.name, context.owner(cluster), nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
+    progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
+    try:
+        await context.backend.prepare(handle)
+        if autostop is not None:
+            await context.backend.autostop(handle, autostop)
+    except StyxError as error:
+        await handle.close()
+        context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
+        raise
+    policy = {"autostop": autostop, "autostop_set": True} if autostop is not None else {}
+    context.move(cluster.name, ClusterState.UP, launched_at=context.clock.now(), error=None, **policy)
+    return handle
+
+
+def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
+    """Raise Unsupported when nothing could enforce the policy on this cloud, before anything is made."""
+    if policy is None:
+        return
+    mode = SelfStop.TERMINATE if policy.down else SelfStop.STOP
+    if mode in cloud.traits.self_stop and isinstance(cloud, SupportsSelfStop):
+        return
+    other = SelfStop.STOP if policy.down else SelfStop.TERMINATE
+    flag = {SelfStop.STOP: "without --down", SelfStop.TERMINATE: "with --down"}[other]
+    hint = f"Use autostop {flag}: that works there." if other in cloud.traits.self_stop else "Leave autostop out."
+    raise Unsupported(
+        f"autostop{' --down' if policy.down else ''} cannot be enforced on {cloud.name!r}: "
+        f"its nodes cannot {mode.value} themselves, and no server is running that could",
+        hint=hint,
+        capability="autostop",
+    )
+
+
+def connect(context: Context, cluster: ClusterRecord) -> Handle:
+    """A handle on a cluster that is up, from its record alone. Raises ClusterNotUp."""
+    if cluster.state is not ClusterState.UP:
+        raise not_up(cluster)
+    owner = context.owner(cluster)
+    nodes = [_node(record, owner) for record in context.store.nodes.of(cluster.name)]
+    return Handle(cluster.name, owner, nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
+
+
+def not_up(cluster: ClusterRecord) -> ClusterNotUp:
+    """The error for work on a cluster that is not up, with what to do about it."""
+    hints = {
+        ClusterState.STOPPED: f"`styx start {cluster.name}` brings it back.",
+        ClusterState.TERMINATING: f"`styx down {cluster.name}` finishes the removal.",
+    }
+    return ClusterNotUp(
+        f"cluster {cluster.name!r} is {cluster.state.replace('_', ' ')}, not up",
+        hint=hints.get(cluster.state, f"`styx status -r {cluster.name}` looks at what is there."),
+        cluster=cluster.name,
+        state=cluster.state.value,
+    )
+
+
+def _node(record: NodeRecord, owner: Owner) -> Node:
+    endpoint = record.endpoint
+    if endpoint is not None and record.host_key and "host_key" not in endpoint.options:
+        endpoint = Endpoint(endpoint.kind, {**endpoint.options, "host_key": record.host_key})
+    return Node(
+        id=record.node_id,
+        owner=owner,
+        state=NodeState(record.state),
+        rank=record.rank,
+        endpoint=endpoint,
+        private_ip=record.private_ip or None,
+        public_ip=record.public_ip or None,
+    )
