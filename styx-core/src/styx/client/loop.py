@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from concurrent.futures import CancelledError
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,18 +23,23 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run the coroutine in the loop and return its result here.
 
-        On KeyboardInterrupt the coroutine is cancelled and given the time to leave things in order first.
+        On KeyboardInterrupt the coroutine is cancelled, and the interrupt goes on once it has left things in order.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        outcome: Future[T] = Future()
+        task: list[asyncio.Task[None]] = []
+
+        async def supervise() -> None:
+            try:
+                outcome.set_result(await coroutine)
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
+                outcome.set_exception(error)
+
+        self._loop.call_soon_threadsafe(lambda: task.append(self._loop.create_task(supervise())))
         try:
-            return future.result()
-        except BaseException:
-            if not future.done():
-                settled = threading.Event()
-                future.add_done_callback(lambda _: settled.set())
-                future.cancel()
-                with suppress(CancelledError):
-                    settled.wait()
+            return outcome.result()
+        except KeyboardInterrupt:
+            self._loop.call_soon_threadsafe(lambda: task[0].cancel())
+            outcome.exception()  # waits
             raise
 
     def iterate(self, source: AsyncIterator[T]) -> Iterator[T]:

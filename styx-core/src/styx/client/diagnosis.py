@@ -1,0 +1,88 @@
+"""What works here and what does not: ``styx check`` for providers, ``styx doctor`` for this installation."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from styx.api.errors import StyxError
+from styx.api.storage import Storage
+from styx.client.protocol import CheckResult
+from styx.hookspecs import DoctorFinding
+
+if TYPE_CHECKING:
+    from styx.client.embedded import EmbeddedClient
+    from styx.client.loop import LoopThread
+    from styx.engine.context import Context
+
+
+def check(context: Context, loop: LoopThread, names: Sequence[str]) -> list[CheckResult]:
+    """Ask every provider (or those named) whether it can be used; one that fails does not stop the others."""
+    results = []
+    for kind in ("cloud", "storage"):
+        for provided in context.plugins.provided(kind):
+            if not names or provided.name in names:
+                results.append(_check(context, loop, kind, provided.name))
+    return results
+
+
+def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckResult:
+    try:
+        if kind == "cloud":
+            account = context.clouds.get(name)
+            identity = loop.run(account.identity())
+            return CheckResult(kind, name, account.account, True, identity.account, _abilities(type(account.cloud)))
+        storage = context.plugins.create(kind, name, context.clouds.services(kind, name))
+        assert isinstance(storage, Storage)
+        storage.check()
+    except StyxError as error:
+        message = f"{error.message} {error.hint}" if error.hint else error.message
+        return CheckResult(kind, name, "default", False, message)
+    return CheckResult(kind, name, "default", True, "usable", storage.schemes)
+
+
+def _abilities(cloud: type) -> tuple[str, ...]:
+    from styx.api import cloud as contract
+
+    mixins = [getattr(contract, name) for name in dir(contract) if name.startswith("Supports")]
+    return tuple(m.__name__.removeprefix("Supports").lower() for m in mixins if issubclass(cloud, m))
+
+
+def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
+    """Check the interpreter, the store, the tools on this machine, and every plugin; plugins add their own findings."""
+    findings = [DoctorFinding("python", "ok", f"{platform.python_version()} at {sys.executable}")]
+    try:
+        store = client.store
+        findings.append(DoctorFinding("store", "ok", f"{len(store.clusters.list())} clusters, id {store.installation}"))
+        context = client.engine.context
+    except StyxError as error:
+        return [*findings, DoctorFinding("store", "error", error.message, error.hint or "")]
+    findings.extend(_tools())
+    for plugin in context.plugins.status():
+        level = {"ok": "ok", "disabled": "ok"}.get(plugin.status, "error")
+        findings.append(DoctorFinding(f"plugin {plugin.name}", level, plugin.reason or plugin.status, plugin.fix))
+    for answer in context.plugins.call("styx_doctor"):
+        findings.extend(answer)
+    return findings
+
+
+_TOOLS = {
+    "bash": "Jobs are bash scripts; without it they run under sh.",
+    "ssh": "`styx ssh` and multi-node clusters over SSH need OpenSSH's client.",
+    "tar": "Files are copied to nodes with it.",
+    "git": "A git workdir needs it on the nodes.",
+}
+
+
+def _tools() -> list[DoctorFinding]:
+    findings = []
+    for tool, purpose in _TOOLS.items():
+        path = shutil.which(tool)
+        if path:
+            findings.append(DoctorFinding(tool, "ok", path))
+        else:
+            findings.append(DoctorFinding(tool, "warning", "not found", purpose))
+    return findings

@@ -1,0 +1,179 @@
+"""The Python SDK: a synchronous face over the engine. Every function has an ``.aio`` twin to await.
+
+::
+
+    import styx
+
+    task = styx.Task("hello").run("echo 'Hello!'")
+    job = styx.launch(task, styx.Resources().gpu("A100", 1))
+    for line in job.logs():
+        print(line)
+    print(job.wait().exit_code)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+from styx.api.backend import Autostop, JobInfo, LogChunk
+from styx.client.loop import LoopThread
+from styx.client.protocol import Progress, silent
+from styx.engine.engine import Engine
+from styx.spec import Resources, Task
+from styx.store.records import ClusterRecord
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, Engine] = WeakKeyDictionary()
+
+
+@functools.cache
+def _loop() -> LoopThread:
+    return LoopThread()
+
+
+def _engine() -> Engine:
+    """The engine of the running loop: connections belong to the loop they were made in."""
+    loop = asyncio.get_running_loop()
+    if loop not in _engines:
+        _engines[loop] = Engine.open()
+    return _engines[loop]
+
+
+class _TwoFaced(Generic[P, T]):
+    """A function to call, and its ``.aio`` twin to await."""
+
+    def __init__(self, function: Callable[P, Awaitable[T]]) -> None:
+        self.aio = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        return _loop().run(cast("Any", self.aio(*args, **kwargs)))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job on a cluster. ``id`` is None when the task had nothing to run."""
+
+    cluster: str
+    id: int | None
+
+    def wait(self) -> JobInfo:
+        """Block until the job has ended."""
+        return wait(self)
+
+    def cancel(self) -> bool:
+        """Cancel the job; whether it was still going."""
+        return bool(cancel(self.cluster, [self.number]))
+
+    def logs(self, *, follow: bool = True) -> Iterator[str]:
+        """The job's output line by line, of all ranks; with ``follow`` until it has ended."""
+        return logs(self.cluster, self.number, follow=follow)
+
+    @property
+    def number(self) -> int:
+        """The job's number. Raises ValueError when the task had nothing to run."""
+        if self.id is None:
+            raise ValueError(f"nothing was run on cluster {self.cluster!r}: the task has no run script")
+        return self.id
+
+
+@_TwoFaced
+async def launch(
+    task: Task, resources: Resources | None = None, *, cluster: str | None = None, autostop: Autostop | None = None,
+    retry_until_up: bool = False, progress: Progress = silent,
+) -> Job:
+    """Run a task on a new cluster, or on the existing one of that name; returns once the job is queued.
+
+    ``resources`` replace those of the task. Raises NoOffer, ClusterBusy, BadInput and provider errors.
+    """
+    if resources is not None:
+        task = task.resources(resources)
+    name, job_id, _ = await _engine().launch(
+        task, cluster, progress, autostop=autostop, retry_until_up=retry_until_up
+    )
+    return Job(name, job_id)
+
+
+@_TwoFaced
+async def exec(task: Task, cluster: str, *, progress: Progress = silent) -> Job:  # noqa: A001 - SkyPilot's users know it
+    """Queue a task on a cluster that is up, without provisioning or setup. Raises ClusterNotUp, ClusterNotFound."""
+    return Job(cluster, await _engine().exec(task, cluster, progress))
+
+
+@_TwoFaced
+async def wait(job: Job) -> JobInfo:
+    """A job, once it has ended."""
+    return await _engine().wait(job.cluster, job.number)
+
+
+@_TwoFaced
+async def status(names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
+    """Clusters, newest first; with ``refresh`` every provider is asked."""
+    return await _engine().status(names, refresh=refresh)
+
+
+@_TwoFaced
+async def start(cluster: str, *, autostop: Autostop | None = None, progress: Progress = silent) -> None:
+    """Bring a stopped cluster back. Idempotent."""
+    await _engine().start(cluster, autostop, progress)
+
+
+@_TwoFaced
+async def stop(cluster: str, *, progress: Progress = silent) -> None:
+    """Stop a cluster's machines and keep their disks. Idempotent."""
+    await _engine().stop(cluster, progress)
+
+
+@_TwoFaced
+async def down(cluster: str, *, progress: Progress = silent) -> None:
+    """Remove a cluster and all it made."""
+    await _engine().down(cluster, progress)
+
+
+@_TwoFaced
+async def autostop(cluster: str, policy: Autostop | None) -> None:
+    """Set or (None) clear autostop. Raises Unsupported where nothing could enforce it."""
+    await _engine().autostop(cluster, policy)
+
+
+@_TwoFaced
+async def queue(cluster: str) -> list[JobInfo]:
+    """The jobs of a cluster, newest first."""
+    return await _engine().queue(cluster)
+
+
+@_TwoFaced
+async def cancel(cluster: str, job_ids: Sequence[int] | None = None) -> list[int]:
+    """Cancel these jobs, or all; the numbers of those that this call cancelled."""
+    return await _engine().cancel(cluster, job_ids)
+
+
+def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:
+    """The output of a job (by default the newest) line by line, without line ends; with ``follow`` until it has ended."""
+
+    async def chunks() -> AsyncIterator[LogChunk]:
+        source = _engine().logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None)
+        async for chunk in source:
+            yield chunk
+
+    return _lines(_loop().iterate(chunks()))
+
+
+def _lines(chunks: Iterator[LogChunk]) -> Iterator[str]:
+    """Whole lines of each rank, in the order in which they were completed."""
+    decoders: dict[int, codecs.IncrementalDecoder] = {}
+    partial: dict[int, str] = {}
+    for chunk in chunks:
+        decoder = decoders.setdefault(chunk.rank, codecs.getincrementaldecoder("utf-8")("replace"))
+        *whole, rest = (partial.get(chunk.rank, "") + decoder.decode(chunk.data)).split("\n")
+        partial[chunk.rank] = rest
+        yield from whole
+    yield from (rest for _, rest in sorted(partial.items()) if rest)
