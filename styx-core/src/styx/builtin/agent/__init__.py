@@ -1,0 +1,1 @@
+"""The backend that runs jobs through styx-agent."""

@@ -1,0 +1,1 @@
+"""Machines you own as a cloud."""

@@ -1,0 +1,50 @@
+"""Settings of plugins, checked by the plugin's own pydantic model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from styx.api.errors import InvalidConfig, PluginError
+from styx.plugins.isolation import guard, load_target
+
+
+def plugin_config(name: str) -> Mapping[str, Any]:
+    """The settings section ``plugins.<name>``; empty when there is none. Raises InvalidConfig."""
+    from styx.config import load_config
+
+    return load_config().plugins.get(name, {})
+
+
+def load_model(plugin: str, target: str) -> type[Any]:
+    """The pydantic model that a manifest names. Raises PluginError when it is not one."""
+    from pydantic import BaseModel
+
+    model = load_target(plugin, target)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise PluginError(f"{target} of plugin {plugin!r} is not a pydantic model", plugin=plugin, status="broken")
+    return model
+
+
+def validated(plugin: str, target: str, data: Any, section: str) -> Any:
+    """``data`` as an instance of the model, or as it is when the manifest names none.
+
+    Raises InvalidConfig that names the field as it is written in the settings, like ``clouds.ssh.pools.lab.hosts``.
+    """
+    if not target:
+        return data
+    from pydantic import ValidationError
+
+    model = load_model(plugin, target)
+    if isinstance(data, model):
+        return data
+    with guard(plugin, f"while checking the settings {section}"):
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join((section, *map(str, first["loc"])))
+            more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+            raise InvalidConfig(
+                f"settings: {field}: {first['msg']}{more}", hint="See them: styx config list", field=field
+            ) from None

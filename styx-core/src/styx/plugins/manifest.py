@@ -1,0 +1,145 @@
+"""The manifest, ``styx-plugin.toml``: what a plugin says of itself, readable without importing it.
+
+::
+
+    name = "acme"                          # the same as its entry point in the group styx.plugins
+    summary = "GPU machines of Acme Inc."
+    requires = ["acme_sdk"]                # modules it imports from elsewhere
+    injects = ["ACME_TOKEN"]               # credentials it puts on nodes
+    implements = ["styx_event"]            # behaviour hooks, defined in:
+    hooks = "styx_acme.hooks"              # a module, or module:Class that is made with the plugin's settings
+    config = "styx_acme.config:Settings"   # pydantic model of the settings section plugins.acme
+
+    [contract]                             # the versions it was written for
+    cloud = "1.0"
+    hooks = "1.0"
+
+    [[provides]]
+    kind = "cloud"
+    name = "acme"
+    target = "styx_acme.cloud:AcmeCloud"
+    config = "styx_acme.config:CloudConfig"   # pydantic model of the settings section clouds.acme
+    capabilities = ["stop", "spot"]
+
+    [[commands]]
+    name = "acme"                          # `styx acme`
+    target = "styx_acme.cli:acme"
+    help = "Look at your Acme account."
+    section = "Acme"
+
+What is read is plain data (typed dictionaries), because it is what the index stores as JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from styx.plugins.entries import Command, Manifest, Provides
+from styx.plugins.kinds import BEHAVIOUR_HOOKS, KINDS
+from styx.plugins.tables import Form, ManifestError, TableReader
+
+DEFAULT_SECTION = "Added by plugins"
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+NAME = Form(re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"), "lower-case letters, digits and dashes, like 'acme-gpu'")
+TARGET = Form(re.compile(_DOTTED + r":[A-Za-z_]\w*"), "'module:name', like 'styx_acme.cloud:AcmeCloud'")
+HOOKS = Form(re.compile(_DOTTED + r"(?::[A-Za-z_]\w*)?"), "'module' or 'module:Class', like 'styx_acme.hooks'")
+MODULE = Form(re.compile(_DOTTED), "the name of a module, like 'acme_sdk.compute'")
+VERSION = Form(re.compile(r"\d+\.\d+"), "'major.minor', like '1.0'")
+
+
+def empty_manifest(name: str) -> Manifest:
+    """What is known of a plugin whose manifest cannot be read."""
+    return Manifest(
+        name=name,
+        summary="",
+        contract={},
+        provides=[],
+        commands=[],
+        implements=[],
+        hooks="",
+        config="",
+        requires=[],
+        injects=[],
+    )
+
+
+def parse_manifest(data: Mapping[str, Any], source: str) -> Manifest:
+    """Check a manifest and fill in defaults. Raises ManifestError naming ``source``, the key and what is wrong."""
+    table = TableReader(data, source)
+    manifest = Manifest(
+        name=table.text("name", NAME),
+        summary=table.text("summary"),
+        contract=parse_contract(data, source),
+        provides=[_provides(entry) for entry in table.tables("provides")],
+        commands=[_command(entry) for entry in table.tables("commands")],
+        implements=table.texts("implements", choices=BEHAVIOUR_HOOKS),
+        hooks=table.text("hooks", HOOKS, default=""),
+        config=table.text("config", TARGET, default=""),
+        requires=table.texts("requires", MODULE),
+        injects=table.texts("injects"),
+    )
+    table.finish(also=("contract",))
+    _check_consistency(manifest, table)
+    return manifest
+
+
+def parse_contract(data: Mapping[str, Any], source: str) -> dict[str, list[int]]:
+    """The contract versions alone, which are readable even where the rest was written for another core."""
+    table = TableReader(data, source).table("contract")
+    versions: dict[str, list[int]] = {}
+    for kind in (*KINDS, "hooks"):
+        text = table.text(kind, VERSION, default="")
+        if text:
+            major, minor = text.split(".")
+            versions[kind] = [int(major), int(minor)]
+    table.finish()
+    return versions
+
+
+def salvage_commands(data: Mapping[str, Any], source: str) -> list[Command]:
+    """The commands of a manifest that is wrong elsewhere, so that they stay listed; none when they are wrong too."""
+    try:
+        return [_command(entry) for entry in TableReader(data, source).tables("commands")]
+    except ManifestError:
+        return []
+
+
+def _provides(table: TableReader) -> Provides:
+    kind = table.choice("kind", tuple(KINDS))
+    entry = Provides(
+        kind=kind,
+        name=table.text("name", NAME),
+        target=table.text("target", TARGET),
+        config=table.text("config", TARGET, default=""),
+        capabilities=table.texts("capabilities", choices=tuple(KINDS[kind].capabilities)),
+    )
+    table.finish()
+    return entry
+
+
+def _command(table: TableReader) -> Command:
+    entry = Command(
+        name=table.text("name", NAME),
+        target=table.text("target", TARGET),
+        help=table.text("help"),
+        section=table.text("section", default=DEFAULT_SECTION),
+    )
+    table.finish()
+    return entry
+
+
+def _check_consistency(manifest: Manifest, table: TableReader) -> None:
+    needed = {entry["kind"] for entry in manifest["provides"]} | ({"hooks"} if manifest["implements"] else set())
+    for kind in sorted(needed - set(manifest["contract"])):
+        raise table.error(f"contract.{kind}", f'is missing; say which version it was written for, like {kind} = "1.0"')
+    if manifest["implements"] and not manifest["hooks"]:
+        raise table.error("hooks", f"is missing; name the module that defines {manifest['implements'][0]}")
+    if manifest["hooks"] and not manifest["implements"]:
+        raise table.error("implements", "is missing; list the hooks that the module defines")
+    claims = [f"{p['kind']} {p['name']!r}" for p in manifest["provides"]]
+    claims += [f"command {c['name']!r}" for c in manifest["commands"]]
+    for claim in claims:
+        if claims.count(claim) > 1:
+            raise table.error(claim.split(" ", maxsplit=1)[0], f"{claim} is there twice")
