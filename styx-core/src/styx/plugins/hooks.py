@@ -64,7 +64,6 @@ def _lister(plugin: Plugin, kind: str, hook: str) -> Callable[..., Any]:
 
 def _proxy(source: _HookSource, hook: str) -> Callable[..., Any]:
     """A function with the signature of the spec, which pluggy reads through ``__wrapped__``."""
-
     spec = getattr(hookspecs, hook)
     names = tuple(inspect.signature(spec).parameters)
 
