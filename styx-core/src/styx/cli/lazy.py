@@ -13,11 +13,12 @@ from styx.cli.table import SECTIONS, CommandRow
 SUGGESTION_CUTOFF = 0.6
 
 Rows = Callable[[], Mapping[str, CommandRow]]
-Load = Callable[[CommandRow], click.Command]
+Load = Callable[[CommandRow, click.Context], click.Command]
 
 
-def import_command(row: CommandRow) -> click.Command:
+def import_command(row: CommandRow, ctx: click.Context) -> click.Command:
     """Import the command that ``row`` names. Errors of the import are not caught."""
+    del ctx
     module, _, attribute = row.target.partition(":")
     command: click.Command = getattr(import_module(module), attribute)
     return command
@@ -41,9 +42,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now; None when there is no such row."""
-        del ctx
         row = self._rows().get(cmd_name)
-        return None if row is None else self._load(row)
+        return None if row is None else self._load(row, ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,23 +1,39 @@
-"""The ``styx`` program: the root command, and the outermost loop that turns errors into messages and exit codes."""
+"""The ``styx`` program: the root command, and the outermost loop that turns errors into messages and exit codes.
+
+Nothing but click and what click imports itself may be imported on the way to ``styx --help``.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from styx import __version__
-from styx.cli.lazy import LazyGroup
-from styx.cli.table import COMMANDS, CommandRow
+from styx.cli import added
+from styx.cli.lazy import LazyGroup, import_command
+from styx.cli.table import CommandRow
 
-INTERRUPTED = 130
-IO_ERROR = 74
+if TYPE_CHECKING:
+    from styx.api.errors import StyxError
+
+EXIT_FAILED = 1
+EXIT_IO = 74
+EXIT_INTERRUPTED = 130
+
+DEBUG_VARIABLE = "STYX_DEBUG"
+COMPLETION_VARIABLE = "_STYX_COMPLETE"
 
 
 def _rows() -> Mapping[str, CommandRow]:
-    return COMMANDS
+    return added.all_rows()
+
+
+def _load(row: CommandRow, ctx: click.Context) -> click.Command:
+    return added.load(row, ctx) if row.plugin else import_command(row, ctx)
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
@@ -28,48 +44,107 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 
 def _set_debug(_ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
-        os.environ["STYX_DEBUG"] = "1"
+        os.environ[DEBUG_VARIABLE] = "1"
 
 
 cli = LazyGroup(
     name="styx",
     rows=_rows,
+    load=_load,
     help="Run any AI workload on any infrastructure.",
+    epilog="styx COMMAND --help shows examples of each command.",
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[
         click.Option(
-            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
             help="Show the version and exit.",
         ),
         click.Option(
-            ["--debug"], is_flag=True, is_eager=True, expose_value=False, callback=_set_debug,
-            help="Show tracebacks; also STYX_DEBUG=1.",
+            ["--debug"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_set_debug,
+            help=f"Show tracebacks of errors, like {DEBUG_VARIABLE}=1.",
         ),
     ],
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. No exception leaves here except SystemExit."""
+    """Run the command line and return its exit code. Only SystemExit passes through."""
     try:
         result = cli.main(args=arguments, prog_name="styx", standalone_mode=False)
+    except click.Abort as error:
+        return _interrupted(error.__cause__)
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt) as error:
+    except KeyboardInterrupt as error:
         return _interrupted(error)
     except Exception as error:  # noqa: BLE001 - the outermost loop
-        return _explain(error)
-    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+        return _failed(error)
+    return result if type(result) is int else 0
 
 
-def _interrupted(error: BaseException) -> int:
-    click.echo("Interrupted.", err=True)
-    return 1 if isinstance(error.__cause__, EOFError) else INTERRUPTED
+def _interrupted(cause: BaseException | None) -> int:
+    """Ctrl-C; or a question was asked where nobody can answer."""
+    if isinstance(cause, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    click.echo("Aborted: there was no answer to a question; see --yes.", err=True)
+    return EXIT_FAILED
 
 
-def _explain(error: BaseException) -> int:
-    raise error
+def _failed(error: Exception) -> int:
+    """Say what happened and what to do next, and choose the exit code."""
+    if COMPLETION_VARIABLE in os.environ:  # whatever is written now would end up on the user's prompt
+        return EXIT_FAILED
+    if os.environ.get(DEBUG_VARIABLE):
+        _show_traceback(error)
+    known = _styx_error(error)
+    if known is not None:
+        _say(_located(known), known.hint)
+        return known.exit_code
+    if isinstance(error, OSError) and error.strerror:
+        _say(": ".join(str(part) for part in (error.filename, error.strerror) if part), None)
+        return EXIT_IO
+    _say(f"unexpected {type(error).__name__}: {error}", "Run it again as styx --debug ... to see where.")
+    return EXIT_FAILED
+
+
+def _styx_error(error: BaseException) -> StyxError | None:
+    """The error if Styx raised it on purpose, also from inside an exception group; else None."""
+    errors = sys.modules.get("styx.api.errors")
+    if errors is None:  # then nobody can have raised one, and importing the contract is slow
+        return None
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _styx_error(each))), None)
+    return cast("StyxError", error) if isinstance(error, errors.StyxError) else None
+
+
+def _located(error: StyxError) -> str:
+    """The message, after ``file:line:`` where those are known and not told already."""
+    file, line = error.details.get("file"), error.details.get("line")
+    if not file or str(file) in error.message:
+        return error.message
+    return f"{file}:{line}: {error.message}" if line else f"{file}: {error.message}"
+
+
+def _say(message: str, hint: str | None) -> None:
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"{click.style('Hint:', bold=True)} {hint}", err=True)
+
+
+def _show_traceback(error: Exception) -> None:
+    import traceback
+
+    traceback.print_exception(error)
 
 
 if __name__ == "__main__":

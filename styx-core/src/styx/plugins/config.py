@@ -16,6 +16,14 @@ def plugin_config(name: str) -> Mapping[str, Any]:
     return load_config().plugins.get(name, {})
 
 
+def checked_plugin_config(name: str, target: str) -> Any:
+    """The settings of the plugin itself (not of what it provides), checked by the model that its manifest names.
+
+    Raises InvalidConfig, and PluginError when there is something wrong with the model.
+    """
+    return validated(name, target, plugin_config(name), f"plugins.{name}")
+
+
 def load_model(plugin: str, target: str) -> type[Any]:
     """The pydantic model that a manifest names. Raises PluginError when it is not one."""
     from pydantic import BaseModel

@@ -13,7 +13,7 @@ import pluggy
 from styx import hookspecs
 from styx.api.errors import PluginError
 from styx.hookspecs import Provided, hookimpl
-from styx.plugins.config import plugin_config, validated
+from styx.plugins.config import checked_plugin_config
 from styx.plugins.isolation import guard, load_target
 from styx.plugins.kinds import KINDS
 from styx.plugins.status import CONFLICT, OK, Plugin
@@ -99,7 +99,7 @@ class _HookSource:
             name, manifest = self._plugin.name, self._plugin.manifest
             source = load_target(name, manifest["hooks"])
             if isinstance(source, type):
-                settings = validated(name, manifest["config"], plugin_config(name), f"plugins.{name}")
+                settings = checked_plugin_config(name, manifest["config"])
                 with guard(name, f"while making {source.__name__}"):
                     source = source(settings)
             self._loaded = source

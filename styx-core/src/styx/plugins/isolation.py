@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from styx.api.errors import PluginError, StyxError
+from styx.api.errors import NotYet, PluginError, StyxError
 
 # Not the plugin's doing: the user's Ctrl-C, and the program's own cancelling and unwinding.
 _OURS = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
@@ -21,13 +21,13 @@ _OURS = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 
 @contextmanager
 def guard(plugin: str, doing: str) -> Iterator[None]:
-    """Turn whatever the plugin's code raises into PluginError; Styx's own errors pass as they are.
+    """Turn whatever the plugin's code raises into PluginError; what the contract lets it raise passes as it is.
 
     ``doing`` completes "plugin 'acme' failed ...", like ``while importing styx_acme.cloud``.
     """
     try:
         yield
-    except (StyxError, *_OURS):
+    except (StyxError, NotYet, *_OURS):
         raise
     except BaseException as error:
         raise failure(plugin, doing, error) from error

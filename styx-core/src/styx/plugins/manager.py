@@ -115,6 +115,10 @@ class PluginManager:
 
         return build(self.plugins)
 
+    def implements(self, hook: str) -> bool:
+        """Whether any plugin says something there. No plugin is imported."""
+        return any(hook in plugin.manifest["implements"] for plugin in self.plugins)
+
     def collect(self, hook: str, **arguments: Any) -> Collected:
         """Ask every plugin that implements the hook, in order of name; failures are returned beside the results."""
         calls = [(plugin, partial(function, **arguments)) for plugin, function in self._implementations(hook)]
@@ -161,7 +165,7 @@ class PluginManager:
 
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         """Who implements the hook. Where nobody does, pluggy is not even imported."""
-        if not any(hook in plugin.manifest["implements"] for plugin in self.plugins):
+        if not self.implements(hook):
             return []
         from styx.plugins.hooks import implementations
 
