@@ -94,7 +94,9 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
     known = ("database", "allowed_clouds", *_GROUPS)
     for key in data:
         if key not in known:
-            raise InvalidConfig(f"{source}: unknown key {key!r}", hint=_suggest(str(key), known), file=source, field=key)
+            raise InvalidConfig(
+                f"{source}: unknown key {key!r}", hint=_suggest(str(key), known), file=source, field=key
+            )
     database = data.get("database")
     if database is not None and not isinstance(database, str):
         raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")

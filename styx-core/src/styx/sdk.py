@@ -87,8 +87,13 @@ class Job:
 
 @_TwoFaced
 async def launch(
-    task: Task, resources: Resources | None = None, *, cluster: str | None = None, autostop: Autostop | None = None,
-    retry_until_up: bool = False, progress: Progress = silent,
+    task: Task,
+    resources: Resources | None = None,
+    *,
+    cluster: str | None = None,
+    autostop: Autostop | None = None,
+    retry_until_up: bool = False,
+    progress: Progress = silent,
 ) -> Job:
     """Run a task on a new cluster, or on the existing one of that name; returns once the job is queued.
 
@@ -96,9 +101,7 @@ async def launch(
     """
     if resources is not None:
         task = task.resources(resources)
-    name, job_id, _ = await _engine().launch(
-        task, cluster, progress, autostop=autostop, retry_until_up=retry_until_up
-    )
+    name, job_id, _ = await _engine().launch(task, cluster, progress, autostop=autostop, retry_until_up=retry_until_up)
     return Job(name, job_id)
 
 
@@ -157,7 +160,7 @@ async def cancel(cluster: str, job_ids: Sequence[int] | None = None) -> list[int
 
 
 def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:
-    """The output of a job (by default the newest) line by line, without line ends; with ``follow`` until it has ended."""
+    """The output of a job (by default the newest) line by line; with ``follow`` until it has ended."""
 
     async def chunks() -> AsyncIterator[LogChunk]:
         source = _engine().logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None)

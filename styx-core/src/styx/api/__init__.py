@@ -17,7 +17,6 @@ from styx.api.cloud import (
     Cloud,
     Idempotency,
     Identity,
-    require,
     SelfStop,
     SupportsAdmit,
     SupportsConsoleLog,
@@ -27,6 +26,7 @@ from styx.api.cloud import (
     SupportsStop,
     SupportsTransport,
     Traits,
+    require,
 )
 from styx.api.engine import (
     Engine,
@@ -41,7 +41,6 @@ from styx.api.errors import (
     ClusterNotFound,
     ClusterNotUp,
     Conflict,
-    from_wire,
     HostKeyChanged,
     InsufficientCapacity,
     InvalidConfig,
@@ -66,6 +65,7 @@ from styx.api.errors import (
     Unsupported,
     Wire,
     WrongAccount,
+    from_wire,
 )
 from styx.api.launch import (
     Boot,
@@ -75,9 +75,9 @@ from styx.api.launch import (
     StartRequest,
 )
 from styx.api.names import (
+    Owner,
     new_attempt_id,
     new_installation_id,
-    Owner,
     slug,
 )
 from styx.api.nodes import (
@@ -120,6 +120,8 @@ from styx.api.transport import (
 from styx.api.version import CONTRACT
 
 __all__ = [
+    "CONTRACT",
+    "DIVISIBLE",
     "Accelerator",
     "AuthFailed",
     "Autostop",
@@ -129,8 +131,6 @@ __all__ = [
     "Billing",
     "Boot",
     "ByteStream",
-    "CONTRACT",
-    "DIVISIBLE",
     "Cause",
     "Clock",
     "Cloud",

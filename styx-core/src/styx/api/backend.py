@@ -41,8 +41,8 @@ class JobSpec:
     """One job, to be run on ``num_nodes`` nodes at once.
 
     ``key`` makes submitting idempotent: the same key is the same job. ``setup`` and ``run`` are bash scripts; ``setup``
-    runs on every node first. ``workdir`` is relative to the node's home. ``cpus`` and ``gpus`` are per node and are what
-    the first-in-first-out queue counts. ``secrets`` become environment variables like ``envs`` but are never stored
+    runs on every node first. ``workdir`` is relative to the node's home. ``cpus`` and ``gpus`` are per node: they are
+    what the first-in-first-out queue counts. ``secrets`` become environment variables like ``envs`` but are never stored
     outside memory or tmpfs, logged or listed.
     """
 
@@ -161,11 +161,17 @@ class Backend(ABC):
 
     @abstractmethod
     async def cancel(self, cluster: Cluster, ids: Collection[int] | None) -> list[int]:
-        """Cancel these jobs, or with None all that have not ended; return those that this call cancelled. Idempotent."""
+        """Cancel these jobs, or with None all that go on; return those that this call cancelled. Idempotent."""
 
     @abstractmethod
     def logs(
-        self, cluster: Cluster, job_id: int, *, follow: bool = True, tail: int | None = None, rank: int | None = None,
+        self,
+        cluster: Cluster,
+        job_id: int,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        rank: int | None = None,
         offsets: Mapping[int, int] | None = None,
     ) -> AsyncIterator[LogChunk]:
         """The job's output, of one rank or all, from ``offsets`` (rank -> byte) or the last ``tail`` lines.

@@ -18,8 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, TypeVar, runtime_checkable
-from typing import Protocol
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from styx.api.errors import Unsupported
 from styx.api.launch import LaunchRequest, Prepared, Receipt, StartRequest
@@ -48,7 +47,7 @@ class SelfStop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the credentials say we are. ``account`` is stable for the life of the account and stored with every cluster."""
+    """Who the credentials say we are. ``account`` never changes for an account and is stored with every cluster."""
 
     account: str
     user: str = ""
@@ -72,8 +71,8 @@ class Cloud(ABC):
     """One object per account: a credential plus a project, subscription, context or pool set.
 
     Every method may raise any :class:`~styx.api.ProviderError`; who repeats what is decided by the class of the error:
-    ``RateLimited`` and ``Transient`` are repeated by core, ``OutcomeUnknown`` leads to an observation, the rest ends the
-    attempt. Unless said otherwise a method that raised has left nothing behind.
+    ``RateLimited`` and ``Transient`` are repeated by core, ``OutcomeUnknown`` leads to an observation, the rest ends
+    the attempt. Unless said otherwise a method that raised has left nothing behind.
     """
 
     name: ClassVar[str]

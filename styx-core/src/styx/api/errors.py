@@ -62,7 +62,8 @@ class StyxError(Exception):
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         unknown = sorted(set(details) - set(self.fields))
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}; it has {', '.join(self.fields) or 'none'}")
+            known = ", ".join(self.fields) or "none"
+            raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}; it has {known}")
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -313,7 +314,7 @@ class OutcomeUnknown(ProviderError):
     exit_code = 75
 
 
-class NotYet(Exception):  # noqa: N818 - it is a request to be called again, not an error
+class NotYet(Exception):
     """A step needs an earlier one to finish: core calls the same method again with the same argument.
 
     ``after`` is seconds to wait at least; ``waiting_for`` says what for, to be shown to the user.

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-
 # In Offer.capabilities: a node may use part of the machine, so sizes are what fits, not what is bought.
 DIVISIBLE = "divisible"
 

@@ -47,7 +47,7 @@ class SandboxInfo:
 
 
 class Sandbox(ABC):
-    """One way of making sandboxes. Names are unique within the installation; methods are synchronous and thread-safe."""
+    """One way of making sandboxes. Names are unique within the installation; methods are thread-safe."""
 
     name: ClassVar[str]
 
@@ -68,9 +68,7 @@ class Sandbox(ABC):
         """All sandboxes of this installation."""
 
     @abstractmethod
-    def exec(
-        self, name: str, command: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0
-    ) -> CommandResult:
+    def exec(self, name: str, command: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> CommandResult:
         """Run a command inside and wait. A command that fails is a result. Raises NotFound."""
 
     @abstractmethod

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 def check(context: Context, loop: LoopThread, names: Sequence[str]) -> list[CheckResult]:
     """Ask every provider (or those named) whether it can be used; one that fails does not stop the others."""
-    results = []
+    results: list[CheckResult] = []
     for kind in ("cloud", "storage"):
-        for provided in context.plugins.provided(kind):
-            if not names or provided.name in names:
-                results.append(_check(context, loop, kind, provided.name))
+        wanted = [each.name for each in context.plugins.provided(kind) if not names or each.name in names]
+        results.extend(_check(context, loop, kind, name) for name in wanted)
     return results
 
 
@@ -61,7 +60,7 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
     except StyxError as error:
         return [*findings, DoctorFinding("store", "error", error.message, error.hint or "")]
     findings.extend(_tools())
-    for plugin in context.plugins.status():
+    for plugin in context.plugins.plugins:
         level = {"ok": "ok", "disabled": "ok"}.get(plugin.status, "error")
         findings.append(DoctorFinding(f"plugin {plugin.name}", level, plugin.reason or plugin.status, plugin.fix))
     for answer in context.plugins.call("styx_doctor"):

@@ -11,7 +11,10 @@ from styx.config import home, load_config
 from styx.store import Store
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.api.offers import Offer
     from styx.client.loop import LoopThread
     from styx.engine.engine import Engine
     from styx.engine.plan import Plan
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class EmbeddedClient:
-    """Implements :class:`styx.client.protocol.Client`. The store is opened for reading records, the engine for the rest."""
+    """Implements :class:`styx.client.protocol.Client`. Records are read from the store; the engine does the rest."""
 
     def __init__(self) -> None:
         self._store: Store | None = None
@@ -39,7 +42,8 @@ class EmbeddedClient:
     def loop(self) -> LoopThread:
         """The thread that runs the engine."""
         if self._loop is None:
-            from styx.client.loop import LoopThread
+            from styx.api.offers import Offer
+    from styx.client.loop import LoopThread
 
             self._loop = LoopThread()
         return self._loop
@@ -125,13 +129,17 @@ class EmbeddedClient:
         return self.loop.run(self.engine.cancel(name, job_ids))
 
     def logs(
-        self, name: str, job_id: int | None = None, *, follow: bool = True, tail: int | None = None,
-        rank: int | None = None, offsets: Mapping[int, int] | None = None,
+        self,
+        name: str,
+        job_id: int | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        rank: int | None = None,
+        offsets: Mapping[int, int] | None = None,
     ) -> Iterator[LogChunk]:
         """See :class:`~styx.client.protocol.Client`."""
-        return self.loop.iterate(
-            self.engine.logs(name, job_id, follow=follow, tail=tail, rank=rank, offsets=offsets)
-        )
+        return self.loop.iterate(self.engine.logs(name, job_id, follow=follow, tail=tail, rank=rank, offsets=offsets))
 
     def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
         """See :class:`~styx.client.protocol.Client`. A file that is there already is replaced."""
@@ -181,7 +189,7 @@ def _candidates(found: Plan) -> tuple[Candidate, ...]:
     return tuple(rows)
 
 
-def _candidate(offer, cost, *, chosen: bool = False, rejected: str = "") -> Candidate:  # type: ignore[no-untyped-def]
+def _candidate(offer: Offer, cost: Decimal | None, *, chosen: bool = False, rejected: str = "") -> Candidate:
     return Candidate(
         infra="/".join(part for part in (offer.cloud, offer.region, offer.zone) if part),
         instance_type=offer.instance_type,

@@ -34,11 +34,17 @@ class LoopThread:
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
                 outcome.set_exception(error)
 
-        self._loop.call_soon_threadsafe(lambda: task.append(self._loop.create_task(supervise())))
+        def start() -> None:
+            task.append(self._loop.create_task(supervise()))
+
+        def cancel() -> None:  # runs after start, whenever the interrupt came
+            task[0].cancel()
+
+        self._loop.call_soon_threadsafe(start)
         try:
             return outcome.result()
         except KeyboardInterrupt:
-            self._loop.call_soon_threadsafe(lambda: task[0].cancel())
+            self._loop.call_soon_threadsafe(cancel)
             outcome.exception()  # waits
             raise
 

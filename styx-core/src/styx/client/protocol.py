@@ -116,8 +116,14 @@ class Client(Protocol):
         """Cancel these jobs, or with None all; return those that this call cancelled."""
 
     def logs(
-        self, name: str, job_id: int | None = None, *, follow: bool = True, tail: int | None = None,
-        rank: int | None = None, offsets: Mapping[int, int] | None = None,
+        self,
+        name: str,
+        job_id: int | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        rank: int | None = None,
+        offsets: Mapping[int, int] | None = None,
     ) -> Iterator[LogChunk]:
         """Output of a job (by default the newest). With ``follow``, until the job has ended."""
 

@@ -14,7 +14,7 @@ from styx.api.cloud import Cloud, Identity
 from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, Transient, WrongAccount
 from styx.api.services import Clock, Services
 from styx.config import Config
-from styx.plugins.isolation import guarded
+from styx.plugins.isolation import guard
 from styx.plugins.manager import PluginManager
 
 CALLS_AT_ONCE = 8  # per account
@@ -44,7 +44,7 @@ class CloudAccount:
         tries = 0
         while True:
             try:
-                return await self._in_thread(partial(guarded, self.cloud.name, function, *args))
+                return await self._in_thread(partial(self._guarded, function, *args))
             except NotYet as answer:
                 pause, last = answer.after, Transient(f"{self.cloud.name}: still waiting for {answer.waiting_for}")
             except RateLimited as error:
@@ -75,6 +75,10 @@ class CloudAccount:
                 expected=expected,
                 found=found,
             )
+
+    def _guarded(self, function: Callable[..., ResultT], *args: object) -> ResultT:
+        with guard(self.cloud.name, f"in {getattr(function, '__name__', 'a call')}"):
+            return function(*args)
 
     async def _in_thread(self, function: Callable[[], ResultT]) -> ResultT:
         if self._threads is None:
@@ -109,7 +113,7 @@ class Clouds:
         return [name for name in self._plugins.names("cloud") if allowed is None or name in allowed]
 
     def get(self, name: str, account: str = DEFAULT_ACCOUNT) -> CloudAccount:
-        """The account of that cloud. Raises PluginError when the plugin cannot be used, AuthFailed for no such account."""
+        """The account of that cloud. Raises PluginError when the plugin cannot be used, AuthFailed without one."""
         key = (name, account or DEFAULT_ACCOUNT)
         if key not in self._made:
             if key[1] != DEFAULT_ACCOUNT:

@@ -65,7 +65,7 @@ class Context:
     def move(
         self, cluster: str, to: ClusterState, reason: str = "", *, owned: bool = True, **changes: object
     ) -> ClusterRecord:
-        """Commit a change of state, and tell the plugins that listen. With ``owned``, only while we hold the cluster."""
+        """Commit a change of state and tell the plugins that listen; with ``owned``, only while we hold the cluster."""
         holder = self.holder if owned else None
         record, event = self.store.clusters.transition(cluster, to, reason=reason, holder=holder, **changes)
         self.tell(event)
@@ -73,7 +73,7 @@ class Context:
 
     def tell(self, event: EventRecord) -> None:
         """Let plugins take note of a committed event; in the background, best effort."""
-        if not self.plugins.implementers("styx_event"):
+        if not self.plugins.implements("styx_event"):
             return
         public = Event(
             at=event.at,

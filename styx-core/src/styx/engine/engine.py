@@ -68,8 +68,15 @@ class Engine:
         return await plan(self.context, task.spec)
 
     async def launch(
-        self, task: Task, cluster: str | None, progress: Progress, *, autostop: Autostop | None = None,
-        retry_until_up: bool = False, setup: bool = True, fast: bool = False,
+        self,
+        task: Task,
+        cluster: str | None,
+        progress: Progress,
+        *,
+        autostop: Autostop | None = None,
+        retry_until_up: bool = False,
+        setup: bool = True,
+        fast: bool = False,
     ) -> tuple[str, int | None, bool]:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
@@ -82,9 +89,7 @@ class Engine:
             if fast and record is not None and record.state is ClusterState.UP:
                 handle, made, setup = self._handle(record), False, False
             else:
-                handle, made = await launch(
-                    self.context, Wish(task.spec, name, autostop, retry_until_up), progress
-                )
+                handle, made = await launch(self.context, Wish(task.spec, name, autostop, retry_until_up), progress)
                 handle = self._keep(handle)
             return name, await self._run(handle, task, progress, setup=setup), made
 
@@ -111,9 +116,11 @@ class Engine:
         missing = task.missing_secrets()
         if missing:
             raise InvalidTask(
-                f"secret {missing[0]!r} has no value", hint=f"Give it with --secret {missing[0]}=VALUE.", field="secrets"
+                f"secret {missing[0]!r} has no value",
+                hint=f"Give it with --secret {missing[0]}=VALUE.",
+                field="secrets",
             )
-        if not self.context.plugins.implementers("styx_policy"):
+        if not self.context.plugins.implements("styx_policy"):
             return task
         changed = self.context.plugins.fold_policy(task.to_dict(), what)
         return Task.from_dict(changed).override({"secrets": dict(task.spec.secrets)})
@@ -171,7 +178,13 @@ class Engine:
         return await self.context.backend.cancel(await self._connected(name), job_ids)
 
     async def logs(
-        self, name: str, job_id: int | None, *, follow: bool, tail: int | None, rank: int | None,
+        self,
+        name: str,
+        job_id: int | None,
+        *,
+        follow: bool,
+        tail: int | None,
+        rank: int | None,
         offsets: Mapping[int, int] | None,
     ) -> AsyncIterator[LogChunk]:
         """The output of a job, by default the newest."""

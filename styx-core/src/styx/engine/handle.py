@@ -23,7 +23,7 @@ class Handle:
         self._transports: dict[int, Transport] = {}
 
     def transport(self, rank: int) -> Transport:
-        """The transport to the node with this rank. Raises TransportError when there is no such node or no way to it."""
+        """The transport to the node with this rank. Raises TransportError without such a node or a way to it."""
         if rank not in self._transports:
             self._transports[rank] = self._open(rank)
         return self._transports[rank]

@@ -76,7 +76,13 @@ async def job(context: Context, handle: Handle, job_id: int | None) -> JobInfo:
 
 
 async def logs(
-    context: Context, handle: Handle, job_id: int | None, *, follow: bool, tail: int | None, rank: int | None,
+    context: Context,
+    handle: Handle,
+    job_id: int | None,
+    *,
+    follow: bool,
+    tail: int | None,
+    rank: int | None,
     offsets: Mapping[int, int] | None,
 ) -> AsyncIterator[LogChunk]:
     """The output of one job, by default the newest."""

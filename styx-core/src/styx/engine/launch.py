@@ -15,6 +15,7 @@ from styx.api.errors import (
     InvalidRequest,
     NoOffer,
     PermissionDenied,
+    PluginError,
     ProviderError,
     StyxError,
     Unsupported,
@@ -28,10 +29,10 @@ from styx.engine.codec import offer_from_data, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.lifecycle import bring_back, down, remove_all
+from styx.engine.observe import Verdict
 from styx.engine.operation import LEASE_SECONDS, operation, renewing
 from styx.engine.plan import Plan, plan
 from styx.engine.provision import commit_intent, drive
-from styx.engine.observe import Verdict
 from styx.engine.reconcile import look, observe_attempt, record_verdict
 from styx.engine.setup import connect, not_up, require_autostop, set_up
 from styx.optimizer.rank import Choice, why_not
@@ -89,9 +90,7 @@ def _autostop(wish: Wish, choice: Choice) -> Autostop | None:
     return wish.autostop or choice.alternative.autostop
 
 
-async def _reuse(
-    context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress
-) -> tuple[Handle, bool]:
+async def _reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
     """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped."""
     if cluster.state is ClusterState.UNKNOWN:
         cluster = _seen_again(context, cluster, await look(context, cluster))
@@ -114,7 +113,9 @@ async def _reuse(
         return await set_up(context, cluster, nodes, policy, progress), False
     found = await _plan(context, wish, progress)
     if cluster.state is not ClusterState.PLANNING:
-        context.move(cluster.name, ClusterState.PLANNING, "nothing of the last attempt is left", num_nodes=wish.task.num_nodes)
+        context.move(
+            cluster.name, ClusterState.PLANNING, "nothing of the last attempt is left", num_nodes=wish.task.num_nodes
+        )
     return await _make(context, wish, found, progress), True
 
 
@@ -173,8 +174,8 @@ async def _provision(
                 return choice, await _attempt(context, wish, choice, progress)
             except (InvalidRequest, WrongAccount):
                 raise
-            except ProviderError as error:
-                whole_cloud = isinstance(error, AuthFailed | PermissionDenied)
+            except (ProviderError, PluginError) as error:
+                whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
                 reasons[offer.cloud if whole_cloud else where] = error.message
                 context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}")
         if not wish.retry_until_up:

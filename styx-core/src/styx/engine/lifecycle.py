@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from styx.api.backend import Autostop
 from styx.api.cloud import SupportsStop, require
-from styx.api.errors import ClusterNotUp, OutcomeUnknown, StyxError, TransportError
+from styx.api.errors import ClusterNotFound, ClusterNotUp, OutcomeUnknown, StyxError, TransportError
 from styx.api.launch import Boot, StartRequest
 from styx.api.nodes import NodeState
 from styx.engine.context import Context, Progress
@@ -59,20 +59,20 @@ async def start(context: Context, name: str, autostop: Autostop | None, progress
     """Bring a stopped cluster back up. Idempotent on one that is up."""
     async with operation(context, name, "start") as cluster:
         if cluster.state is ClusterState.UP and cluster.autostop is not None:
-            verdict = await look(context, cluster)  # it may have stopped itself
-            seen = record_verdict(context, cluster, verdict)
-            cluster = seen or cluster
-        if cluster.state is ClusterState.UP:
+            seen = record_verdict(context, cluster, await look(context, cluster))  # it may have stopped itself
+        else:
+            seen = cluster
+        if seen is None:
+            raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
+        if seen.state is ClusterState.UP:
             return
-        if cluster.state not in (ClusterState.STOPPED, ClusterState.STARTING, ClusterState.STOPPING):
-            raise not_up(cluster)
-        handle = await bring_back(context, cluster, autostop, progress)
+        if seen.state not in (ClusterState.STOPPED, ClusterState.STARTING, ClusterState.STOPPING):
+            raise not_up(seen)
+        handle = await bring_back(context, seen, autostop, progress)
         await handle.close()
 
 
-async def bring_back(
-    context: Context, cluster: ClusterRecord, autostop: Autostop | None, progress: Progress
-) -> Handle:
+async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autostop | None, progress: Progress) -> Handle:
     """Start the stopped nodes of a cluster we hold and set them up again."""
     account = context.clouds.get(cluster.cloud, cluster.account)
     cloud = require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
@@ -152,4 +152,3 @@ async def _shut_down(context: Context, handle: Handle) -> None:
 def _current(context: Context, cluster: ClusterRecord) -> list[AttemptRecord]:
     """The attempts behind the cluster's present nodes, oldest first: one launch, and any starts since."""
     return [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
-

@@ -15,7 +15,7 @@ RENEW_SECONDS = 15.0
 
 @asynccontextmanager
 async def operation(context: Context, cluster: str, kind: str) -> AsyncIterator[ClusterRecord]:
-    """Hold an existing cluster for the length of the block. Raises ClusterNotFound, or ClusterBusy naming the holder."""
+    """Hold an existing cluster for the length of the block. Raises ClusterNotFound, ClusterBusy naming the holder."""
     record = context.store.clusters.acquire(cluster, kind, context.holder, LEASE_SECONDS)
     async with renewing(context, cluster):
         yield record

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from styx.api.cloud import Idempotency
-from styx.api.errors import InsufficientCapacity, OutcomeUnknown, ProviderError
+from styx.api.errors import InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError, StyxError
 from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import LaunchState, Node, NodeState, Observation
@@ -58,7 +58,7 @@ async def drive(
     try:
         attempt = await _ask(context, account, attempt)
         nodes = await _until_running(context, account, attempt, progress)
-    except ProviderError as error:
+    except (ProviderError, PluginError) as error:  # a provider that breaks may have done anything before it did
         if keep:
             context.store.attempts.settle(attempt.token, AttemptState.SETTLED, error.to_wire())
         else:
@@ -125,15 +125,16 @@ async def _until_running(
 def _raise_refusal(seen: Observation, attempt: AttemptRecord) -> None:
     for outcome in seen.launches:
         if outcome.token == attempt.token and outcome.state is LaunchState.FAILED:
-            raise outcome.error or InsufficientCapacity(f"the launch failed in {seen.scope.name}", scope=seen.scope.name)
+            raise outcome.error or InsufficientCapacity(
+                f"the launch failed in {seen.scope.name}", scope=seen.scope.name
+            )
 
 
 async def give_up(
-    context: Context, account: CloudAccount, attempt: AttemptRecord, error: ProviderError | None, progress: Progress
+    context: Context, account: CloudAccount, attempt: AttemptRecord, error: StyxError, progress: Progress
 ) -> None:
     """Never replay this attempt again, and remove what it made."""
-    wire = error.to_wire() if error else None
-    context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, wire)
+    context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, error.to_wire())
     await remove(context, account, [attempt], progress)
 
 

@@ -26,7 +26,9 @@ async def set_up(
     now = context.clock.now()
     context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in nodes])
     context.move(cluster.name, ClusterState.SETTING_UP)
-    handle = Handle(cluster.name, context.owner(cluster), nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
+    handle = Handle(
+        cluster.name, context.owner(cluster), nodes, context.clouds.get(cluster.cloud, cluster.account).cloud
+    )
     progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
     try:
         await context.backend.prepare(handle)

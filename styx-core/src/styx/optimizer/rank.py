@@ -97,7 +97,11 @@ def why_not(alternative: Alternative, offer: Offer, num_nodes: int) -> str | Non
     if alternative.use_spot and offer.spot_hourly_price is None:
         return "not sold as spot"
     price = offer.price(spot=alternative.use_spot)
-    if alternative.max_hourly_cost is not None and price is not None and price > Decimal(str(alternative.max_hourly_cost)):
+    if (
+        alternative.max_hourly_cost is not None
+        and price is not None
+        and price > Decimal(str(alternative.max_hourly_cost))
+    ):
         return f"${price}/h, wanted at most ${alternative.max_hourly_cost:g}"
     if offer.available is not None and offer.available < num_nodes:
         return f"{offer.available} free, wanted {num_nodes}"
