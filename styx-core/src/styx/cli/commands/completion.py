@@ -1,0 +1,27 @@
+"""``styx completion``: the script that makes a shell complete ``styx``."""
+
+from __future__ import annotations
+
+import click
+
+from styx.cli.command import Command
+
+PROGRAM = "styx"
+INSTALL = """
+bash  styx completion bash > ~/.local/share/bash-completion/completions/styx
+zsh   styx completion zsh > ~/.zfunc/_styx   # a directory in $fpath
+fish  styx completion fish > ~/.config/fish/completions/styx.fish
+For this shell only: eval "$(styx completion bash)"
+"""
+
+
+@click.command(cls=Command, notes={"Examples": INSTALL})
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script for a shell: commands, options, and names of clusters."""
+    from click.shell_completion import get_completion_class
+
+    complete = get_completion_class(shell)
+    assert complete is not None, "click completes the shells that the argument allows"
+    click.echo(complete(ctx.find_root().command, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source())

@@ -1,0 +1,72 @@
+"""``styx check`` and ``styx doctor``: what can be used, and what is wrong."""
+
+from __future__ import annotations
+
+import click
+
+from styx.cli import options, views
+from styx.cli.command import Command
+from styx.cli.progress import progress
+from styx.cli.render import clean, json_text, table
+from styx.cli.session import connected
+
+CHECK = """
+styx check
+styx check aws ssh
+styx check -o json | jq '.[] | select(.enabled) | .name'
+"""
+CHECK_JSON = """
+A list of {kind, name, account, enabled, message, capabilities: [...]};
+kind is cloud or storage, account is null where there is none.
+"""
+CHECK_EXIT = """
+0, or 1: one of those named cannot be used, or none at all can.
+"""
+DOCTOR = """
+styx doctor
+styx doctor -o json | jq '.[] | select(.level != "ok")'
+"""
+DOCTOR_JSON = """
+A list of {check, level, message, fix}; level is ok, warning or error.
+"""
+DOCTOR_EXIT = """
+0, or 1 when there is an error; warnings do not count.
+"""
+
+
+@click.command(cls=Command, notes={"Examples": CHECK, "Exit code": CHECK_EXIT, "JSON": CHECK_JSON})
+@click.argument("names", nargs=-1)
+@options.output_option
+@click.pass_context
+def check(ctx: click.Context, names: tuple[str, ...], output: str) -> None:
+    """See which clouds and stores can be used: all, or those named."""
+    with connected() as client, progress() as report:
+        report("check", f"asking {', '.join(names) or 'all clouds and stores'}")
+        results = client.check(names)
+    if output == "json":
+        click.echo(json_text([views.check(result) for result in results]))
+    elif results:
+        rows = [(r.name, r.kind, "enabled" if r.enabled else "disabled", r.account, r.message) for r in results]
+        click.echo(table(("NAME", "KIND", "STATE", "ACCOUNT", "MESSAGE"), rows))
+    else:
+        click.echo("No cloud and no store is installed. styx plugins list shows what is.")
+    usable = [result.enabled for result in results]
+    ctx.exit(0 if (all(usable) if names else any(usable)) else 1)
+
+
+@click.command(cls=Command, notes={"Examples": DOCTOR, "Exit code": DOCTOR_EXIT, "JSON": DOCTOR_JSON})
+@options.output_option
+@click.pass_context
+def doctor(ctx: click.Context, output: str) -> None:
+    """Look for problems on this machine: the store, the plugins, the programs that are needed."""
+    with connected() as client, progress() as report:
+        report("doctor", "looking")
+        findings = client.doctor()
+    if output == "json":
+        click.echo(json_text([views.finding(found) for found in findings]))
+    else:
+        click.echo(table(("CHECK", "LEVEL", "MESSAGE"), [(f.check, f.level, f.message) for f in findings]))
+        for found in findings:
+            if found.fix:
+                click.echo(f"{clean(found.check)}: {clean(found.fix)}")
+    ctx.exit(1 if any(found.level == "error" for found in findings) else 0)

@@ -1,0 +1,111 @@
+"""``styx launch``: run a task on a new or existing cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from styx.cli import autostop, consent, options, views
+from styx.cli.command import Command, option
+from styx.cli.complete import cluster_names
+from styx.cli.follow import EXIT_CODES
+from styx.cli.render import json_text
+from styx.cli.session import connected
+from styx.cli.submit import finish, submit
+from styx.cli.taskargs import build_task
+
+if TYPE_CHECKING:
+    from styx.client.protocol import LaunchOptions, LaunchResult
+
+EXAMPLES = """
+styx launch task.yaml                      # a new cluster with a made-up name
+styx launch -c dev task.yaml               # make 'dev', or use it when it exists
+styx launch --gpus A100:8 -- python train.py --lr 3e-4
+styx launch -c dev -i 30 --down task.yaml  # remove it after 30 idle minutes
+styx launch --infra aws/us-east-1 --use-spot task.yaml
+styx launch --dryrun -o json task.yaml     # only show what would be rented
+cat task.yaml | styx launch -              # YAML on standard input
+"""
+JSON = """
+With --dryrun or --detach-run, -o json prints one object:
+  {cluster, job_id, created, candidates: [{infra, instance_type, vcpus,
+   memory_gib, accelerators, hourly_cost, chosen, rejected}]}
+job_id is null for a dry run; hourly_cost is a string, USD for all nodes.
+"""
+
+
+@click.command(cls=Command, inner=True, notes={"Examples": EXAMPLES, "Exit code": EXIT_CODES, "JSON": JSON})
+@click.argument("entrypoint", nargs=-1)
+@option(
+    "-c",
+    "--cluster",
+    metavar="NAME",
+    section=options.CLUSTER,
+    shell_complete=cluster_names,
+    help="Cluster to make or use.",
+)
+@options.idle_option("--idle-minutes-to-autostop")
+@option(
+    "--down",
+    is_flag=True,
+    section=options.CLUSTER,
+    help="Remove the cluster once it is idle, rather than stop it; without -i, as soon as its jobs have ended.",
+)
+@options.wait_for_option
+@option("-r", "--retry-until-up", is_flag=True, section=options.CLUSTER, help="Keep trying until there is capacity.")
+@option("--account", metavar="NAME", section=options.CLUSTER, help="Which account of the cloud, if there are several.")
+@option("--no-setup", is_flag=True, section=options.CLUSTER, help="Leave out the task's setup.")
+@option("--fast", is_flag=True, section=options.CLUSTER, help="Leave out checks and setup on a cluster that is up.")
+@options.task_options
+@options.need_options
+@options.machine_options
+@options.environment_options
+@option("--dryrun", is_flag=True, help="Show what would be rented and make nothing.")
+@options.detach_option
+@options.yes_option
+@options.output_option
+@click.pass_context
+def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any) -> None:
+    """Run a task on a cluster, making the cluster if need be.
+
+    ENTRYPOINT is a YAML file, '-' for YAML on standard input, or a command (after '--' when it has options). One
+    word is run as a shell script as it is; several are kept apart. Without any, the cluster is made and nothing is run.
+
+    Before anything that costs money is made, the offers are shown and you are asked; --yes says yes. Where there is no
+    terminal to ask on, only what is free is made without --yes.
+    """
+    dryrun, detach, output = arguments["dryrun"], arguments["detach_run"], arguments["output"]
+    if output == "json" and not (dryrun or detach):
+        raise click.UsageError("-o json goes with --dryrun or --detach-run: otherwise the output is the job's")
+    wanted = _launch_options(arguments)
+    task = build_task(entrypoint, arguments)
+    with connected() as client:
+        if dryrun:
+            _show(consent.dry_run(client, task, wanted), output)
+            return
+        agreed = wanted if arguments["yes"] else consent.ask_to_launch(client, task, wanted)
+        result = submit(client, agreed.cluster, lambda report: client.launch(task, agreed, report))
+        ctx.exit(finish(client, result, detach=detach, output=output))
+
+
+def _launch_options(arguments: Mapping[str, Any]) -> LaunchOptions:
+    from styx.client.protocol import LaunchOptions
+
+    return LaunchOptions(
+        cluster=arguments["cluster"],
+        autostop=autostop.policy(arguments["idle_minutes"], arguments["wait_for"], down=arguments["down"]),
+        retry_until_up=arguments["retry_until_up"],
+        no_setup=arguments["no_setup"],
+        fast=arguments["fast"],
+        account=arguments["account"],
+    )
+
+
+def _show(plan: LaunchResult, output: str) -> None:
+    if output == "json":
+        click.echo(json_text(views.launch(plan)))
+    else:
+        click.echo(consent.plan_table(plan.candidates))
+        click.echo("Nothing was made: this was a dry run.")

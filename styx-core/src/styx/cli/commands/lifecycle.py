@@ -1,0 +1,181 @@
+"""``styx start``, ``stop``, ``autostop`` and ``down``: what becomes of clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from styx.cli import autostop as autostops
+from styx.cli import options
+from styx.cli.ask import confirm
+from styx.cli.command import Command, option
+from styx.cli.consent import price
+from styx.cli.each import each
+from styx.cli.progress import Report, progress
+from styx.cli.render import clean
+from styx.cli.selection import is_pattern, require
+from styx.cli.session import connected
+
+if TYPE_CHECKING:
+    from styx.store.records import ClusterRecord
+
+SEVERAL = """
+0, or that of the first cluster that failed; the others are still done.
+"""
+START = """
+styx start dev
+styx start 'train-*' -i 30 --down
+styx start --all --yes
+"""
+STOP = """
+styx stop dev
+styx stop 'train-*' dev
+styx stop --all --yes
+"""
+AUTOSTOP = """
+styx autostop dev -i 30                   # stop after 30 idle minutes
+styx autostop dev -i 30 --down            # remove it instead
+styx autostop dev -i 5 --wait-for jobs    # open ssh sessions do not count
+styx autostop --all --cancel
+"""
+DOWN = """
+styx down dev
+styx down 'train-*' --yes
+styx down dev --forget     # the provider cannot be asked any more
+"""
+
+
+@click.command(cls=Command, notes={"Examples": START, "Exit code": SEVERAL})
+@options.clusters_argument
+@options.all_option
+@options.idle_option("--idle-minutes-to-autostop")
+@option(
+    "--down", is_flag=True, section=options.CLUSTER, help="Remove the cluster once it is idle, rather than stop it."
+)
+@options.wait_for_option
+@options.yes_option
+@click.pass_context
+def start(
+    ctx: click.Context,
+    patterns: tuple[str, ...],
+    everything: bool,
+    idle_minutes: int | None,
+    down: bool,
+    wait_for: str | None,
+    yes: bool,
+) -> None:
+    """Start stopped clusters; setup is not run again."""
+    policy = autostops.policy(idle_minutes, wait_for, down=down)
+    with connected() as client:
+        records = require(client, patterns, everything=everything)
+        if everything:
+            records = [record for record in records if record.state == "stopped"]
+        costs = [record.hourly_cost for record in records if record.state != "up"]
+        unknown = any(cost is None for cost in costs)
+        total = sum((cost for cost in costs if cost is not None), Decimal(0))
+        if unknown or total:
+            confirm(f"Start {_names(records)} for {price(None if unknown else total)}?", yes=yes)
+        elif _not_named(patterns, everything, records):
+            confirm(f"Start {_names(records)}?", yes=yes)
+        ctx.exit(_carry_out(records, "is up", lambda name, report: client.start(name, policy, report)))
+
+
+@click.command(cls=Command, notes={"Examples": STOP, "Exit code": SEVERAL})
+@options.clusters_argument
+@options.all_option
+@options.yes_option
+@click.pass_context
+def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: bool) -> None:
+    """Stop clusters and keep their disks. Running jobs are cancelled."""
+    with connected() as client:
+        records = require(client, patterns, everything=everything)
+        if everything:
+            records = [record for record in records if record.state != "stopped"]
+        if records:
+            confirm(f"Stop {_names(records)}?", yes=yes)
+        ctx.exit(_carry_out(records, "is stopped", client.stop))
+
+
+@click.command(cls=Command, notes={"Examples": DOWN, "Exit code": SEVERAL})
+@options.clusters_argument
+@options.all_option
+@option(
+    "-p",
+    "--forget",
+    "--purge",
+    "forget",
+    is_flag=True,
+    help="Drop the record even if the provider cannot be asked. Machines that still exist go on costing money.",
+)
+@options.yes_option
+@click.pass_context
+def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget: bool, yes: bool) -> None:
+    """Remove clusters and all they hold: machines, disks, running jobs."""
+    with connected() as client:
+        records = require(client, patterns, everything=everything)
+        if records:
+            confirm(f"{'Forget' if forget else 'Remove'} {_names(records)} and all on it?", yes=yes)
+
+        def remove(name: str, report: Report) -> None:
+            client.down(name, forget=forget, progress=report)
+
+        ctx.exit(_carry_out(records, "is forgotten" if forget else "is gone", remove))
+
+
+@click.command(cls=Command, notes={"Examples": AUTOSTOP, "Exit code": SEVERAL})
+@options.clusters_argument
+@options.all_option
+@options.idle_option("--idle-minutes")
+@option("--down", is_flag=True, section=options.CLUSTER, help="Remove the cluster rather than stop it.")
+@options.wait_for_option
+@option("--cancel", is_flag=True, section=options.CLUSTER, help="Take the policy away.")
+@options.yes_option
+@click.pass_context
+def autostop(
+    ctx: click.Context,
+    patterns: tuple[str, ...],
+    everything: bool,
+    idle_minutes: int | None,
+    down: bool,
+    wait_for: str | None,
+    cancel: bool,
+    yes: bool,
+) -> None:
+    """Stop or remove clusters once they have been idle for a while. Setting it again starts the clock anew."""
+    if cancel and (idle_minutes is not None or down or wait_for):
+        raise click.UsageError("--cancel goes with none of -i, --down and --wait-for")
+    if not cancel and idle_minutes is None:
+        raise click.UsageError("say -i MINUTES, or --cancel")
+    policy = None if cancel else autostops.policy(idle_minutes, wait_for, down=down)
+    with connected() as client:
+        records = require(client, patterns, everything=everything)
+        if _not_named(patterns, everything, records):
+            confirm(f"Change autostop of {_names(records)}?", yes=yes)
+        done = f"has autostop {autostops.describe(policy)}" if policy else "has no autostop"
+        ctx.exit(_carry_out(records, done, lambda name, _report: client.autostop(name, policy)))
+
+
+def _carry_out(records: Sequence[ClusterRecord], done: str, work: Callable[[str, Report], None]) -> int:
+    if not records:
+        click.echo("There is no such cluster; nothing to do.")
+        return 0
+
+    def one(name: str) -> None:
+        with progress() as report:
+            work(name, report)
+        click.echo(f"Cluster {clean(name)} {done}.")
+
+    return each((record.name for record in records), one)
+
+
+def _not_named(patterns: Sequence[str], everything: bool, records: Sequence[ClusterRecord]) -> bool:
+    """Whether clusters are meant that the user has not named one by one: worth a question even if it is harmless."""
+    return bool(records) and (everything or any(map(is_pattern, patterns)))
+
+
+def _names(records: Sequence[ClusterRecord]) -> str:
+    names = ", ".join(clean(record.name) for record in records)
+    return f"cluster {names}" if len(records) == 1 else f"{len(records)} clusters ({names})"

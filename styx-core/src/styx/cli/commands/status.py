@@ -1,0 +1,161 @@
+"""``styx status``: list clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from styx.cli import autostop, options, views
+from styx.cli.command import Command, option
+from styx.cli.progress import progress
+from styx.cli.render import ago, clean, iso, json_text, money, table
+from styx.cli.selection import find
+from styx.cli.session import connected
+
+if TYPE_CHECKING:
+    from styx.client.protocol import Client
+    from styx.store.records import ClusterRecord
+
+EXAMPLES = """
+styx status
+styx status 'train-*' --refresh   # ask the providers first
+styx status dev -v                # with its nodes
+ssh me@$(styx status --ip dev)
+styx status --history dev         # also after dev is gone
+styx status -o json | jq '.[] | select(.state == "up") | .name'
+"""
+JSON = """
+A list of objects:
+  {name, state, infra, cloud, region, zone, account, instance_type,
+   resources, num_nodes, spot, hourly_cost, task, user, created_at,
+   launched_at, updated_at, autostop: {idle_minutes, down, wait_for},
+   operation, error: {code, message, hint}}
+With -v also nodes: [{rank, id, state, ip, private_ip, public_ip, seen_at}].
+With --history: [{at, cluster, kind, from, to, reason}].
+Unknown values are null, times ISO 8601 in UTC, money strings.
+"""
+
+
+@click.command(cls=Command, notes={"Examples": EXAMPLES, "JSON": JSON})
+@options.clusters_argument
+@option(
+    "-r",
+    "--refresh",
+    is_flag=True,
+    help="Ask the providers about all of them, not only where something may have changed.",
+)
+@option("-v", "--verbose", is_flag=True, help="Show nodes, accounts, tasks and errors too.")
+@option("--ip", is_flag=True, help="Print the address of one cluster's head node and nothing else.")
+@option("--history", is_flag=True, help="Show what happened to the named clusters.")
+@options.output_option
+def status(patterns: tuple[str, ...], output: str, **flags: Any) -> None:
+    """List clusters: all, or those whose names or patterns are given."""
+    if flags["ip"] and flags["history"]:
+        raise click.UsageError("--ip and --history exclude each other")
+    with connected() as client:
+        if flags["history"]:
+            _history(client, patterns, output)
+        elif flags["ip"]:
+            _ip(client, patterns)
+        else:
+            _list(client, patterns, output, verbose=flags["verbose"], refresh=flags["refresh"])
+
+
+def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool, refresh: bool) -> None:
+    if refresh:
+        with progress() as report:
+            report("refresh", "asking the providers")
+            records = find(client, patterns, refresh=True)
+    else:
+        records = find(client, patterns)
+    if output == "json":
+        click.echo(json_text([views.cluster(r, client.nodes(r.name) if verbose else None) for r in records]))
+    elif not records:
+        click.echo("No clusters. Make one: styx launch -c NAME -- COMMAND")
+    else:
+        click.echo(_details(client, records) if verbose else _table(records))
+
+
+def _table(records: Sequence[ClusterRecord]) -> str:
+    now = datetime.now(UTC)
+    rows = [
+        (
+            r.name,
+            r.state,
+            views.infra(r),
+            r.num_nodes,
+            _machine(r),
+            money(r.hourly_cost),
+            autostop.describe(r.autostop),
+            ago(r.launched_at or r.created_at, now),
+        )
+        for r in records
+    ]
+    return table(("NAME", "STATE", "INFRA", "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"), rows)
+
+
+def _machine(record: ClusterRecord) -> str:
+    words = (record.resources or record.instance_type, "[spot]" if record.spot else "")
+    return " ".join(word for word in words if word)
+
+
+def _details(client: Client, records: Sequence[ClusterRecord]) -> str:
+    blocks = []
+    for record in records:
+        facts = {
+            "account": record.account,
+            "instance type": record.instance_type,
+            "task": record.task_name,
+            "user": record.user,
+            "created": iso(record.created_at),
+            "changed": iso(record.updated_at),
+            "under way": record.operation.kind if record.operation else "",
+            "error": (record.error or {}).get("message", ""),
+            "what to do": (record.error or {}).get("hint", ""),
+        }
+        lines = [_table([record]), *(f"  {label + ':':<14} {clean(fact)}" for label, fact in facts.items() if fact)]
+        nodes = client.nodes(record.name)
+        if nodes:
+            cells = [(n.rank, n.state, views.address(n), n.private_ip, n.node_id, ago(n.seen_at)) for n in nodes]
+            nodes_table = table(("RANK", "STATE", "ADDRESS", "PRIVATE", "ID", "SEEN"), cells)
+            lines += [f"  {line}" for line in nodes_table.splitlines()]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _ip(client: Client, patterns: Sequence[str]) -> None:
+    if len(patterns) != 1:
+        raise click.UsageError("--ip needs the name of one cluster")
+    records = find(client, patterns)
+    if len(records) != 1:
+        raise click.UsageError(f"--ip needs one cluster, and {patterns[0]!r} matches {len(records)}")
+    nodes = client.nodes(records[0].name)
+    address = views.address(nodes[0]) if nodes else None
+    if address is None:
+        from styx.api.errors import ClusterNotUp
+
+        (record,) = records
+        raise ClusterNotUp(
+            f"cluster {record.name!r} is {record.state} and its head node has no address",
+            hint=f"styx ssh {record.name} opens a terminal on it, however it is reached.",
+            cluster=record.name,
+            state=str(record.state),
+        )
+    click.echo(clean(address))
+
+
+def _history(client: Client, names: Sequence[str], output: str) -> None:
+    if not names:
+        raise click.UsageError("--history needs the name of a cluster")
+    events = [event for name in names for event in client.history(name)]
+    if output == "json":
+        click.echo(json_text([views.event(event) for event in events]))
+        return
+    rows = [
+        (iso(e.at), e.cluster, e.kind, " -> ".join(s for s in (e.from_state, e.to_state) if s), e.reason)
+        for e in events
+    ]
+    click.echo(table(("TIME", "CLUSTER", "EVENT", "STATE", "REASON"), rows) if rows else "Nothing is on record.")

@@ -1,0 +1,77 @@
+"""What a launch would rent, and asking whether it may."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from styx.cli.ask import confirm, interactive
+from styx.cli.progress import progress
+from styx.cli.render import clean, money, note, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from styx.client.protocol import Candidate, Client, LaunchOptions, LaunchResult
+    from styx.spec import Task
+
+# More rows than this only push the chosen one off the screen; -o json has them all.
+_ROWS = 12
+
+
+def dry_run(client: Client, task: Task, options: LaunchOptions) -> LaunchResult:
+    """What the launch would do, with the offers it would choose among. Makes nothing."""
+    with progress() as report:
+        return client.launch(task, replace(options, dryrun=True), report)
+
+
+def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchOptions:
+    """Get consent to what the launch will cost, and return the options with the cluster's name settled.
+
+    Nobody is asked about a cluster that is up, or about what is free. Raises BadInput when nobody can be asked.
+    """
+    existing = next((c for c in client.status() if c.name == options.cluster), None) if options.cluster else None
+    if existing is not None and existing.state == "up":
+        return options
+    if existing is not None and existing.hourly_cost is not None:
+        if existing.hourly_cost:
+            what = f"cluster {clean(existing.name)}, which is {existing.state},"
+            confirm(f"Bring up {what} for {price(existing.hourly_cost)}?")
+        return options
+    plan = dry_run(client, task, options)
+    named = replace(options, cluster=options.cluster or plan.cluster or None)
+    chosen = next((offer for offer in plan.candidates if offer.chosen), None)
+    cost = chosen.hourly_cost if chosen else None
+    if cost != 0:
+        if interactive():
+            note(plan_table(plan.candidates))
+        what = f"cluster {clean(named.cluster)}" if named.cluster else "a new cluster"
+        where = f" on {clean(chosen.infra)}" if chosen else ""
+        confirm(f"Make {what}{where} for {price(cost)}?")
+    return named
+
+
+def price(cost: Decimal | None) -> str:
+    """What it costs, in words."""
+    return "an unknown price" if cost is None else f"{money(cost)} an hour"
+
+
+def plan_table(candidates: Sequence[Candidate]) -> str:
+    """The offers that were considered, the chosen one first."""
+    ordered = sorted(candidates, key=lambda offer: not offer.chosen)
+    rows = [
+        (
+            offer.infra,
+            offer.instance_type,
+            f"{offer.vcpus:g}",
+            f"{offer.memory_gib:g}",
+            offer.accelerators,
+            money(offer.hourly_cost),
+            "chosen" if offer.chosen else offer.rejected,
+        )
+        for offer in ordered[:_ROWS]
+    ]
+    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY_GB", "ACCELERATORS", "COST/H", ""), rows)
+    rest = len(ordered) - len(rows)
+    return f"{text}\n... and {rest} more; -o json shows all" if rest else text

@@ -1,0 +1,25 @@
+"""Doing the same to several clusters: one that fails does not keep the others from their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from styx.cli.render import clean, note
+
+
+def each(names: Iterable[str], work: Callable[[str], None]) -> int:
+    """Call ``work`` for every name; return 0 or the exit code of the first failure. A single one's error is raised."""
+    from styx.api.errors import StyxError
+
+    chosen = list(names)
+    if len(chosen) == 1:
+        work(chosen[0])
+        return 0
+    code = 0
+    for name in chosen:
+        try:
+            work(name)
+        except StyxError as error:
+            note(f"{clean(name)}: {clean(error.message)}{f' {clean(error.hint)}' if error.hint else ''}")
+            code = code or error.exit_code
+    return code

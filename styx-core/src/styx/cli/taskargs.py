@@ -1,0 +1,103 @@
+"""From the arguments of ``launch`` and ``exec`` to a task."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from styx.cli import dotenv
+
+if TYPE_CHECKING:
+    from styx.spec import Task
+
+YAML_SUFFIXES = (".yaml", ".yml")
+STDIN = "-"
+
+# Option name -> key of the task language, where they differ.
+_KEYS = {"gpus": "accelerators"}
+_OVERRIDES = (
+    "name",
+    "num_nodes",
+    "infra",
+    "cpus",
+    "memory",
+    "gpus",
+    "instance_type",
+    "use_spot",
+    "image_id",
+    "disk_size",
+    "disk_tier",
+    "network_tier",
+    "local_disk",
+    "ports",
+)
+
+
+def build_task(entrypoint: Sequence[str], options: Mapping[str, Any]) -> Task:
+    """The task that the arguments describe: a YAML file, ``-`` for YAML on stdin, or a command.
+
+    ``options`` holds the values of the shared task options by parameter name. Raises InvalidTask, click.UsageError.
+    """
+    from styx.spec import Task
+
+    envs = dotenv.collect(options["env"], options["env_file"], "--env")
+    secrets = dotenv.collect(options["secret"], options["secret_file"], "--secret")
+    changes = overrides(options)
+    file = yaml_file(entrypoint)
+    if file is None:
+        return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
+    return _load(file, envs, secrets, changes)
+
+
+def yaml_file(entrypoint: Sequence[str]) -> str | None:
+    """The entry point when it is a file (or ``-``) rather than a command."""
+    if len(entrypoint) != 1:
+        return None
+    (word,) = entrypoint
+    is_file = word == STDIN or word.lower().endswith(YAML_SUFFIXES) or Path(word).expanduser().is_file()
+    return word if is_file else None
+
+
+def command_line(words: Sequence[str]) -> str | None:
+    """The shell command that ``words`` mean: one word as it is written, several with each kept as one word."""
+    if not words:
+        return None
+    return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options change, by the keys of the task language; ``none`` removes what the file asks for."""
+    changes: dict[str, Any] = {}
+    for name in _OVERRIDES:
+        value = options.get(name)
+        if value is None or value == ():
+            continue
+        if isinstance(value, str) and name != "name" and value.lower() == "none":
+            value = None
+        changes[_KEYS.get(name, name)] = list(value) if isinstance(value, tuple) else value
+    workdir = _workdir(options)
+    if workdir is not None:
+        changes["workdir"] = workdir
+    return changes
+
+
+def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
+    workdir, url, ref = options.get("workdir"), options.get("git_url"), options.get("git_ref")
+    if workdir and url:
+        raise click.UsageError("--workdir and --git-url exclude each other")
+    if ref and not url:
+        raise click.UsageError("--git-ref needs --git-url")
+    if url:
+        return {"url": url, "ref": ref} if ref else {"url": url}
+    # Relative to where the user is, not to where the task file is.
+    return str(Path(workdir).expanduser().absolute()) if workdir else None
+
+
+def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, str], changes: Mapping[str, Any]) -> Task:
+    from styx.spec import load_task
+
+    return load_task(Path(file).expanduser(), envs=envs, secrets=secrets, overrides=changes)

@@ -1,0 +1,162 @@
+"""The JSON that ``-o json`` prints: one function for each thing, so that its shape is written down once.
+
+Times are ISO 8601 in UTC, money is a string in USD per hour, states are lower-case words, unknown is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from styx.cli.render import iso
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from styx.api.backend import Autostop, JobInfo
+    from styx.client.protocol import Candidate, CheckResult, LaunchResult
+    from styx.hookspecs import DoctorFinding
+    from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+
+Shape = dict[str, Any]
+
+
+def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) -> Shape:
+    """One cluster; ``nodes`` only where they were asked for (``styx status -v``)."""
+    shape: Shape = {
+        "name": record.name,
+        "state": str(record.state),
+        "infra": infra(record),
+        "cloud": record.cloud,
+        "region": record.region or None,
+        "zone": record.zone or None,
+        "account": record.account or None,
+        "instance_type": record.instance_type or None,
+        "resources": record.resources or None,
+        "num_nodes": record.num_nodes,
+        "spot": record.spot,
+        "hourly_cost": _money(record.hourly_cost),
+        "task": record.task_name or None,
+        "user": record.user or None,
+        "created_at": _time(record.created_at),
+        "launched_at": _time(record.launched_at),
+        "updated_at": _time(record.updated_at),
+        "autostop": _autostop(record.autostop),
+        "operation": record.operation.kind if record.operation else None,
+        "error": record.error,
+    }
+    if nodes is not None:
+        shape["nodes"] = [node(each) for each in nodes]
+    return shape
+
+
+def infra(record: ClusterRecord) -> str:
+    """Where a cluster is, as in a task file: ``cloud/region/zone``."""
+    return "/".join(part for part in (record.cloud, record.region, record.zone) if part)
+
+
+def node(record: NodeRecord) -> Shape:
+    """One node of a cluster."""
+    return {
+        "rank": record.rank,
+        "id": record.node_id,
+        "state": record.state,
+        "ip": address(record),
+        "private_ip": record.private_ip or None,
+        "public_ip": record.public_ip or None,
+        "seen_at": _time(record.seen_at),
+    }
+
+
+def address(record: NodeRecord) -> str | None:
+    """The address to reach a node at from here."""
+    host = record.endpoint.options.get("host") if record.endpoint else None
+    return record.public_ip or host or record.private_ip or None
+
+
+def event(record: EventRecord) -> Shape:
+    """One line of a cluster's history."""
+    return {
+        "at": _time(record.at),
+        "cluster": record.cluster,
+        "kind": record.kind,
+        "from": record.from_state or None,
+        "to": record.to_state or None,
+        "reason": record.reason or None,
+    }
+
+
+def job(info: JobInfo, cluster_name: str) -> Shape:
+    """One job of a cluster."""
+    return {
+        "cluster": cluster_name,
+        "id": info.id,
+        "name": info.name or None,
+        "state": str(info.state),
+        "exit_code": info.exit_code,
+        "reason": info.reason or None,
+        "submitted_at": _time(info.submitted_at),
+        "started_at": _time(info.started_at),
+        "ended_at": _time(info.ended_at),
+        "num_nodes": info.num_nodes,
+        "cpus": info.cpus,
+        "gpus": info.gpus,
+        "user": info.user or None,
+        "ranks": {str(rank): code for rank, code in sorted(info.ranks.items())},
+    }
+
+
+def launch(result: LaunchResult) -> Shape:
+    """What a launch came to, with the offers that were considered."""
+    return {
+        "cluster": result.cluster,
+        "job_id": result.job_id,
+        "created": result.created,
+        "candidates": [candidate(each) for each in result.candidates],
+    }
+
+
+def candidate(offer: Candidate) -> Shape:
+    """One offer that was considered for a launch."""
+    return {
+        "infra": offer.infra,
+        "instance_type": offer.instance_type,
+        "vcpus": offer.vcpus,
+        "memory_gib": offer.memory_gib,
+        "accelerators": offer.accelerators or None,
+        "hourly_cost": _money(offer.hourly_cost),
+        "chosen": offer.chosen,
+        "rejected": offer.rejected or None,
+    }
+
+
+def check(result: CheckResult) -> Shape:
+    """Whether one cloud or store can be used."""
+    return {
+        "kind": result.kind,
+        "name": result.name,
+        "account": result.account or None,
+        "enabled": result.enabled,
+        "message": result.message,
+        "capabilities": list(result.capabilities),
+    }
+
+
+def finding(found: DoctorFinding) -> Shape:
+    """One thing that the doctor looked at."""
+    return {"check": found.check, "level": found.level, "message": found.message, "fix": found.fix or None}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)
+
+
+def _money(cost: Decimal | None) -> str | None:
+    return None if cost is None else format(cost, "f")
+
+
+def _autostop(policy: Autostop | None) -> Shape | None:
+    if policy is None:
+        return None
+    return {"idle_minutes": policy.idle_minutes, "down": policy.down, "wait_for": policy.wait_for}
