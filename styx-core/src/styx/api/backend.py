@@ -42,8 +42,8 @@ class JobSpec:
 
     ``key`` makes submitting idempotent: the same key is the same job. ``setup`` and ``run`` are bash scripts; ``setup``
     runs on every node first. ``workdir`` is relative to the node's home. ``cpus`` and ``gpus`` are per node: they are
-    what the first-in-first-out queue counts. ``secrets`` become environment variables like ``envs`` but are never stored
-    outside memory or tmpfs, logged or listed.
+    what the first-in-first-out queue counts. ``secrets`` become environment variables like ``envs`` but are never
+    stored outside memory or tmpfs, logged or listed.
     """
 
     key: str

@@ -42,8 +42,7 @@ class EmbeddedClient:
     def loop(self) -> LoopThread:
         """The thread that runs the engine."""
         if self._loop is None:
-            from styx.api.offers import Offer
-    from styx.client.loop import LoopThread
+            from styx.client.loop import LoopThread
 
             self._loop = LoopThread()
         return self._loop

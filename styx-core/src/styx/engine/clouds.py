@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from styx.api.cloud import Cloud, Identity
-from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, Transient, WrongAccount
+from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, StyxError, Transient, WrongAccount
 from styx.api.services import Clock, Services
 from styx.config import Config
 from styx.plugins.isolation import guard
@@ -42,6 +42,7 @@ class CloudAccount:
         """
         give_up_at = self._clock.monotonic() + deadline
         tries = 0
+        last: StyxError
         while True:
             try:
                 return await self._in_thread(partial(self._guarded, function, *args))

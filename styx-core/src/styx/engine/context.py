@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from styx.api.backend import Backend
 from styx.api.names import Owner
@@ -18,6 +19,7 @@ from styx.engine.clouds import Clouds
 from styx.hookspecs import Event
 from styx.plugins.manager import PluginManager
 from styx.store import Store
+from styx.store.holder import current
 from styx.store.records import ClusterRecord, EventRecord, Holder
 from styx.store.states import ClusterState
 
@@ -58,12 +60,16 @@ class Context:
     public_key: str
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
 
+    def fresh(self) -> Context:
+        """The same surroundings for one operation, which holds clusters under an id of its own."""
+        return replace(self, holder=current())
+
     def owner(self, cluster: ClusterRecord) -> Owner:
         """The owner of the cluster's present attempt."""
         return Owner(self.store.installation, cluster.slug, cluster.attempt)
 
     def move(
-        self, cluster: str, to: ClusterState, reason: str = "", *, owned: bool = True, **changes: object
+        self, cluster: str, to: ClusterState, reason: str = "", *, owned: bool = True, **changes: Any
     ) -> ClusterRecord:
         """Commit a change of state and tell the plugins that listen; with ``owned``, only while we hold the cluster."""
         holder = self.holder if owned else None

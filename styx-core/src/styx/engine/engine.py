@@ -89,7 +89,9 @@ class Engine:
             if fast and record is not None and record.state is ClusterState.UP:
                 handle, made, setup = self._handle(record), False, False
             else:
-                handle, made = await launch(self.context, Wish(task.spec, name, autostop, retry_until_up), progress)
+                handle, made = await launch(
+                    self.context.fresh(), Wish(task.spec, name, autostop, retry_until_up), progress
+                )
                 handle = self._keep(handle)
             return name, await self._run(handle, task, progress, setup=setup), made
 
@@ -129,7 +131,7 @@ class Engine:
         """Clusters, newest first, as they are: those that may have changed are looked at first."""
         for record in self.context.store.clusters.list(names):
             if refresh or needs_a_look(record):
-                await reconcile(self.context, record.name)
+                await reconcile(self.context.fresh(), record.name)
         await self.context.told()
         return self.context.store.clusters.list(names)
 
@@ -137,28 +139,29 @@ class Engine:
         """Bring a stopped cluster back. Idempotent."""
         record = self._known(name)
         require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
-        await lifecycle.start(self.context, name, autostop, progress)
+        await lifecycle.start(self.context.fresh(), name, autostop, progress)
 
     async def stop(self, name: str, progress: Progress) -> None:
         """Stop a cluster's machines. Idempotent."""
         await self._drop(name)
-        await lifecycle.stop(self.context, name, progress)
+        await lifecycle.stop(self.context.fresh(), name, progress)
 
     async def down(self, name: str, progress: Progress, *, forget: bool = False) -> None:
         """Remove a cluster, or with ``forget`` only its record."""
         await self._drop(name)
         if forget:
-            await lifecycle.forget(self.context, name)
+            await lifecycle.forget(self.context.fresh(), name)
         else:
-            await lifecycle.down(self.context, name, progress)
+            await lifecycle.down(self.context.fresh(), name, progress)
 
     async def autostop(self, name: str, policy: Autostop | None) -> None:
         """Set or clear autostop on a cluster that is up. Raises Unsupported where nothing could enforce it."""
-        async with operation(self.context, name, "autostop") as record:
+        context = self.context.fresh()
+        async with operation(context, name, "autostop") as record:
             require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy)
             await self.context.backend.autostop(self._handle(record), policy)
             self.context.store.clusters.update(
-                name, holder=self.context.holder, autostop=policy, autostop_set=policy is not None
+                name, holder=context.holder, autostop=policy, autostop_set=policy is not None
             )
 
     async def queue(self, name: str) -> list[JobInfo]:
@@ -205,7 +208,7 @@ class Engine:
         """The record of a cluster that is up; looked at first when it may not be any more."""
         record = self._known(name)
         if needs_a_look(record):
-            found = await reconcile(self.context, name)
+            found = await reconcile(self.context.fresh(), name)
             if found is None:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
             record = found

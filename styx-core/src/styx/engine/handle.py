@@ -18,7 +18,7 @@ class Handle:
     def __init__(self, name: str, owner: Owner, nodes: Sequence[Node], cloud: Cloud) -> None:
         self.name = name
         self.key = owner.name
-        self.nodes = sorted(nodes, key=lambda node: node.rank or 0)
+        self.nodes: Sequence[Node] = sorted(nodes, key=lambda node: node.rank or 0)
         self._cloud = cloud
         self._transports: dict[int, Transport] = {}
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from getpass import getuser
+from typing import Any
 
 from styx.api.backend import Autostop
 from styx.api.errors import (
@@ -207,7 +208,7 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
     return await drive(context, account, attempt, progress)
 
 
-def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, object]:
+def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, Any]:
     """What the record says of the machines."""
     offer = choice.offer
     gpus = ", ".join(f"{a.count:g}x {a.name}" for a in offer.accelerators)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop
@@ -38,7 +39,7 @@ async def set_up(
         await handle.close()
         context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
         raise
-    policy = {"autostop": autostop, "autostop_set": True} if autostop is not None else {}
+    policy: dict[str, Any] = {"autostop": autostop, "autostop_set": True} if autostop is not None else {}
     context.move(cluster.name, ClusterState.UP, launched_at=context.clock.now(), error=None, **policy)
     return handle
 
