@@ -1,5 +1,7 @@
 """A client that keeps clusters and jobs in memory, for tests of everything that only needs the protocol."""
 
+# ruff: noqa: D102 - the protocol documents its methods
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,8 +46,8 @@ class Job:
 class FakeClient:
     """Implements :class:`styx.client.protocol.Client`.
 
-    ``interrupt`` names methods in which Ctrl-C is pressed: before they do anything; ``"chunk"`` is after the first chunk
-    of output. ``errors`` maps a cluster's name to what every call for it raises.
+    ``interrupt`` names methods in which Ctrl-C is pressed, before they do anything; ``"chunk"`` is after the
+    first chunk of output, ``"provision"`` when the machines have been asked for. ``errors`` maps a cluster's name to what every call for it raises.
     """
 
     candidates: tuple[Candidate, ...] = (Candidate("local", "this", 2, 4, "", Decimal(0), chosen=True),)
@@ -172,8 +174,14 @@ class FakeClient:
         return cancelled
 
     def logs(
-        self, name: str, job_id: int | None = None, *, follow: bool = True, tail: int | None = None,
-        rank: int | None = None, offsets: Mapping[int, int] | None = None,
+        self,
+        name: str,
+        job_id: int | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        rank: int | None = None,
+        offsets: Mapping[int, int] | None = None,
     ) -> Iterator[LogChunk]:
         self._enter("logs", name, job_id, follow, tail, rank)
         for chunk in self._job(name, job_id).chunks:

@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
@@ -50,12 +50,12 @@ def _engine() -> Engine:
 class _TwoFaced(Generic[P, T]):
     """A function to call, and its ``.aio`` twin to await."""
 
-    def __init__(self, function: Callable[P, Awaitable[T]]) -> None:
+    def __init__(self, function: Callable[P, Coroutine[Any, Any, T]]) -> None:
         self.aio = function
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        return _loop().run(cast("Any", self.aio(*args, **kwargs)))
+        return _loop().run(self.aio(*args, **kwargs))
 
 
 @dataclass(frozen=True, slots=True)

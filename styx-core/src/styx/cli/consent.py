@@ -52,7 +52,7 @@ def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchO
     return named
 
 
-def price(cost: Decimal | None) -> str:
+def price(cost: Decimal | int | None) -> str:
     """What it costs, in words."""
     return "an unknown price" if cost is None else f"{money(cost)} an hour"
 

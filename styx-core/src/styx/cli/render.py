@@ -8,10 +8,12 @@ import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
@@ -33,6 +35,7 @@ _COLOURS = {
     "warning": "yellow",
 }
 
+_CENTS_TELL = 0.1  # USD; cheaper than this, two digits tell too little
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -99,11 +102,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
-def money(cost: Decimal | None) -> str:
+def money(cost: Decimal | int | None) -> str:
     """USD per hour for people: ``$0.10``, with more digits only below ten cents; ``-`` when unknown."""
     if cost is None:
         return "-"
-    return f"${cost:.2f}" if not cost or cost >= Decimal("0.1") else f"${cost:.4f}"
+    return f"${cost:.2f}" if not cost or cost >= _CENTS_TELL else f"${cost:.4f}"
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:

@@ -18,6 +18,11 @@ class Kind(NamedTuple):
     base: str
     capabilities: dict[str, str]
 
+    @property
+    def section(self) -> str:
+        """The section of the settings that holds those of each provider of this kind, by name."""
+        return self.group.removeprefix("styx.")
+
 
 _CLOUD_CAPABILITIES = {
     name: f"styx.api.cloud:{protocol}"

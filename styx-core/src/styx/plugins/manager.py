@@ -89,8 +89,7 @@ class PluginManager:
         """
         offered = self._find(kind, name)
         found = self.load(kind, name)
-        group = KINDS[kind].group.removeprefix("styx.")
-        settings = validated(offered.plugin, offered.config, services.config, f"{group}.{name}")
+        settings = validated(offered.plugin, offered.config, services.config, f"{KINDS[kind].section}.{name}")
         with guard(offered.plugin, f"while making {kind} {name!r}"):
             return found(dataclasses.replace(services, config=settings))
 

@@ -18,7 +18,7 @@ from styx.store.states import ClusterState
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works on a cluster: a random id, and the process, so that a dead holder on this machine is noticed at once."""
+    """Who works on a cluster: a random id, and the process, so that a dead one on this machine is noticed at once."""
 
     id: str
     pid: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -75,7 +74,7 @@ def start(
             records = [record for record in records if record.state == "stopped"]
         costs = [record.hourly_cost for record in records if record.state != "up"]
         unknown = any(cost is None for cost in costs)
-        total = sum((cost for cost in costs if cost is not None), Decimal(0))
+        total = sum(cost for cost in costs if cost is not None)
         if unknown or total:
             confirm(f"Start {_names(records)} for {price(None if unknown else total)}?", yes=yes)
         elif _not_named(patterns, everything, records):

@@ -1,0 +1,283 @@
+"""The ranks of jobs that run on this node: starting, watching, adopting after a restart, and ending them.
+
+What is true is in the rank's directory and in /proc, never in this process: see shim.sh.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+from . import loop, process
+from .files import Watcher
+from .protocol import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.sh")
+POLL = 0.1  # seconds; the end of a child is signalled, this finds what adopted ranks and changing phases do
+DRAIN = 0.5  # seconds that a rank's output may take to arrive after its exit code
+PHASES = ("setting_up", "ready", "running")
+ENDS = {"exit": "exited", "setup_exit": "setup_failed", "lost": "lost"}
+
+
+class Rank:
+    """One rank of one job on this node. ``code`` is set in the phases exited and setup_failed."""
+
+    __slots__ = ("cancelling", "code", "directory", "exit_seen", "identity", "job", "phase", "rank", "since")
+
+    def __init__(self, job: int, rank: int, directory: str) -> None:
+        self.job = job
+        self.rank = rank
+        self.directory = directory
+        self.phase = ""
+        self.code: int | None = None
+        self.identity: process.Identity | None = None
+        self.cancelling = False
+        self.exit_seen: float | None = None
+        self.since = time.monotonic()  # when somebody last watched
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over; its output is complete then."""
+        return self.phase in ENDS.values()
+
+    @property
+    def log(self) -> str:
+        """The file with its output."""
+        return os.path.join(self.directory, "log")
+
+    def read(self) -> tuple[str, int | None]:
+        """Return (phase, code) as the directory tells it; ("", None) when nothing was ever started."""
+        for name in os.listdir(self.directory):
+            kind, _, value = name.partition(".")
+            if kind == "phase" and value in PHASES:
+                return value, None
+            if kind in ENDS and value.isdigit():
+                return ENDS[kind], int(value) if kind != "lost" else None
+        return "", None
+
+    def close(self, end: str) -> None:
+        """Record an end that the shim did not: ``lost.0``, or ``exit.137`` for one that we killed."""
+        for phase in PHASES:
+            path = os.path.join(self.directory, "phase." + phase)
+            if os.path.exists(path):
+                os.rename(path, os.path.join(self.directory, end))
+
+
+class Ranks:
+    """All ranks on this node. ``changed`` is notified whenever the phase of any of them has changed."""
+
+    def __init__(self, state: str, token: str, grace: float, umask: int) -> None:
+        self._root = os.path.join(state, "jobs")
+        self._active_root = os.path.join(state, "active")
+        self._token = token
+        self._grace = grace
+        self._shell = shutil.which("bash") or "/bin/sh"
+        self._umask = umask
+        self.active: dict[tuple[int, int], Rank] = {}
+        self.changed = loop.Signal()
+        self.children = loop.Signal()  # notified on SIGCHLD
+        self.logs = Watcher()
+        os.makedirs(self._root, exist_ok=True)
+        os.makedirs(self._active_root, exist_ok=True)
+
+    def adopt(self) -> None:
+        """Take up what an earlier agent left running."""
+        for name in os.listdir(self._active_root):
+            job, _, rank = name.partition("-")
+            if job.isdigit() and rank.isdigit():
+                found = self.find(int(job), int(rank))
+                if found is not None and not found.ended and found.identity is not None:
+                    self.active[found.job, found.rank] = found
+                else:
+                    os.unlink(os.path.join(self._active_root, name))
+
+    def directory(self, job: int, rank: int) -> str:
+        """Return where this rank's files are."""
+        return os.path.join(self._root, f"{job:d}-{rank:d}")
+
+    def find(self, job: int, rank: int) -> Rank | None:
+        """Return a rank that was started here, running or over; None when there never was one."""
+        if (job, rank) in self.active:
+            return self.active[job, rank]
+        found = Rank(job, rank, self.directory(job, rank))
+        try:
+            with open(os.path.join(found.directory, "process")) as file:
+                found.identity = process.Identity.parse(file.read())
+            found.phase, found.code = found.read()
+        except FileNotFoundError:
+            return None
+        return found
+
+    def start(self, job: int, rank: int, spec: Mapping[str, Any], env: Mapping[str, str], hold: bool) -> None:
+        """Start a rank from {setup, run, home, workdir}; one that was started before is left alone.
+
+        Raises AgentError when it cannot be started.
+        """
+        if self.find(job, rank) is not None:
+            return
+        started = Rank(job, rank, self.directory(job, rank))
+        try:
+            started.phase = self._write(started, spec, hold)
+        except OSError as error:
+            raise AgentError("no_space", f"cannot start the job: {error.strerror}") from error
+        self.active[job, rank] = started
+        pid = os.fork()
+        if pid == 0:
+            self._become_shim(started, spec["home"], spec["workdir"], env)
+        started.identity = process.Identity.of(pid)
+        self.changed.notify()
+        self.children.notify()
+
+    def _write(self, rank: Rank, spec: Mapping[str, Any], hold: bool) -> str:
+        os.makedirs(rank.directory, exist_ok=True)
+        for name in os.listdir(rank.directory):  # what an agent left that was killed before it started this
+            os.unlink(os.path.join(rank.directory, name))
+        phase = "setting_up" if spec["setup"] or hold else "running"
+        files = {"run.sh": spec["run"], "log": "", "phase." + phase: ""}
+        if phase == "setting_up":
+            files["setup.sh"] = spec["setup"]
+        if hold:
+            files["hold"] = ""
+        for name, content in files.items():
+            with open(os.path.join(rank.directory, name), "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(content)
+        with open(self._active_file(rank), "w"):
+            return phase
+
+    def _active_file(self, rank: Rank) -> str:
+        return os.path.join(self._active_root, f"{rank.job}-{rank.rank}")
+
+    def marker(self, job: int) -> str:
+        """Return what STYX_JOB is in every process of this job on this node."""
+        return f"{self._token}-{job}"
+
+    def _become_shim(self, rank: Rank, home: str, workdir: str, env: Mapping[str, str]) -> None:
+        """In the forked child: never returns."""
+        try:
+            os.setsid()
+            # Exclusive, so that of two starts of one rank, an agent's and its successor's, one wins.
+            with open(os.path.join(rank.directory, "process"), "x") as file:
+                file.write(str(process.Identity.of(os.getpid())))
+            for target, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+                os.dup2(os.open(os.devnull, flags), target)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and an exec would hand that on
+                signal.signal(number, signal.SIG_DFL)
+            os.umask(self._umask)
+            os.chdir(
+                next(path for path in (os.path.join(env["HOME"], workdir), env["HOME"], "/") if os.path.isdir(path))
+            )
+            argv = ["sh", SHIM, rank.directory, self._shell, self.marker(rank.job)]
+            os.execve("/bin/sh", argv, dict(env))
+        except OSError as error:
+            with open(os.path.join(rank.directory, "log"), "a") as file:
+                file.write(f"[styx: the job could not be started: {error.strerror}]\n")
+            rank.close("exit.126")
+        finally:
+            os._exit(126)
+
+    def go(self, job: int, rank: int) -> None:
+        """Let a rank that was started with ``hold`` run, now or as soon as its set-up is done."""
+        with open(os.path.join(self.directory(job, rank), "go"), "w"):
+            pass
+
+    async def monitor(self) -> None:
+        """Notice what becomes of the ranks, for ever."""
+        while True:
+            await self.children.wait(POLL if self.active else None)
+            reap()
+            for rank in list(self.active.values()):
+                if self._look(rank):
+                    self.changed.notify()
+
+    def _look(self, rank: Rank) -> bool:
+        """Bring one rank up to date; whether its phase changed."""
+        alive = rank.identity is not None and rank.identity.alive()
+        phase, code = rank.read()  # after the process, so that its last word is seen
+        if phase in PHASES and not alive:
+            rank.close("exit.137" if rank.cancelling else "lost.0")
+            phase, code = rank.read()
+        elif phase in ENDS.values() and alive:
+            rank.exit_seen = rank.exit_seen or time.monotonic()
+            if time.monotonic() - rank.exit_seen < DRAIN:
+                return False
+        if phase == rank.phase:
+            return False
+        rank.phase, rank.code = phase, code
+        if rank.ended:
+            self._finish(rank)
+        return True
+
+    def _finish(self, rank: Rank) -> None:
+        del self.active[rank.job, rank.rank]
+        self.logs.poke(rank.log)
+        os.unlink(self._active_file(rank))
+        if rank.phase == "lost":
+            loop.spawn(self._kill(rank, 0.0))
+        elif not rank.cancelling and rank.identity is not None and process.group_exists(rank.identity.pid):
+            loop.spawn(self._sweep(rank.identity.pid, rank.job))
+
+    async def _sweep(self, group: int, job: int) -> None:
+        """After an orderly end, kill what still is in the job's group; daemons that left it stay."""
+        await loop.sleep(self._grace)
+        ours = set(process.marked(self._environment_marker(job)))
+        process.send([pid for pid in process.group_members(group) if pid in ours], signal.SIGKILL)
+
+    def _environment_marker(self, job: int) -> bytes:
+        return b"STYX_JOB=" + self.marker(job).encode()
+
+    async def cancel(self, job: int, rank: int) -> None:
+        """End a rank and everything it started; returns once that is dead. Idempotent."""
+        found = self.active.get((job, rank))
+        if found is None:
+            return
+        found.cancelling = True
+        await self._kill(found, self._grace)
+        while (job, rank) in self.active:
+            self.children.notify()
+            await self.changed.wait(POLL)
+
+    async def kill_strays(self) -> None:
+        """Kill whatever any job of this node's ever started that still runs: daemons, left when their job ended."""
+        while True:
+            strays = process.marked(b"STYX_JOB=" + self._token.encode() + b"-", prefix=True)
+            if not strays:
+                return
+            process.send(strays, signal.SIGKILL)
+            reap()
+            await loop.sleep(0.02)
+
+    async def _kill(self, rank: Rank, grace: float) -> None:
+        marker = self._environment_marker(rank.job)
+        leader = rank.identity
+        deadline = time.monotonic() + grace
+        number, told = signal.SIGTERM, False
+        while True:
+            reap()
+            pids = process.marked(marker)
+            # The shim lives as long as anybody holds its pipe; without it the group's number may be somebody else's.
+            members = process.group_members(leader.pid) if leader is not None and leader.alive() else []
+            if not pids and not members:
+                return
+            if time.monotonic() >= deadline:
+                number, told = signal.SIGKILL, False
+            if not told:
+                if leader is not None and members:
+                    process.send_group(leader.pid, number)
+                process.send([pid for pid in pids if pid not in members], number)
+                told = True
+            await self.children.wait(0.05)
+
+
+def reap() -> None:
+    """Take the exit statuses of dead children; what they were is in the files."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return

@@ -1,0 +1,51 @@
+# Runs one rank of a job and outlives the agent: sh shim.sh DIRECTORY SHELL MARKER
+#
+# How far it has come is the name of one file in DIRECTORY, changed by rename, which also works on a full disk:
+# phase.setting_up, phase.ready, phase.running, then exit.CODE or setup_exit.CODE.
+dir=$1 shell=$2 marker=$3
+
+steps() {
+    trap 'stopped=1' TERM INT HUP # a handler, not "ignore": the job's own processes start with the default again
+    phase=running
+    if [ -e "$dir/phase.setting_up" ]; then
+        STYX_JOB=$marker "$shell" "$dir/setup.sh"
+        code=$?
+        if [ "$code" -ne 0 ]; then
+            mv "$dir/phase.setting_up" "$dir/setup_exit.$code"
+            return
+        fi
+        phase=setting_up
+        if [ -e "$dir/hold" ]; then
+            mv "$dir/phase.setting_up" "$dir/phase.ready"
+            phase=ready
+            until [ -e "$dir/go" ] || [ -n "$stopped" ]; do sleep 0.1; done
+        fi
+        [ -z "$stopped" ] || return
+        mv "$dir/phase.$phase" "$dir/phase.running"
+    fi
+    STYX_JOB=$marker "$shell" "$dir/run.sh"
+    mv "$dir/phase.running" "$dir/exit.$?"
+}
+
+# A job must not feel a full disk: what cannot be written is read and dropped, and the log says how much.
+pump() {
+    trap '' TERM INT HUP # "ignore", which cat inherits: it ends when everybody who writes has ended
+    until cat >>"$dir/log" 2>/dev/null; do
+        lost=0
+        until dd if=/dev/zero of="$dir/probe" bs=65536 count=1 2>/dev/null; do
+            got=$(dd bs=65536 count=1 2>/dev/null | wc -c)
+            [ "$got" -gt 0 ] || break 2
+            lost=$((lost + got))
+        done
+        rm -f "$dir/probe"
+        printf '\n[styx: %d KiB or more of output were lost here: the disk was full]\n' \
+            $((lost / 1024)) >>"$dir/log" 2>/dev/null
+    done
+    rm -f "$dir/probe"
+}
+
+trap : TERM INT HUP
+{
+    steps
+    kill -TERM 0 # what the job left in the background goes; what made a session of its own stays
+} 2>&1 | pump

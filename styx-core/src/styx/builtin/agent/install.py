@@ -1,0 +1,158 @@
+"""Putting the agent on a node and starting it.
+
+On another machine the node's own Python runs it, which one command looks for; the program is copied only when this
+build is not there yet. On this machine there is nothing to look for or copy: this interpreter runs one unpacked copy
+that all nodes share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from shlex import join, quote
+
+from styx.api import BackendError, CommandResult, Transport
+from styx.builtin.agent.codec import clean
+from styx.builtin.agent.places import Places
+from styx.transports.process import ProcessTransport
+
+RUNNING = 75  # the daemon's exit status when one already serves this state
+_FIND_PYTHON = """
+for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 \
+/usr/local/bin/python3 /opt/conda/bin/python3 "$HOME/miniconda3/bin/python3" "$HOME/.local/bin/python3"; do
+  path=$(command -v "$python" 2>/dev/null) || continue
+  "$path" -I -S -c 'import sys, asyncio, ctypes, fcntl, json, sqlite3, zipfile; sys.exit(sys.version_info < (3, 8))' \
+2>/dev/null && { echo "$path"; break; }
+done
+"""
+
+
+@cache
+def archive() -> tuple[str, bytes]:
+    """The hash of the agent's build and its zip archive."""
+    from styx.agent.build import build
+
+    name, data = build()
+    found = re.search(r"[0-9a-f]{8,64}", name)
+    assert found is not None, name
+    return found.group(), data
+
+
+async def install(transport: Transport, places: Places, shared: Path) -> None:
+    """Put this build on the node and write its start script. Idempotent. ``shared``: where this machine keeps programs."""
+    if isinstance(transport, ProcessTransport):
+        await asyncio.to_thread(_install_here, places, shared)
+        return
+    python = await find_python(transport, places)
+    program = await _copy(transport, places, python)
+    steps = (
+        f"umask 077; mkdir -p {quote(places.state)}",
+        _write(places.start, _start_script(python, program, places)),
+        _write(places.bridge, _bridge_script(python, program), executable=True),
+        f"{{ mkdir -m 700 {places.socket_dir} 2>/dev/null; test ! -L {places.socket_dir}; }}",
+        f"test -O {places.socket_dir} || {{ echo {places.socket_dir} belongs to somebody else >&2; false; }}",
+    )
+    await check(transport, " && ".join(steps), "make the agent's directories", places)
+
+
+async def start(transport: Transport, places: Places) -> bool:
+    """Start the daemon and wait until it listens. False when one already does. Raises BackendError."""
+    result = await transport.run(f"exec /bin/sh {quote(places.start)}", timeout=60)
+    if result.status not in {0, RUNNING}:
+        raise _failed("start the agent", places, result)
+    return result.status == 0
+
+
+async def installed(transport: Transport, places: Places) -> bool:
+    """Whether there is a runtime of this cluster on the node at all."""
+    if isinstance(transport, ProcessTransport):
+        return Path(places.start).exists()
+    return (await transport.run(f"test -f {quote(places.start)}", timeout=30)).status == 0
+
+
+async def find_python(transport: Transport, places: Places) -> str:
+    """The path of a Python that can run the agent. Raises BackendError that says what to install."""
+    path = (await transport.run(_FIND_PYTHON, timeout=60)).text
+    if not re.fullmatch(r"/[\w./+-]+", path):
+        raise BackendError(
+            f"node {places.rank} has no Python 3.8 or newer with a full standard library, which the agent needs",
+            hint="install one: apt-get install python3, dnf install python3.11, apk add python3, or conda",
+        )
+    return path
+
+
+async def check(transport: Transport, command: str, what: str, places: Places, stdin: bytes = b"") -> CommandResult:
+    """Run a command that must succeed; raises BackendError with what it said."""
+    result = await transport.run(command, stdin=stdin, timeout=120)
+    if result.status:
+        raise _failed(what, places, result)
+    return result
+
+
+async def _copy(transport: Transport, places: Places, python: str) -> str:
+    """The program's path on the node, after copying it there if need be."""
+    build, data = archive()
+    program = f"{places.programs}/{build}/main.py"
+    draft = quote(f"{places.programs}/.{build}.{places.key}.{places.rank}.pyz")
+    # The cluster's directory comes first: whoever removes the last cluster of a node removes the programs with it.
+    made = f"umask 077; mkdir -p {quote(places.state)} {quote(places.programs)}"
+    if (await transport.run(f"{made} && test -f {quote(program)}", timeout=30)).status:
+        unpack = f"{python} -I -S {draft} unpack {quote(places.programs)}"
+        await check(
+            transport, f"{made} && cat > {draft} && {unpack}; status=$?; rm -f {draft}; exit $status",
+            "unpack the agent", places, stdin=data,
+        )  # fmt: skip
+    return program
+
+
+def _install_here(places: Places, shared: Path) -> None:
+    build, data = archive()
+    program = shared / build / "main.py"
+    if not program.exists():
+        _unpack_here(shared, build, data)
+    Path(places.state).mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = Path(places.socket_dir)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.is_symlink() or directory.stat().st_uid != places.uid:
+        raise BackendError(f"{directory} belongs to somebody else", hint="remove it, or have its owner remove it")
+    Path(places.start).write_text(_start_script(sys.executable, str(program), places))
+
+
+def _unpack_here(shared: Path, build: str, data: bytes) -> None:
+    import subprocess
+    import tempfile
+
+    shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(suffix=".pyz", dir=shared) as draft:
+        draft.write(data)
+        draft.flush()
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", draft.name, "unpack", str(shared)], capture_output=True, check=False
+        )
+    if done.returncode or not (shared / build / "main.py").exists():
+        raise BackendError(f"cannot unpack the agent into {shared}: {clean(done.stderr.decode(errors='replace'))}")
+
+
+def _start_script(python: str, program: str, places: Places) -> str:
+    words = [python, "-I", "-S", program, "daemon", "--state", places.state, "--socket", places.socket]
+    return f"exec {join(words)} </dev/null\n"
+
+
+def _bridge_script(python: str, program: str) -> str:
+    return f'#!/bin/sh\nexec {join([python, "-I", "-S", program])} bridge --socket "$1"\n'
+
+
+def _write(path: str, text: str, *, executable: bool = False) -> str:
+    """A shell command that replaces the file at once or not at all."""
+    draft = f"{quote(path)}.$$"
+    mode = f" && chmod 700 {draft}" if executable else ""
+    return f"printf %s {quote(text)} > {draft}{mode} && mv {draft} {quote(path)}"
+
+
+def _failed(what: str, places: Places, result: CommandResult) -> BackendError:
+    said = clean((result.stderr or result.stdout).decode(errors="replace").strip())
+    return BackendError(f"node {places.rank} failed to {what} (status {result.status}): {said or 'it gave no reason'}")
+

@@ -1,0 +1,185 @@
+"""The agent of one cluster on one node, as the backend talks to it: found, started when it is down, reconnected to.
+
+Every request of the protocol is idempotent (submitting has its key), so one whose connection broke is simply sent
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from styx.agent.protocol import PROTOCOL, AgentError, ProtocolError
+from styx.api import BackendError, ByteStream, Clock, HostKeyChanged, Transport, TransportError
+from styx.builtin.agent import install
+from styx.builtin.agent.codec import refusal
+from styx.builtin.agent.connection import Connection, ConnectionLost, Message, stream
+from styx.builtin.agent.places import Places, find_places
+
+DEADLINE = 30.0  # seconds for an answer, unless the request is one that waits for something
+RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each attempt to reconnect
+_STEADY = 60.0  # a connection that lasted this many seconds earns all attempts again
+
+
+class AgentNode:
+    """Requests to one agent over one kept connection."""
+
+    def __init__(self, transport: Transport, cluster: str, key: str, rank: int, clock: Clock) -> None:
+        self.transport = transport
+        self.cluster = cluster
+        self.rank = rank
+        self._key = key
+        self._clock = clock
+        self._places: Places | None = None
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def label(self) -> str:
+        """The node as errors name it."""
+        return f"node {self.rank} of {self.cluster}"
+
+    async def places(self) -> Places:
+        """Where the runtime lives on the node; asked once."""
+        if self._places is None:
+            self._places = await find_places(self.transport, self._key, self.rank)
+        return self._places
+
+    async def call(
+        self, method: str, params: Message | None = None, *, job: int | None = None, deadline: float | None = DEADLINE
+    ) -> Message:
+        """One request and its result. ``job`` is the one it is about, for errors; ``deadline`` None waits for ever."""
+        attempts = _Attempts(self._clock)
+        while True:
+            try:
+                connection = await self._connected()
+                return await connection.call(method, params or {}, deadline)
+            except (AgentError, ProtocolError) as error:
+                raise refusal(error, self.label, self.cluster, job) from error
+            except TimeoutError:
+                raise BackendError(f"the agent on {self.label} did not answer {method} within {deadline:g} s") from None
+            except (ConnectionLost, TransportError) as error:
+                await attempts.next(error, self._lost(error, job))
+
+    async def stream(self, method: str, params: Message, *, job: int) -> AsyncIterator[tuple[Message, bytes]]:
+        """The items of one request, each with its bytes. Raises ConnectionLost in the middle: the caller goes on."""
+        connected = await self._open()
+        try:
+            async for item in stream(connected, method, params):
+                yield item
+        except (AgentError, ProtocolError) as error:
+            raise refusal(error, self.label, self.cluster, job) from error
+
+    def attempts(self) -> _Attempts:
+        """A fresh allowance of attempts, for a caller of :meth:`stream`."""
+        return _Attempts(self._clock)
+
+    def lost(self, error: Exception, job: int) -> TransportError:
+        """What to tell the user when the allowance is used up."""
+        return self._lost(error, job)
+
+    async def ensure_running(self, shared: Path) -> Message:
+        """Install this build's agent and start it, unless it runs already; its answer to ``hello``.
+
+        One of another build is replaced: jobs run under shims of their own and do not notice.
+        """
+        places = await self.places()
+        build, _ = install.archive()
+        if await self._listening(places):
+            hello = await self.hello()
+            if hello.get("build") == build:
+                return hello
+            await self.call("agent.shutdown", {"cancel_jobs": False})
+        await install.install(self.transport, places, shared)
+        for delay in (*RETRY_DELAYS, None):
+            if await install.start(self.transport, places) or delay is None:
+                break
+            if (hello := await self.hello()).get("build") == build:  # another client was faster
+                return hello
+            await self._clock.sleep(delay)  # the old one is on its way out
+        return await self.hello()
+
+    async def hello(self) -> Message:
+        """Who answers; raises BackendError when its protocol is none that we talk."""
+        answer = await self.call("hello", {"protocol": PROTOCOL, "client": "styx"})
+        if answer.get("protocol") not in {PROTOCOL, PROTOCOL - 1}:
+            raise BackendError(f"the agent on {self.label} talks another protocol than this version of Styx")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection; the agent goes on."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    async def _listening(self, places: Places) -> bool:
+        if self._connection is not None and self._connection.usable:
+            return True
+        try:
+            self._connection = Connection(await self.transport.open_unix(places.socket))
+        except HostKeyChanged:
+            raise
+        except TransportError:
+            return False
+        return True
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            if self._connection is None or not self._connection.usable:
+                self._connection = Connection(await self._open())
+            return self._connection
+
+    async def _open(self) -> ByteStream:
+        """A stream to the agent, which is started if it is installed but down: the node may have been rebooted."""
+        places = await self.places()
+        try:
+            return await self.transport.open_unix(places.socket)
+        except HostKeyChanged:
+            raise
+        except TransportError as error:
+            if not await install.installed(self.transport, places):
+                raise NotInstalled(f"no agent of this cluster on {self.label}") from error
+            await install.start(self.transport, places)
+        return await self.transport.open_unix(places.socket)
+
+    def _lost(self, error: Exception, job: int | None) -> TransportError:
+        hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached"
+        if job is not None:
+            hint = f"the job goes on: `styx logs {self.cluster} {job}` comes back to it"
+        return TransportError(f"the connection to {self.label} was lost: {error}", hint=hint, node=str(self.rank))
+
+
+class NotInstalled(Exception):
+    """There is no runtime of this cluster on the node: never prepared, or shut down."""
+
+
+class _Attempts:
+    """How often one request is tried again, and after which delays."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._delays = iter(RETRY_DELAYS)
+        self._since = clock.monotonic()
+        self._failed_once = False
+
+    async def next(self, error: Exception, final: TransportError) -> None:
+        """Wait before the next attempt. Raises ``final`` when there is none left.
+
+        A node that cannot be reached in the first place is not waited for: only what was once connected is.
+        """
+        if isinstance(error, TransportError) and (isinstance(error, HostKeyChanged) or not self._failed_once):
+            raise error
+        self._failed_once = True
+        if self._clock.monotonic() - self._since > _STEADY:
+            self._delays = iter(RETRY_DELAYS)
+        self._since = self._clock.monotonic()
+        delay = next(self._delays, None)
+        if delay is None:
+            raise final from error
+        await self._clock.sleep(delay)
+
+
+__all__ = ["AgentNode", "NotInstalled"]
+_ANY: Any = None

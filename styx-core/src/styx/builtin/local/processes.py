@@ -1,0 +1,141 @@
+"""The processes of a local node: all that carry its name in their environment, and whatever those started.
+
+The environment survives what process groups and sessions do not: ``setsid``, ``nohup``, a double fork. A process is
+(pid, start time), so that a pid used again is never taken for the one that had it before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "STYX_NODE"
+
+_PROC = Path("/proc")
+_MARKED = re.compile(rb"(?:^|\0)STYX_NODE=([^\0]*)")
+_PS_LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)")
+_PS_MARKED = re.compile(r"(?:^|\s)STYX_NODE=(\S*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. ``started`` is opaque: equal for the same process, different once the pid is used again."""
+
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    process: Process
+    parent: int
+    node: str | None  # what its environment says
+
+
+def of_nodes(belongs: Callable[[str], bool]) -> dict[str, list[Process]]:
+    """The live processes of every node whose name ``belongs`` accepts, by node name. Nodes without any are left out.
+
+    Only processes whose environment we may read are found: our own, or everybody's for root.
+    """
+    rows = _rows_of_proc(belongs) if (_PROC / "self" / "environ").exists() else parse_ps(_ps())
+    return _gather(rows, belongs)
+
+
+def _gather(rows: Iterable[_Row], belongs: Callable[[str], bool]) -> dict[str, list[Process]]:
+    rows = list(rows)
+    node_of = {row.process.pid: row.node for row in rows if row.node is not None and belongs(row.node)}
+    children: dict[int, list[_Row]] = {}
+    for row in rows:
+        children.setdefault(row.parent, []).append(row)
+    queue = list(node_of)
+    while queue:
+        pid = queue.pop()
+        for child in children.get(pid, ()):
+            # A child that carries another node's name is that node's, not ours.
+            if child.process.pid not in node_of and child.node is None:
+                node_of[child.process.pid] = node_of[pid]
+                queue.append(child.process.pid)
+    found: dict[str, list[Process]] = {}
+    for row in rows:
+        name = node_of.get(row.process.pid)
+        if name is not None and row.process.pid != os.getpid():
+            found.setdefault(name, []).append(row.process)
+    return found
+
+
+def send(processes: Iterable[Process], signal_number: signal.Signals) -> None:
+    """Send the signal to those that still are who they were. One that has gone, or is not ours to kill, is no error."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal"):
+                handle = os.pidfd_open(process.pid)
+                try:
+                    if _started(process.pid) == process.started:
+                        signal.pidfd_send_signal(handle, signal_number)
+                finally:
+                    os.close(handle)
+            elif _started(process.pid) == process.started:
+                os.kill(process.pid, signal_number)
+
+
+def _rows_of_proc(belongs: Callable[[str], bool]) -> list[_Row]:
+    pids = [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208 - half the time of iterdir
+    marks = {pid: mark for pid in pids if (mark := _mark(pid)) is not None}
+    if not any(belongs(mark) for mark in marks.values()):
+        return []  # the usual case, and it saves reading every status line
+    rows = []
+    for pid in pids:
+        status = _status(pid)
+        if status is not None and status[0] != "Z":  # a zombie has ended; only its parent can bury it
+            rows.append(_Row(Process(pid, status[19]), int(status[1]), marks.get(pid)))
+    return rows
+
+
+def _mark(pid: int) -> str | None:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - hot: once for every process there is
+            match = _MARKED.search(file.read())
+    except OSError:
+        return None
+    return os.fsdecode(match[1]) if match else None
+
+
+def _status(pid: int) -> list[str] | None:
+    """The fields of ``/proc/PID/stat`` from the third on: state, parent, ...; the start time has index 19."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def _started(pid: int) -> str | None:
+    status = _status(pid)
+    if status is not None:
+        return None if status[0] == "Z" else status[19]
+    if _PROC.joinpath("self").exists():
+        return None
+    return next((row.process.started for row in parse_ps(_ps()) if row.process.pid == pid), None)
+
+
+def _ps() -> str:
+    """All processes with their environments, where there is no /proc (macOS, the BSDs)."""
+    command = ["ps", "axeww", "-o", "pid=,ppid=,lstart=,command="]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False).stdout
+
+
+def parse_ps(text: str) -> list[_Row]:
+    """Read the output of ``ps axeww -o pid=,ppid=,lstart=,command=``."""
+    rows = []
+    for line in text.splitlines():
+        if match := _PS_LINE.match(line):
+            pid, parent, started, command = match.groups()
+            mark = _PS_MARKED.search(command)
+            rows.append(_Row(Process(int(pid), started), int(parent), mark[1] if mark else None))
+    return rows

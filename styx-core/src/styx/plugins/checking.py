@@ -1,0 +1,71 @@
+"""Really load what a plugin promises, and compare it with what its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from styx.api.errors import PluginError, StyxError
+from styx.plugins.config import load_model
+from styx.plugins.contract import check_capabilities
+from styx.plugins.entries import Provides
+from styx.plugins.isolation import load_target
+from styx.plugins.manager import PluginManager
+from styx.plugins.status import CONFLICT, OK, Plugin
+
+
+class Checked(NamedTuple):
+    """One thing that was tried: ``status`` is ok or that of the plugin; ``reason`` and ``fix`` are empty when ok."""
+
+    plugin: str
+    what: str
+    status: str
+    reason: str = ""
+    fix: str = ""
+
+
+def check_plugin(manager: PluginManager, plugin: Plugin) -> Iterator[Checked]:
+    """Try everything the manifest promises, one after the other; a failure does not end the check."""
+    if plugin.status not in {OK, CONFLICT}:
+        yield Checked(plugin.name, "plugin", plugin.status, plugin.reason, plugin.fix)
+        return
+    for what, attempt in _promises(manager, plugin):
+        try:
+            attempt()
+        except StyxError as error:
+            status = str(error.details.get("status") or "broken")
+            yield Checked(plugin.name, what, status, error.message, error.hint or "")
+        else:
+            yield Checked(plugin.name, what, OK)
+
+
+def _promises(manager: PluginManager, plugin: Plugin) -> Iterator[tuple[str, Callable[[], object]]]:
+    manifest, name = plugin.manifest, plugin.name
+    for provided in manifest["provides"]:
+        yield f"{provided['kind']} {provided['name']}", partial(_load, manager, name, provided)
+    for command in manifest["commands"]:
+        yield f"command {command['name']}", partial(_load_command, name, command["target"])
+    for hook in manifest["implements"]:
+        yield f"hook {hook}", partial(_load_hook, name, manifest["hooks"], hook)
+    if manifest["config"]:
+        yield "settings", partial(load_model, name, manifest["config"])
+
+
+def _load(manager: PluginManager, plugin: str, provided: Provides) -> None:
+    kind, name = provided["kind"], provided["name"]
+    check_capabilities(plugin, kind, name, manager.load(kind, name), set(provided["capabilities"]))
+    manager.config_model(kind, name)
+
+
+def _load_command(plugin: str, target: str) -> None:
+    import click
+
+    if not isinstance(load_target(plugin, target), click.Command):
+        raise PluginError(f"{target} is not a click command", plugin=plugin, status="broken")
+
+
+def _load_hook(plugin: str, source: str, hook: str) -> None:
+    holder: Any = load_target(plugin, source)
+    if not callable(getattr(holder, hook, None)):
+        raise PluginError(f"{source} does not define {hook}", plugin=plugin, status="broken")

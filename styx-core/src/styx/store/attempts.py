@@ -1,0 +1,100 @@
+"""Launch attempts: each intent is here before the provider is called, and stays until nothing of it can be left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
+
+from styx.api.errors import StoreError, Wire
+from styx.api.launch import Receipt
+from styx.store import schema
+from styx.store.database import Database
+from styx.store.records import AttemptRecord, AttemptState
+from styx.store.rows import attempt_record, attempt_values, write_error, write_receipt, write_time
+
+_T = schema.attempts
+_LOCK = select(_T).where(_T.c.token == bindparam("key")).with_for_update()
+_UPDATE = update(_T).where(_T.c.token == bindparam("key"))
+_INSERT = insert(_T)
+_OLDEST_FIRST = select(_T).order_by(_T.c.id)
+
+
+class Attempts:
+    """Attempts by token. Every method may raise StoreError; those that take a token do so when it is unknown."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, record: AttemptRecord) -> None:
+        """Commit an intent, before the provider is called.
+
+        Adding the token of an open attempt again changes nothing: it is being resumed. One that has ended is opened
+        anew (starting the same stopped nodes twice is the same intent), unless it was given up: raises StoreError.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(_LOCK, {"key": record.token}).first()
+            if row is None:
+                connection.execute(_INSERT, attempt_values(record))
+                return
+            present = attempt_record(row)
+            if present.state is AttemptState.TOMBSTONE or present.cluster != record.cluster:
+                raise StoreError(f"attempt {record.token} of cluster {present.cluster!r} cannot be opened again")
+            if present.state is not AttemptState.OPEN:
+                _write(connection, record.token, attempt_values(replace(record, receipt=None, error=None)))
+
+    def called(self, token: str, at: datetime) -> None:
+        """Note, before each call, that the provider may have been called at this time."""
+        self._change(token, {"called_at": write_time(at)})
+
+    def receipt(self, token: str, receipt: Receipt) -> None:
+        """Store what the provider answered. The last answer counts."""
+        self._change(token, {"receipt": write_receipt(receipt)})
+
+    def settle(self, token: str, state: AttemptState, error: Wire | None = None) -> None:
+        """Note what became of the attempt. Idempotent. A tombstone can only be closed: raises StoreError."""
+        with self._database.write() as connection:
+            row = connection.execute(_LOCK, {"key": token}).first()
+            if row is None:
+                raise _unknown(token)
+            if row.state == AttemptState.TOMBSTONE and state not in {AttemptState.TOMBSTONE, AttemptState.CLOSED}:
+                raise StoreError(f"attempt {token} of cluster {row.cluster!r} was given up and cannot become {state}")
+            changes = {"state": state.value} | ({} if error is None else {"error": write_error(error)})
+            _write(connection, token, changes)
+
+    def of(self, cluster: str) -> list[AttemptRecord]:
+        """All attempts on record for this cluster name, oldest first."""
+        return self._select(_OLDEST_FIRST.where(_T.c.cluster == cluster))
+
+    def open(self) -> list[AttemptRecord]:
+        """Every attempt whose outcome is not known yet, oldest first."""
+        return self._select(_OLDEST_FIRST.where(_T.c.state == AttemptState.OPEN.value))
+
+    def tombstones(self, cloud: str | None = None, account: str | None = None) -> list[AttemptRecord]:
+        """Every attempt that was given up, oldest first: whatever appears of it must be terminated."""
+        query = _OLDEST_FIRST.where(_T.c.state == AttemptState.TOMBSTONE.value)
+        if cloud is not None:
+            query = query.where(_T.c.cloud == cloud)
+        if account is not None:
+            query = query.where(_T.c.account == account)
+        return self._select(query)
+
+    def _select(self, query: Select[Any]) -> list[AttemptRecord]:
+        with self._database.read() as connection:
+            return [attempt_record(row) for row in connection.execute(query)]
+
+    def _change(self, token: str, columns: Mapping[str, Any]) -> None:
+        with self._database.write() as connection:
+            if _write(connection, token, columns) == 0:
+                raise _unknown(token)
+
+
+def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> int:
+    return connection.execute(_UPDATE, {"key": token, **columns}).rowcount
+
+
+def _unknown(token: str) -> StoreError:
+    return StoreError(f"no attempt {token} is on record")

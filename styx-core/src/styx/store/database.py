@@ -1,0 +1,108 @@
+"""Connections and transactions; what differs between SQLite and PostgreSQL is here and nowhere else.
+
+SQLite: every write runs under ``BEGIN IMMEDIATE``. The driver's default begins nothing on SELECT and loses concurrent
+read-modify-writes without an error. PostgreSQL: read committed; a writer locks the row it read (``FOR UPDATE``, which
+SQLite's dialect leaves out).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from styx.api.errors import StoreError
+from styx.store.faults import explain
+
+LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
+_CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
+_SCHEMES = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
+class Database:
+    """One database, safe to use from several threads.
+
+    :meth:`read` and :meth:`write` raise StoreError for whatever the database raises, and pass every other error on.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.sqlite = url.get_backend_name() == "sqlite"
+        self.label = url.database or "" if self.sqlite else url.render_as_string(hide_password=True)
+        # Threads of one process take turns here: SQLite's own waiting polls, with pauses of up to 100 ms.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self.sqlite else nullcontext()
+        with self._explained():
+            self._engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for SELECTs. Takes no lock that a writer would wait for."""
+        with self._explained(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection inside a write transaction: committed and synced on leaving, rolled back on an error."""
+        with self._explained(), self._turn, self._engine.connect() as connection:
+            if self.sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        """Close the connections that are not in use. Idempotent."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.SQLAlchemyError, ImportError) as error:
+            raise explain(error, self.label) from error
+
+
+def parse_url(text: str) -> URL:
+    """The database's URL with the driver we use. Raises StoreError for anything but SQLite files and PostgreSQL."""
+    known = "Use sqlite:////path/to/state.db or postgresql://user:password@host/database."
+    try:
+        url = make_url(text)
+    except exc.ArgumentError as error:
+        raise StoreError("the database URL cannot be read", hint=known) from error
+    driver = _SCHEMES.get(url.drivername)
+    if driver is None:
+        raise StoreError(f"databases of kind {url.drivername!r} are not supported", hint=known)
+    if driver == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise StoreError("a SQLite database needs a file, so that other processes see it", hint=known)
+    return url.set(drivername=driver)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where write() says so, and nowhere else
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    wait = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_WAIT}
+    engine = create_engine(url, connect_args=wait, pool_pre_ping=True, isolation_level="READ COMMITTED")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = '{LOCK_WAIT}s'")
+        connection.commit()
+
+    return engine

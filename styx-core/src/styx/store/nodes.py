@@ -1,0 +1,57 @@
+"""The nodes of clusters as last seen. They go with their cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from styx.api.errors import ClusterNotFound, StoreError
+from styx.store import schema
+from styx.store.database import Database
+from styx.store.records import NodeRecord
+from styx.store.rows import node_record, node_values
+
+_T = schema.nodes
+_OF = select(_T).where(_T.c.cluster == bindparam("name")).order_by(_T.c.rank)
+_LOCK = select(schema.clusters.c.id).where(schema.clusters.c.name == bindparam("name")).with_for_update()
+_DELETE = delete(_T).where(_T.c.cluster == bindparam("name"))
+_INSERT = insert(_T)
+_PIN = update(_T).where(_T.c.cluster == bindparam("name"), _T.c.rank == bindparam("which"))
+
+
+class Nodes:
+    """Nodes by cluster and rank. Every method may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, cluster: str) -> list[NodeRecord]:
+        """The nodes of a cluster by rank; none when there is no such cluster."""
+        with self._database.read() as connection:
+            return [node_record(row) for row in connection.execute(_OF, {"name": cluster})]
+
+    def replace(self, cluster: str, nodes: Sequence[NodeRecord]) -> None:
+        """Make these, and no others, the nodes of the cluster. Idempotent.
+
+        A host key that was pinned stays when the same node (rank and id) is written without one. Raises
+        ClusterNotFound.
+        """
+        with self._database.write() as connection:
+            if connection.execute(_LOCK, {"name": cluster}).first() is None:
+                raise ClusterNotFound(f"no cluster named {cluster!r}", cluster=cluster)
+            pinned = {(row.rank, row.node_id): row.host_key for row in connection.execute(_OF, {"name": cluster})}
+            rows = [node_values(node) for node in nodes]
+            for row in rows:
+                row["cluster"] = cluster
+                row["host_key"] = row["host_key"] or pinned.get((row["rank"], row["node_id"]), "")
+            connection.execute(_DELETE, {"name": cluster})
+            if rows:
+                connection.execute(_INSERT, rows)
+
+    def pin(self, cluster: str, rank: int, host_key: str) -> None:
+        """Remember the node's host key (an OpenSSH public key). Raises StoreError when there is no such node."""
+        with self._database.write() as connection:
+            changed = connection.execute(_PIN, {"name": cluster, "which": rank, "host_key": host_key})
+            if changed.rowcount == 0:
+                raise StoreError(f"no node {rank} of cluster {cluster!r} is on record")

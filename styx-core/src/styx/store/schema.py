@@ -1,0 +1,116 @@
+"""Every table, once. Change one only together with a new revision below ``migrations/versions``.
+
+Times are text, ISO 8601 in UTC with microseconds, so that they sort as written on either database; amounts of money are
+decimal text; structured values are JSON text. ``rows.py`` translates. No column holds a secret.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+
+# The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
+# Revisions are numbered with four digits and compare as text.
+REVISION = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    },
+)
+
+# Alembic's own table as it would make it, under a name that leaves room for other applications in the same database.
+revisions = Table(
+    "styx_revision",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="styx_revision_pkc"),
+)
+
+installations = Table("installation", metadata, Column("id", Text, primary_key=True))
+
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("num_nodes", Integer, nullable=False),
+    Column("cloud", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("instance_type", Text, nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("offer", Text, nullable=False),
+    Column("spot", Boolean, nullable=False),
+    Column("hourly_cost", Text),
+    Column("backend", Text, nullable=False),
+    Column("attempt", Text, nullable=False),
+    Column("task_name", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("launched_at", Text),
+    Column("autostop", Text),
+    Column("autostop_set", Boolean, nullable=False),
+    Column("error", Text),
+    Column("operation", Text),
+    Index("ix_clusters_created_at", "created_at", "id"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("cluster", Text, ForeignKey("clusters.name", ondelete="CASCADE"), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("node_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("endpoint", Text),
+    Column("private_ip", Text, nullable=False),
+    Column("public_ip", Text, nullable=False),
+    Column("host_key", Text, nullable=False),
+    Column("seen_at", Text),
+)
+
+# No foreign key to clusters: a tombstone outlives its cluster.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("cluster", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("cloud", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("prepared", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("called_at", Text),
+    Column("receipt", Text),
+    Column("error", Text),
+    Index("ix_attempts_cluster", "cluster", "id"),
+    Index("ix_attempts_state", "state", "id"),
+)
+
+# No foreign key here either: history stays.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("cluster", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("from_state", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_events_cluster", "cluster", "id"),
+)

@@ -1,0 +1,72 @@
+"""The store: one object that holds the repositories over one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import URL
+
+from styx.config import home as default_home
+from styx.store.attempts import Attempts
+from styx.store.clusters import Clusters
+from styx.store.create import create_file, ensure_schema, installation
+from styx.store.database import Database, parse_url
+from styx.store.events import Events
+from styx.store.nodes import Nodes
+from styx.store.peek import DATABASE_NAME
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Store:
+    """Everything an installation remembers. Thread-safe; several processes may have the same database open.
+
+    ``installation`` is six characters, made when the database was, and the same ever after.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self.installation = installation(database)
+        self.clusters = Clusters(database, clock)
+        self.attempts = Attempts(database)
+        self.nodes = Nodes(database)
+        self.events = Events(database, clock)
+
+    @classmethod
+    def open(
+        cls, url: str | None = None, *, home: Path | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> Store:
+        """Open the database at ``url``, or else ``state.db`` below ``home`` (by default ``$STYX_HOME`` or ``~/.styx``).
+
+        Makes it when it is not there (readable by the user only) and brings it up to date when it is older than this
+        code. Raises StoreError, and then has changed nothing.
+        """
+        if url is None:
+            where = URL.create("sqlite", database=str((home or default_home()) / DATABASE_NAME))
+        else:
+            where = parse_url(url)
+        if where.get_backend_name() == "sqlite":
+            create_file(Path(where.database or "").absolute())
+        database = Database(where)
+        try:
+            ensure_schema(database)
+            return cls(database, clock)
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connections. Idempotent."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

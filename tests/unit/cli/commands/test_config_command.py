@@ -1,0 +1,121 @@
+"""``styx config``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.fake_client import FakeClient
+
+
+@pytest.fixture
+def file(client: FakeClient, tmp_path: Path) -> Path:
+    """Where the settings are."""
+    return tmp_path / "home" / "config.yaml"
+
+
+def test_set_get_unset(styx, file: Path):
+    """Values are YAML, keys are dotted; sections that are empty go with their last setting."""
+    assert styx("config", "set", "clouds.ssh.pools.lab.hosts", "[me@10.0.0.5]").exit_code == 0
+    styx("config", "set", "allowed_clouds", "[local, ssh]")
+    assert file.read_text() == (
+        "clouds:\n  ssh:\n    pools:\n      lab:\n        hosts:\n        - me@10.0.0.5\n"
+        "allowed_clouds:\n- local\n- ssh\n"
+    )
+    assert styx("config", "get", "allowed_clouds").stdout == "[local, ssh]\n"
+    assert json.loads(styx("config", "get", "clouds.ssh", "-o", "json").stdout) == {
+        "pools": {"lab": {"hosts": ["me@10.0.0.5"]}}
+    }
+    assert styx("config", "unset", "clouds.ssh.pools.lab").exit_code == 0
+    assert file.read_text() == "allowed_clouds:\n- local\n- ssh\n"
+
+
+def test_the_file_is_private(styx, file: Path):
+    """The file can be read by its owner alone, and nothing temporary is left."""
+    styx("config", "set", "database", "sqlite:///x.db")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["config.yaml"]
+
+
+def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
+    """A configuration file that is a link into somebody's dotfiles is written through."""
+    real = tmp_path / "dotfiles.yaml"
+    real.write_text("{}")
+    file.parent.mkdir()
+    file.symlink_to(real)
+    styx("config", "set", "database", "sqlite:///x.db")
+    assert file.is_symlink()
+    assert real.read_text() == "database: sqlite:///x.db\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["set", "databse", "x"], "unknown key 'databse'"),
+        (["set", "database", "5"], "database must be a URL"),
+        (["set", "allowed_clouds", "local"], "must be a list"),
+        (["set", "database.url", "x"], "database is a value"),
+        (["set", "database", "[1"], "not YAML"),
+        (["set", "a..b", "1"], "is not a key"),
+        (["set", "database"], "Missing argument"),
+        (["get", "nope"], "nope is not set"),
+        (["get", "database.url"], "database.url is not set"),
+        (["unset", "clouds.aws"], "clouds.aws is not set"),
+    ],
+)
+def test_refused(styx, file: Path, words, message):
+    """What does not validate is refused with one message and exit code 2, and the file stays as it is."""
+    file.parent.mkdir()
+    file.write_text("database: sqlite:///x.db  # mine\n")
+    result = styx("config", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert file.read_text() == "database: sqlite:///x.db  # mine\n"
+
+
+def test_a_broken_file_is_not_overwritten(styx, file: Path):
+    """A file that cannot be parsed is reported with its line, not replaced."""
+    file.parent.mkdir()
+    file.write_text("database: [\n")
+    for words in (["list"], ["get", "database"], ["set", "database", "x"], ["unset", "database"]):
+        result = styx("config", *words)
+        assert (result.exit_code, str(file) in result.stderr) == (2, True)
+    assert file.read_text() == "database: [\n"
+
+
+def test_list_hides_secrets(styx, file: Path):
+    """Passwords in URLs and values of secret keys are hidden in lists; get shows what is asked for."""
+    styx("config", "set", "database", "postgresql://styx:hunter2@db/styx")
+    styx("config", "set", "clouds.aws.api_key", "hunter3")
+    styx("config", "set", "plugins.notify.urls", "['https://me:hunter4@example.org']")
+    for words in (["list"], ["list", "-o", "json"]):
+        text = styx("config", *words).stdout
+        assert "hunter" not in text
+        assert "postgresql://styx:" in text
+    assert styx("config", "get", "database").stdout == "postgresql://styx:hunter2@db/styx\n"
+
+
+def test_list_is_flat(styx, file: Path):
+    """The list has one dotted key a line; without settings it says where they would be."""
+    assert str(file) in styx("config", "list").stdout
+    styx("config", "set", "clouds.ssh.user", "me")
+    assert styx("config", "list").stdout == "clouds.ssh.user = me\n"
+
+
+def test_lost_comments_are_announced(styx, file: Path):
+    """Changing a file with comments says that they are not kept."""
+    file.parent.mkdir()
+    file.write_text("# mine\ndatabase: a\n")
+    assert "Comments" in styx("config", "set", "database", "b").stderr
+
+
+def test_path(styx, file: Path):
+    """The path is printed whether or not the file exists."""
+    assert styx("config", "path").stdout == f"{file}\n"
+
+
+def test_a_home_that_cannot_be_written(styx, file: Path):
+    """A home that cannot be made is one message."""
+    file.parent.parent.joinpath("home").write_text("a file is in the way")
+    result = styx("config", "set", "database", "x")
+    assert (result.exit_code, "Traceback" in result.stderr) == (2, False)

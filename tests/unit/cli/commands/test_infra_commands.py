@@ -1,0 +1,143 @@
+"""``styx check``, ``styx doctor``, ``styx ssh`` and ``styx completion``."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from styx.cli.complete import cluster_names
+from styx.cli.table import COMMANDS
+from styx.client.protocol import CheckResult
+from styx.hookspecs import DoctorFinding
+from support.fake_client import FakeClient
+
+GOOD = CheckResult("cloud", "local", "", True, "this machine", ("stop", "ports"))
+BAD = CheckResult("cloud", "aws", "work", False, "no credentials: run aws configure")
+
+
+@pytest.mark.parametrize(
+    ("checks", "names", "code"),
+    [([GOOD, BAD], [], 0), ([GOOD, BAD], ["local"], 0), ([GOOD, BAD], ["aws"], 1), ([BAD], [], 1), ([], [], 1)],
+)
+def test_check_exit_code(styx, client: FakeClient, checks, names, code):
+    """0 when all that were named can be used or, without names, anything can."""
+    client.checks = checks
+    assert styx("check", *names).exit_code == code
+
+
+def test_check_output(styx, client: FakeClient):
+    """The table shows who we are or why not; the JSON shape is fixed."""
+    client.checks = [GOOD, BAD]
+    lines = styx("check").stdout.splitlines()
+    assert lines[2].split(maxsplit=4) == ["aws", "cloud", "disabled", "work", "no credentials: run aws configure"]
+    assert json.loads(styx("check", "-o", "json").stdout) == [
+        {"kind": "cloud", "name": "local", "account": None, "enabled": True, "message": "this machine",
+         "capabilities": ["stop", "ports"]},
+        {"kind": "cloud", "name": "aws", "account": "work", "enabled": False,
+         "message": "no credentials: run aws configure", "capabilities": []},
+    ]  # fmt: skip
+
+
+def test_doctor(styx, client: FakeClient):
+    """An error is exit code 1, warnings are not; fixes are printed."""
+    warning = DoctorFinding("bytecode", "warning", "is not written", "unset PYTHONDONTWRITEBYTECODE")
+    client.findings = [DoctorFinding("store", "ok", "fine"), warning]
+    result = styx("doctor")
+    assert result.exit_code == 0
+    assert "bytecode: unset PYTHONDONTWRITEBYTECODE" in result.stdout
+    client.findings.append(DoctorFinding("ssh", "error", "is missing"))
+    failed = styx("doctor", "-o", "json")
+    assert failed.exit_code == 1
+    assert json.loads(failed.stdout)[-1] == {"check": "ssh", "level": "error", "message": "is missing", "fix": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["a"], ["ssh", "a-0"]),
+        (["a", "-w", "1"], ["ssh", "a-1"]),
+        (["a", "--", "ls", "-l", "a b"], ["ssh", "a-0", "ls -l 'a b'"]),
+        (["a", "echo $HOME | wc"], ["ssh", "a-0", "echo $HOME | wc"]),
+    ],
+)
+def test_ssh_becomes_the_program(styx, client: FakeClient, monkeypatch, words, expected):
+    """The process turns into what the client names; words of a command stay apart, one word is a script."""
+    ran = []
+    monkeypatch.setattr(os, "execvp", lambda file, arguments: ran.append((file, arguments)))
+    client.add("a")
+    assert styx("ssh", *words).exit_code == 0
+    assert ran == [("ssh", expected)]
+    assert client.closed
+
+
+def test_ssh_without_the_program(styx, client: FakeClient, monkeypatch):
+    """A program that is not installed is one message and exit code 127."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    client.add("a")
+    result = styx("ssh", "a")
+    assert (result.exit_code, result.stderr) == (127, "Error: cannot run ssh: No such file or directory\n")
+
+
+def test_ssh_option_of_the_inner_command(styx, client: FakeClient):
+    """An unknown option is probably the inner command's: the message tells about --."""
+    client.add("a")
+    result = styx("ssh", "a", "ls", "-l")
+    assert result.exit_code == 2
+    assert "after '--'" in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(styx, shell):
+    """The script of each shell calls styx with its own variable."""
+    result = styx("completion", shell)
+    assert result.exit_code == 0
+    assert "_STYX_COMPLETE" in result.stdout
+
+
+def test_completion_of_another_shell(styx):
+    """An unknown shell is exit code 2."""
+    assert styx("completion", "tcsh").exit_code == 2
+
+
+def test_cluster_names_are_completed_without_the_store(monkeypatch):
+    """Completing a cluster's name reads SQLite directly and leaves out what is named already."""
+    monkeypatch.setattr("styx.store.peek.cluster_names", lambda: ["dev", "demo", "prod"])
+    context = click.Context(click.Command("down"))
+    context.params = {"patterns": ("demo",)}
+    assert cluster_names(context, click.Argument(["patterns"]), "de") == ["dev"]
+
+
+TARGETS = sorted(row.target for row in COMMANDS.values() if row.name != "plugins")
+MODULES = sorted({target.partition(":")[0] for target in TARGETS})
+HEAVY = {
+    "asyncio", "decimal", "importlib.metadata", "json", "pluggy", "pydantic", "rich", "sqlalchemy", "stevedore",
+    "styx.api", "styx.client", "styx.store", "yaml",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_importing_a_command_is_cheap(module):
+    """A command's module imports nothing beyond click that costs time."""
+    code = (
+        "import sys, click; before = set(sys.modules)\n"
+        f"import {module}\n"
+        f"print(*sorted(m for m in {HEAVY!r} if m in sys.modules and m not in before))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_help_has_a_sentence_and_examples(target):
+    """Help begins with one sentence, and every command (not group) has examples."""
+    module, _, attribute = target.partition(":")
+    command = getattr(importlib.import_module(module), attribute)
+    commands = command.commands.values() if isinstance(command, click.Group) else [command]
+    for each in commands:
+        text = each.get_help(click.Context(each, info_name=each.name))
+        assert each.help.splitlines()[0].endswith(".")
+        assert "Examples:\n  " in text

@@ -1,0 +1,211 @@
+"""``styx status``."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from styx.api import Autostop, JobState
+from styx.store.records import EventRecord, Holder, Operation
+from support.fake_client import EPOCH, FakeClient, Outcome
+
+KEYS = [
+    "name",
+    "state",
+    "infra",
+    "cloud",
+    "region",
+    "zone",
+    "account",
+    "instance_type",
+    "resources",
+    "num_nodes",
+    "spot",
+    "hourly_cost",
+    "task",
+    "user",
+    "created_at",
+    "launched_at",
+    "updated_at",
+    "autostop",
+    "operation",
+    "error",
+]
+
+
+def test_nothing_there(styx, client: FakeClient):
+    """Without clusters it says so and how to make one; as JSON it is an empty list."""
+    assert "styx launch" in styx("status").stdout
+    assert json.loads(styx("status", "-o", "json").stdout) == []
+    assert client.closed
+
+
+def test_table(styx, client: FakeClient):
+    """The table has one line for each cluster, newest first, with cost, place and autostop."""
+    client.add("old", "stopped")
+    client.add(
+        "new",
+        cloud="aws",
+        region="us-east-1",
+        num_nodes=2,
+        resources="8x A100",
+        spot=True,
+        hourly_cost=Decimal("12.5"),
+        autostop=Autostop(30, down=True),
+    )
+    header, new, old = styx("status").stdout.splitlines()
+    assert header.split() == ["NAME", "STATE", "INFRA", "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"]
+    assert new.startswith("new   up       aws/us-east-1  2      8x A100 [spot]  $12.50  30m (down)")
+    assert old.split()[:2] == ["old", "stopped"]
+
+
+def test_json_shape(styx, client: FakeClient):
+    """Keys are fixed, unknown is null, times are ISO 8601 in UTC and money is a string."""
+    client.add("dev", hourly_cost=Decimal("1.20"), launched_at=EPOCH, autostop=Autostop(5), cloud="aws", zone="a")
+    (shape,) = json.loads(styx("status", "-o", "json").stdout)
+    assert list(shape) == KEYS
+    assert shape["hourly_cost"] == "1.20"
+    assert shape["created_at"] == shape["launched_at"] == "2025-01-02T03:04:05Z"
+    assert shape["autostop"] == {"idle_minutes": 5, "down": False, "wait_for": "jobs_and_ssh"}
+    assert (shape["region"], shape["infra"], shape["operation"], shape["error"]) == (None, "aws/a", None, None)
+
+
+def test_json_with_nodes(styx, client: FakeClient):
+    """-v adds the nodes to the JSON."""
+    client.add("dev", num_nodes=2)
+    (shape,) = json.loads(styx("status", "-v", "-o", "json").stdout)
+    assert [node["rank"] for node in shape["nodes"]] == [0, 1]
+    assert shape["nodes"][1] == {
+        "rank": 1,
+        "id": "n-1",
+        "state": "running",
+        "ip": "192.0.2.7",
+        "private_ip": "10.0.0.1",
+        "public_ip": None,
+        "seen_at": "2025-01-02T03:04:05Z",
+    }
+
+
+def test_verbose_table(styx, client: FakeClient):
+    """-v shows the nodes, what is under way, and what went wrong with what to do."""
+    holder = Holder("h", 1, "0", "b", "here")
+    client.add(
+        "dev",
+        "failed",
+        task_name="train",
+        error={"code": "x", "message": "no luck", "hint": "try again"},
+        operation=Operation("stop", holder, datetime.now(UTC)),
+    )
+    text = styx("status", "-v").stdout
+    for part in (
+        "under way:     stop",
+        "error:         no luck",
+        "what to do:    try again",
+        "task:          train",
+        "n-0",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("words", "names"), [(["a-*"], "a-2 a-1"), (["a-1", "b"], "b a-1"), (["a-?", "b"], "b a-2 a-1")]
+)
+def test_patterns(styx, client: FakeClient, words, names):
+    """Names and shell patterns choose clusters."""
+    for name in ("a-1", "a-2", "b", "c"):
+        client.add(name)
+    assert " ".join(shape["name"] for shape in json.loads(styx("status", *words, "-o", "json").stdout)) == names
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("dve", "there is no cluster 'dve'"), ("x*", "no cluster matches 'x*'")],
+)
+def test_unknown_name(styx, client: FakeClient, word, message):
+    """A name or pattern without a match is one message and exit code 2, with the nearest name."""
+    client.add("dev")
+    result = styx("status", "dev", word)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert ("Did you mean 'dev'?" in result.stderr) == (word == "dve")
+    assert "Traceback" not in result.stderr
+
+
+def test_refresh_asks_the_providers(styx, client: FakeClient):
+    """--refresh is passed on, and says what it does on stderr only."""
+    client.add("dev")
+    result = styx("status", "-r", "-o", "json")
+    assert ("status", (), True) in client.calls
+    assert json.loads(result.stdout)
+    assert result.stderr == "refresh: asking the providers\n"
+
+
+def test_ip(styx, client: FakeClient):
+    """--ip prints the head's address alone."""
+    client.add("dev", num_nodes=2)
+    assert styx("status", "--ip", "dev").stdout == "192.0.2.7\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["--ip"], ["--ip", "a", "b"], ["--ip", "*"], ["--ip", "--history", "a"], ["--history"]]
+)
+def test_bad_combinations(styx, client: FakeClient, words):
+    """What makes no sense together is refused with exit code 2."""
+    client.add("a")
+    client.add("b")
+    assert styx("status", *words).exit_code == 2
+
+
+def test_no_address(styx, client: FakeClient, monkeypatch):
+    """A cluster whose head has no address says which state it is in."""
+    client.add("dev", "stopped")
+    monkeypatch.setattr(client, "nodes", lambda name: [])
+    result = styx("status", "--ip", "dev")
+    assert result.exit_code == 1
+    assert "stopped" in result.stderr
+
+
+def test_history(styx, client: FakeClient):
+    """--history lists events oldest first, also of a cluster that is gone."""
+    client.events = [
+        EventRecord(1, EPOCH, "gone", "launch", "planning", "provisioning"),
+        EventRecord(2, EPOCH, "gone", "down", reason="the user said so"),
+    ]
+    first, second = json.loads(styx("status", "--history", "gone", "-o", "json").stdout)
+    assert first == {
+        "at": "2025-01-02T03:04:05Z",
+        "cluster": "gone",
+        "kind": "launch",
+        "from": "planning",
+        "to": "provisioning",
+        "reason": None,
+    }
+    assert second["reason"] == "the user said so"
+    assert "planning -> provisioning" in styx("status", "--history", "gone").stdout
+
+
+def test_terminal_escapes_are_removed(styx, client: FakeClient):
+    """Names and other metadata cannot write escapes to the terminal or break out of their line."""
+    client.add("dev", resources="\x1b[31mred\x1b[0m\x07\r\nsecond\u202eline", task_name="\x1b]0;title\x07t")
+    for text in (styx("status").stdout, styx("status", "-v").stdout):
+        assert "\x1b" not in text
+        assert "\x07" not in text
+        assert "red second" in text.replace("  ", " ")
+        assert "\u202e" not in text
+    assert len(styx("status").stdout.splitlines()) == 2
+
+
+def test_piped_output_is_plain(styx, client: FakeClient):
+    """No colour codes when stdout is not a terminal."""
+    client.add("dev", "failed")
+    assert "\x1b" not in styx("status").stdout
+
+
+def test_job_states_do_not_matter_here(styx, client: FakeClient):
+    """Listing clusters asks no cluster anything."""
+    client.clusters["dev"] = replace(client.add("dev"), hourly_cost=None)
+    client.add_job("dev", Outcome(state=JobState.RUNNING))
+    styx("status")
+    assert [call[0] for call in client.calls] == ["status"]
