@@ -1,0 +1,52 @@
+# Everything a developer or CI does. Each target does its own set-up; a fresh machine needs Python >= 3.11 with pip, make
+# and git. uv installs when it can be had (`make UV=no ...` does without).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV ?= yes
+PACKAGES := styx-core $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+READY := $(VENV)/.ready
+export UV_COMPILE_BYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs bench wheels clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## Run a real task on this machine with `styx launch`
+	$(BIN)/styx launch --down examples/hello.yaml
+
+test: $(READY) ## Run every test that this machine can run
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(READY) ## Lint, types, layers, manifests, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/styx plugins check
+	$(BIN)/python scripts/docs.py --check
+
+format: $(READY) ## Mend what the linter can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## Write the generated part of docs/ again
+	$(BIN)/python scripts/docs.py
+
+bench: $(READY) ## Measure, and print asked, measured and floor
+	$(BIN)/python -m benchmarks
+
+wheels: $(READY) ## Build a wheel of every package into dist/
+	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The virtual environment is made without pip in it, which needs no ensurepip (Debian ships it apart), and filled from
+# outside. Set-up begins again when a pyproject.toml or a pin changes.
+$(READY): constraints.txt pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) scripts/install
+	PYTHON="$(PYTHON)" VENV="$(VENV)" UV="$(UV)" scripts/install $(PACKAGES)
+	@touch $@
