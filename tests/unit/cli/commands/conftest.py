@@ -25,9 +25,8 @@ class _Program(click.Command):
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeClient:
-    """The client that commands get, with a home of its own."""
+    """The client that commands get, in an empty working directory."""
     fake = FakeClient()
-    monkeypatch.setenv("STYX_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("styx.client.connect", lambda: fake)
     monkeypatch.chdir(tmp_path)
     return fake

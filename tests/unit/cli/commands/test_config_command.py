@@ -9,9 +9,9 @@ from support.fake_client import FakeClient
 
 
 @pytest.fixture
-def file(client: FakeClient, tmp_path: Path) -> Path:
+def file(client: FakeClient, styx_home: Path) -> Path:
     """Where the settings are."""
-    return tmp_path / "home" / "config.yaml"
+    return styx_home / "config.yaml"
 
 
 def test_set_get_unset(styx, file: Path):
@@ -34,7 +34,7 @@ def test_the_file_is_private(styx, file: Path):
     """The file can be read by its owner alone, and nothing temporary is left."""
     styx("config", "set", "database", "sqlite:///x.db")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in file.parent.iterdir()] == ["config.yaml"]
+    assert {path.name for path in file.parent.iterdir()} == {"config.yaml", "cache"}
 
 
 def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
@@ -116,6 +116,6 @@ def test_path(styx, file: Path):
 
 def test_a_home_that_cannot_be_written(styx, file: Path):
     """A home that cannot be made is one message."""
-    file.parent.parent.joinpath("home").write_text("a file is in the way")
+    file.parent.write_text("a file is in the way")
     result = styx("config", "set", "database", "x")
     assert (result.exit_code, "Traceback" in result.stderr) == (2, False)

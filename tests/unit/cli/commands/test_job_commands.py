@@ -18,7 +18,7 @@ def test_queue_of_all_clusters_that_are_up(styx, client: FakeClient):
     client.add_job("a")
     client.add_job("a", RUNNING, name="train")
     lines = styx("queue").stdout.splitlines()
-    assert lines[0] == "CLUSTER  ID  NAME   STATE      SUBMITTED  RAN     NODES  GPUS  EXIT  USER"
+    assert lines[0].split() == ["CLUSTER", "ID", "NAME", "STATE", "SUBMITTED", "RAN", "NODES", "GPUS", "EXIT", "USER"]
     assert lines[1].split()[:4] == ["a", "2", "train", "running"]
     assert lines[2].split()[:4] == ["a", "1", "-", "succeeded"]
     assert "1m 30s" in lines[2]

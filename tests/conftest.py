@@ -1,0 +1,61 @@
+"""What every test gets: a home of its own, no settings from the caller's shell, and in unit tests no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import pytest_socket
+
+UNIT_TESTS = Path(__file__).parent / "unit"
+# Settings of the tests themselves, such as the URL of a database server to use.
+KEPT = "STYX_TEST_"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """The caller's settings and home are out of reach from here on; what can be fetched again stays shared."""
+    with patch.dict(os.environ), tempfile.TemporaryDirectory(prefix="styx-", ignore_cleanup_errors=True) as home:
+        os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+        _settle_in(home)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def styx_home(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The ``STYX_HOME`` of this test: empty, and short enough for the paths of unix sockets below it.
+
+    ``HOME`` is its parent. Changes to the environment end with the test, and nothing that Styx remembers of another
+    home is left.
+    """
+    home = tempfile.mkdtemp(prefix="styx-")
+    with patch.dict(os.environ):
+        _settle_in(home)
+        _forget()
+        if request.path.is_relative_to(UNIT_TESTS):
+            pytest_socket.disable_socket(allow_unix_socket=True)
+        yield Path(home, ".styx")
+        _forget()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _settle_in(home: str) -> None:
+    for name in list(os.environ):
+        if name.startswith(("STYX_", "_STYX_", "SKYPILOT_")) and not name.startswith(KEPT):
+            del os.environ[name]
+    os.environ["HOME"] = home
+    os.environ["STYX_HOME"] = str(Path(home, ".styx"))
+
+
+def _forget() -> None:
+    """Empty the caches of modules that are loaded; loading one for that would only take time."""
+    if "styx.plugins" in sys.modules:
+        sys.modules["styx.plugins"].reset()
+    if "styx.cli.added" in sys.modules:
+        sys.modules["styx.cli.added"].plugins.cache_clear()
