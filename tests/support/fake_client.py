@@ -46,8 +46,9 @@ class Job:
 class FakeClient:
     """Implements :class:`styx.client.protocol.Client`.
 
-    ``interrupt`` names methods in which Ctrl-C is pressed, before they do anything; ``"chunk"`` is after the
-    first chunk of output, ``"provision"`` when the machines have been asked for. ``errors`` maps a cluster's name to what every call for it raises.
+    ``interrupt`` names methods in which Ctrl-C is pressed, before they do anything; ``"chunk"`` is after the first
+    chunk of output, ``"provision"`` when the machines have been asked for. ``errors`` maps a cluster's name to what
+    every call for it raises.
     """
 
     candidates: tuple[Candidate, ...] = (Candidate("local", "this", 2, 4, "", Decimal(0), chosen=True),)

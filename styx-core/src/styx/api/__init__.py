@@ -117,7 +117,7 @@ from styx.api.transport import (
     CommandResult,
     Transport,
 )
-from styx.api.version import CONTRACT
+from styx.contract import CONTRACT
 
 __all__ = [
     "CONTRACT",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from styx.cli.ask import confirm, interactive
@@ -22,6 +21,8 @@ _ROWS = 12
 
 def dry_run(client: Client, task: Task, options: LaunchOptions) -> LaunchResult:
     """What the launch would do, with the offers it would choose among. Makes nothing."""
+    from dataclasses import replace
+
     with progress() as report:
         return client.launch(task, replace(options, dryrun=True), report)
 
@@ -31,6 +32,8 @@ def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchO
 
     Nobody is asked about a cluster that is up, or about what is free. Raises BadInput when nobody can be asked.
     """
+    from dataclasses import replace
+
     existing = next((c for c in client.status() if c.name == options.cluster), None) if options.cluster else None
     if existing is not None and existing.state == "up":
         return options

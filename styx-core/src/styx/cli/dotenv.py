@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -18,6 +21,8 @@ def collect(pairs: Sequence[str], files: Sequence[str], flag: str) -> dict[str, 
 
     A name without ``=`` takes the value it has in this process. Raises click.BadParameter, naming ``flag``.
     """
+    from pathlib import Path
+
     values: dict[str, str] = {}
     for file in files:
         values.update(read_file(Path(file), f"{flag}-file"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,6 +56,8 @@ def yaml_file(entrypoint: Sequence[str]) -> str | None:
     """The entry point when it is a file (or ``-``) rather than a command."""
     if len(entrypoint) != 1:
         return None
+    from pathlib import Path
+
     (word,) = entrypoint
     is_file = word == STDIN or word.lower().endswith(YAML_SUFFIXES) or Path(word).expanduser().is_file()
     return word if is_file else None
@@ -86,6 +87,8 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
+    from pathlib import Path
+
     workdir, url, ref = options.get("workdir"), options.get("git_url"), options.get("git_ref")
     if workdir and url:
         raise click.UsageError("--workdir and --git-url exclude each other")
@@ -98,6 +101,8 @@ def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
 
 
 def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, str], changes: Mapping[str, Any]) -> Task:
+    from pathlib import Path
+
     from styx.spec import load_task
 
     return load_task(Path(file).expanduser(), envs=envs, secrets=secrets, overrides=changes)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-from styx.api.version import CONTRACT
+from styx.contract import CONTRACT
 from styx.plugins.entries import Index, Manifest, PluginEntry, Problem
 from styx.plugins.kinds import KINDS, MANIFEST_NAME, PLUGIN_GROUP
 from styx.plugins.locate import package_directories

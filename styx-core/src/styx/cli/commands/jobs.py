@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from styx.client.protocol import Client
 
 JOB_ID = click.IntRange(min=1)
-DOWNLOADS = Path("styx-logs")
+DOWNLOADS = "styx-logs"
 
 QUEUE = """
 styx queue                   # of all clusters that are up
@@ -164,9 +163,11 @@ def logs(
 
 
 def _download(client: Client, cluster: str, jobs: tuple[int, ...]) -> None:
+    from pathlib import Path
+
     with progress() as report:
         report("logs", f"downloading those of {cluster}")
-        files = client.download_logs(cluster, jobs, DOWNLOADS)
+        files = client.download_logs(cluster, jobs, Path(DOWNLOADS))
     for file in files:
         click.echo(clean(file))
 
