@@ -1,0 +1,1 @@
+"""The numbers Styx promises, measured: ``make bench`` prints what was asked, what was measured, and the floor."""
