@@ -1,0 +1,39 @@
+"""What integration tests share: real hosts, and a Styx home of each test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.hosts import Host, Hosts
+
+
+@pytest.fixture(autouse=True)
+def styx_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty STYX_HOME for this test alone."""
+    home = tmp_path / "styx-home"
+    monkeypatch.setenv("STYX_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def hosts() -> Iterator[list[Host]]:
+    """Two hosts that reach each other, new for this test."""
+    with Hosts(2) as made:
+        yield made
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """One host, new for this test."""
+    with Hosts(1) as made:
+        yield made[0]
+
+
+@pytest.fixture(scope="module")
+def shared_hosts() -> Iterator[list[Host]]:
+    """Two hosts for all tests of a module that leave them as they found them."""
+    with Hosts(2) as made:
+        yield made

@@ -1,0 +1,138 @@
+"""Where the test hosts of one run live: a slot, held by the lock of a file.
+
+Directory, bridge, subnet and namespaces are named after the slot, and a lock ends with its process, however that ends:
+whatever bears the name of a slot whose lock we get was left by a run that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TextIO
+
+SLOTS = 64
+
+
+def in_namespaces() -> bool:
+    """Whether hosts get network namespaces of their own."""
+    return os.geteuid() == 0 and all(map(shutil.which, ("ip", "unshare", "nsenter", "mount")))
+
+
+class Slot:
+    """A number that names directory, bridge, subnet and namespaces, ours while we hold the lock."""
+
+    def __init__(self, number: int, lock: TextIO) -> None:
+        self.number = number
+        self._lock = lock
+        self.directory = _root() / str(number)
+        self.bridge = f"styxbr{number}"
+
+    @classmethod
+    def take(cls) -> Slot:
+        """The first free one. All that are free are cleaned of what killed runs have left."""
+        free: list[Slot] = []
+        for number in range(SLOTS):
+            path = _root() / f"{number}.lock"
+            if free and not path.exists():
+                continue
+            lock = path.open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            free.append(cls(number, lock))
+        for slot in free[1:]:
+            slot.release()
+        if not free:
+            raise RuntimeError(f"all {SLOTS} slots below {_root()} are taken")
+        free[0].clean()
+        return free[0]
+
+    def set_up(self) -> None:
+        """The key, and the bridge where there are namespaces."""
+        self.directory.mkdir(mode=0o755)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(self.directory / "id_ed25519"))
+        if in_namespaces():
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+            ip("link", "add", self.bridge, "type", "bridge")
+            ip("addr", "add", f"{self._address(1)}/24", "dev", self.bridge)
+            ip("link", "set", self.bridge, "up")
+            self._let_through("-I")
+
+    def connect(self, number: int) -> tuple[str, str]:
+        """The name and address of a new network namespace on the bridge."""
+        name, address = self.name(number), self._address(number + 11)
+        ip("netns", "add", name)
+        ip("link", "add", f"v{name}", "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("link", "set", f"v{name}", "master", self.bridge, "up")
+        ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+        for device in ("eth0", "lo"):
+            ip("-n", name, "link", "set", device, "up")
+        return name, address
+
+    def name(self, number: int) -> str:
+        """What the host with this number is called."""
+        return f"styx{self.number}n{number}"
+
+    def clean(self) -> None:
+        """Remove everything that is named after the slot."""
+        for path in self.directory.glob("*/pid"):
+            with contextlib.suppress(OSError, ValueError):
+                _kill_stale(int(path.read_text()), path.parent)
+        if in_namespaces():
+            names = [line.split()[0] for line in ip("netns", "list").splitlines()]
+            for name in names:
+                if name.startswith(self.name(0)[:-1]):
+                    for pid in ip("netns", "pids", name).split():
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(int(pid), signal.SIGKILL)
+                    ip("netns", "del", name)
+            if Path(f"/sys/class/net/{self.bridge}").exists():
+                ip("link", "del", self.bridge)
+            self._let_through("-D")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def release(self) -> None:
+        """Clean up and let others have the number."""
+        self.clean()
+        self._lock.close()
+
+    def _address(self, last: int) -> str:
+        return f"198.18.{self.number}.{last}"  # RFC 2544: for tests of network devices, in nobody's use
+
+    def _let_through(self, action: str) -> None:
+        # Docker makes the kernel drop what crosses a bridge, unless a rule lets it through.
+        if shutil.which("iptables"):
+            rule = ["FORWARD", "-i", self.bridge, "-o", self.bridge, "-j", "ACCEPT"]
+            subprocess.run(["iptables", action, *rule], capture_output=True, check=False)
+
+
+def _root() -> Path:
+    root = Path(tempfile.gettempdir()) / f"styx-test-hosts-{os.getuid()}"
+    root.mkdir(mode=0o755, exist_ok=True)
+    return root
+
+
+def _kill_stale(pid: int, directory: Path) -> None:
+    if str(directory) in Path(f"/proc/{pid}/cmdline").read_text():
+        os.killpg(pid, signal.SIGKILL)
+
+
+def run(*argv: str) -> str:
+    """What a program prints; it must succeed."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(argv)}: {done.stderr}")
+    return done.stdout
+
+
+def ip(*words: str) -> str:
+    """What ``ip`` prints for these words."""
+    return run("ip", *words)
