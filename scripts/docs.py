@@ -56,7 +56,7 @@ def hooks() -> str:
     parts = ["# Hooks\n", NOTE, _prose(inspect.getdoc(hookspecs) or "") + "\n"]
     for hook in sorted(BEHAVIOUR_HOOKS) + [kind.hook for kind in KINDS.values()]:
         function = getattr(hookspecs, hook)
-        parts += [f"## `{hook}{inspect.signature(function)}`\n", _prose(inspect.getdoc(function) or "") + "\n"]
+        parts += [f"## `{hook}{_signature(function)}`\n", _prose(inspect.getdoc(function) or "") + "\n"]
         example = ROOT / "docs" / "examples" / "hooks" / f"{hook}.py"
         if example.exists():
             parts.append(_block(example.read_text(encoding="utf-8"), "python"))
@@ -83,6 +83,10 @@ def _errors(error: type[StyxError], depth: int) -> Iterator[str]:
     for each in error.__subclasses__():
         if each.__module__ == "styx.api.errors":
             yield from _errors(each, depth + 1)
+
+
+def _signature(function: Callable[..., object]) -> str:
+    return str(inspect.signature(function)).replace("'", "")
 
 
 def _prose(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Tell a chat or any web hook what becomes of clusters."""

@@ -1,0 +1,33 @@
+"""One message to one web hook."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from styx.api import TransportError
+
+
+def host(url: str) -> str:
+    """The part of the address that may be shown."""
+    return urlsplit(url).hostname or "an address without a host"
+
+
+def post(url: str, message: Mapping[str, str], timeout: float) -> None:
+    """Send the message as JSON. Raises TransportError naming the host, and never the address: that is a secret."""
+    try:
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise ValueError("only http and https are web hooks")
+        request = urllib.request.Request(  # noqa: S310 - the scheme was just checked
+            url, json.dumps(message).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310 - see above
+            return
+    except urllib.error.HTTPError as error:
+        why = f"it answered {error.code}"
+    except (OSError, ValueError) as error:
+        why = str(getattr(error, "reason", None) or error or type(error).__name__).replace(url, host(url))
+    raise TransportError(f"the web hook on {host(url)} was not told: {why}", hint="Try it: styx notify test") from None
