@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from styx.testing.backend import BackendConformance
     from styx.testing.clock import FakeClock, SystemClock
     from styx.testing.cloud import CloudConformance
-    from styx.testing.cluster import process_cluster, ProcessCluster
+    from styx.testing.cluster import ProcessCluster, process_cluster
     from styx.testing.driver import Driver
     from styx.testing.engine import EngineConformance
     from styx.testing.sandbox import SandboxConformance

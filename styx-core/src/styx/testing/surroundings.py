@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from styx.api import Clock, new_installation_id, Services
+from styx.api import Clock, Services, new_installation_id
 from styx.testing.clock import SystemClock
 
 

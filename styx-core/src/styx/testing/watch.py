@@ -15,7 +15,7 @@ from styx.testing.driver import THREAD_PREFIX
 
 @contextmanager
 def network_attempts() -> Iterator[list[str]]:
-    """Refuse this thread the network, and collect what it asked for. Sees Python's sockets, not those of C libraries."""
+    """Refuse this thread the network, and collect what it asked for. Sees Python's sockets, not C libraries'."""
     attempts: list[str] = []
     here = threading.get_ident()
 

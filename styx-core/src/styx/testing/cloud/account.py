@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from styx.api import Cloud, Idempotency, Identity, Offer, Scope, SelfStop, Traits
-from styx.testing.cloud.base import CloudRules, FRESH
+from styx.testing.cloud.base import FRESH, CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.driver import Driver
 from styx.testing.verdict import expect
@@ -39,7 +39,7 @@ class AccountRules(CloudRules):
         expect(
             good and all(isinstance(t, int | float) and math.isfinite(t) and t >= 0 for t in times),
             did=f"its traits are {traits!r}",
-            contract="`traits` is a Traits with an Idempotency, SelfStop modes, and seconds that are finite and not negative",
+            contract="`traits` is a Traits: an Idempotency, SelfStop modes, seconds that are finite and not negative",
             change="set the class variable `traits = Traits(Idempotency....)`",
         )
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from styx.api import Accelerator, Boot, Clock, Cloud, new_installation_id, Offer, OfferQuery, ProviderError
+from styx.api import Accelerator, Boot, Clock, Cloud, Offer, OfferQuery, ProviderError, new_installation_id
 from styx.testing.cloud.lab import Lab
 from styx.testing.driver import Driver
 from styx.testing.verdict import ContractBroken, GaveUp

@@ -7,14 +7,24 @@ import re
 import pytest
 
 from styx.api import (
-    Cloud, NodeState, Offer, ProviderError, SelfStop, SupportsAdmit, SupportsConsoleLog, SupportsPorts,
-    SupportsSelfStop, SupportsSpot, SupportsTransport, Transport,
-)  # fmt: skip
+    Cloud,
+    NodeState,
+    Offer,
+    ProviderError,
+    SelfStop,
+    SupportsAdmit,
+    SupportsConsoleLog,
+    SupportsPorts,
+    SupportsSelfStop,
+    SupportsSpot,
+    SupportsTransport,
+    Transport,
+)
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.cloud.stopping import run_on
 from styx.testing.driver import Driver
-from styx.testing.verdict import expect, GaveUp
+from styx.testing.verdict import GaveUp, expect
 
 
 def lacking(cloud: Cloud, capability: type) -> None:
@@ -108,9 +118,7 @@ class CapabilityRules(CloudRules):
         ports, launched, problem = cloud, lab.running(), ""
         for _ in range(2):
             try:
-                lab.driver.call(
-                    lambda: ports.open_ports(launched.scope, launched.owner, (8080,)), what="open_ports()"
-                )
+                lab.driver.call(lambda: ports.open_ports(launched.scope, launched.owner, (8080,)), what="open_ports()")
             except ProviderError as error:
                 problem = f"{type(error).__name__}: {error}"
         expect(

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 import pytest
 
 from styx.api import (
-    Boot, Cloud, LaunchRequest, new_attempt_id, Node, NodeState, Observation, Offer, Owner, Prepared, ProviderError,
-    Receipt, Scope,
-)  # fmt: skip
+    Boot,
+    Cloud,
+    LaunchRequest,
+    Leftover,
+    Node,
+    NodeState,
+    Observation,
+    Offer,
+    Owner,
+    Prepared,
+    ProviderError,
+    Receipt,
+    Scope,
+    new_attempt_id,
+)
 from styx.testing.driver import Driver
 from styx.testing.verdict import ContractBroken, GaveUp
 
@@ -114,9 +126,7 @@ class Lab:
     def terminate(self, launched: Launched, receipts: Sequence[Receipt] | None = None) -> None:
         """Ask for removal, once."""
         papers = [launched.receipt] if receipts is None else receipts
-        self.driver.call(
-            lambda: launched.cloud.terminate(launched.scope, launched.owner, papers), what="terminate()"
-        )
+        self.driver.call(lambda: launched.cloud.terminate(launched.scope, launched.owner, papers), what="terminate()")
 
     def settle(self) -> None:
         """Wait until an absence counts."""
@@ -153,4 +163,5 @@ class Lab:
 
 def mine(seen: Observation, owner: Owner) -> list[str]:
     """The ids of the nodes and leftovers of one attempt."""
-    return [thing.id for thing in (*seen.nodes, *seen.leftovers) if thing.owner == owner]
+    things: tuple[Node | Leftover, ...] = (*seen.nodes, *seen.leftovers)
+    return [thing.id for thing in things if thing.owner == owner]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -79,10 +80,8 @@ class LaunchRules(CloudRules):
         """Launching the stored Prepared again, as after a crash, buys nothing more."""
         self._needs_replay(lab)
         launched = lab.running()
-        try:
+        with contextlib.suppress(ProviderError):  # refusing is another rule's business
             lab.driver.call(lambda: fresh().launch(launched.prepared), what="launch() again")
-        except ProviderError:
-            pass  # refusing is another rule's business
         lab.settle()
         lab.wait_for(launched.owner, 1)
         lab.driver.pause(lab.driver.interval)
@@ -90,7 +89,7 @@ class LaunchRules(CloudRules):
         expect(
             len(ids) == 1,
             did=f"the same Prepared, launched twice, made {ids}",
-            contract=f"{lab.cloud.traits.idempotency}: a replay within token_lifetime finds the machines of the first call",
+            contract=f"{lab.cloud.traits.idempotency}: a replay within token_lifetime finds the first call's machines",
             change="pass prepared.token to the provider's create call, or look the name up first; else declare SEARCH",
         )
 
@@ -106,7 +105,7 @@ class LaunchRules(CloudRules):
             good, answer = False, f"{type(error).__name__}: {error}"
         expect(
             good,
-            did=f"the first launch was answered for ranks {sorted(launched.receipt.node_ids)}, its replay with {answer}",
+            did=f"the launch was answered for ranks {sorted(launched.receipt.node_ids)}, its replay with {answer}",
             contract="a replay returns the machines of the first call",
             change="when the provider says the name or token is taken by us, look the machines up and return them",
         )

@@ -50,7 +50,9 @@ class OfferRules(CloudRules):
         bad = [
             (offer.instance_type, offer.vcpus, offer.memory_gib)
             for offer in offers
-            if not all(isinstance(n, int | float) and math.isfinite(n) and n > 0 for n in (offer.vcpus, offer.memory_gib))
+            if not all(
+                isinstance(n, int | float) and math.isfinite(n) and n > 0 for n in (offer.vcpus, offer.memory_gib)
+            )
         ]
         expect(
             not bad,
@@ -79,7 +81,9 @@ class OfferRules(CloudRules):
             )  # fmt: skip
             found = driver.call(lambda q=query: list(cloud.offers(q)), what="offers()")  # type: ignore[misc]
             expect(
-                any((o.scope, o.zone, o.instance_type) == (offer.scope, offer.zone, offer.instance_type) for o in found),
+                any(
+                    (o.scope, o.zone, o.instance_type) == (offer.scope, offer.zone, offer.instance_type) for o in found
+                ),
                 did=f"offers({query}) left out {offer.instance_type} in {offer.scope.name}, which is exactly that",
                 contract="it may return more than was asked for but must not leave out what fits; sizes are minima",
                 change="compare with >=, and regions, zones and types with ==",

@@ -9,8 +9,8 @@ import pytest
 
 from styx.api import Cloud, Offer, Prepared, ProviderError
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import Lab, RUNNING_TEST
-from styx.testing.verdict import ContractBroken, expect, GaveUp
+from styx.testing.cloud.lab import RUNNING_TEST, Lab
+from styx.testing.verdict import ContractBroken, GaveUp, expect
 
 
 class PrepareRules(CloudRules):

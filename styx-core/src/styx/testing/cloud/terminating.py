@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from styx.api import Cloud, Idempotency, ProviderError, Receipt
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab, Launched, mine
-from styx.testing.verdict import ContractBroken, expect, GaveUp
+from styx.testing.verdict import ContractBroken, GaveUp, expect
 
 
 class TerminateRules(CloudRules):
@@ -19,10 +20,8 @@ class TerminateRules(CloudRules):
     def test_terminate_removes_every_node(self, lab: Lab, gang_size: int) -> None:
         """After terminate(), repeated as core does, none of the gang is left."""
         launched = lab.running(range(gang_size))
-        try:
+        with contextlib.suppress(GaveUp):  # the next lines say what is left
             lab.wait_until_gone(launched)
-        except GaveUp:
-            pass  # the next lines say what is left
         left = [node.id for node in lab.nodes(launched.owner)]
         expect(
             not left,
@@ -34,10 +33,8 @@ class TerminateRules(CloudRules):
     def test_terminate_leaves_no_leftover(self, lab: Lab) -> None:
         """Disks, addresses and the like go with the nodes."""
         launched = lab.running()
-        try:
+        with contextlib.suppress(GaveUp):
             lab.wait_until_gone(launched)
-        except GaveUp:
-            pass
         left = [f"{x.kind} {x.id}" for x in lab.observe({launched.owner}).leftovers if x.owner == launched.owner]
         expect(
             not left,
@@ -96,24 +93,22 @@ class TerminateRules(CloudRules):
         """Two attempts of one cluster are two owners: removing one leaves the other."""
         first, second = lab.running(), lab.running()
         self._gone(lab, first)
-        self._stayed(lab, second, "another attempt of the same cluster", "compare the attempt too, not only the cluster")
+        self._stayed(
+            lab, second, "another attempt of the same cluster", "compare the attempt too, not only the cluster"
+        )
 
     def test_other_installations_namesake_stays(self, lab: Lab, neighbour: Cloud) -> None:
         """Another installation's cluster of the same name and attempt is not touched."""
         ours = lab.running()
-        theirs = lab.running(
-            owner=replace(ours.owner, installation=neighbour.services.installation), cloud=neighbour
-        )
+        theirs = lab.running(owner=replace(ours.owner, installation=neighbour.services.installation), cloud=neighbour)
         self._gone(lab, ours)
         self._stayed(lab, theirs, "another installation's namesake", "compare the installation too")
 
     def test_other_installations_are_not_terminated(self, lab: Lab, neighbour: Cloud) -> None:
         """Asked by mistake to terminate what another installation owns, it does not."""
         theirs = lab.running(cloud=neighbour)
-        try:
+        with contextlib.suppress(ProviderError):  # refusing loudly is fine
             lab.driver.call(lambda: lab.cloud.terminate(theirs.scope, theirs.owner, ()), what="terminate()")
-        except ProviderError:
-            pass  # refusing loudly is fine
         self._stayed(
             lab, theirs, "another installation", "raise Conflict unless owner.installation == services.installation"
         )
@@ -125,10 +120,8 @@ class TerminateRules(CloudRules):
         theirs = lab.running(cloud=neighbour)
         forged = Receipt("forged", {0: theirs.nodes[0].id})
         owner = lab.owner()
-        try:
+        with contextlib.suppress(ProviderError):
             lab.driver.call(lambda: lab.cloud.terminate(theirs.scope, owner, [forged]), what="terminate()")
-        except ProviderError:
-            pass
         self._stayed(
             lab, theirs, "another installation, named in a receipt", "check name or tags of what a receipt names"
         )

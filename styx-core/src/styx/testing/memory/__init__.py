@@ -6,7 +6,7 @@ Tests of core run against them, and the kit's deliberately wrong providers devia
 from styx.testing.memory.account import MemoryAccount
 from styx.testing.memory.backend import MemoryBackend
 from styx.testing.memory.cloud import BareMemoryCloud, MemoryCloud
-from styx.testing.memory.kinds import AnonymousMemoryCloud, MEMORY_CLOUDS, NamedMemoryCloud, SearchableMemoryCloud
+from styx.testing.memory.kinds import MEMORY_CLOUDS, AnonymousMemoryCloud, NamedMemoryCloud, SearchableMemoryCloud
 from styx.testing.memory.storage import MemoryObjects, MemoryStorage
 
 __all__ = [

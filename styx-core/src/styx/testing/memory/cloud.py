@@ -8,11 +8,34 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from styx.api import (
-    Billing, Cause, Cloud, Conflict, Endpoint, Idempotency, Identity, InsufficientCapacity, LaunchRequest, Node,
-    NodeState, NotFound, Observation, Offer, OfferGone, OfferQuery, Owner, Prepared, ProviderError, Receipt, Scope,
-    SelfStop, Services, StartRequest, SupportsSpot, Traits,
-)  # fmt: skip
-from styx.testing.memory.account import Machine, MemoryAccount, SHUTDOWN_FILE
+    Billing,
+    Cause,
+    Cloud,
+    Conflict,
+    Endpoint,
+    Idempotency,
+    Identity,
+    InsufficientCapacity,
+    LaunchRequest,
+    Node,
+    NodeState,
+    NotFound,
+    Observation,
+    Offer,
+    OfferGone,
+    OfferQuery,
+    Owner,
+    Prepared,
+    ProviderError,
+    Receipt,
+    Scope,
+    SelfStop,
+    Services,
+    StartRequest,
+    SupportsSpot,
+    Traits,
+)
+from styx.testing.memory.account import SHUTDOWN_FILE, Machine, MemoryAccount
 from styx.testing.memory.catalog import CLOUD, fits
 
 
@@ -82,7 +105,7 @@ class BareMemoryCloud(Cloud):
         """List the machines of one place."""
         with self.account.call("observe", scope, owners):
             self._must_exist(scope)
-            nodes = [self._node(machine, *mine) for machine, *mine in self._ours(scope)]
+            nodes = [self._node(machine, its_owner, rank) for machine, its_owner, rank in self._ours(scope)]
             wanted = tuple(node for node in nodes if owners is None or node.owner in owners)
             return Observation(scope, self.services.clock.now(), wanted)
 
