@@ -29,11 +29,12 @@ def scrubbed_environment(home: str, node: str = "") -> dict[str, str]:
     environment.setdefault("SHELL", "/bin/sh")
     for name in ("USER", "LOGNAME"):
         if name not in environment:
-            environment[name] = _user_name()
+            environment[name] = user_name()
     return environment | {"HOME": home} | ({"STYX_NODE": node} if node else {})
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Who we are on this machine."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a uid without a passwd entry, as in some containers

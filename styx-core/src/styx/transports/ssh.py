@@ -136,6 +136,13 @@ class SshTransport(Transport):
             *([command] if command is not None else []),
         ]
 
+    async def host_key(self) -> str:
+        """The public key with which the node has proved who it is, as an OpenSSH line."""
+        key = (await self._connected()).get_server_host_key()
+        if key is None:
+            raise self._error("its host key is not known")
+        return " ".join(key.export_public_key().decode().split()[:2])
+
     async def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None

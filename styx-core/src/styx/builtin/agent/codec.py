@@ -109,7 +109,10 @@ def refusal(error: AgentError | ProtocolError, node: str, cluster: str, job: int
         return BackendError(f"the agent on {node} does not make sense: {clean(str(error))}", node=node)
     if error.code == "not_found" and job is not None:
         return JobNotFound(
-            f"cluster {cluster} has no job {job}", cluster=cluster, job=job, hint=f"`styx queue {cluster}` lists its jobs"
+            f"cluster {cluster} has no job {job}",
+            cluster=cluster,
+            job=job,
+            hint=f"`styx queue {cluster}` lists its jobs",
         )
     what = clean(error.message) or clean(error.code)
     return BackendError(f"the agent on {node} refuses: {what}", hint=_HINTS.get(error.code), node=node)
@@ -131,9 +134,11 @@ def integer(message: Message, name: str, least: int = 0, most: int = _LARGEST) -
 
 def _number(message: Message, name: str) -> float:
     value = message.get(name)
-    if type(value) not in {int, float} or not math.isfinite(value) or not 0 <= value <= _LARGEST:
-        raise _wrong(name, value)
-    return float(value)
+    if type(value) is int and 0 <= value <= _LARGEST:
+        return float(value)
+    if type(value) is float and math.isfinite(value) and 0 <= value <= _LARGEST:
+        return value
+    raise _wrong(name, value)
 
 
 def _text(message: Message, name: str) -> str:

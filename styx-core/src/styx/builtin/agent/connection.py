@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from styx.agent.protocol import (
     BYTES,
+    MAX_FRAME,
     AgentError,
     ProtocolError,
     decode_json,
@@ -21,7 +22,7 @@ from styx.api import ByteStream
 Message = Mapping[str, Any]
 
 
-class ConnectionLost(Exception):  # noqa: N818 - it names what happened, as asyncio's own do
+class ConnectionLost(Exception):
     """The connection ended before the answer came. Whether the request was carried out is not known."""
 
 
@@ -49,8 +50,9 @@ class Connection:
         if self._failure is not None:
             raise self._failure
         number = next(self._numbers)
-        frame = encode_json({"id": number, "method": method, "params": params})
-        answer = self._pending[number] = asyncio.get_running_loop().create_future()
+        frame = _request(number, method, params)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending[number] = answer
         try:
             async with asyncio.timeout(deadline):
                 self._stream.write(frame)
@@ -103,14 +105,14 @@ class Connection:
                 waiting.set_exception(self._failure)
 
 
-async def stream(connected: ByteStream, method: str, params: Message) -> AsyncIterator[tuple[Message, bytes]]:
+async def stream(connected: ByteStream, method: str, params: Message) -> AsyncGenerator[tuple[Message, bytes], None]:
     """Send one request over a stream of its own and yield its items, each with the bytes that follow it.
 
     A stream of its own, so that a reader who is slow holds back this agent's sending and nothing else. Closes it at
     the end. Raises AgentError, ConnectionLost and ProtocolError.
     """
     try:
-        connected.write(encode_json({"id": 1, "method": method, "params": params}))
+        connected.write(_request(1, method, params))
         await _drained(connected)
         while True:
             kind, payload = await read_frame(connected)
@@ -128,6 +130,13 @@ async def stream(connected: ByteStream, method: str, params: Message) -> AsyncIt
         raise ConnectionLost("the agent closed the connection") from error
     finally:
         connected.close()
+
+
+def _request(number: int, method: str, params: Message) -> bytes:
+    try:
+        return encode_json({"id": number, "method": method, "params": params})
+    except ProtocolError:
+        raise AgentError("too_large", f"{method} would be more than {MAX_FRAME >> 10} KiB") from None
 
 
 async def _announced(connected: ByteStream, item: Message) -> bytes:

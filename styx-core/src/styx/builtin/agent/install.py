@@ -42,7 +42,10 @@ def archive() -> tuple[str, bytes]:
 
 
 async def install(transport: Transport, places: Places, shared: Path) -> None:
-    """Put this build on the node and write its start script. Idempotent. ``shared``: where this machine keeps programs."""
+    """Put this build on the node and write its start script. Idempotent.
+
+    ``shared`` is where this machine keeps the programs of its own nodes.
+    """
     if isinstance(transport, ProcessTransport):
         await asyncio.to_thread(_install_here, places, shared)
         return
@@ -155,4 +158,3 @@ def _write(path: str, text: str, *, executable: bool = False) -> str:
 def _failed(what: str, places: Places, result: CommandResult) -> BackendError:
     said = clean((result.stderr or result.stdout).decode(errors="replace").strip())
     return BackendError(f"node {places.rank} failed to {what} (status {result.status}): {said or 'it gave no reason'}")
-

@@ -7,18 +7,19 @@ again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 from styx.agent.protocol import PROTOCOL, AgentError, ProtocolError
 from styx.api import BackendError, ByteStream, Clock, HostKeyChanged, Transport, TransportError
 from styx.builtin.agent import install
-from styx.builtin.agent.codec import refusal
+from styx.builtin.agent.codec import integer, refusal
 from styx.builtin.agent.connection import Connection, ConnectionLost, Message, stream
 from styx.builtin.agent.places import Places, find_places
 
 DEADLINE = 30.0  # seconds for an answer, unless the request is one that waits for something
+SHUTDOWN_DEADLINE = 60.0  # seconds for all processes of all jobs to end, by force if need be
 RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each attempt to reconnect
 _STEADY = 60.0  # a connection that lasted this many seconds earns all attempts again
 
@@ -63,12 +64,13 @@ class AgentNode:
             except (ConnectionLost, TransportError) as error:
                 await attempts.next(error, self._lost(error, job))
 
-    async def stream(self, method: str, params: Message, *, job: int) -> AsyncIterator[tuple[Message, bytes]]:
+    async def stream(self, method: str, params: Message, *, job: int) -> AsyncGenerator[tuple[Message, bytes], None]:
         """The items of one request, each with its bytes. Raises ConnectionLost in the middle: the caller goes on."""
         connected = await self._open()
         try:
-            async for item in stream(connected, method, params):
-                yield item
+            async with aclosing(stream(connected, method, params)) as items:
+                async for item in items:
+                    yield item
         except (AgentError, ProtocolError) as error:
             raise refusal(error, self.label, self.cluster, job) from error
 
@@ -88,18 +90,32 @@ class AgentNode:
         places = await self.places()
         build, _ = install.archive()
         if await self._listening(places):
-            hello = await self.hello()
-            if hello.get("build") == build:
+            hello = await self._greeting()
+            if hello is not None and hello.get("build") == build:
                 return hello
             await self.call("agent.shutdown", {"cancel_jobs": False})
+            self.close()
         await install.install(self.transport, places, shared)
-        for delay in (*RETRY_DELAYS, None):
-            if await install.start(self.transport, places) or delay is None:
-                break
-            if (hello := await self.hello()).get("build") == build:  # another client was faster
+        for delay in RETRY_DELAYS:
+            started = await install.start(self.transport, places)
+            hello = await self._greeting()
+            if hello is not None and (started or hello.get("build") == build):
                 return hello
-            await self._clock.sleep(delay)  # the old one is on its way out
-        return await self.hello()
+            await self._clock.sleep(delay)  # another client was faster, or the old agent is on its way out
+        raise BackendError(f"the agent on {self.label} does not come up", node=str(self.rank))
+
+    async def shut_down(self) -> int | None:
+        """End the agent and all jobs; the process id of the daemon that ends now. None when nothing is installed.
+
+        One that is down is started for it: only it knows which jobs still run. Idempotent.
+        """
+        places = await self.places()
+        if not await self._listening(places) and not await install.installed(self.transport, places):
+            return None
+        hello = await self.hello()
+        await self.call("agent.shutdown", {"cancel_jobs": True}, deadline=SHUTDOWN_DEADLINE)
+        self.close()
+        return integer(hello, "pid", 1)
 
     async def hello(self) -> Message:
         """Who answers; raises BackendError when its protocol is none that we talk."""
@@ -107,6 +123,16 @@ class AgentNode:
         if answer.get("protocol") not in {PROTOCOL, PROTOCOL - 1}:
             raise BackendError(f"the agent on {self.label} talks another protocol than this version of Styx")
         return answer
+
+    async def _greeting(self) -> Message | None:
+        """Who answers; None when nobody does, or one that is about to go."""
+        try:
+            return await self.hello()
+        except HostKeyChanged:
+            raise
+        except (BackendError, TransportError):
+            self.close()
+            return None
 
     def close(self) -> None:
         """Close the connection; the agent goes on."""
@@ -140,7 +166,10 @@ class AgentNode:
             raise
         except TransportError as error:
             if not await install.installed(self.transport, places):
-                raise NotInstalled(f"no agent of this cluster on {self.label}") from error
+                raise BackendError(
+                    f"there is no agent of this cluster on {self.label}: it was never set up, or has been shut down",
+                    hint=f"`styx launch -c {self.cluster}` sets the cluster up again", node=str(self.rank),
+                ) from error  # fmt: skip
             await install.start(self.transport, places)
         return await self.transport.open_unix(places.socket)
 
@@ -149,10 +178,6 @@ class AgentNode:
         if job is not None:
             hint = f"the job goes on: `styx logs {self.cluster} {job}` comes back to it"
         return TransportError(f"the connection to {self.label} was lost: {error}", hint=hint, node=str(self.rank))
-
-
-class NotInstalled(Exception):
-    """There is no runtime of this cluster on the node: never prepared, or shut down."""
 
 
 class _Attempts:
@@ -179,7 +204,3 @@ class _Attempts:
         if delay is None:
             raise final from error
         await self._clock.sleep(delay)
-
-
-__all__ = ["AgentNode", "NotInstalled"]
-_ANY: Any = None

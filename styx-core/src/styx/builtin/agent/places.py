@@ -22,18 +22,24 @@ from styx.api import BackendError, Transport, TransportError
 from styx.transports.process import ProcessTransport
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_PROBE = 'printf "%s\\n" "$HOME" "$(id -u)" "$(id -un)"'
+_PROBE = 'printf "%s\\n" "$HOME" "$(id -u)" "$(id -un)" "$SSH_CONNECTION"'
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The paths above for one node, absolute, and whose they are."""
+    """The paths above for one node, absolute, and whose they are.
+
+    ``address`` and ``port`` are those of the node's sshd as the node itself knows them, behind any address translation;
+    empty and 0 when it was not reached by SSH.
+    """
 
     home: str
     uid: int
     user: str
     key: str
     rank: int
+    address: str = ""
+    port: int = 0
 
     @property
     def cluster(self) -> str:
@@ -79,7 +85,9 @@ async def find_places(transport: Transport, key: str, rank: int) -> Places:
     if isinstance(transport, ProcessTransport):
         return Places(transport.home.rstrip("/"), os.getuid(), "", key, rank)
     answer = await transport.run(_PROBE, timeout=30)
-    home, uid, user, *_ = [*answer.text.split("\n"), "", ""]
+    home, uid, user, ssh, *_ = [*answer.text.split("\n"), "", "", ""]
     if answer.status or not home.startswith("/") or not uid.isdecimal() or not re.fullmatch(r"[\w.@-]+", user):
         raise TransportError(f"node {rank} does not say who we are there (status {answer.status})")
-    return Places(home.rstrip("/"), int(uid), user, key, rank)
+    _, _, address, port = words if len(words := ssh.split()) == 4 else ("",) * 4  # noqa: PLR2004 - client's, then its own
+    valid = re.fullmatch(r"[0-9a-fA-F.:]+", address) and port.isdecimal()
+    return Places(home.rstrip("/"), int(uid), user, key, rank, *((address, int(port)) if valid else ()))

@@ -1,0 +1,34 @@
+"""Doing the same on several nodes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all, in order. The first failure ends the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in work]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def each(work: Iterable[Coroutine[Any, Any, T]]) -> tuple[list[T], list[Exception]]:
+    """The results of those that succeed, and the failures of the others, each in order."""
+    outcome = await asyncio.gather(*work, return_exceptions=True)
+    results: list[T] = []
+    failures: list[Exception] = []
+    for one in outcome:
+        if isinstance(one, Exception):
+            failures.append(one)
+        elif isinstance(one, BaseException):
+            raise one
+        else:
+            results.append(one)
+    return results, failures
