@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -32,6 +33,8 @@ PATIENCE = 10.0  # seconds for a host to come up or go down
 
 def unavailable() -> str | None:
     """Why there can be no hosts here, or None."""
+    if not in_namespaces() and pwd.getpwuid(os.getuid()).pw_shell.endswith(("nologin", "false")):
+        return "the present user has no shell to log in with"
     missing = [name for name, path in (("sshd", SSHD), ("ssh-keygen", shutil.which("ssh-keygen"))) if not path]
     return f"needs {' and '.join(missing)} (Debian: openssh-server, openssh-client)" if missing else None
 
@@ -147,13 +150,11 @@ class Host:
         """Switch off."""
         if self._process is not None:
             family = self._family() if self._process.poll() is None else []
-            for pid in family:  # the first process of a namespace takes all others with it
+            for pid in family:  # the first process of a namespace takes all others with it, and unshare then ends
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            self._process.kill()
-            self._process.wait()
+            self._process.wait(PATIENCE)
             self._process = None
-            _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), f"{self.name} to go down")
 
     def _reload(self) -> None:
         heard = self._listening()
