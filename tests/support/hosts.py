@@ -192,12 +192,13 @@ class Host:
 
     def _write_config(self) -> None:
         place = "/etc/ssh" if self.isolated else str(self.directory / "ssh")
+        home = "/root" if self.isolated else str(self.home)
         defaults = {
             "Port": str(self.port), "ListenAddress": self.address, "HostKey": f"{place}/hostkey", "PidFile": "none",
-            "AuthorizedKeysFile": f"{place}/authorized_keys", "StrictModes": "no", "PasswordAuthentication": "no",
-            "KbdInteractiveAuthentication": "no", "PermitRootLogin": "prohibit-password", "UseDNS": "no",
-            "MaxStartups": "200:30:400", "PrintMotd": "no", "PrintLastLog": "no",
-            "Subsystem": f"sftp {_sftp_server()}",
+            "AuthorizedKeysFile": f"{place}/authorized_keys {home}/.ssh/authorized_keys", "StrictModes": "no",
+            "PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no",
+            "PermitRootLogin": "prohibit-password", "UseDNS": "no", "MaxStartups": "200:30:400",
+            "PrintMotd": "no", "PrintLastLog": "no", "Subsystem": f"sftp {_sftp_server()}",
         }  # fmt: skip
         if not self.isolated:
             defaults["ForceCommand"] = str(self.directory / "ssh" / "session")
