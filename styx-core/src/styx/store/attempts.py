@@ -47,8 +47,18 @@ class Attempts:
                 _write(connection, record.token, attempt_values(replace(record, receipt=None, error=None)))
 
     def called(self, token: str, at: datetime) -> None:
-        """Note, before each call, that the provider may have been called at this time."""
-        self._change(token, {"called_at": write_time(at)})
+        """Note, before each call, that the provider may have been called at this time.
+
+        Raises StoreError when the attempt is not open any more: another client has taken the cluster over and given
+        it up, so the call must not be made.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(_LOCK, {"key": token}).first()
+            if row is None:
+                raise _unknown(token)
+            if row.state != AttemptState.OPEN:
+                raise StoreError(f"attempt {token} of cluster {row.cluster!r} is {row.state}; nothing was asked for")
+            _write(connection, token, {"called_at": write_time(at)})
 
     def receipt(self, token: str, receipt: Receipt) -> None:
         """Store what the provider answered. The last answer counts."""

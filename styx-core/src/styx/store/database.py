@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from styx.api.errors import StoreError
+from styx.store import schema
 from styx.store.faults import explain
 
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
@@ -90,10 +91,19 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where write() says so, and nowhere else
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal" and _ours(connection):
+            connection.execute("PRAGMA journal_mode=WAL").close()
 
     return engine
+
+
+def _ours(connection: Any) -> bool:
+    """Whether the file is ours or empty: the journal mode is written into it, and another program's is left alone."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not names or schema.revisions.name in names
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -148,6 +148,10 @@ def write_error(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 
 
+def _as_is(value: Any) -> Any:
+    return plain(value) if isinstance(value, str) else value
+
+
 # How a field of ClusterRecord becomes a column; a field that is not listed is stored as it is.
 _CLUSTER_WRITERS: dict[str, Callable[[Any], Any]] = {
     "state": lambda state: state.value,
@@ -167,8 +171,8 @@ def cluster_values(fields: Mapping[str, Any]) -> Values:
     """Columns for these fields of a cluster record; None stays None."""
     values: Values = {}
     for name, value in fields.items():
-        write = _CLUSTER_WRITERS.get(name)
-        values[name] = value if value is None or write is None else write(value)
+        write = _CLUSTER_WRITERS.get(name, _as_is)
+        values[name] = None if value is None else write(value)
     return values
 
 
@@ -193,12 +197,12 @@ def node_values(record: NodeRecord) -> Values:
     return {
         "cluster": record.cluster,
         "rank": record.rank,
-        "node_id": record.node_id,
-        "state": record.state,
+        "node_id": plain(record.node_id),
+        "state": plain(record.state),
         "endpoint": None if record.endpoint is None else _endpoint(record.endpoint),
-        "private_ip": record.private_ip,
-        "public_ip": record.public_ip,
-        "host_key": record.host_key,
+        "private_ip": plain(record.private_ip),
+        "public_ip": plain(record.public_ip),
+        "host_key": plain(record.host_key),
         "seen_at": None if record.seen_at is None else write_time(record.seen_at),
     }
 
@@ -221,12 +225,12 @@ def node_record(row: Row[Any]) -> NodeRecord:
 def attempt_values(record: AttemptRecord) -> Values:
     """Columns for an attempt."""
     return {
-        "token": record.token,
+        "token": plain(record.token),
         "cluster": record.cluster,
         "kind": record.kind,
         "cloud": record.cloud,
         "account": record.account,
-        "identity": record.identity,
+        "identity": plain(record.identity),
         "owner": _owner(record.owner),
         "prepared": _prepared(record.prepared),
         "state": record.state.value,

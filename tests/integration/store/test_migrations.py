@@ -1,0 +1,89 @@
+"""Every revision leads to the schema of today, and the schema in the code is what the revisions make."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, inspect, select
+
+from styx.api.errors import StoreError
+from styx.store import Store, schema
+from styx.store.create import ensure_schema
+from styx.store.database import Database, parse_url
+from styx.store.migrate import config, upgrade
+
+REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
+
+
+@pytest.fixture
+def database(url: str):
+    """An empty database; a SQLite file without any table."""
+    where = parse_url(url)
+    if where.get_backend_name() == "sqlite":
+        from pathlib import Path
+
+        Path(where.database).parent.mkdir(parents=True)
+    opened = Database(where)
+    yield opened
+    opened.close()
+
+
+def drift(database: Database) -> list[object]:
+    with database.read() as connection:
+        options = {"version_table": schema.revisions.name, "compare_type": True, "compare_server_default": True}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
+    # Alembic does not see its own version table in the database, and so would like to add ours.
+    return [change for change in found if not (change[0] == "add_table" and change[1].name == schema.revisions.name)]
+
+
+def test_revisions_are_one_line_up_to_the_newest() -> None:
+    """Revisions are four digits, sorted as text, and the code knows the last."""
+    assert REVISIONS == sorted(REVISIONS)
+    assert all(len(revision) == 4 and revision.isdigit() for revision in REVISIONS)
+    assert REVISIONS[-1] == schema.REVISION
+
+
+def test_a_new_database_is_what_the_code_says(database: Database) -> None:
+    """Tables made at once differ in nothing from the metadata."""
+    ensure_schema(database)
+    assert drift(database) == []
+
+
+def test_migrating_from_nothing_gives_the_same(database: Database) -> None:
+    """All revisions one after the other make the very tables that a new database gets."""
+    with database.write() as connection:
+        upgrade(connection)
+    assert drift(database) == []
+    with database.read() as connection:
+        assert connection.scalar(select(schema.revisions.c.version_num)) == schema.REVISION
+        assert set(inspect(connection).get_table_names()) == set(schema.metadata.tables)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_upgrade_from_every_revision(database: Database, url: str, revision: str) -> None:
+    """A database left at any revision, with an installation in it, opens and keeps its id."""
+    with database.write() as connection:
+        upgrade(connection, revision)
+        connection.execute(insert(schema.installations), {"id": "abc123"})
+    with Store.open(url) as store:
+        assert store.installation == "abc123"
+        assert store.clusters.list() == []
+    assert drift(database) == []
+
+
+def test_a_newer_database_is_refused_and_left_alone(url: str) -> None:
+    """A schema from the future is an error that says to upgrade, and nothing in it changes."""
+    Store.open(url).close()
+    database = Database(parse_url(url))
+    try:
+        with database.write() as connection:
+            connection.execute(schema.revisions.update().values(version_num="9999"))
+        with pytest.raises(StoreError, match="newer Styx") as refused:
+            Store.open(url)
+        assert "pip install --upgrade" in (refused.value.hint or "")
+        with database.read() as connection:
+            assert connection.scalar(select(schema.revisions.c.version_num)) == "9999"
+    finally:
+        database.close()
