@@ -11,6 +11,7 @@ from styx.cli.table import COMMANDS, CommandRow
 from styx.plugins import status
 
 if TYPE_CHECKING:
+    from styx.plugins.entries import Command
     from styx.plugins.status import Plugin
 
 
@@ -22,14 +23,19 @@ def plugins() -> list[Plugin]:
 
 def all_rows() -> dict[str, CommandRow]:
     """Core's commands, then those of plugins. What cannot be used stays listed, with the status of its plugin."""
+    added = [(plugin, command) for plugin in plugins() for command in plugin.manifest["commands"]]
+    # Where several plugins claim a name, the one that may have it comes first.
+    added.sort(key=lambda each: not _serves(*each))
     rows = dict(COMMANDS)
-    for plugin in sorted(plugins(), key=lambda each: each.status not in {status.OK, status.CONFLICT}):
-        for command in plugin.manifest["commands"]:
-            usable = plugin.serves(f"command:{command['name']}")
-            text = command["help"] if usable else f"{command['help']} [{plugin.status}]"
-            row = CommandRow(command["name"], command["target"], text, command["section"], plugin.name)
-            rows.setdefault(row.name, row)
+    for plugin, command in added:
+        text = command["help"] if _serves(plugin, command) else f"{command['help']} [{plugin.status}]"
+        row = CommandRow(command["name"], command["target"], text, command["section"], plugin.name)
+        rows.setdefault(row.name, row)
     return rows
+
+
+def _serves(plugin: Plugin, command: Command) -> bool:
+    return plugin.serves(f"command:{command['name']}")
 
 
 def load(row: CommandRow, ctx: click.Context) -> click.Command:

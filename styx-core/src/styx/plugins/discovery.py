@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from styx.contract import CONTRACT
-from styx.plugins.entries import Index, Manifest, PluginEntry, Problem
+from styx.plugins.entries import Index, Manifest, PluginEntry, Problem, Provides
 from styx.plugins.kinds import KINDS, MANIFEST_NAME, PLUGIN_GROUP
 from styx.plugins.locate import package_directories
 from styx.plugins.manifest import empty_manifest, parse_contract, parse_manifest, salvage_commands
@@ -36,12 +36,14 @@ def discover(directories: Sequence[str]) -> Index:
 
 def _entry(distribution: Distribution, name: str, package: str) -> PluginEntry:
     folders = package_directories(package)
+    manifest = empty_manifest(name)
+    manifest["provides"] = _salvage_provides(distribution)
     entry = PluginEntry(
         distribution=distribution.name,
         version=distribution.version,
         package=package,
         manifest_path=os.path.join(folders[0], MANIFEST_NAME) if folders else "",
-        manifest=empty_manifest(name),
+        manifest=manifest,
         problem=None,
     )
     if not folders:
@@ -58,7 +60,7 @@ def _entry(distribution: Distribution, name: str, package: str) -> PluginEntry:
 
 
 def _fill(entry: PluginEntry, data: dict[str, Any], distribution: Distribution) -> None:
-    """Read the manifest's data into the entry, or say in it what is wrong."""
+    """Read the manifest's data into the entry, or say in it what is wrong and keep what can still be told."""
     name, source = entry["manifest"]["name"], entry["manifest_path"]
     try:
         contract = parse_contract(data, source)
@@ -71,6 +73,20 @@ def _fill(entry: PluginEntry, data: dict[str, Any], distribution: Distribution) 
     except ManifestError as error:
         entry["problem"] = _broken(str(error), _tell_author(distribution.name))
     entry["manifest"]["commands"] = salvage_commands(data, source)
+
+
+def _salvage_provides(distribution: Distribution) -> list[Provides]:
+    """What the entry points say is provided, so that asking for it by name explains what is wrong with the plugin.
+
+    Nothing where the distribution holds several plugins: which of them it belongs to is written in the manifests.
+    """
+    if len(distribution.entry_points[PLUGIN_GROUP]) > 1:
+        return []
+    return [
+        Provides(kind=kind.name, name=name, target=target, config="", capabilities=[])
+        for kind in KINDS.values()
+        for name, target in distribution.entry_points.get(kind.group, {}).items()
+    ]
 
 
 def _read_toml(path: str) -> dict[str, Any]:

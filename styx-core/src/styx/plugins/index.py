@@ -62,9 +62,11 @@ def _load(path: str, directories: Sequence[str]) -> Index | None:
             stored = json.load(file)
         index: Index = stored["index"]
         fresh = stored["key"] == _key(directories) and stored["stamp"] == _stamp(directories, index)
+        # Nobody knows where a package that was not found will turn up, so it is looked for every time.
+        complete = all(entry["manifest_path"] for entry in index["plugins"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return index if fresh else None
+    return index if fresh and complete else None
 
 
 def _rebuild(path: str, directories: Sequence[str]) -> Index:

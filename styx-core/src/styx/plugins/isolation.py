@@ -6,7 +6,7 @@ The only place besides the outermost loops where every exception is caught: an i
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +14,6 @@ from importlib import import_module
 from typing import Any
 
 from styx.api.errors import NotYet, PluginError, StyxError
-
-# Not the plugin's doing: the user's Ctrl-C, and the program's own cancelling and unwinding.
-_OURS = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 
 
 @contextmanager
@@ -27,18 +24,29 @@ def guard(plugin: str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (StyxError, NotYet, *_OURS):
+    except (StyxError, NotYet, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
+        if _cancelled(error):
+            raise
         raise failure(plugin, doing, error) from error
+
+
+def _cancelled(error: BaseException) -> bool:
+    """Whether a task of ours is being cancelled. Where asyncio is not loaded none is, and loading it would be slow."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def failure(plugin: str, doing: str, error: BaseException) -> PluginError:
     """The error that says what a plugin did wrong."""
-    status = "missing-dependency" if isinstance(error, ModuleNotFoundError) else "broken"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        status, first = "missing-dependency", f"Install what has the module {error.name.partition('.')[0]!r}"
+    else:
+        status, first = "broken", f"Look closer: styx --debug plugins check {plugin}"
     return PluginError(
         f"plugin {plugin!r} failed {doing}: {describe(error)}",
-        hint=f"Look closer: styx --debug plugins check {plugin}; or do without: styx plugins disable {plugin}",
+        hint=f"{first}; or do without: styx plugins disable {plugin}",
         plugin=plugin,
         status=status,
     )

@@ -138,8 +138,10 @@ def _check_consistency(manifest: Manifest, table: TableReader) -> None:
         raise table.error("hooks", f"is missing; name the module that defines {manifest['implements'][0]}")
     if manifest["hooks"] and not manifest["implements"]:
         raise table.error("implements", "is missing; list the hooks that the module defines")
-    claims = [f"{p['kind']} {p['name']!r}" for p in manifest["provides"]]
-    claims += [f"command {c['name']!r}" for c in manifest["commands"]]
-    for claim in claims:
-        if claims.count(claim) > 1:
-            raise table.error(claim.split(" ", maxsplit=1)[0], f"{claim} is there twice")
+    for key, names in {
+        "provides": [f"{each['kind']} {each['name']!r}" for each in manifest["provides"]],
+        "commands": [repr(each["name"]) for each in manifest["commands"]],
+    }.items():
+        for name in names:
+            if names.count(name) > 1:
+                raise table.error(key, f"has {name} twice")

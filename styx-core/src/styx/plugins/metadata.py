@@ -7,6 +7,7 @@ that module alone costs as much CPU as all of ``styx --help``.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -49,14 +50,20 @@ def distributions(directories: Sequence[str]) -> Iterator[Distribution]:
     seen: set[str] = set()
     for directory in directories:
         for metadata in metadata_names(directory):
-            name, _, version = metadata.rpartition(".")[0].partition("-")
-            name = name.lower().replace("_", "-")
+            name, version = _name_and_version(metadata)
             if name in seen:
                 continue
             seen.add(name)
             found = _read_entry_points(os.path.join(directory, metadata, "entry_points.txt"))
             if found:
                 yield Distribution(name, version, found)
+
+
+def _name_and_version(metadata: str) -> tuple[str, str]:
+    """From ``Styx_Acme-1.0.dist-info`` to ``styx-acme`` and ``1.0``; the version is empty where none is written."""
+    name, _, rest = metadata.rpartition(".")[0].partition("-")
+    version, _, _ = rest.partition("-")  # an egg-info may go on with the version of Python
+    return "-".join(part for part in re.split(r"[-_.]+", name.lower()) if part), version
 
 
 def _read_entry_points(path: str) -> EntryPoints:
@@ -71,7 +78,7 @@ def _read_entry_points(path: str) -> EntryPoints:
     for raw in lines:
         line = raw.strip()
         if line.startswith("[") and line.endswith("]"):
-            current = groups.setdefault(line[1:-1].strip(), {})
+            current = groups.setdefault(line[1:-1], {})
         elif "=" in line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
             current[name.strip()] = value.strip()

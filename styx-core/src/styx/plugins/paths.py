@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import get_ident
 
 
 def home() -> str:
@@ -23,7 +24,7 @@ def settings_file() -> str:
 def write_atomically(path: str, text: str) -> None:
     """Replace the file whole, making its directory (mode 0700). Raises OSError and leaves the old file."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{os.getpid()}.{get_ident()}.tmp"
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)

@@ -31,7 +31,8 @@ class TableReader:
 
     def error(self, key: str, problem: str) -> ManifestError:
         """An error about ``key`` of this table, to be raised."""
-        return ManifestError(f"{self._source}: {self._prefix}{key} {problem}")
+        path = f"{self._prefix}{key}"
+        return ManifestError(f"{self._source}: {path if path.isprintable() else repr(path)} {problem}")
 
     def text(self, key: str, form: Form | None = None, *, default: str | None = None) -> str:
         """A text that is not empty and has ``form``; required unless there is a default."""
