@@ -19,8 +19,8 @@ class Amount:
     per_cpu: bool = False
 
     def __str__(self) -> str:
-        """The way it is written in YAML."""
-        number = f"{self.value:g}"
+        """The way it is written in YAML; reading it gives the same amount."""
+        number = str(int(self.value)) if self.value.is_integer() else repr(self.value)
         return f"{number}{'x' if self.per_cpu else ''}{'+' if self.at_least else ''}"
 
 
@@ -62,6 +62,7 @@ class Alternative:
     autostop: Autostop | None = None
     job_recovery: Mapping[str, object] | None = None
     priority: int | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)  # volumes, ephemeral_storage, priority_class, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class GitWorkdir:
 
 @dataclass(frozen=True, slots=True)
 class StorageMount:
-    """A bucket or part of one, mounted or copied to a path on the node. ``mode``: MOUNT, COPY or MOUNT_CACHED."""
+    """A bucket or part of one, mounted or copied to a path on the node. ``mode``: MOUNT, COPY or MOUNT_CACHED.
+
+    ``source`` is a URI or a local path to upload; ``type`` a preset such as MODEL_CHECKPOINT_RW.
+    """
 
     source: str | tuple[str, ...] | None = None
     name: str | None = None
@@ -90,6 +94,7 @@ class StorageMount:
     mode: str = "MOUNT"
     persistent: bool = True
     config: Mapping[str, object] = field(default_factory=dict)
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +113,4 @@ class TaskSpec:
     depends_on: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)  # service, pool, volumes, inputs, outputs, config, ...
     base_dir: Path = field(default_factory=Path.cwd)  # what relative paths are relative to
+    missing_secrets: tuple[str, ...] = ()  # named without a value, which must come before the task runs

@@ -1,0 +1,222 @@
+"""The ``resources`` of a task: from a mapping with ``any_of`` or ``ordered`` to complete alternatives, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields as dataclass_fields
+from dataclasses import replace
+
+from styx.api.backend import Autostop
+from styx.spec import devices, fields, machine
+from styx.spec.infra import cloud_name, infra, part
+from styx.spec.model import Alternative, Infra, ResourcesSpec
+from styx.spec.place import Place
+
+TRIO = ("cloud", "region", "zone")
+LISTS = ("any_of", "ordered")
+# Keys of one machine, and so of each entry of any_of and ordered, and of overrides.
+KEYS = frozenset(
+    {"accelerators", "gpus", "infra", *TRIO, *machine.READERS, *machine.EXTRA_READERS},
+)
+MAX_ALTERNATIVES = 1000
+
+_DEFAULT = Alternative()
+_DEFAULTS: dict[str, object] = {each.name: getattr(_DEFAULT, each.name) for each in dataclass_fields(Alternative)}
+_RENAMED = {"spot_recovery": "job_recovery", "gpu": "gpus", "cpu": "cpus", "spot": "use_spot", "disk": "disk_size"}
+
+Choice = dict[str, object]  # fields of Alternative that were given; the place as cloud, region, zone; extra fields
+
+
+def resources(value: object, place: Place) -> ResourcesSpec:
+    """Read the mapping. Raises InvalidTask."""
+    found = fields.mapping(value, place)
+    known_keys(found, place, KEYS | set(LISTS))
+    given = [key for key in LISTS if found.get(key) is not None]
+    if len(given) > 1:
+        raise place.at(found, "ordered").error("excludes any_of: say either that order matters or that it does not")
+    base, ordered = choices({key: each for key, each in found.items() if key not in LISTS}, place, found)
+    if given:
+        base, ordered = _overlaid(base, found, given[0], place, ordered=ordered)
+    return _finish([_alternative(choice) for choice in base], ordered=ordered)
+
+
+def overlaid(spec: ResourcesSpec, changes: Mapping[str, object], place: Place) -> ResourcesSpec:
+    """The alternatives with some fields changed in all of them; None resets a field. Raises InvalidTask."""
+    known_keys(changes, place, KEYS)
+    found, ordered = choices(changes, place, changes)
+    changed = [_changed(each, choice) for each in spec.alternatives for choice in found]
+    return _finish(changed, ordered=spec.ordered or ordered)
+
+
+def _overlaid(
+    base: list[Choice], found: Mapping[str, object], key: str, place: Place, *, ordered: bool
+) -> tuple[list[Choice], bool]:
+    """Every entry of ``any_of`` or ``ordered`` laid over every choice of the base."""
+    at = place.at(found, key)
+    entries = fields.items(found[key], at)
+    if not entries:
+        raise at.error("must not be empty")
+    if ordered and key == "any_of":
+        raise at.error("cannot be combined with a list of accelerators, which says that order matters")
+    overlays: list[Choice] = []
+    for index, entry in enumerate(entries):
+        here = at.at(entries, index)
+        option = fields.mapping(entry, here)
+        known_keys(option, here, KEYS)
+        if found.get("infra") is not None:
+            _no_trio(option, here)
+        if len(fields.mapping(_as_mapping(option), here)) > 1:
+            raise here.at(option, "accelerators").error(f"one accelerator at a time inside of {key}")
+        overlays += choices(option, here, option)[0]
+    if len(base) * len(overlays) > MAX_ALTERNATIVES:
+        raise at.error(f"more than {MAX_ALTERNATIVES} alternatives")
+    return [_over(below, above) for above in overlays for below in base], key == "ordered"
+
+
+def _as_mapping(option: Mapping[str, object]) -> object:
+    value = option.get("accelerators", option.get("gpus"))
+    return value if isinstance(value, dict) else {}
+
+
+def _over(below: Choice, above: Choice) -> Choice:
+    placed = {"cloud", "region", "zone"} if "infra" in above else set()
+    return {**{key: each for key, each in below.items() if key not in placed}, **above}
+
+
+def choices(found: Mapping[str, object], place: Place, lines: object) -> tuple[list[Choice], bool]:
+    """The fields given, once for each accelerator that would do, and whether those are in order."""
+    common: Choice = {}
+    wanted: list[tuple[object, ...]] | None = None
+    ordered = False
+    if found.get("infra") is not None:
+        _no_trio(found, place)
+    for key, value in found.items():
+        at = place.at(lines, key)
+        if key in ("accelerators", "gpus"):
+            if wanted is not None:
+                raise at.error("accelerators and gpus are the same field; keep one")
+            devices_found, ordered = devices.devices(value, at)
+            wanted = [*devices_found]
+        elif key == "infra":
+            common["infra"] = infra(value, at) if value is not None else Infra()
+        elif key == "cloud":
+            common[key] = cloud_name(value, at) if value is not None else None
+        elif key in TRIO:
+            common[key] = part(value, at) if value is not None else None
+        else:
+            _read(common, key, value, at)
+    if wanted is None:
+        return [common], False
+    return [{**common, "accelerators": each} for each in wanted], ordered
+
+
+def _read(common: Choice, key: str, value: object, at: Place) -> None:
+    """Read one field that is not about the place or the accelerators; nothing resets it."""
+    if key in machine.EXTRA_READERS:
+        common[f"extra.{key}"] = None if value is None else machine.EXTRA_READERS[key](value, at)
+        return
+    common[key] = _DEFAULTS[key] if value is None else machine.READERS[key](value, at)
+    if key == "autostop":
+        common["extra.autostop_hook"] = machine.autostop_hook(value, at)
+
+
+def known_keys(found: Mapping[str, object], place: Place, known: frozenset[str]) -> None:
+    """Raise for the first key that resources do not have."""
+    for key in found:
+        if key in _RENAMED:
+            at = place.at(found, key)
+            raise Place(at.file, place.field, at.line).error(
+                f"resources have no field {key!r}", hint=f"Did you mean {_RENAMED[key]!r}?"
+            )
+    fields.known_keys(found, place, known, "resources")
+
+
+def _no_trio(found: Mapping[str, object], place: Place) -> None:
+    for key in TRIO:
+        if found.get(key) is not None:
+            raise place.at(found, key).error(f"excludes infra, which says the {key} too: write infra alone")
+
+
+def _alternative(choice: Choice) -> Alternative:
+    return _changed(_DEFAULT, choice)
+
+
+def _changed(alternative: Alternative, choice: Choice) -> Alternative:
+    given: dict[str, object] = {}
+    extra = dict(alternative.extra)
+    for key, value in choice.items():
+        if key.startswith("extra."):
+            extra.pop(key.removeprefix("extra."), None)
+            if value is not None:
+                extra[key.removeprefix("extra.")] = value
+        elif key not in TRIO:
+            given[key] = value
+    if any(key in choice for key in TRIO):
+        given["infra"] = _placed(alternative.infra, choice)
+    return replace(alternative, **given, extra=extra)  # type: ignore[arg-type] - the readers give what the fields take
+
+
+def _placed(old: Infra, choice: Choice) -> Infra:
+    """The place with some parts given; what lies inside a part that changes is open again."""
+    parts: list[str | None] = []
+    inherit = True
+    for key in TRIO:
+        if key in choice:
+            value = choice[key]
+            parts.append(None if value is None else str(value))
+            inherit = False
+        else:
+            parts.append(getattr(old, key) if inherit else None)
+    return Infra(*parts)
+
+
+def _finish(found: list[Alternative], *, ordered: bool) -> ResourcesSpec:
+    """Leave out what says the same as one before it; a single alternative has no order."""
+    unique: list[Alternative] = []
+    seen: set[str] = set()
+    for each in found:
+        key = repr(to_mapping_of_one(each))
+        if key not in seen:
+            seen.add(key)
+            unique.append(each)
+    return ResourcesSpec(tuple(unique), ordered and len(unique) > 1)
+
+
+def to_mapping(spec: ResourcesSpec) -> dict[str, object]:
+    """The canonical mapping: what all alternatives share, and the rest below ``any_of`` or ``ordered``."""
+    each = [to_mapping_of_one(alternative) for alternative in spec.alternatives]
+    if len(each) == 1:
+        return each[0]
+    shared = {
+        key: value for key, value in each[0].items() if all(key in other and other[key] == value for other in each[1:])
+    }
+    rest = [{key: value for key, value in one.items() if key not in shared} for one in each]
+    return {**shared, "ordered" if spec.ordered else "any_of": rest}
+
+
+def to_mapping_of_one(alternative: Alternative) -> dict[str, object]:
+    """The canonical mapping of one alternative: only what differs from the defaults."""
+    found: dict[str, object] = {}
+    for key, default in _DEFAULTS.items():
+        value = getattr(alternative, key)
+        if value == default or key == "extra":
+            continue
+        found[key] = _plain(key, value)
+    extra = dict(alternative.extra)
+    hook = extra.pop("autostop_hook", None)
+    if isinstance(hook, dict) and isinstance(found.get("autostop"), dict):
+        found["autostop"] = {**found["autostop"], **hook}  # type: ignore[dict-item] - checked to be a dict
+    return {**found, **extra}
+
+
+def _plain(key: str, value: object) -> object:
+    match value:
+        case Autostop():
+            return {"idle_minutes": value.idle_minutes, "down": value.down, "wait_for": value.wait_for}
+        case tuple() if key == "accelerators":
+            return devices.written(value[0])
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    return str(value) if key in ("infra", "cpus", "memory") else value

@@ -1,0 +1,172 @@
+"""``Dag``: several tasks and which of them come before which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar, Token
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
+
+from styx.spec.place import Place
+from styx.spec.suggest import did_you_mean
+from styx.spec.task import Task
+
+Node: TypeAlias = "Task | list[Task]"
+
+SERIAL = "serial"
+PARALLEL = "parallel"  # a job group: all at once, and they may talk to each other
+
+_current: ContextVar[Dag | None] = ContextVar("styx_dag", default=None)
+
+
+class Dag:
+    """Tasks and the order among them.
+
+    ::
+
+        with Dag("pipeline") as dag:
+            prepare >> [train, baseline] >> report
+
+    or without the block ``dag.add(task)`` and ``dag.edge(earlier, later)``. A task may also name those it comes after
+    with ``depends_on``. Tasks are told apart as objects and, where they have one, by name: names are unique.
+    """
+
+    def __init__(
+        self, name: str | None = None, *, execution: str = SERIAL, options: Mapping[str, object] | None = None
+    ):
+        self.name = name
+        self.execution = execution
+        self.options = dict(options or {})  # what else the header of a job group says
+        self._tasks: list[Task] = []
+        self._edges: dict[tuple[int, int], None] = {}
+        self._tokens: list[Token[Dag | None]] = []
+        self._places: dict[int, Place] = {}
+
+    def __enter__(self) -> Dag:
+        self._tokens.append(_current.set(self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._tokens.pop())
+
+    def add(self, task: Task, *, place: Place | None = None) -> Task:
+        """Take a task in, once; the same task. Raises InvalidTask for a second task of the same name."""
+        if not isinstance(task, Task):
+            raise Place().error(f"only tasks can be in a Dag, not a {type(task).__name__}")
+        if self._find(task) is not None:
+            return task
+        name = task.spec.name
+        if name is not None and any(other.spec.name == name for other in self._tasks):
+            raise (place or Place()).error(f"two tasks are called {name!r}", hint="Give each task a name of its own.")
+        self._places[len(self._tasks)] = place or Place()
+        self._tasks.append(task)
+        return task
+
+    def edge(self, earlier: Task | str, later: Task | str) -> None:
+        """Let ``later`` start only when ``earlier`` has succeeded. Both are taken in; a name must be known."""
+        self._edges[self._index(earlier), self._index(later)] = None
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in the order in which they were taken in."""
+        return tuple(self._tasks)
+
+    def edges(self) -> list[tuple[Task, Task]]:
+        """Every pair (earlier, later), also those that ``depends_on`` says. Raises InvalidTask for an unknown name."""
+        return [(self._tasks[low], self._tasks[high]) for low, high in self._all_edges()]
+
+    def before(self, task: Task) -> list[Task]:
+        """The tasks that must have succeeded before this one starts."""
+        index = self._index(task)
+        return [self._tasks[low] for low, high in self._all_edges() if high == index]
+
+    def order(self) -> list[Task]:
+        """All tasks, each after those it depends on, else as they were taken in. Raises InvalidTask for a cycle."""
+        sorter: TopologicalSorter[int] = TopologicalSorter({index: () for index in range(len(self._tasks))})
+        for low, high in self._all_edges():
+            sorter.add(high, low)
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            raise self._cycle(list(reversed(error.args[1]))) from None
+        found: list[Task] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready())
+            found += [self._tasks[index] for index in ready]
+            sorter.done(*ready)
+        return found
+
+    def check(self) -> Dag:
+        """This Dag. Raises InvalidTask for a cycle, an unknown name, or when it has no task."""
+        if not self._tasks:
+            raise Place().error("has no task")
+        self.order()
+        return self
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every task but the first comes after exactly one, and every one but the last before exactly one."""
+        edges = self._all_edges()
+        count = len(self._tasks)
+        starts, ends = {low for low, _ in edges}, {high for _, high in edges}
+        return len(edges) == count - 1 == len(starts) == len(ends) and bool(self.order())
+
+    def _find(self, task: Task) -> int | None:
+        return next((index for index, each in enumerate(self._tasks) if each is task), None)
+
+    def _index(self, task: Task | str) -> int:
+        if isinstance(task, str):
+            return self._named(task, Place())
+        self.add(task)
+        index = self._find(task)
+        assert index is not None
+        return index
+
+    def _named(self, name: str, place: Place) -> int:
+        names = {each.spec.name: index for index, each in enumerate(self._tasks) if each.spec.name is not None}
+        if name not in names:
+            known = ", ".join(names) or "none has a name"
+            hint = did_you_mean(name, names) or f"The tasks: {known}."
+            raise place.error(f"there is no task {name!r}", hint=hint)
+        return names[name]
+
+    def _all_edges(self) -> list[tuple[int, int]]:
+        found = dict(self._edges)
+        for index, task in enumerate(self._tasks):
+            for name in task.spec.depends_on:
+                found[self._named(name, self._depends_on(index)), index] = None
+        return list(found)
+
+    def _depends_on(self, index: int) -> Place:
+        at = self._places[index]
+        return Place(at.file, "depends_on", at.line)
+
+    def _cycle(self, indices: list[int]) -> Exception:
+        path = " -> ".join(self._label(index) for index in indices)
+        at = self._depends_on(max(indices))
+        return at.error(f"the tasks wait for each other in a circle: {path}", hint="Take one of these edges out.")
+
+    def _label(self, index: int) -> str:
+        return self._tasks[index].spec.name or f"task {index + 1}"
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __repr__(self) -> str:
+        labels = ", ".join(self._label(index) for index in range(len(self._tasks)))
+        return f"Dag({self.name!r}: {labels})"
+
+
+def link(earlier: Node, later: Node) -> Node:
+    """Add the edges that ``earlier >> later`` means to the Dag of the block around; ``later``, for the next ``>>``."""
+    dag = _current.get()
+    if dag is None:
+        raise Place().error("'>>' joins tasks inside of a Dag", hint="Write it in a block: with Dag() as dag:")
+    for first in _each(earlier):
+        for second in _each(later):
+            dag.edge(first, second)
+    return later
+
+
+def _each(node: Node) -> Iterable[Task]:
+    return [node] if isinstance(node, Task) else node

@@ -1,0 +1,162 @@
+"""What a task brings along: the working directory and the file mounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from styx.spec import fields
+from styx.spec.expand import expand
+from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
+from styx.spec.place import Place
+
+MODES = ("MOUNT", "COPY", "MOUNT_CACHED")
+TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW")
+
+_STORAGE = ("name", "source", "store", "mode", "persistent", "config", "type")
+# A commit is fetched by this name, and a leading dash would be an option of git's.
+_REF = re.compile(r"[A-Za-z0-9_][^\s~^:?*\[\\]*")
+_MAX_PATH = 4096
+
+
+def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWorkdir | None:
+    """A local directory, or ``{url, ref}`` of a git repository."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        return _path(value, place, envs)
+    fields.known_keys(value, place, ("url", "ref"), "a git workdir")
+    if value.get("url") is None:
+        raise place.error("a git workdir needs a url")
+    url = _path(value["url"], place.at(value, "url"), envs)
+    if url.startswith("-"):
+        raise place.at(value, "url").error(f"{fields.describe(url)} is not a URL")
+    if value.get("ref") is None:
+        return GitWorkdir(url)
+    at = place.at(value, "ref")
+    ref = expand(fields.word(value["ref"], at), envs, at)
+    if not _REF.fullmatch(ref):
+        raise at.error(f"{fields.describe(ref)} is not a branch, tag or commit")
+    return GitWorkdir(url, ref)
+
+
+def file_mounts(value: object, place: Place, envs: Mapping[str, str]) -> dict[str, str | StorageMount]:
+    """Paths on the node, each with a local path, a URI to copy from, or a storage."""
+    found = fields.mapping(value, place)
+    mounts: dict[str, str | StorageMount] = {}
+    for key, each in found.items():
+        at = place.at(found, key)
+        target = _path(key, at, envs)
+        if target in mounts:
+            raise at.error(f"{fields.describe(target)} is mounted twice")
+        if isinstance(each, dict):
+            mounts[target] = _storage(each, at, envs)
+        elif each is None:
+            raise at.error("must say what to put there: a local path, a URI or a storage")
+        else:
+            mounts[target] = _path(each, at, envs)
+    return mounts
+
+
+def missing(spec: TaskSpec) -> list[tuple[tuple[str, ...], str]]:
+    """What the task names and this machine lacks: where in the task, and a sentence."""
+    problems: list[tuple[tuple[str, ...], str]] = []
+    if isinstance(spec.workdir, str):
+        directory = local(spec, spec.workdir)
+        if not _exists(directory):
+            problems.append((("workdir",), f"directory {str(directory)!r} does not exist"))
+        elif not directory.is_dir():
+            problems.append((("workdir",), f"{str(directory)!r} is not a directory"))
+    for target, mount in spec.file_mounts.items():
+        sources = (mount,) if isinstance(mount, str) else _sources(mount)
+        for source in sources:
+            if not is_uri(source) and not _exists(local(spec, source)):
+                problems.append((("file_mounts", target), f"{str(local(spec, source))!r} does not exist"))
+    return problems
+
+
+def local(spec: TaskSpec, path: str) -> Path:
+    """A local path of the task, made absolute."""
+    return Path(spec.base_dir, _home(path))
+
+
+def is_uri(source: str) -> bool:
+    """Whether a source is in a store rather than on this machine."""
+    return "://" in source
+
+
+def absolute(spec: TaskSpec, source: str) -> str:
+    """A source that means the same wherever it is read: a URI as it is, a local path made absolute."""
+    return source if is_uri(source) else str(local(spec, source))
+
+
+def storage_to_mapping(spec: TaskSpec, mount: StorageMount) -> dict[str, object]:
+    """The canonical mapping of a storage, with local paths made absolute."""
+    found: dict[str, object] = {"mode": mount.mode}
+    if isinstance(mount.source, str):
+        found["source"] = absolute(spec, mount.source)
+    elif mount.source is not None:
+        found["source"] = [absolute(spec, source) for source in mount.source]
+    for key in ("name", "store", "type"):
+        if getattr(mount, key) is not None:
+            found[key] = getattr(mount, key)
+    if not mount.persistent:
+        found["persistent"] = False
+    if mount.config:
+        found["config"] = dict(mount.config)
+    return found
+
+
+def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) -> StorageMount:
+    fields.known_keys(value, place, _STORAGE, "a storage")
+    given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
+    if "name" not in given and "source" not in given:
+        raise place.error("a storage needs a name or a source")
+    source: str | tuple[str, ...] | None = None
+    if "source" in given:
+        each, at = given["source"]
+        if isinstance(each, list):
+            source = tuple(_path(one, at.at(each, index), envs) for index, one in enumerate(each))
+        else:
+            source = _path(each, at, envs)
+    return StorageMount(
+        source=source,
+        name=expand(fields.word(*given["name"]), envs, given["name"][1]) if "name" in given else None,
+        # Which stores there are is for the installed plugins to say, and so is checked when the task is run.
+        store=expand(fields.word(*given["store"]), envs, given["store"][1]).lower() if "store" in given else None,
+        mode=fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT",
+        persistent=fields.flag(*given["persistent"]) if "persistent" in given else True,
+        config=dict(fields.mapping(fields.plain(*given["config"]), given["config"][1])) if "config" in given else {},
+        type=fields.one_of(*given["type"], TYPES, str.upper) if "type" in given else None,
+    )
+
+
+def _sources(mount: StorageMount) -> tuple[str, ...]:
+    if mount.source is None:
+        return ()
+    return (mount.source,) if isinstance(mount.source, str) else mount.source
+
+
+def _path(value: object, place: Place, envs: Mapping[str, str]) -> str:
+    found = expand(fields.word(fields.text(value, place), place), envs, place)
+    fields.text(found, place)
+    if not found:
+        raise place.error("must not be empty")
+    if len(found) > _MAX_PATH:
+        raise place.error(f"is a path of more than {_MAX_PATH} characters")
+    return found
+
+
+def _home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~somebody, who has no account here
+        return Path(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than the file system takes
+        return False

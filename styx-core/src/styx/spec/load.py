@@ -1,0 +1,193 @@
+"""Task files: one task, a chain or graph of several, or standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from styx.spec import fields, files, parse
+from styx.spec.dag import PARALLEL, SERIAL, Dag
+from styx.spec.place import Place
+from styx.spec.task import Task
+
+STDIN = "-"
+
+_HEADER = ("name", "execution", "primary_tasks", "termination_delay", "inter_connection", "placement")
+_HEADER_ONLY = frozenset(_HEADER) - {"name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one file or text holds: documents, and where they came from."""
+
+    documents: list[object]
+    file: str | None
+
+
+def load_task(
+    path: str | os.PathLike[str],
+    *,
+    envs: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    check_files: bool = True,
+) -> Task:
+    """The task of a YAML file; ``-`` is standard input. Relative paths in it start at the current directory.
+
+    ``envs`` and ``secrets`` win over those in the file, and ``overrides`` (fields of the task, or of its resources)
+    over everything. Raises InvalidTask, also for a file with several tasks and for local files that are missing.
+    """
+    return sole(read(Path(path)), envs=envs, secrets=secrets, overrides=overrides, check_files=check_files)
+
+
+def load_dag(
+    path: str | os.PathLike[str],
+    *,
+    envs: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    check_files: bool = True,
+) -> Dag:
+    """The tasks of a YAML file of one or more documents.
+
+    The first may be a header, ``{name, execution}``. Tasks run one after the other, unless the header says
+    ``execution: parallel`` or any of them says ``depends_on``: then only that counts. Raises InvalidTask.
+    """
+    return _dag(read(Path(path)), envs, secrets, check_files=check_files)
+
+
+def read(path: Path) -> Source:
+    """Read a file. Raises InvalidTask when it cannot be read, is not text, or is not YAML."""
+    from styx.spec.reader import MAX_BYTES
+
+    if str(path) == STDIN:
+        return parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+    place = Place(str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise place.error("there is no such file") from None
+    except IsADirectoryError:
+        raise place.error("is a directory, not a task file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise place.error(f"cannot be read: {reason}") from None
+    return parse_bytes(data, str(path))
+
+
+def parse_bytes(data: bytes, file: str) -> Source:
+    """Read the content of a file. Raises InvalidTask."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Place(file).error(f"is not text: byte {error.start + 1} is not UTF-8") from None
+    return parse_text(text, file)
+
+
+def parse_text(text: str, file: str | None) -> Source:
+    """Read a YAML text. Raises InvalidTask."""
+    from styx.spec.reader import read_text
+
+    documents = read_text(text, file)
+    if not documents:
+        raise Place(file).error("is empty", hint="A task needs at least something to run: run: echo hello")
+    return Source(documents, file)
+
+
+def sole(
+    source: Source,
+    *,
+    envs: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    check_files: bool = False,
+) -> Task:
+    """The one task of a source. Raises InvalidTask when it has several."""
+    header, tasks = _split(source)
+    if len(tasks) != 1:
+        raise Place(source.file, line=getattr(tasks[1], "line", None)).error(
+            f"holds {len(tasks)} tasks where one is wanted", hint="Keep one task in a file to launch or exec it."
+        )
+    if header is not None:
+        _header(header, Place(source.file, line=getattr(header, "line", None)))
+    task = _task(tasks[0], source, envs, secrets)
+    if overrides:
+        task = task.override(overrides)
+    if check_files:
+        _check_files(task, tasks[0], source)
+    return task
+
+
+def _dag(
+    source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None, *, check_files: bool
+) -> Dag:
+    header, documents = _split(source)
+    dag = Dag() if header is None else _header(header, Place(source.file, line=getattr(header, "line", None)))
+    for document in documents:
+        task = _task(document, source, envs, secrets)
+        if check_files:
+            _check_files(task, document, source)
+        dag.add(task, place=Place(source.file, line=getattr(document, "line", None)))
+    if dag.name is None and len(documents) == 1:
+        dag.name = dag.tasks[0].spec.name
+    if dag.execution == SERIAL and not any(task.spec.depends_on for task in dag.tasks):
+        for earlier, later in zip(dag.tasks, dag.tasks[1:], strict=False):
+            dag.edge(earlier, later)
+    _check_primary(dag, header, source)
+    return dag.check()
+
+
+def _split(source: Source) -> tuple[dict[str, object] | None, list[object]]:
+    """The header, when the first of several documents is one, and the tasks."""
+    first = source.documents[0]
+    if len(source.documents) > 1 and isinstance(first, dict) and (_HEADER_ONLY & set(first) or set(first) == {"name"}):
+        return first, source.documents[1:]
+    return None, source.documents
+
+
+def _header(header: dict[str, object], place: Place) -> Dag:
+    fields.known_keys(header, place, _HEADER, "a header")
+    if header.get("name") is None:
+        raise place.error("a header needs a name")
+    name = parse.name(header["name"], place.at(header, "name"))
+    execution = SERIAL
+    if header.get("execution") is not None:
+        execution = fields.one_of(header["execution"], place.at(header, "execution"), (SERIAL, PARALLEL))
+    options = {
+        key: fields.plain(value, place.at(header, key))
+        for key, value in header.items()
+        if key not in ("name", "execution") and value is not None
+    }
+    if options and execution == SERIAL:
+        key = next(iter(options))
+        raise place.at(header, key).error("is only for job groups", hint="Add execution: parallel.")
+    return Dag(name, execution=execution, options=options)
+
+
+def _check_primary(dag: Dag, header: dict[str, object] | None, source: Source) -> None:
+    if header is None or header.get("primary_tasks") is None:
+        return
+    at = Place(source.file).at(header, "primary_tasks")
+    names = [task.spec.name for task in dag.tasks]
+    for each in fields.items(header["primary_tasks"], at):
+        if fields.text(each, at) not in names:
+            raise at.error(f"there is no task {each!r}")
+
+
+def _task(document: object, source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None) -> Task:
+    place = Place(source.file, line=getattr(document, "line", None))
+    return Task.from_spec(parse.parse_task(document, place, Path.cwd(), envs=envs, secrets=secrets))
+
+
+def _check_files(task: Task, document: object, source: Source) -> None:
+    for path, problem in files.missing(task.spec):
+        place = Place(source.file)
+        container = document
+        for key in path:
+            place = place.at(container, key)
+            container = container.get(key) if isinstance(container, dict) else None
+        raise place.error(problem, hint=f"Relative paths start at {str(task.spec.base_dir)!r}.")

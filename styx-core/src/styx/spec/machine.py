@@ -1,0 +1,185 @@
+"""The fields of ``resources`` that describe one machine: how each is read, and how it is written back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from styx.api.backend import Autostop
+from styx.spec import amounts, fields
+from styx.spec.place import Place
+from styx.spec.suggest import did_you_mean
+
+DISK_TIERS = ("low", "medium", "high", "ultra", "best")
+NETWORK_TIERS = ("standard", "best")
+WAIT_FOR = ("jobs_and_ssh", "jobs", "none")
+STRATEGIES = ("FAILOVER", "EAGER_NEXT_REGION")
+MAX_PORT = 65535
+MAX_PRIORITY = 1000
+MAX_RESTARTS = 1_000_000
+MAX_HOURLY_COST = 1_000_000
+
+_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8})(\+?))?", re.IGNORECASE)
+_RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
+
+
+def ports(value: object, place: Place) -> tuple[str, ...]:
+    """One port, a range ``8080-8090`` or a list of them: sorted, with what touches made one range."""
+    values = value if isinstance(value, list) else [value]
+    spans = sorted(
+        _span(each, place.at(values, index) if values is value else place) for index, each in enumerate(values)
+    )
+    merged: list[tuple[int, int]] = []
+    for low, high in spans:
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return tuple(str(low) if low == high else f"{low}-{high}" for low, high in merged)
+
+
+def _span(value: object, place: Place) -> tuple[int, int]:
+    written = fields.word(value, place)
+    match = _RANGE.fullmatch(written)
+    if match is None:
+        raise place.error(f"{fields.describe(value)} is neither a port nor a range such as 8080-8090")
+    low = fields.within(int(match[1]), place, 1, MAX_PORT)
+    high = fields.within(int(match[2] or match[1]), place, 1, MAX_PORT)
+    if high < low:
+        raise place.error(f"the range {written} ends before it starts")
+    return low, high
+
+
+def image(value: object, place: Place) -> str | dict[str, str]:
+    """An image, ``docker:IMAGE``, or one image for each region."""
+    if not isinstance(value, dict):
+        return fields.word(value, place)
+    if not value:
+        raise place.error("must not be empty")
+    return {region: fields.word(each, place.at(value, region)) for region, each in value.items()}
+
+
+def local_disk(value: object, place: Place) -> str:
+    """``nvme:1000``, ``ssd:100+``, ``100+`` (then NVMe) or only the kind (then at least 100 GB)."""
+    written = fields.word(value, place)
+    match = _LOCAL_DISK.fullmatch(written)
+    if match is None or not (match[1] or match[2]) or (match[2] and not int(match[2])):
+        raise place.error(f"{fields.describe(value)} is no local disk; write nvme:1000, ssd:100+ or 100+")
+    return f"{(match[1] or 'nvme').lower()}:{int(match[2]) if match[2] else 100}{match[3] if match[2] else '+'}"
+
+
+def labels(value: object, place: Place) -> dict[str, str]:
+    """Labels for the provider to put on what it makes."""
+    found = fields.strings(value, place)
+    for key, each in found.items():
+        fields.word(key, place)
+        fields.text(each, place.at(value, key))
+    return found
+
+
+def autostop(value: object, place: Place) -> Autostop | None:
+    """True (at once when idle), minutes, a time such as ``2h``, or a mapping; false and -1 mean never."""
+    if value is False or value == -1:
+        return None
+    if value is True:
+        return Autostop(0)
+    if not isinstance(value, dict):
+        return Autostop(amounts.minutes(value, place))
+    fields.known_keys(value, place, ("idle_minutes", "down", "wait_for", "hook", "hook_timeout"), "autostop")
+    given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
+    if "idle_minutes" in given and given["idle_minutes"][0] == -1:
+        return None
+    return Autostop(
+        idle_minutes=amounts.minutes(*given["idle_minutes"]) if "idle_minutes" in given else 0,
+        down=fields.flag(*given["down"]) if "down" in given else False,
+        wait_for=fields.one_of(*given["wait_for"], WAIT_FOR) if "wait_for" in given else "jobs_and_ssh",
+    )
+
+
+def autostop_hook(value: object, place: Place) -> dict[str, object] | None:
+    """The older way to give a hook: inside of autostop."""
+    if not isinstance(value, dict) or value.get("hook") is None:
+        return None
+    hook: dict[str, object] = {"hook": fields.text(value["hook"], place.at(value, "hook"), lines=True)}
+    if value.get("hook_timeout") is not None:
+        hook["hook_timeout"] = fields.integer(
+            value["hook_timeout"], place.at(value, "hook_timeout"), 1, amounts.MAX_MINUTES
+        )
+    return hook
+
+
+def job_recovery(value: object, place: Place) -> dict[str, object] | None:
+    """The strategy of a managed job, alone or with when to restart it. ``none`` asks for none."""
+    if not isinstance(value, dict):
+        strategy = _strategy(value, place)
+        return None if strategy is None else {"strategy": strategy}
+    fields.known_keys(value, place, ("strategy", "max_restarts_on_errors", "recover_on_exit_codes"), "job_recovery")
+    recovery: dict[str, object] = {}
+    for key, each in value.items():
+        at = place.at(value, key)
+        if each is None:
+            continue
+        if key == "strategy":
+            strategy = _strategy(each, at)
+            if strategy is not None:
+                recovery[key] = strategy
+        elif key == "max_restarts_on_errors":
+            recovery[key] = fields.integer(each, at, 0, MAX_RESTARTS)
+        else:
+            codes = each if isinstance(each, list) else [each]
+            recovery[key] = [fields.integer(code, at, 0, 255) for code in codes]
+    return recovery or None
+
+
+def _strategy(value: object, place: Place) -> str | None:
+    name = fields.word(value, place).upper()
+    if name == "NONE":
+        return None
+    if name not in STRATEGIES:
+        raise place.error(
+            f"{fields.describe(value)} is not one of {', '.join(STRATEGIES)}, none", hint=did_you_mean(name, STRATEGIES)
+        )
+    return name
+
+
+def _one_of(*choices: str) -> Callable[[object, Place], str]:
+    return lambda value, place: fields.one_of(value, place, choices)
+
+
+def _cost(value: object, place: Place) -> float:
+    cost = fields.number(value, place, 0, MAX_HOURLY_COST)
+    if not cost:
+        raise place.error("must be more than 0 USD per hour")
+    return cost
+
+
+def _extra_mapping(value: object, place: Place) -> object:
+    return fields.plain(fields.mapping(value, place), place)
+
+
+# Every field that becomes one of Alternative under its own name.
+READERS: Mapping[str, Callable[[object, Place], object]] = {
+    "cpus": amounts.cpus,
+    "memory": amounts.memory,
+    "accelerator_args": _extra_mapping,
+    "instance_type": fields.word,
+    "use_spot": fields.flag,
+    "disk_size": amounts.disk,
+    "disk_tier": _one_of(*DISK_TIERS),
+    "network_tier": _one_of(*NETWORK_TIERS),
+    "local_disk": local_disk,
+    "max_hourly_cost": _cost,
+    "ports": ports,
+    "image_id": image,
+    "labels": labels,
+    "autostop": autostop,
+    "job_recovery": job_recovery,
+    "priority": lambda value, place: fields.integer(value, place, -MAX_PRIORITY, MAX_PRIORITY),
+}
+
+# Fields that later features act on: checked for their type and kept.
+EXTRA_READERS: Mapping[str, Callable[[object, Place], object]] = {
+    "ephemeral_storage": amounts.disk,
+    "priority_class": fields.word,
+    "volumes": lambda value, place: fields.plain(fields.items(value, place), place),
+}

@@ -1,0 +1,221 @@
+"""A task's mapping, from a file or from Python, to its plain values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from styx.spec import alternatives, fields, files
+from styx.spec.model import TaskSpec
+from styx.spec.place import Place
+
+MAX_NODES = 1000  # ranks are 0 to 999
+MAX_NAME = 200
+MAX_GIGABYTES = 1e9
+
+T = TypeVar("T")
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RENAMED = {
+    "command": "run",
+    "cmd": "run",
+    "script": "run",
+    "environment": "envs",
+    "env": "envs",
+    "needs": "depends_on",
+}
+
+
+def _mapping(value: object, place: Place) -> object:
+    return fields.plain(fields.mapping(value, place), place)
+
+
+def _keyed(*known: str) -> Callable[[object, Place], object]:
+    def read(value: object, place: Place) -> object:
+        found = fields.mapping(value, place)
+        fields.known_keys(found, place, known, place.field.rpartition(".")[2])
+        return fields.plain(found, place)
+
+    return read
+
+
+def _items(value: object, place: Place) -> object:
+    return fields.plain(fields.items(value, place), place)
+
+
+def _sizes(value: object, place: Place) -> object:
+    """``{uri: gigabytes}`` with one entry: what a task reads or writes."""
+    found = fields.mapping(value, place)
+    if len(found) > 1:
+        raise place.error("takes one location")
+    return {key: fields.number(each, place.at(found, key), 0, MAX_GIGABYTES) for key, each in found.items()}
+
+
+# Fields that later features act on: checked as far as their shape goes, and kept in TaskSpec.extra.
+EXTRA: Mapping[str, Callable[[object, Place], object]] = {
+    "service": _keyed(
+        "readiness_probe",
+        "replicas",
+        "replica_policy",
+        "ports",
+        "load_balancing_policy",
+        "load_balancer",
+        "tls",
+        "pool",
+        "workers",
+    ),
+    "pool": _keyed(
+        "workers",
+        "min_workers",
+        "max_workers",
+        "queue_length_threshold",
+        "upscale_delay_seconds",
+        "downscale_delay_seconds",
+    ),
+    "volumes": _mapping,
+    "volume_mounts": _items,
+    "managed_secrets": _items,
+    "inputs": _sizes,
+    "outputs": _sizes,
+    "config": _mapping,
+    "job": _mapping,
+    "event_callback": lambda value, place: fields.text(value, place, lines=True),
+    "api_server_access": fields.flag,
+}
+# List form of ``secrets``: references that a plugin resolves. Kept under a name of their own.
+SECRET_REFS = "secret_refs"
+KEYS = frozenset(
+    {
+        "name",
+        "workdir",
+        "setup",
+        "run",
+        "envs",
+        "secrets",
+        "num_nodes",
+        "file_mounts",
+        "resources",
+        "depends_on",
+        SECRET_REFS,
+        *EXTRA,
+    }
+)
+
+
+def parse_task(
+    data: object,
+    place: Place,
+    base_dir: Path,
+    *,
+    envs: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> TaskSpec:
+    """Read one task; ``envs`` and ``secrets`` win over those written in it. Raises InvalidTask."""
+    if not isinstance(data, dict):
+        raise place.error(
+            f"a task is a mapping of fields, not {fields.describe(data)}", hint="For example: run: echo hello"
+        )
+    _known(data, place)
+    where = {key: place.at(data, key) for key in data}
+    found_envs, _ = variables(data.get("envs"), where.get("envs", place), envs, "--env")
+    written_secrets = data.get("secrets")
+    references = written_secrets if isinstance(written_secrets, list) else data.get(SECRET_REFS)
+    found_secrets, missing = variables(
+        None if references is written_secrets else written_secrets, where.get("secrets", place), secrets, None
+    )
+    extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
+    if references is not None:
+        extra[SECRET_REFS] = fields.plain(fields.items(references, place), where.get("secrets", place))
+    return TaskSpec(
+        name=_optional(data, where, "name", name),
+        workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
+        setup=_optional(data, where, "setup", script) or "",
+        run=_optional(data, where, "run", script) or "",
+        envs=found_envs,
+        secrets=found_secrets,
+        num_nodes=_optional(data, where, "num_nodes", num_nodes) or 1,
+        file_mounts=files.file_mounts(data.get("file_mounts"), where.get("file_mounts", place), found_envs),
+        resources=alternatives.resources(data.get("resources"), where.get("resources", place)),
+        depends_on=_optional(data, where, "depends_on", depends_on) or (),
+        extra=extra,
+        base_dir=base_dir,
+        missing_secrets=missing,
+    )
+
+
+def name(value: object, place: Place) -> str:
+    """A name that people can read: one line, not endless."""
+    found = fields.word(value, place)
+    if len(found) > MAX_NAME:
+        raise place.error(f"has {len(found)} characters, the limit is {MAX_NAME}")
+    return found
+
+
+def script(value: object, place: Place) -> str:
+    """A shell script."""
+    return fields.text(value, place, lines=True)
+
+
+def num_nodes(value: object, place: Place) -> int:
+    """How many nodes; ranks have three digits."""
+    return fields.integer(value, place, 1, MAX_NODES)
+
+
+def depends_on(value: object, place: Place) -> tuple[str, ...]:
+    """One name or several of tasks that come before this one."""
+    if isinstance(value, str):
+        return (name(value, place),)
+    found = [name(each, place.at(value, index)) for index, each in enumerate(fields.items(value, place))]
+    return tuple(dict.fromkeys(found))
+
+
+def variables(
+    value: object, place: Place, given: Mapping[str, str] | None, option: str | None
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Environment variables, and the names of those without a value; with ``option`` these are an error naming it.
+
+    No message shows a value: it may be a secret.
+    """
+    written = fields.mapping(value, place)
+    given = given or {}
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for key in (*written, *(key for key in given if key not in written)):
+        at = place.at(written, key)
+        if not _VARIABLE.fullmatch(key):
+            raise at.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
+        each = given.get(key, written.get(key))
+        if each is None:
+            if option:
+                raise at.error(
+                    f"variable {key!r} has no value", hint=f'Give it with {option} {key}=VALUE; "" makes it empty.'
+                )
+            missing.append(key)
+            continue
+        if not isinstance(each, (str, int, float)):
+            raise at.error(f"must be text, not {fields.describe(each)}")
+        text = str(each)
+        if "\0" in text:
+            raise at.error("holds a NUL character, which no environment variable can")
+        found[key] = text
+    return found, tuple(missing)
+
+
+def _optional(
+    data: Mapping[str, object], where: Mapping[str, Place], key: str, read: Callable[[object, Place], T]
+) -> T | None:
+    value = data.get(key)
+    return None if value is None else read(value, where[key])
+
+
+def _known(data: Mapping[str, object], place: Place) -> None:
+    for key in data:
+        meant = _RENAMED.get(key) or (f"resources: {key}" if key in alternatives.KEYS else None)
+        if key not in KEYS and meant:
+            at = place.at(data, key)
+            raise Place(at.file, place.field, at.line).error(
+                f"a task has no field {key!r}", hint=f"Did you mean {meant!r}?"
+            )
+    fields.known_keys(data, place, KEYS, "a task")

@@ -1,0 +1,255 @@
+"""YAML text to plain data that remembers its lines, from the parser's events.
+
+The events are turned into data here, rather than by PyYAML's constructor, because that keeps every promise in one
+pass: positions, duplicate keys refused, aliases that explode counted, depth limited without recursion, and no tag that
+could make an object. Values mean what they mean in PyYAML's safe loader, with two exceptions: dates and base-60 numbers
+(``12:30``), which nobody means in a task, stay text. Keys are always text, as they are written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import yaml
+
+from styx.spec.place import Listed, Mapped, Place
+
+if TYPE_CHECKING:
+    from styx.api.errors import InvalidTask
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 50
+MAX_VALUES = 100_000
+
+_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is six times as fast
+_RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
+_TAG = "tag:yaml.org,2002:"
+_MERGE = "<<"
+_TRUE = frozenset({"yes", "true", "on"})
+_KINDS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge"})
+_CONTAINERS = {"!", _TAG + "map", _TAG + "seq"}
+
+
+def read_text(text: str, file: str | None) -> list[object]:
+    """The documents of a YAML text; null ones are left out. Raises InvalidTask."""
+    if len(text) > MAX_BYTES:
+        raise Place(file).error(f"more than {MAX_BYTES >> 20} MiB of text, which no task needs")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Place(file).error(f"character {error.start + 1} is half of a surrogate pair, not text") from None
+    try:
+        return [document for document in _Builder(file).documents(text) if document is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(part for part in (error.context, error.problem) if part)
+        line = mark.line + 1 if mark is not None else None
+        raise Place(file, line=line).error(f"not valid YAML: {problem or 'it cannot be read'}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else None
+        raise Place(file, line=line).error(f"not valid YAML: {error.reason}") from None
+    except yaml.YAMLError as error:
+        raise Place(file).error(f"not valid YAML: {error}") from None
+
+
+class _Frame:
+    """A container that is being read. ``weight`` counts its values with every alias written out."""
+
+    __slots__ = ("anchor", "depth", "key", "key_line", "merged", "value", "weight")
+
+    def __init__(self, value: Mapped | Listed, anchor: str | None) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.key: str | None = None
+        self.key_line = 0
+        self.merged: list[Mapped] = []
+        self.weight = 1
+        self.depth = 1
+
+
+class _Builder:
+    """Builds one file's documents out of the parser's events."""
+
+    def __init__(self, file: str | None) -> None:
+        self.file = file
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, tuple[object, int, int] | None] = {}  # value, weight, depth; None while it is read
+        self.total = 0
+        self.document: object = None
+
+    def documents(self, text: str) -> Iterator[object]:
+        for event in yaml.parse(text, Loader=_Loader):
+            line = event.start_mark.line + 1
+            match event:
+                case yaml.ScalarEvent():
+                    self._scalar(event, line)
+                case yaml.MappingStartEvent():
+                    self._open(event, Mapped(line), line)
+                case yaml.SequenceStartEvent():
+                    self._open(event, Listed(line), line)
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self._close(line)
+                case yaml.AliasEvent():
+                    self._alias(event.anchor, line)
+                case yaml.DocumentStartEvent():
+                    self.document, self.anchors = None, {}
+                case yaml.DocumentEndEvent():
+                    yield self.document
+
+    def _error(self, line: int, what: str, hint: str | None = None) -> InvalidTask:
+        return Place(self.file, line=line).error(what, hint=hint)
+
+    def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
+        if self._wants_key():
+            if event.anchor is not None:
+                self.anchors[event.anchor] = (event.value, 1, 0)
+            self._key(event.value, line, plain=event.style in (None, ""))
+            return
+        value = self._value(event, line)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1, 0)
+        self._put(value, line, weight=1, depth=0)
+
+    def _open(self, event: yaml.CollectionStartEvent, value: Mapped | Listed, line: int) -> None:
+        if self._wants_key():
+            raise self._error(
+                line,
+                "a mapping or list cannot be a key",
+                "Quote it: {{ and }} start mappings in YAML, '{{x}}' is text.",
+            )
+        if event.tag is not None and event.tag not in _CONTAINERS:
+            raise self._error(line, f"tag {event.tag!r} is not allowed in a task")
+        if len(self.stack) >= MAX_DEPTH:
+            raise self._error(line, f"nested more than {MAX_DEPTH} levels deep")
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+        self.stack.append(_Frame(value, event.anchor))
+
+    def _close(self, line: int) -> None:
+        frame = self.stack.pop()
+        if isinstance(frame.value, Mapped):
+            for source in frame.merged:  # keys written out win, then the mappings merged first
+                for key, value in source.items():
+                    if key not in frame.value:
+                        frame.value[key] = value
+                        frame.value.lines[key] = source.lines.get(key, source.line)
+        if frame.anchor is not None:
+            self.anchors[frame.anchor] = (frame.value, frame.weight, frame.depth)
+        self._put(frame.value, frame.value.line or line, weight=frame.weight, depth=frame.depth)
+
+    def _alias(self, anchor: str, line: int) -> None:
+        if anchor not in self.anchors:
+            raise self._error(line, f"alias *{anchor} has no anchor &{anchor} before it")
+        known = self.anchors[anchor]
+        if known is None:
+            raise self._error(line, f"alias *{anchor} stands inside of what it stands for")
+        value, weight, depth = known
+        if self._wants_key():
+            if isinstance(value, (Mapped, Listed)):
+                raise self._error(line, "a mapping or list cannot be a key")
+            self._key(str(value), line, plain=False)
+            return
+        if len(self.stack) + depth > MAX_DEPTH:
+            raise self._error(line, f"nested more than {MAX_DEPTH} levels deep")
+        self._put(value, line, weight=weight, depth=depth)
+
+    def _wants_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].value, Mapped) and self.stack[-1].key is None
+
+    def _key(self, key: str, line: int, *, plain: bool) -> None:
+        frame = self.stack[-1]
+        merges = plain and key == _MERGE
+        if not merges and key in frame.value:
+            assert isinstance(frame.value, Mapped)
+            raise self._error(
+                line,
+                f"key {key[:60]!r} is already given on line {frame.value.lines[key]}",
+                "Keep one of the two: YAML would silently use the last.",
+            )
+        frame.key = _MERGE + "\n" if merges else key  # a plain key has no line break, so this cannot be one
+        frame.key_line = line
+
+    def _put(self, value: object, line: int, *, weight: int, depth: int) -> None:
+        """Place a finished value where it belongs: in the container being read, or as the document."""
+        self.total += 1
+        if not self.stack:
+            self.document = value
+            return
+        frame = self.stack[-1]
+        frame.weight += weight
+        frame.depth = max(frame.depth, depth + 1)
+        if frame.weight > MAX_VALUES or self.total > MAX_VALUES:
+            raise self._error(line, f"more than {MAX_VALUES} values with its aliases written out")
+        if isinstance(frame.value, Listed):
+            frame.value.lines[len(frame.value)] = line
+            frame.value.append(value)
+            return
+        key, frame.key = frame.key, None
+        assert key is not None
+        if key == _MERGE + "\n":
+            frame.merged.extend(self._mergeable(value, line))
+            return
+        frame.value[key] = value
+        frame.value.lines[key] = frame.key_line
+
+    def _mergeable(self, value: object, line: int) -> list[Mapped]:
+        sources = value if isinstance(value, Listed) else [value]
+        found = [source for source in sources if isinstance(source, Mapped)]
+        if len(found) != len(sources):
+            raise self._error(line, "'<<' takes a mapping or a list of mappings")
+        return found
+
+    def _value(self, event: yaml.ScalarEvent, line: int) -> object:
+        text: str = event.value
+        kind = self._kind(event, line)
+        try:
+            if kind == "null":
+                return None
+            if kind == "bool":
+                return text.lower() in _TRUE
+            if kind == "int":
+                return _integer(text)
+            if kind == "float":
+                return _float(text)
+        except ValueError:
+            raise self._error(line, f"{text[:40]!r} is not a usable number") from None
+        return text
+
+    def _kind(self, event: yaml.ScalarEvent, line: int) -> str:
+        tag = event.tag
+        if tag is None or tag == "!":
+            if tag == "!" or not event.implicit[0]:
+                return "str"
+            text: str = event.value
+            for candidate, pattern in (*_RESOLVERS.get(text[:1], ()), *_RESOLVERS.get(None, ())):
+                if pattern.match(text):
+                    return str(candidate).removeprefix(_TAG)
+            return "str"
+        kind: str = tag.removeprefix(_TAG)
+        if kind not in _KINDS or kind == tag:
+            raise self._error(line, f"tag {tag!r} is not allowed in a task")
+        return kind
+
+
+def _integer(text: str) -> int | str:
+    """An integer as YAML 1.1 writes it; base-60 ones stay text. Raises ValueError."""
+    if ":" in text:
+        return text
+    digits = text.replace("_", "")
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("+-")
+    if digits != "0" and digits.startswith("0") and not digits.startswith(("0b", "0x")):
+        return sign * int(digits, 8)
+    return sign * int(digits, 0)
+
+
+def _float(text: str) -> float | str:
+    """A finite number; base-60 ones stay text. Raises ValueError."""
+    if ":" in text:
+        return text
+    number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number

@@ -1,0 +1,42 @@
+"""A task's plain values back to the mapping they can be read from."""
+
+from __future__ import annotations
+
+from styx.spec import alternatives, files
+from styx.spec.model import GitWorkdir, TaskSpec
+from styx.spec.parse import SECRET_REFS
+
+
+def to_mapping(spec: TaskSpec) -> dict[str, object]:
+    """The canonical mapping: only what was said, local paths absolute, the names of secrets without their values."""
+    found: dict[str, object] = {}
+    if spec.name is not None:
+        found["name"] = spec.name
+    if spec.depends_on:
+        found["depends_on"] = list(spec.depends_on)
+    if isinstance(spec.workdir, GitWorkdir):
+        found["workdir"] = {"url": spec.workdir.url, **({"ref": spec.workdir.ref} if spec.workdir.ref else {})}
+    elif spec.workdir is not None:
+        found["workdir"] = files.absolute(spec, spec.workdir)
+    if spec.num_nodes != 1:
+        found["num_nodes"] = spec.num_nodes
+    resources = alternatives.to_mapping(spec.resources)
+    if resources:
+        found["resources"] = resources
+    if spec.envs:
+        found["envs"] = dict(spec.envs)
+    secrets = [*spec.secrets, *spec.missing_secrets]
+    if secrets:
+        found["secrets"] = dict.fromkeys(secrets)
+    if spec.file_mounts:
+        found["file_mounts"] = {
+            target: files.absolute(spec, mount) if isinstance(mount, str) else files.storage_to_mapping(spec, mount)
+            for target, mount in spec.file_mounts.items()
+        }
+    for key in ("setup", "run"):
+        if getattr(spec, key):
+            found[key] = getattr(spec, key)
+    extra = dict(spec.extra)
+    if SECRET_REFS in extra and not secrets:
+        found["secrets"] = extra.pop(SECRET_REFS)
+    return {**found, **extra}

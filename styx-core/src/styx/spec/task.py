@@ -1,0 +1,276 @@
+"""``Task``: what to run, said in Python or read from YAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from styx.spec import alternatives, fields, files, parse, serialise
+from styx.spec.model import ResourcesSpec, TaskSpec
+from styx.spec.place import Place
+from styx.spec.resources import Resources
+
+if TYPE_CHECKING:
+    from styx.spec.dag import Node
+
+_HERE = Place()
+
+
+class Task:
+    """One task. Immutable: every method gives a new task, and what a task says is read through :attr:`spec`.
+
+    ::
+
+        Task("train").setup("pip install torch").run("python train.py").workdir(".").nodes(2)
+        Task("train", run="python train.py", resources=Resources().gpu("A100", 8), envs={"EPOCHS": 3})
+
+    Keywords are the fields of a task in YAML, in all the forms that YAML takes. Raises InvalidTask.
+    """
+
+    __slots__ = ("_spec",)
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        run: str | None = None,
+        setup: str | None = None,
+        envs: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str | None] | Iterable[str] | None = None,
+        workdir: str | os.PathLike[str] | Mapping[str, str] | None = None,
+        num_nodes: int | None = None,
+        file_mounts: Mapping[str, Any] | None = None,
+        resources: Resources | Mapping[str, Any] | None = None,
+        depends_on: str | Iterable[str] | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        **more: object,
+    ) -> None:
+        given: dict[str, object] = {
+            "name": name,
+            "run": run,
+            "setup": setup,
+            "envs": envs,
+            "secrets": secrets,
+            "workdir": workdir,
+            "num_nodes": num_nodes,
+            "file_mounts": file_mounts,
+            "resources": None if isinstance(resources, Resources) else resources,
+            "depends_on": depends_on,
+            **more,
+        }
+        spec = _parse({key: each for key, each in given.items() if each is not None}, base_dir)
+        self._spec = replace(spec, resources=resources.spec) if isinstance(resources, Resources) else spec
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The plain values."""
+        return self._spec
+
+    @classmethod
+    def from_spec(cls, spec: TaskSpec) -> Task:
+        """The task with these plain values, which are taken as they are."""
+        made = cls.__new__(cls)
+        made._spec = spec
+        return made
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None) -> Task:
+        """A task from the mapping that YAML would hold; relative paths start at ``base_dir``. Raises InvalidTask."""
+        return cls.from_spec(_parse(mapping, base_dir))
+
+    @classmethod
+    def from_yaml(cls, text_or_path: str | os.PathLike[str]) -> Task:
+        """A task from YAML: the text itself, or the path of a file. Raises InvalidTask."""
+        from styx.spec.load import parse_text, read, sole
+
+        if isinstance(text_or_path, str) and not _names_a_file(text_or_path):
+            return sole(parse_text(text_or_path, None))
+        return sole(read(Path(text_or_path)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical mapping: local paths absolute, secrets by name and never with their values."""
+        return serialise.to_mapping(self._spec)
+
+    def run(self, script: str) -> Task:
+        """The script to run on every node."""
+        return self._replace(run=parse.script(script, _at("run")))
+
+    def setup(self, script: str) -> Task:
+        """The script that prepares every node before."""
+        return self._replace(setup=parse.script(script, _at("setup")))
+
+    def named(self, name: str) -> Task:
+        """The task under another name."""
+        return self._replace(name=parse.name(name, _at("name")))
+
+    def env(self, **variables: object) -> Task:
+        """More environment variables, or other values for them."""
+        return self.envs(variables)
+
+    def envs(self, variables: Mapping[str, object]) -> Task:
+        """More environment variables, or other values for them."""
+        found = fields.mapping(fields.plain(variables, _at("envs")), _at("envs"))
+        read, _ = parse.variables(found, _at("envs"), None, "--env")
+        return self._replace(envs={**self._spec.envs, **read})
+
+    def secrets(self, variables: Mapping[str, str | None] | None = None, **more: str | None) -> Task:
+        """More secrets, or other values for them; None names one whose value must come before the task runs."""
+        at = _at("secrets")
+        read, missing = parse.variables(fields.mapping(_texts({**(variables or {}), **more}, at), at), at, None, None)
+        kept = {key: each for key, each in self._spec.secrets.items() if key not in missing}
+        names = dict.fromkeys([*self._spec.missing_secrets, *missing])
+        return self._replace(
+            secrets={**kept, **read}, missing_secrets=tuple(each for each in names if each not in read)
+        )
+
+    def workdir(self, path: str | os.PathLike[str] | Mapping[str, str] | None, *, ref: str | None = None) -> Task:
+        """A local directory to copy to the nodes and run in, or ``{url, ref}`` of a git repository; None for neither.
+
+        With ``ref``, ``path`` is the repository's URL.
+        """
+        given: object = {"url": path, "ref": ref} if ref is not None else path
+        at = _at("workdir")
+        return self._replace(workdir=files.workdir(fields.plain(given, at), at, self._spec.envs))
+
+    def nodes(self, count: int) -> Task:
+        """How many nodes: all start the script at once, or none."""
+        return self._replace(num_nodes=parse.num_nodes(count, _at("num_nodes")))
+
+    def mount(self, target: str, source: str | os.PathLike[str] | Mapping[str, Any]) -> Task:
+        """Put a local path, what is behind a URI, or a storage at ``target`` on every node."""
+        at = _at("file_mounts")
+        found = files.file_mounts(fields.plain({target: source}, at), at, self._spec.envs)
+        return self._replace(file_mounts={**self._spec.file_mounts, **found})
+
+    def resources(self, resources: Resources | Mapping[str, Any] | ResourcesSpec) -> Task:
+        """What one node must have, instead of what was said before."""
+        if isinstance(resources, Resources):
+            return self._replace(resources=resources.spec)
+        if isinstance(resources, ResourcesSpec):
+            return self._replace(resources=resources)
+        return self._replace(resources=Resources.from_dict(resources).spec)
+
+    def after(self, *tasks: str | Task) -> Task:
+        """The tasks, by name, that must have succeeded before this one starts."""
+        names: list[object] = [each.spec.name if isinstance(each, Task) else each for each in tasks]
+        found = parse.depends_on(names, _at("depends_on"))
+        return self._replace(depends_on=tuple(dict.fromkeys([*self._spec.depends_on, *found])))
+
+    def override(self, changes: Mapping[str, Any]) -> Task:
+        """The task with some fields replaced; those of resources may stand at the top. None removes a field.
+
+        ``envs`` and ``secrets`` add to those of the task, all other fields replace. Raises InvalidTask.
+        """
+        return self.from_spec(overridden(self._spec, changes))
+
+    def missing_secrets(self) -> list[str]:
+        """The secrets that are named and have no value yet."""
+        return list(self._spec.missing_secrets)
+
+    def check_files(self) -> None:
+        """Raise InvalidTask for a working directory or a source of file_mounts that is not on this machine."""
+        for path, problem in files.missing(self._spec):
+            raise Place(field=".".join(path)).error(problem, hint=_where(self._spec))
+
+    def _replace(self, **changes: Any) -> Task:
+        return self.from_spec(replace(self._spec, **changes))
+
+    def __rshift__(self, later: Node) -> Node:
+        """``a >> b``: b comes after a, in the Dag whose ``with`` block this is."""
+        from styx.spec.dag import link
+
+        return link(self, later)
+
+    def __rrshift__(self, earlier: Iterable[Task]) -> Task:
+        """``[a, b] >> c``: c comes after both."""
+        from styx.spec.dag import link
+
+        link([*earlier], self)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Task) and self._spec.secrets == other._spec.secrets and self.to_dict() == other.to_dict()
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._spec.name, self._spec.run, self._spec.num_nodes))
+
+    def __repr__(self) -> str:
+        shown = [f"{key}={_short(each)}" for key, each in self.to_dict().items()]
+        return f"Task({', '.join(shown)})"
+
+
+def overridden(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
+    """See :meth:`Task.override`."""
+    given = fields.mapping(fields.plain(changes, _HERE), _HERE)
+    machine = {key: each for key, each in given.items() if key in alternatives.KEYS}
+    own = {key: each for key, each in given.items() if key not in alternatives.KEYS}
+    task = Task.from_spec(spec)
+    for key in ("envs", "secrets"):
+        added = own.pop(key, None)
+        if key in given and added is None:
+            task = Task.from_spec(replace(task.spec, **_CLEARED[key]))
+        elif added is not None and key == "envs":
+            task = task.envs(fields.mapping(added, _at(key)))
+        elif added is not None:
+            task = task.secrets(fields.mapping(added, _at(key)))  # type: ignore[arg-type] - checked there
+    spec = _replaced(task.spec, own)
+    if machine:
+        spec = replace(spec, resources=alternatives.overlaid(spec.resources, machine, _HERE))
+    return spec
+
+
+_CLEARED: Mapping[str, dict[str, Any]] = {"envs": {"envs": {}}, "secrets": {"secrets": {}, "missing_secrets": ()}}
+
+
+def _replaced(spec: TaskSpec, own: Mapping[str, object]) -> TaskSpec:
+    """The plain values with whole fields of the task replaced."""
+    if not own:
+        return spec
+    read = parse.parse_task({**own, "envs": spec.envs}, _HERE, spec.base_dir)
+    changes: dict[str, Any] = {
+        key: getattr(read, key) for key in own if key not in parse.EXTRA and key != parse.SECRET_REFS
+    }
+    extra = {key: each for key, each in spec.extra.items() if key not in own}
+    return replace(spec, **changes, extra={**extra, **read.extra})
+
+
+def _parse(mapping: object, base_dir: str | os.PathLike[str] | None) -> TaskSpec:
+    return parse.parse_task(
+        fields.plain(mapping, _HERE), _HERE, Path.cwd() if base_dir is None else Path(base_dir).absolute()
+    )
+
+
+def _at(field: str) -> Place:
+    return Place(field=field)
+
+
+def _texts(variables: Mapping[str, object], place: Place) -> object:
+    for key, each in variables.items():
+        if each is not None and not isinstance(each, str):
+            raise place.at(variables, str(key)).error(f"must be text, not a {type(each).__name__}")
+    return fields.plain(variables, place)
+
+
+def _names_a_file(text: str) -> bool:
+    if "\n" in text or "\0" in text or len(text) > 4096:
+        return False
+    if text.endswith((".yaml", ".yml")):
+        return True
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def _where(spec: TaskSpec) -> str:
+    return f"Relative paths start at {str(spec.base_dir)!r}."
