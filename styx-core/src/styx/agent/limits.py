@@ -18,7 +18,7 @@ class Limits:
 
     def __init__(self, proc: str = "/proc", affinity: Iterable[int] | None = None) -> None:
         self._proc = proc
-        self._affinity = set(os.sched_getaffinity(0) if affinity is None else affinity)
+        self._affinity = set(_affinity() if affinity is None else affinity)
         self._groups = _own_groups(proc)
         self._quota, self._quota_group = self._cpu_quota()
         self._cap, self._cap_group = self._memory_cap()
@@ -32,9 +32,9 @@ class Limits:
     def memory(self) -> tuple[int, int]:
         """Return (used, total) in bytes; memory that is given back on demand counts as not used."""
         info = _table(_read(self._proc, "meminfo").replace(":", " "))
-        total = info.get("MemTotal", 0) * 1024
+        total = info.get("MemTotal", 0) * 1024 or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         used = total - info.get("MemAvailable", info.get("MemFree", 0)) * 1024
-        if self._cap_group is not None and (self._cap < total or not total):
+        if self._cap_group is not None and self._cap < total:
             usage, stat, cache = (
                 ("memory.current", "memory.stat", "inactive_file")
                 if _read(self._cap_group, "memory.current")
@@ -83,6 +83,11 @@ class Limits:
             if cap.isdigit():  # else "max", or no such file: the root has none
                 best = min(best, (float(cap), group), key=_first)
         return best
+
+
+def _affinity() -> Iterable[int]:
+    # macOS, where `styx` may run but no agent does, has neither this nor /proc.
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def _own_groups(proc: str) -> dict[str, list[str]]:

@@ -2,15 +2,15 @@
 
 ::
 
-    <root>/<attempt>/<rank>/node.json   name, token, when it was made
-                            state       "running", "stopped user", "stopped self", "terminated user", ...
+    <root>/<attempt>/<rank>/node.json   name, the token of the launch or start that brought it up, when that was
+                            state       "running", "stopping user 1764091022.5", "stopped self 1764091023.1", ...
                             home/       the node's home directory
-    <root>/.new-*                       an attempt being made
-    <root>/.gone-<attempt>.*            an attempt being removed
-    <root>/.ended-<attempt>             a node of this attempt removed itself
+    <root>/.new-<attempt>.*             an attempt being made
+    <root>/.gone-<attempt>.*            an attempt, or one node of it, being removed
 
 A gang appears and vanishes by one rename, so a process killed at any moment leaves all of an attempt or rubbish whose
-name begins with a dot; rubbish is swept by the next call that comes by.
+name begins with a dot; rubbish is swept by the next call that comes by. Several installations may share a root: none
+sees, sweeps or removes what has another's id in its name.
 """
 
 from __future__ import annotations
@@ -20,31 +20,34 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from styx.api import Conflict, Owner
 from styx.builtin.disk import write_atomically
 
-RUNNING, STOPPED, TERMINATED = "running", "stopped", "terminated"
+RUNNING, STOPPING, STOPPED, TERMINATING = "running", "stopping", "stopped", "terminating"
 BY_USER, BY_ITSELF = "user", "self"
 
-_NEW, _GONE, ENDED = ".new-", ".gone-", ".ended-"
-_DRAFT_AGE = 3600.0  # seconds after which an attempt being made was surely abandoned
+NEW, GONE = ".new-", ".gone-"
+_STATES = frozenset({RUNNING, STOPPING, STOPPED, TERMINATING})
+_DRAFT_AGE = 600.0  # seconds after which an attempt being made, which takes milliseconds, was surely abandoned
 
 
 @dataclass(frozen=True, slots=True)
 class LocalNode:
-    """One node as its directory tells it. ``cause`` is who brought it into ``state``, where somebody did."""
+    """One node as its directory tells it. ``cause`` is who brought it into ``state``, ``since`` when, if recorded."""
 
     owner: Owner
     rank: int
     path: Path
     token: str
     state: str
-    cause: str
+    cause: str = ""
+    since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -58,72 +61,85 @@ class LocalNode:
 
 
 class NodeDirectory:
-    """All local nodes below one root. Every method raises OSError as the system does."""
+    """The local nodes of one installation below one root. Every method raises OSError as the system does."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, installation: str) -> None:
         self.root = root
+        self._installation = installation
 
     def create(self, owner: Owner, ranks: Collection[int], token: str, now: datetime) -> None:
         """Make the ranks of this attempt that are not there yet, in one rename. Raises Conflict for another token's."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         final = self.root / owner.name
-        for node in self.read([owner])[0]:
-            if node.token != token:
-                raise Conflict(f"node {node.name} was made by another launch", owner=owner.name)
         missing = [rank for rank in ranks if not (final / str(rank)).exists()]
-        if not missing:
-            return
-        draft = self.root / f"{_NEW}{secrets.token_hex(4)}"
-        try:
-            for rank in missing:
-                _write_node(draft / str(rank), owner.node_name(rank), token, now)
-            _adopt(draft, final, missing)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        if missing:
+            draft = self.root / f"{NEW}{owner.name}.{secrets.token_hex(4)}"
+            try:
+                for rank in missing:
+                    _write_node(draft / str(rank), owner.node_name(rank), token, now)
+                _adopt(draft, final, missing)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        for node in self.read([owner])[0]:
+            if node.rank in ranks and node.token != token:
+                raise Conflict(f"node {node.name} was made by another launch", owner=owner.name)
 
     def read(self, owners: Collection[Owner] | None) -> tuple[list[LocalNode], list[str]]:
-        """The nodes of these owners (None: of everybody), and the paths of those that cannot be read."""
+        """The nodes of these owners (None: of everybody), and the paths of what cannot be read."""
         nodes: list[LocalNode] = []
         unreadable: list[str] = []
         for owner in self._everybody() if owners is None else owners:
-            for path in _ranks(self.root / owner.name):
+            if owner.installation != self._installation:
+                continue
+            attempt = self.root / owner.name
+            try:
+                paths = _ranks(attempt)
+            except PermissionError:
+                unreadable.append(str(attempt))
+                continue
+            for path in paths:
                 try:
                     nodes.append(_read_node(owner, path))
-                except (OSError, ValueError, KeyError):
-                    if path.exists():  # else it was removed while we looked
+                except (OSError, ValueError, KeyError, TypeError):
+                    if _there(path):  # else it was removed while we looked
                         unreadable.append(str(path))
         return nodes, unreadable
 
-    def mark(self, node: LocalNode, state: str, cause: str = "") -> None:
-        """Record the node's state and who brought it about."""
-        write_atomically(node.path / "state", f"{state} {cause}".strip() + "\n")
+    def exists(self, owner: Owner) -> bool:
+        """Whether anything of this attempt is there, readable or not."""
+        return _there(self.root / owner.name)
 
-    def adopt_token(self, node: LocalNode, token: str, now: datetime) -> None:
-        """Record that this launch (a start) is the one that brought the node up."""
+    def mark(self, node: LocalNode, state: str, cause: str, now: datetime) -> None:
+        """Record the node's state, and who brought it about when."""
+        write_atomically(node.path / "state", _state_line(state, cause, now))
+
+    def start(self, node: LocalNode, token: str, now: datetime) -> None:
+        """Record that the node runs, brought up by this launch. Killed in between, it can be called again."""
         write_atomically(node.path / "node.json", _describe(node.name, token, now))
+        write_atomically(node.path / "state", f"{RUNNING}\n")
 
     def remove(self, owner: Owner) -> None:
-        """Remove all of this attempt, and what an interrupted removal has left of it. Nothing there is success."""
-        rubbish = self.root / f"{_GONE}{owner.name}.{secrets.token_hex(4)}"
+        """Remove all of this attempt, and what interrupted calls have left of it. Nothing there is success."""
+        if owner.installation != self._installation:
+            raise Conflict(f"{owner.name} belongs to another installation", owner=owner.name)
+        rubbish = self.root / f"{GONE}{owner.name}.{secrets.token_hex(4)}"
         with contextlib.suppress(FileNotFoundError):
             (self.root / owner.name).rename(rubbish)
-        for entry in self._entries(f"{_GONE}{owner.name}."):
-            shutil.rmtree(entry)
-        (self.root / f"{ENDED}{owner.name}").unlink(missing_ok=True)
-
-    def ended(self) -> list[Owner]:
-        """The attempts of which some node removed itself and that nobody has cleared away yet."""
-        names = (entry.name.removeprefix(ENDED) for entry in self._entries(ENDED))
-        return [parsed[0] for name in names if (parsed := Owner.parse(name))]
+        for prefix in (GONE, NEW):
+            for entry in self._entries(f"{prefix}{owner.name}."):
+                _remove_tree(entry)
 
     def sweep(self, now: datetime) -> None:
-        """Clear away what killed processes have left half made or half removed. Best effort."""
-        for entry in self._entries(_GONE):
-            shutil.rmtree(entry, ignore_errors=True)
-        for entry in self._entries(_NEW):
-            with contextlib.suppress(FileNotFoundError):
-                if now.timestamp() - entry.stat().st_mtime > _DRAFT_AGE:
-                    shutil.rmtree(entry, ignore_errors=True)
+        """Clear away what killed processes have left half made or half removed. Best effort; raises nothing."""
+        with contextlib.suppress(OSError):
+            for entry in self._entries("."):
+                kind = next((kind for kind in (NEW, GONE) if entry.name.startswith(kind)), None)
+                owner = Owner.parse(entry.name[len(kind) :].rpartition(".")[0]) if kind else None
+                if owner is None or owner[0].installation != self._installation:
+                    continue
+                with contextlib.suppress(OSError):
+                    if kind == GONE or now.timestamp() - entry.stat().st_mtime > _DRAFT_AGE:
+                        _remove_tree(entry)
 
     def _everybody(self) -> Iterator[Owner]:
         for entry in self._entries("styx-"):
@@ -138,6 +154,16 @@ class NodeDirectory:
             return []
 
 
+def _there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # something is, or we would be told that nothing is
+    return True
+
+
 def _ranks(attempt: Path) -> list[Path]:
     try:
         names = sorted((name for name in os.listdir(attempt) if name.isdigit()), key=int)  # noqa: PTH208
@@ -147,7 +173,11 @@ def _ranks(attempt: Path) -> list[Path]:
 
 
 def _describe(name: str, token: str, now: datetime) -> str:
-    return json.dumps({"node": name, "token": token, "created_at": now.isoformat()}) + "\n"
+    return json.dumps({"node": name, "token": token, "up_since": now.isoformat()}) + "\n"
+
+
+def _state_line(state: str, cause: str, now: datetime) -> str:
+    return f"{state} {cause} {now.timestamp():.3f}\n"
 
 
 def _write_node(path: Path, name: str, token: str, now: datetime) -> None:
@@ -163,16 +193,46 @@ def _adopt(draft: Path, final: Path, ranks: Collection[int]) -> None:
         if not final.is_dir():
             raise
         for rank in ranks:  # the rest of a gang, or two callers with the same intent: the first to come has it
-            with contextlib.suppress(FileExistsError, FileNotFoundError, OSError):
+            with contextlib.suppress(OSError):
                 (draft / str(rank)).rename(final / str(rank))
-        absent = [rank for rank in ranks if not (final / str(rank)).exists()]
-        if absent:
+        if any(not (final / str(rank)).exists() for rank in ranks):
             raise
 
 
 def _read_node(owner: Owner, path: Path) -> LocalNode:
     described = json.loads((path / "node.json").read_text(encoding="utf-8"))
-    state, _, cause = (path / "state").read_text(encoding="utf-8").strip().partition(" ")
-    if state not in (RUNNING, STOPPED, TERMINATED):
+    state, cause, since, *_ = [*(path / "state").read_text(encoding="utf-8").split(), "", "", ""]
+    if state not in _STATES:
         raise ValueError(f"{path}: unknown state {state!r}")
-    return LocalNode(owner, int(path.name), path, str(described["token"]), state, cause)
+    when = datetime.fromtimestamp(float(since), UTC) if since else None
+    return LocalNode(owner, int(path.name), path, str(described["token"]), state, cause, when)
+
+
+def _remove_tree(path: Path) -> None:
+    """Remove a tree that others may be removing too, and whose directories may forbid their owner to write."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        if _there(path):  # somebody else was faster with some of it
+            _remove_tree(path)
+    except PermissionError:
+        _open_up(path)
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if _there(path):
+                raise
+
+
+def _open_up(path: Path) -> None:
+    """Let the owner of every directory below ``path`` change it: a package cache may have been written read-only."""
+    for directory, _, _ in os.walk(path):  # top down, so that what was just opened is then listed
+        _let_owner_in(directory)
+        for entry in os.scandir(directory):
+            if entry.is_dir(follow_symlinks=False):
+                _let_owner_in(entry.path)
+
+
+def _let_owner_in(directory: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(directory, stat.S_IRWXU)  # noqa: PTH101

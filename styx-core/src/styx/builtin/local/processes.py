@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +72,28 @@ def _gather(rows: Iterable[_Row], belongs: Callable[[str], bool]) -> dict[str, l
 def send(processes: Iterable[Process], signal_number: signal.Signals) -> None:
     """Send the signal to those that still are who they were. One that has gone, or is not ours to kill, is no error."""
     for process in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal"):
-                handle = os.pidfd_open(process.pid)
-                try:
-                    if _started(process.pid) == process.started:
-                        signal.pidfd_send_signal(handle, signal_number)
-                finally:
-                    os.close(handle)
-            elif _started(process.pid) == process.started:
-                os.kill(process.pid, signal_number)
+        with contextlib.suppress(ProcessLookupError, PermissionError), _held(process.pid) as handle:
+            if _started(process.pid) == process.started:
+                if handle is None:
+                    os.kill(process.pid, signal_number)
+                else:
+                    signal.pidfd_send_signal(handle, signal_number)
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[int | None]:
+    """A descriptor of the process, which stays its own when the pid is used again; None where there are none such."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (AttributeError, OSError) as error:  # macOS; an old kernel (ENOSYS); a sandbox that knows no better (EPERM)
+        if isinstance(error, ProcessLookupError):
+            raise
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _rows_of_proc(belongs: Callable[[str], bool]) -> list[_Row]:
