@@ -1,0 +1,76 @@
+"""The examples in docs/examples/hooks do what the reference says hooks do."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+import pytest
+
+from styx import hookspecs
+from styx.api import BadInput
+from styx.hookspecs import Event
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "hooks"
+
+
+def example(name: str) -> tuple[ModuleType, pluggy.PluginManager]:
+    """The module of an example, and a plugin manager that has it registered and checked against the specs."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pm = pluggy.PluginManager("styx")
+    pm.add_hookspecs(hookspecs)
+    pm.register(module)
+    pm.check_pending()
+    return module, pm
+
+
+def test_the_policy_refuses_gpus_without_an_owner() -> None:
+    """A GPU task without OWNER is refused with what to add."""
+    _, pm = example("styx_policy")
+    with pytest.raises(BadInput, match="need an owner"):
+        pm.hook.styx_policy(task={"resources": {"accelerators": "A100:1"}}, operation="launch")
+
+
+def test_the_policy_labels_what_it_lets_pass() -> None:
+    """With an owner the task comes back labelled; one without GPUs is left alone."""
+    _, pm = example("styx_policy")
+    task = {"resources": {"accelerators": "A100:1"}, "envs": {"OWNER": "vision"}}
+    (changed,) = pm.hook.styx_policy(task=task, operation="launch")
+    assert changed["resources"]["labels"] == {"owner": "vision"}
+    assert pm.hook.styx_policy(task={"run": "true"}, operation="launch") == []
+
+
+def test_the_event_log_gets_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event is one line in the file."""
+    monkeypatch.setenv("STYX_EVENT_LOG", str(tmp_path / "log"))
+    _, pm = example("styx_event")
+    pm.hook.styx_event(event=Event(datetime(2026, 1, 2, tzinfo=UTC), "cluster", "dev", "state", "setting_up", "up"))
+    assert (tmp_path / "log").read_text() == "2026-01-02T00:00:00+00:00 dev setting_up -> up \n"
+
+
+def test_the_doctor_reports_a_missing_disk(tmp_path: Path) -> None:
+    """A disk that is not there is a warning with a fix, one that is there is fine."""
+    module, pm = example("styx_doctor")
+    module.SCRATCH = tmp_path / "nowhere"
+    ((missing,),) = pm.hook.styx_doctor()
+    module.SCRATCH = tmp_path
+    ((there,),) = pm.hook.styx_doctor()
+    assert (missing.level, there.level) == ("warning", "ok")
+    assert missing.fix
+
+
+def test_the_secret_is_read_for_its_own_scheme_only(tmp_path: Path) -> None:
+    """A reference of another scheme, or one that leaves the directory, is not answered."""
+    module, pm = example("styx_secret")
+    module.KEPT = tmp_path
+    (tmp_path / "token").write_text("s3cret\n")
+    assert pm.hook.styx_secret(reference="file:token") == "s3cret"
+    assert pm.hook.styx_secret(reference="vault:token") is None
+    assert pm.hook.styx_secret(reference="file:../token") is None
