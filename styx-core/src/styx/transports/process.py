@@ -8,7 +8,7 @@ import getpass
 import os
 import shlex
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
@@ -51,6 +51,7 @@ class ProcessTransport(Transport):
         self.home = home
         self.node = endpoint.options.get("node", "")
         self._environment = scrubbed_environment(home, self.node)
+        self._streams: set[_Pair] = set()
 
     async def run(
         self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
@@ -77,13 +78,14 @@ class ProcessTransport(Transport):
     async def open_unix(self, path: str) -> ByteStream:
         """Connect to the socket by its path."""
         try:
-            return _Pair(*await asyncio.open_unix_connection(self._absolute(path)))
+            return self._kept(_Pair(*await asyncio.open_unix_connection(self._absolute(path)), self._streams.discard))
         except (OSError, ValueError) as error:  # ValueError: the path is too long for the kernel, or has a NUL
             raise TransportError(f"cannot connect to {path}: {error}", node=self.node) from error
 
     async def open_command(self, command: str) -> ByteStream:
         """Talk to a command: it gets what is written and ends when the stream is closed."""
-        return _ProcessStream(await self._spawn(command, stderr=asyncio.subprocess.DEVNULL))
+        process = await self._spawn(command, stderr=asyncio.subprocess.DEVNULL)
+        return self._kept(_ProcessStream(process, self._streams.discard))
 
     def interactive(self, command: str | None = None) -> list[str]:
         """A login shell (or ``command``) in the node's home, with the same environment as its jobs."""
@@ -92,7 +94,16 @@ class ProcessTransport(Transport):
         return ["/usr/bin/env", "-i", *assignments, "/bin/sh", "-c", f'cd "$HOME" && {inner}']
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Close the streams that are still open, and end the commands behind them."""
+        streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+        for stream in streams:
+            await stream.wait_closed()
+
+    def _kept(self, stream: _Pair) -> _Pair:
+        self._streams.add(stream)
+        return stream
 
     def _absolute(self, path: str) -> str:
         return str(Path(self.home, strip_home(path)))
@@ -121,8 +132,11 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
 class _Pair:
     """A reader and a writer as one stream."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_close: Callable[[_Pair], object]
+    ) -> None:
         self._writer = writer
+        self._on_close = on_close
         self.readexactly = reader.readexactly
         self.read = reader.read
         self.write = writer.write
@@ -131,20 +145,32 @@ class _Pair:
     def close(self) -> None:
         """Close both directions."""
         self._writer.close()
+        self._on_close(self)
+
+    async def wait_closed(self) -> None:
+        """After :meth:`close`: wait until nothing is left of it."""
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
 class _ProcessStream(_Pair):
     """A command's standard input and output as one stream."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, on_close: Callable[[_Pair], object]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        super().__init__(process.stdout, process.stdin)
+        super().__init__(process.stdout, process.stdin, self._end)
         self._process = process
+        self._discard = on_close
         self._reaper: asyncio.Task[None] | None = None
 
-    def close(self) -> None:
-        """End the command."""
-        super().close()
+    def _end(self, _: _Pair) -> None:
         if self._reaper is None:
             self._reaper = asyncio.get_running_loop().create_task(_reap(self._process))
+            self._reaper.add_done_callback(lambda _: self._discard(self))
+
+    async def wait_closed(self) -> None:
+        """Wait until the command has ended."""
+        await super().wait_closed()
+        if self._reaper is not None:
+            await self._reaper

@@ -12,15 +12,18 @@ from collections.abc import Mapping, Sequence
 from shlex import join, quote
 from typing import Any
 
+from styx.agent.protocol import PROTOCOL, AgentError, ProtocolError
 from styx.api import BackendError, Node
 from styx.builtin.agent import install
 from styx.builtin.agent.codec import clean
+from styx.builtin.agent.connection import Connection, ConnectionLost
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
 from styx.builtin.agent.together import together
 from styx.transports.process import ProcessTransport
 from styx.transports.ssh import SshTransport
 
+REACH_DEADLINE = 20.0  # seconds for a peer to answer the head
 LOCAL_ADDRESS = "127.0.0.1"
 _OPTIONS = (
     "BatchMode=yes",
@@ -127,9 +130,9 @@ async def _reach(head: AgentNode, peer: AgentNode, inside: str) -> list[str]:
     said = ""
     for host, port in ways:
         argv = await _argv(head, peer, f"{user}@{host}", port)
-        result = await head.transport.run(f"exec {join(argv)} </dev/null", timeout=60)
-        if result.status == 0:
+        if await _answers(head, argv):
             return argv
+        result = await head.transport.run(f"exec {join(argv)} </dev/null", timeout=60)
         said = said or clean(result.stderr.decode(errors="replace").strip())
     tried = " or ".join(f"{host} port {port}" for host, port in ways)
     raise BackendError(
@@ -137,6 +140,18 @@ async def _reach(head: AgentNode, peer: AgentNode, inside: str) -> list[str]:
         hint="the nodes must reach each other's SSH port, and sshd must read ~/.ssh/authorized_keys",
         node=str(head.rank),
     )
+
+
+async def _answers(head: AgentNode, argv: Sequence[str]) -> bool:
+    """Whether the command, run on the head, is a connection to an agent."""
+    connection = Connection(await head.transport.open_command(f"exec {join(argv)}"))
+    try:
+        await connection.call("hello", {"protocol": PROTOCOL, "client": "styx"}, REACH_DEADLINE)
+    except (AgentError, ProtocolError, ConnectionLost, TimeoutError):
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 async def _argv(head: AgentNode, peer: AgentNode, destination: str, port: int) -> list[str]:
