@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 # Of the agent's own environment only this reaches a job: it may have been started from somebody's shell, with
 # credentials in it. Everything else comes by cluster.configure or with the job.
-_KEPT = frozenset({"PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+# STYX_NODE says which of several nodes on one machine a process belongs to.
+_KEPT = frozenset({
+    "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "STYX_NODE",
+})  # fmt: skip
 _KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

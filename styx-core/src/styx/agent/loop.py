@@ -45,7 +45,7 @@ class Task:
             _loop.ready.append((self, True))
 
     def cancel(self) -> None:
-        """Raise Cancelled in the task where it awaits, or will next; does nothing once it is done."""
+        """Raise Cancelled in the task where it awaits, or first will; does nothing once it is done."""
         if not self.done:
             self.cancelled = True
             self.wake()
@@ -112,7 +112,7 @@ class _Loop:
     def step(self, task: Task, woken: bool) -> None:
         self.current = task
         try:
-            if task.cancelled:
+            if task.cancelled and task.serial:  # one that has not begun yet has nothing to clean up with
                 task.cancelled = False
                 timeout = task.coroutine.throw(Cancelled())
             else:

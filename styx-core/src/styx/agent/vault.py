@@ -54,9 +54,12 @@ class Vault:
         directory = _directory(self._token, self._runtime)
         if directory is not None:
             path = os.path.join(directory, str(job))
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(self._memory[job], file)
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "w") as file:
+                    json.dump(self._memory[job], file)
+            except OSError:  # no room there: they are in memory, and gone with this agent
+                return
 
     def get(self, job: int) -> dict[str, str] | None:
         """Return a job's secrets; None when it has none or an earlier agent took them with it."""
