@@ -108,10 +108,10 @@ def test_contract_alone():
 
 
 def test_salvage():
-    """Commands are read where only the rest is wrong, and left out where they are wrong themselves."""
-    data = {"name": 5, "commands": [COMMAND]}
+    """Commands are read where something else is wrong, and only those that are wrong themselves are left out."""
+    data = {"name": 5, "commands": [{"name": "x"}, COMMAND]}
     assert [command["name"] for command in salvage_commands(data, "m.toml")] == ["acme"]
-    assert salvage_commands({"commands": [COMMAND, {"name": "x"}]}, "m.toml") == []
+    assert salvage_commands({"commands": [{"name": "x"}]}, "m.toml") == []
     assert salvage_commands({"commands": "acme"}, "m.toml") == []
 
 

@@ -12,13 +12,14 @@ def find_spec(module: str) -> ModuleSpec | None:
 
     :func:`importlib.util.find_spec` imports the parents of a dotted name, which runs their code; this does not.
     """
-    top, *rest = module.split(".")
-    spec = _top_level(top)
-    for depth, _ in enumerate(rest, start=2):
+    names = module.split(".")
+    if not all(name.isidentifier() for name in names):  # some finders take other names amiss
+        return None
+    spec = _top_level(names[0])
+    for depth in range(2, len(names) + 1):
         if spec is None or spec.submodule_search_locations is None:
             return None
-        name = ".".join(module.split(".")[:depth])
-        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+        spec = PathFinder.find_spec(".".join(names[:depth]), list(spec.submodule_search_locations))
     return spec
 
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from styx.plugins.entries import Command, Manifest, Provides
@@ -99,11 +100,13 @@ def parse_contract(data: Mapping[str, Any], source: str) -> dict[str, list[int]]
 
 
 def salvage_commands(data: Mapping[str, Any], source: str) -> list[Command]:
-    """The commands of a manifest that is wrong elsewhere, so that they stay listed; none when they are wrong too."""
-    try:
-        return [_command(entry) for entry in TableReader(data, source).tables("commands")]
-    except ManifestError:
-        return []
+    """The commands of a manifest that is wrong elsewhere, so that they stay listed; those that are wrong are left out."""
+    found: list[Command] = []
+    with suppress(ManifestError):
+        for entry in TableReader(data, source).tables("commands"):
+            with suppress(ManifestError):
+                found.append(_command(entry))
+    return found
 
 
 def _provides(table: TableReader) -> Provides:

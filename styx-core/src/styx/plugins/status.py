@@ -129,7 +129,7 @@ def _contested(plugin: Plugin, holders: dict[str, list[str]], settings: PluginSe
     if not lost:
         return plugin
     claim = lost[0]
-    rivals = [holder for holder in holders[claim] if holder != plugin.name]
+    rivals = list(dict.fromkeys(holder for holder in holders[claim] if holder != plugin.name))
     preferred = settings.prefer.get(claim)
     if preferred in rivals:
         reason = f"{_say(claim)} is left to {preferred}, as you prefer"

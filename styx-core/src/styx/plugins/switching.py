@@ -29,7 +29,9 @@ def enable(plugin: Plugin, prefer: Sequence[str] = ()) -> None:
     mine = [claim for claim in claims(plugin.manifest) if not claim.startswith("plugin:")]
     for claim in prefer:
         if claim not in mine:
-            raise BadInput(f"plugin {plugin.name!r} does not claim {claim!r}", hint=f"It claims {', '.join(mine)}.")
+            raise BadInput(
+                f"plugin {plugin.name!r} does not claim {claim!r}", hint=f"It claims {', '.join(mine) or 'no name'}."
+            )
     settings = load_settings()
     allow = settings.allow
     save_settings(
