@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from typing import Any
 
 from styx.api.backend import Autostop
 from styx.spec import devices, fields, machine
@@ -124,10 +125,7 @@ def known_keys(found: Mapping[str, object], place: Place, known: frozenset[str])
     """Raise for the first key that resources do not have."""
     for key in found:
         if key in _RENAMED:
-            at = place.at(found, key)
-            raise Place(at.file, place.field, at.line).error(
-                f"resources have no field {key!r}", hint=f"Did you mean {_RENAMED[key]!r}?"
-            )
+            raise fields.unknown(found, key, place, f"Did you mean {_RENAMED[key]!r}?")
     fields.known_keys(found, place, known, "resources")
 
 
@@ -142,7 +140,7 @@ def _alternative(choice: Choice) -> Alternative:
 
 
 def _changed(alternative: Alternative, choice: Choice) -> Alternative:
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     extra = dict(alternative.extra)
     for key, value in choice.items():
         if key.startswith("extra."):
@@ -153,7 +151,7 @@ def _changed(alternative: Alternative, choice: Choice) -> Alternative:
             given[key] = value
     if any(key in choice for key in TRIO):
         given["infra"] = _placed(alternative.infra, choice)
-    return replace(alternative, **given, extra=extra)  # type: ignore[arg-type] - the readers give what the fields take
+    return replace(alternative, **given, extra=extra)
 
 
 def _placed(old: Infra, choice: Choice) -> Infra:
@@ -203,9 +201,9 @@ def to_mapping_of_one(alternative: Alternative) -> dict[str, object]:
             continue
         found[key] = _plain(key, value)
     extra = dict(alternative.extra)
-    hook = extra.pop("autostop_hook", None)
-    if isinstance(hook, dict) and isinstance(found.get("autostop"), dict):
-        found["autostop"] = {**found["autostop"], **hook}  # type: ignore[dict-item] - checked to be a dict
+    hook, stop = extra.pop("autostop_hook", None), found.get("autostop")
+    if isinstance(hook, dict) and isinstance(stop, dict):
+        found["autostop"] = {**stop, **hook}
     return {**found, **extra}
 
 

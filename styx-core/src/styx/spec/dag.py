@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar, Token
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from styx.spec.place import Place
 from styx.spec.suggest import did_you_mean
@@ -33,7 +33,7 @@ class Dag:
 
     def __init__(
         self, name: str | None = None, *, execution: str = SERIAL, options: Mapping[str, object] | None = None
-    ):
+    ) -> None:
         self.name = name
         self.execution = execution
         self.options = dict(options or {})  # what else the header of a job group says
@@ -42,7 +42,7 @@ class Dag:
         self._tokens: list[Token[Dag | None]] = []
         self._places: dict[int, Place] = {}
 
-    def __enter__(self) -> Dag:
+    def __enter__(self) -> Self:
         self._tokens.append(_current.set(self))
         return self
 
@@ -82,7 +82,7 @@ class Dag:
 
     def order(self) -> list[Task]:
         """All tasks, each after those it depends on, else as they were taken in. Raises InvalidTask for a cycle."""
-        sorter: TopologicalSorter[int] = TopologicalSorter({index: () for index in range(len(self._tasks))})
+        sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(self._tasks)), ()))
         for low, high in self._all_edges():
             sorter.add(high, low)
         try:

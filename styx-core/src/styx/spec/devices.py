@@ -61,7 +61,7 @@ def _choices(found: list[Accelerator]) -> list[tuple[Accelerator, ...]]:
 
 def _flow(written: str, place: Place) -> tuple[list[tuple[Accelerator, ...]], bool]:
     closing = {"{": "}", "[": "]"}[written[0]]
-    if not written.endswith(closing) or len(written) < 2:
+    if not written.endswith(closing):
         raise place.error(f"{fields.describe(written)} has no closing {closing}")
     parts = [part.strip() for part in written[1:-1].split(",") if part.strip()]
     found = [_one(re.sub(r"""["'\s]""", "", part), place) for part in parts]

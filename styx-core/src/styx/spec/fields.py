@@ -8,39 +8,42 @@ alone takes several times as long as reading a task does.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
-from styx.spec.place import Listed, Mapped, Place
+from styx.api.errors import InvalidTask
+from styx.spec.place import Place
 from styx.spec.suggest import did_you_mean
 
 # Controls, line separators, and the marks that reverse the direction of text and so hide what it says.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _NUL = re.compile("\x00")  # no environment variable, argument or path can hold one
 
-MAX_DEPTH = 50
-MAX_VALUES = 100_000
+_SHOWN = 60  # characters of a value that a message shows
+_LONGEST_NUMBER = 40
+_BIG = 10**15
 
 
 def describe(value: object) -> str:
     """A value as messages show it: ``'4x'``, ``3``, ``true``, ``a list``. Never more than a few words."""
+    found = f"a {type(value).__name__}"
     match value:
         case None:
-            return "nothing"
+            found = "nothing"
         case bool():
-            return "true" if value else "false"
+            found = "true" if value else "false"
         case str():
-            return repr(value) if len(value) <= 60 else f"{value[:57]!r}..."
+            found = repr(value) if len(value) <= _SHOWN else f"{value[: _SHOWN - 3]!r}..."
         case int() | float():
-            text = f"{value:g}" if isinstance(value, float) or abs(value) >= 10**15 else str(value)
-            return text
+            found = f"{value:g}" if isinstance(value, float) or abs(value) >= _BIG else str(value)
         case Mapping():
-            return "a mapping"
+            found = "a mapping"
         case list() | tuple() | set() | frozenset():
-            return "a list"
-    return f"a {type(value).__name__}"
+            found = "a list"
+    return found
 
 
 def text(value: object, place: Place, *, lines: bool = False) -> str:
@@ -49,7 +52,7 @@ def text(value: object, place: Place, *, lines: bool = False) -> str:
         raise place.error(f"must be text, not {describe(value)}", hint=_quote(value))
     bad = _NUL.search(value) if lines else _HIDDEN.search(value)
     if bad:
-        raise place.error(f"holds the control character {ascii(bad.group())}")
+        raise place.error(f"holds the control character {bad.group()!a}")
     return value
 
 
@@ -78,25 +81,19 @@ def flag(value: object, place: Place) -> bool:
 
 def integer(value: object, place: Place, low: int, high: int) -> int:
     """A whole number within limits; digits in text count as one."""
-    number: int | None = None
-    if isinstance(value, int) and not isinstance(value, bool):
-        number = value
-    elif isinstance(value, float) and value.is_integer():
-        number = int(value)
-    elif isinstance(value, str) and value.strip().lstrip("+-").isdecimal() and len(value) <= 20:
-        number = int(value)
-    if number is None:
+    if isinstance(value, str):
+        whole = len(value) < _LONGEST_NUMBER and _WHOLE.fullmatch(value) is not None
+    else:
+        whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1
+    if not whole:
         raise place.error(f"must be a whole number, not {describe(value)}")
-    return within(number, place, low, high)
+    return within(int(value), place, low, high)  # type: ignore[call-overload]
 
 
 def number(value: object, place: Place, low: float, high: float) -> float:
     """A finite number within limits; text that is one counts."""
-    if isinstance(value, str):
-        try:
-            value = float(value) if len(value) <= 40 and "_" not in value else value
-        except ValueError:
-            pass
+    if isinstance(value, str) and len(value) < _LONGEST_NUMBER and _DECIMAL.fullmatch(value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise place.error(f"must be a number, not {describe(value)}")
     if isinstance(value, float) and not math.isfinite(value):
@@ -159,63 +156,10 @@ def known_keys(value: Mapping[str, object], place: Place, known: Collection[str]
     """Raise for the first key that is not one of ``known``, with the closest that is."""
     for key in value:
         if key not in known:
-            at = place.at(value, key)
             hint = did_you_mean(key, known) or f"{what.capitalize()} takes {', '.join(sorted(known))}."
-            raise Place(at.file, place.field, at.line).error(f"{what} has no field {describe(key)}", hint=hint)
+            raise unknown(value, key, place, hint)
 
 
-def plain(value: object, place: Place, depth: int = 0, budget: list[int] | None = None) -> object:
-    """A copy of plain data that may go on: finite numbers, text that is text, keys made text, a limited size."""
-    budget = [MAX_VALUES] if budget is None else budget
-    budget[0] -= 1
-    if budget[0] < 0:
-        raise place.error(f"holds more than {MAX_VALUES} values")
-    if depth > MAX_DEPTH:
-        raise place.error(f"is nested more than {MAX_DEPTH} levels deep, or holds itself")
-    match value:
-        case None | bool():
-            return value
-        case int():
-            if abs(value) >= 1 << 64:
-                raise place.error("is a number beyond 64 bits")
-            return int(value)
-        case float():
-            if not math.isfinite(value):
-                raise place.error(f"must be a finite number, not {value}")
-            return float(value)
-        case str():
-            return _encodable(str(value), place)
-        case os.PathLike():
-            return _encodable(os.fsdecode(value), place)
-        case Mapping():
-            return _plain_mapping(value, place, depth, budget)
-        case list() | tuple():
-            copied = Listed(value.line) if isinstance(value, Listed) else []
-            if isinstance(value, Listed):
-                copied.lines = value.lines
-            copied.extend(plain(each, place.at(value, index), depth + 1, budget) for index, each in enumerate(value))
-            return copied
-    raise place.error(f"cannot be {describe(value)}: only text, numbers, booleans, lists and mappings can")
-
-
-def _plain_mapping(value: Mapping[object, object], place: Place, depth: int, budget: list[int]) -> dict[str, object]:
-    copied: dict[str, object] = {}
-    if isinstance(value, Mapped):
-        copied = Mapped(value.line)
-        copied.lines = value.lines
-    for key, each in value.items():
-        if isinstance(key, (list, tuple, Mapping)) or not isinstance(key, (str, int, float, type(None))):
-            raise place.error(f"has a key that is {describe(key)}, not text")
-        name = _encodable(str(key), place)
-        if name in copied:
-            raise place.error(f"has the key {describe(name)} twice")
-        copied[name] = plain(each, place.at(value, name), depth + 1, budget)
-    return copied
-
-
-def _encodable(value: str, place: Place) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise place.error(f"{ascii(value)[:60]} holds half of a surrogate pair, which is not text") from None
-    return value
+def unknown(value: Mapping[str, object], key: str, place: Place, hint: str) -> InvalidTask:
+    """The error for a key that does not exist."""
+    return place.at(value, key).error("there is no field of this name", hint=hint)

@@ -10,6 +10,7 @@ from styx.spec import fields
 from styx.spec.expand import expand
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.spec.place import Place
+from styx.spec.plain import plain_mapping
 
 MODES = ("MOUNT", "COPY", "MOUNT_CACHED")
 TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW")
@@ -35,7 +36,7 @@ def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWo
     if value.get("ref") is None:
         return GitWorkdir(url)
     at = place.at(value, "ref")
-    ref = expand(fields.word(value["ref"], at), envs, at)
+    ref = _word(value["ref"], at, envs)
     if not _REF.fullmatch(ref):
         raise at.error(f"{fields.describe(ref)} is not a branch, tag or commit")
     return GitWorkdir(url, ref)
@@ -70,9 +71,8 @@ def missing(spec: TaskSpec) -> list[tuple[tuple[str, ...], str]]:
             problems.append((("workdir",), f"{str(directory)!r} is not a directory"))
     for target, mount in spec.file_mounts.items():
         sources = (mount,) if isinstance(mount, str) else _sources(mount)
-        for source in sources:
-            if not is_uri(source) and not _exists(local(spec, source)):
-                problems.append((("file_mounts", target), f"{str(local(spec, source))!r} does not exist"))
+        absent = [path for path in (local(spec, each) for each in sources if not is_uri(each)) if not _exists(path)]
+        problems += [(("file_mounts", target), f"{str(path)!r} does not exist") for path in absent]
     return problems
 
 
@@ -89,6 +89,13 @@ def is_uri(source: str) -> bool:
 def absolute(spec: TaskSpec, source: str) -> str:
     """A source that means the same wherever it is read: a URI as it is, a local path made absolute."""
     return source if is_uri(source) else str(local(spec, source))
+
+
+def workdir_to_mapping(spec: TaskSpec, directory: str | GitWorkdir) -> str | dict[str, str]:
+    """The canonical form of a working directory: an absolute path, or the repository."""
+    if isinstance(directory, str):
+        return absolute(spec, directory)
+    return {"url": directory.url, **({"ref": directory.ref} if directory.ref else {})}
 
 
 def storage_to_mapping(spec: TaskSpec, mount: StorageMount) -> dict[str, object]:
@@ -122,12 +129,12 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) ->
             source = _path(each, at, envs)
     return StorageMount(
         source=source,
-        name=expand(fields.word(*given["name"]), envs, given["name"][1]) if "name" in given else None,
+        name=_word(*given["name"], envs) if "name" in given else None,
         # Which stores there are is for the installed plugins to say, and so is checked when the task is run.
-        store=expand(fields.word(*given["store"]), envs, given["store"][1]).lower() if "store" in given else None,
+        store=_word(*given["store"], envs).lower() if "store" in given else None,
         mode=fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT",
         persistent=fields.flag(*given["persistent"]) if "persistent" in given else True,
-        config=dict(fields.mapping(fields.plain(*given["config"]), given["config"][1])) if "config" in given else {},
+        config=plain_mapping(*given["config"]) if "config" in given else {},
         type=fields.one_of(*given["type"], TYPES, str.upper) if "type" in given else None,
     )
 
@@ -139,12 +146,17 @@ def _sources(mount: StorageMount) -> tuple[str, ...]:
 
 
 def _path(value: object, place: Place, envs: Mapping[str, str]) -> str:
-    found = expand(fields.word(fields.text(value, place), place), envs, place)
-    fields.text(found, place)
-    if not found:
-        raise place.error("must not be empty")
+    found = _word(fields.text(value, place), place, envs)
     if len(found) > _MAX_PATH:
         raise place.error(f"is a path of more than {_MAX_PATH} characters")
+    return found
+
+
+def _word(value: object, place: Place, envs: Mapping[str, str]) -> str:
+    written = fields.word(value, place)
+    found = fields.text(expand(written, envs, place), place).strip()
+    if not found:
+        raise place.error(f"{written!r} is empty once its variables are replaced", hint="Give them values with --env.")
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from styx.spec import fields, files, parse
 from styx.spec.dag import PARALLEL, SERIAL, Dag
 from styx.spec.place import Place
+from styx.spec.plain import plain
 from styx.spec.task import Task
 
 STDIN = "-"
@@ -118,7 +119,7 @@ def sole(
     if overrides:
         task = task.override(overrides)
     if check_files:
-        _check_files(task, tasks[0], source)
+        _check_files(task, {} if overrides else tasks[0], source)
     return task
 
 
@@ -158,7 +159,7 @@ def _header(header: dict[str, object], place: Place) -> Dag:
     if header.get("execution") is not None:
         execution = fields.one_of(header["execution"], place.at(header, "execution"), (SERIAL, PARALLEL))
     options = {
-        key: fields.plain(value, place.at(header, key))
+        key: plain(value, place.at(header, key))
         for key, value in header.items()
         if key not in ("name", "execution") and value is not None
     }

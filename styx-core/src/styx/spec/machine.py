@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from styx.api.backend import Autostop
 from styx.spec import amounts, fields
 from styx.spec.place import Place
+from styx.spec.plain import plain, plain_mapping
 from styx.spec.suggest import did_you_mean
 
 DISK_TIERS = ("low", "medium", "high", "ultra", "best")
@@ -153,15 +154,11 @@ def _cost(value: object, place: Place) -> float:
     return cost
 
 
-def _extra_mapping(value: object, place: Place) -> object:
-    return fields.plain(fields.mapping(value, place), place)
-
-
 # Every field that becomes one of Alternative under its own name.
 READERS: Mapping[str, Callable[[object, Place], object]] = {
     "cpus": amounts.cpus,
     "memory": amounts.memory,
-    "accelerator_args": _extra_mapping,
+    "accelerator_args": plain_mapping,
     "instance_type": fields.word,
     "use_spot": fields.flag,
     "disk_size": amounts.disk,
@@ -181,5 +178,5 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
 EXTRA_READERS: Mapping[str, Callable[[object, Place], object]] = {
     "ephemeral_storage": amounts.disk,
     "priority_class": fields.word,
-    "volumes": lambda value, place: fields.plain(fields.items(value, place), place),
+    "volumes": lambda value, place: plain(fields.items(value, place), place),
 }

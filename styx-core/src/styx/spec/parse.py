@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from styx.spec import alternatives, fields, files
+from styx.spec import alternatives, fields, files, service
 from styx.spec.model import TaskSpec
 from styx.spec.place import Place
+from styx.spec.plain import plain, plain_mapping
 
 MAX_NODES = 1000  # ranks are 0 to 999
 MAX_NAME = 200
@@ -28,21 +29,8 @@ _RENAMED = {
 }
 
 
-def _mapping(value: object, place: Place) -> object:
-    return fields.plain(fields.mapping(value, place), place)
-
-
-def _keyed(*known: str) -> Callable[[object, Place], object]:
-    def read(value: object, place: Place) -> object:
-        found = fields.mapping(value, place)
-        fields.known_keys(found, place, known, place.field.rpartition(".")[2])
-        return fields.plain(found, place)
-
-    return read
-
-
 def _items(value: object, place: Place) -> object:
-    return fields.plain(fields.items(value, place), place)
+    return plain(fields.items(value, place), place)
 
 
 def _sizes(value: object, place: Place) -> object:
@@ -55,37 +43,18 @@ def _sizes(value: object, place: Place) -> object:
 
 # Fields that later features act on: checked as far as their shape goes, and kept in TaskSpec.extra.
 EXTRA: Mapping[str, Callable[[object, Place], object]] = {
-    "service": _keyed(
-        "readiness_probe",
-        "replicas",
-        "replica_policy",
-        "ports",
-        "load_balancing_policy",
-        "load_balancer",
-        "tls",
-        "pool",
-        "workers",
-    ),
-    "pool": _keyed(
-        "workers",
-        "min_workers",
-        "max_workers",
-        "queue_length_threshold",
-        "upscale_delay_seconds",
-        "downscale_delay_seconds",
-    ),
-    "volumes": _mapping,
+    "service": service.service,
+    "pool": service.pool,
+    "volumes": plain_mapping,
     "volume_mounts": _items,
     "managed_secrets": _items,
     "inputs": _sizes,
     "outputs": _sizes,
-    "config": _mapping,
-    "job": _mapping,
+    "config": plain_mapping,
+    "job": plain_mapping,
     "event_callback": lambda value, place: fields.text(value, place, lines=True),
     "api_server_access": fields.flag,
 }
-# List form of ``secrets``: references that a plugin resolves. Kept under a name of their own.
-SECRET_REFS = "secret_refs"
 KEYS = frozenset(
     {
         "name",
@@ -98,7 +67,6 @@ KEYS = frozenset(
         "file_mounts",
         "resources",
         "depends_on",
-        SECRET_REFS,
         *EXTRA,
     }
 )
@@ -121,13 +89,14 @@ def parse_task(
     where = {key: place.at(data, key) for key in data}
     found_envs, _ = variables(data.get("envs"), where.get("envs", place), envs, "--env")
     written_secrets = data.get("secrets")
-    references = written_secrets if isinstance(written_secrets, list) else data.get(SECRET_REFS)
+    references = written_secrets if isinstance(written_secrets, list) else None
     found_secrets, missing = variables(
         None if references is written_secrets else written_secrets, where.get("secrets", place), secrets, None
     )
     extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
-    if references is not None:
-        extra[SECRET_REFS] = fields.plain(fields.items(references, place), where.get("secrets", place))
+    if references:  # names of secrets that somebody else keeps: the short form of managed_secrets
+        managed = fields.items(extra.get("managed_secrets"), place)
+        extra["managed_secrets"] = [*managed, *fields.items(plain(references, where["secrets"]), place)]
     return TaskSpec(
         name=_optional(data, where, "name", name),
         workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
@@ -214,8 +183,5 @@ def _known(data: Mapping[str, object], place: Place) -> None:
     for key in data:
         meant = _RENAMED.get(key) or (f"resources: {key}" if key in alternatives.KEYS else None)
         if key not in KEYS and meant:
-            at = place.at(data, key)
-            raise Place(at.file, place.field, at.line).error(
-                f"a task has no field {key!r}", hint=f"Did you mean {meant!r}?"
-            )
+            raise fields.unknown(data, key, place, f"Did you mean {meant!r}?")
     fields.known_keys(data, place, KEYS, "a task")

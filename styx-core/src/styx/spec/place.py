@@ -29,6 +29,9 @@ class Listed(list[object]):
         self.lines: dict[object, int] = {}
 
 
+_SHOWN = 60  # characters of a key that a message shows
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One spot: ``field`` as it is written in messages (``resources.any_of[1].cpus``), file and line when known."""
@@ -59,4 +62,4 @@ class Place:
 
 def _shown(key: str) -> str:
     """A key as part of a field's name: short, and without characters that could play tricks on a terminal."""
-    return key if len(key) <= 60 and key.isprintable() else repr(key)[:60]
+    return key if len(key) <= _SHOWN and key.isprintable() else ascii(key)[:_SHOWN]

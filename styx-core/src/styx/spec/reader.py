@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
 MAX_VALUES = 100_000
+MAX_BITS = 64
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is six times as fast
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
@@ -45,7 +46,7 @@ def read_text(text: str, file: str | None) -> list[object]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        line = mark.line + 1 if mark is not None else None
+        line = mark.line + 1 if mark else None
         raise Place(file, line=line).error(f"not valid YAML: {problem or 'it cannot be read'}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else None
@@ -92,7 +93,7 @@ class _Builder:
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                     self._close(line)
                 case yaml.AliasEvent():
-                    self._alias(event.anchor, line)
+                    self._alias(str(event.anchor), line)
                 case yaml.DocumentStartEvent():
                     self.document, self.anchors = None, {}
                 case yaml.DocumentEndEvent():
@@ -240,9 +241,11 @@ def _integer(text: str) -> int | str:
     digits = text.replace("_", "")
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
-    if digits != "0" and digits.startswith("0") and not digits.startswith(("0b", "0x")):
-        return sign * int(digits, 8)
-    return sign * int(digits, 0)
+    octal = digits != "0" and digits.startswith("0") and not digits.startswith(("0b", "0x"))
+    number = int(digits, 8 if octal else 0)
+    if number.bit_length() > MAX_BITS:
+        raise ValueError(text)
+    return sign * number
 
 
 def _float(text: str) -> float | str:

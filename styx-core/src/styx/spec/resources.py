@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from styx.spec import alternatives, fields
+from styx.spec import alternatives
 from styx.spec.model import ResourcesSpec
 from styx.spec.place import Place
+from styx.spec.plain import plain_mapping
 
 _PLACE = Place(field="resources")
 
@@ -24,9 +25,8 @@ class Resources:
 
     __slots__ = ("_fields", "_spec")
 
-    def __init__(self, **fields_: object) -> None:
-        given = fields.plain(fields_, _PLACE)
-        self._fields: dict[str, object] = dict(fields.mapping(given, _PLACE))
+    def __init__(self, **fields: object) -> None:
+        self._fields = plain_mapping(fields, _PLACE)
         self._spec = alternatives.resources(self._fields, _PLACE)
 
     @property
@@ -37,14 +37,8 @@ class Resources:
     @classmethod
     def from_dict(cls, mapping: Mapping[str, object]) -> Resources:
         """Resources from the mapping that YAML would hold. Raises InvalidTask."""
-        if not isinstance(mapping, Mapping):
-            raise _PLACE.error(f"must be a mapping, not {fields.describe(mapping)}")
-        return cls._of(mapping)
-
-    @classmethod
-    def _of(cls, mapping: Mapping[str, object]) -> Resources:
         made = cls()
-        made._fields = dict(fields.mapping(fields.plain(mapping, _PLACE), _PLACE))
+        made._fields = plain_mapping(mapping, _PLACE)
         made._spec = alternatives.resources(made._fields, _PLACE)
         return made
 
@@ -130,7 +124,7 @@ class Resources:
 
     def _with(self, **changes: object) -> Resources:
         changed = {key: each for key, each in {**self._fields, **changes}.items() if each is not None}
-        return Resources._of(changed)
+        return Resources.from_dict(changed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Resources) and self.to_dict() == other.to_dict()

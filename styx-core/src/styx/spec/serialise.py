@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from styx.spec import alternatives, files
-from styx.spec.model import GitWorkdir, TaskSpec
-from styx.spec.parse import SECRET_REFS
+from styx.spec.model import TaskSpec
 
 
 def to_mapping(spec: TaskSpec) -> dict[str, object]:
@@ -14,10 +13,8 @@ def to_mapping(spec: TaskSpec) -> dict[str, object]:
         found["name"] = spec.name
     if spec.depends_on:
         found["depends_on"] = list(spec.depends_on)
-    if isinstance(spec.workdir, GitWorkdir):
-        found["workdir"] = {"url": spec.workdir.url, **({"ref": spec.workdir.ref} if spec.workdir.ref else {})}
-    elif spec.workdir is not None:
-        found["workdir"] = files.absolute(spec, spec.workdir)
+    if spec.workdir is not None:
+        found["workdir"] = files.workdir_to_mapping(spec, spec.workdir)
     if spec.num_nodes != 1:
         found["num_nodes"] = spec.num_nodes
     resources = alternatives.to_mapping(spec.resources)
@@ -33,10 +30,5 @@ def to_mapping(spec: TaskSpec) -> dict[str, object]:
             target: files.absolute(spec, mount) if isinstance(mount, str) else files.storage_to_mapping(spec, mount)
             for target, mount in spec.file_mounts.items()
         }
-    for key in ("setup", "run"):
-        if getattr(spec, key):
-            found[key] = getattr(spec, key)
-    extra = dict(spec.extra)
-    if SECRET_REFS in extra and not secrets:
-        found["secrets"] = extra.pop(SECRET_REFS)
-    return {**found, **extra}
+    found |= {key: script for key, script in (("setup", spec.setup), ("run", spec.run)) if script}
+    return {**found, **spec.extra}

@@ -10,5 +10,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # only mistakes need it
 
     by_folded = {each.lower(): each for each in known}
-    close = get_close_matches(word.lower()[:100], by_folded, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower()[:100], by_folded, n=1, cutoff=0.66)
     return f"Did you mean {by_folded[close[0]]!r}?" if close else None

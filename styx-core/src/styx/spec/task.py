@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from styx.spec import alternatives, fields, files, parse, serialise
 from styx.spec.model import ResourcesSpec, TaskSpec
 from styx.spec.place import Place
+from styx.spec.plain import plain, plain_mapping
 from styx.spec.resources import Resources
 
 if TYPE_CHECKING:
     from styx.spec.dag import Node
 
 _HERE = Place()
+_SHOWN = 80  # characters of one field that repr shows
 
 
 class Task:
@@ -39,12 +41,12 @@ class Task:
         run: str | None = None,
         setup: str | None = None,
         envs: Mapping[str, Any] | None = None,
-        secrets: Mapping[str, str | None] | Iterable[str] | None = None,
+        secrets: Mapping[str, Any] | Sequence[str] | None = None,
         workdir: str | os.PathLike[str] | Mapping[str, str] | None = None,
         num_nodes: int | None = None,
         file_mounts: Mapping[str, Any] | None = None,
         resources: Resources | Mapping[str, Any] | None = None,
-        depends_on: str | Iterable[str] | None = None,
+        depends_on: str | Sequence[str] | None = None,
         base_dir: str | os.PathLike[str] | None = None,
         **more: object,
     ) -> None:
@@ -73,7 +75,7 @@ class Task:
     def from_spec(cls, spec: TaskSpec) -> Task:
         """The task with these plain values, which are taken as they are."""
         made = cls.__new__(cls)
-        made._spec = spec
+        made._spec = spec  # noqa: SLF001 - its own
         return made
 
     @classmethod
@@ -112,14 +114,14 @@ class Task:
 
     def envs(self, variables: Mapping[str, object]) -> Task:
         """More environment variables, or other values for them."""
-        found = fields.mapping(fields.plain(variables, _at("envs")), _at("envs"))
-        read, _ = parse.variables(found, _at("envs"), None, "--env")
+        at = _at("envs")
+        read, _ = parse.variables(plain_mapping(variables, at), at, None, "--env")
         return self._replace(envs={**self._spec.envs, **read})
 
-    def secrets(self, variables: Mapping[str, str | None] | None = None, **more: str | None) -> Task:
+    def secrets(self, variables: Mapping[str, object] | None = None, **more: object) -> Task:
         """More secrets, or other values for them; None names one whose value must come before the task runs."""
         at = _at("secrets")
-        read, missing = parse.variables(fields.mapping(_texts({**(variables or {}), **more}, at), at), at, None, None)
+        read, missing = parse.variables(plain_mapping({**(variables or {}), **more}, at), at, None, None)
         kept = {key: each for key, each in self._spec.secrets.items() if key not in missing}
         names = dict.fromkeys([*self._spec.missing_secrets, *missing])
         return self._replace(
@@ -133,7 +135,7 @@ class Task:
         """
         given: object = {"url": path, "ref": ref} if ref is not None else path
         at = _at("workdir")
-        return self._replace(workdir=files.workdir(fields.plain(given, at), at, self._spec.envs))
+        return self._replace(workdir=files.workdir(plain(given, at), at, self._spec.envs))
 
     def nodes(self, count: int) -> Task:
         """How many nodes: all start the script at once, or none."""
@@ -142,7 +144,7 @@ class Task:
     def mount(self, target: str, source: str | os.PathLike[str] | Mapping[str, Any]) -> Task:
         """Put a local path, what is behind a URI, or a storage at ``target`` on every node."""
         at = _at("file_mounts")
-        found = files.file_mounts(fields.plain({target: source}, at), at, self._spec.envs)
+        found = files.file_mounts(plain({target: source}, at), at, self._spec.envs)
         return self._replace(file_mounts={**self._spec.file_mounts, **found})
 
     def resources(self, resources: Resources | Mapping[str, Any] | ResourcesSpec) -> Task:
@@ -206,9 +208,9 @@ class Task:
 
 def overridden(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
     """See :meth:`Task.override`."""
-    given = fields.mapping(fields.plain(changes, _HERE), _HERE)
-    machine = {key: each for key, each in given.items() if key in alternatives.KEYS}
-    own = {key: each for key, each in given.items() if key not in alternatives.KEYS}
+    given = plain_mapping(changes, _HERE)
+    machine = {key: each for key, each in given.items() if key in alternatives.KEYS and key not in parse.KEYS}
+    own = {key: each for key, each in given.items() if key not in machine}
     task = Task.from_spec(spec)
     for key in ("envs", "secrets"):
         added = own.pop(key, None)
@@ -217,7 +219,7 @@ def overridden(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
         elif added is not None and key == "envs":
             task = task.envs(fields.mapping(added, _at(key)))
         elif added is not None:
-            task = task.secrets(fields.mapping(added, _at(key)))  # type: ignore[arg-type] - checked there
+            task = task.secrets(fields.mapping(added, _at(key)))
     spec = _replaced(task.spec, own)
     if machine:
         spec = replace(spec, resources=alternatives.overlaid(spec.resources, machine, _HERE))
@@ -232,32 +234,21 @@ def _replaced(spec: TaskSpec, own: Mapping[str, object]) -> TaskSpec:
     if not own:
         return spec
     read = parse.parse_task({**own, "envs": spec.envs}, _HERE, spec.base_dir)
-    changes: dict[str, Any] = {
-        key: getattr(read, key) for key in own if key not in parse.EXTRA and key != parse.SECRET_REFS
-    }
+    changes: dict[str, Any] = {key: getattr(read, key) for key in own if key not in parse.EXTRA}
     extra = {key: each for key, each in spec.extra.items() if key not in own}
     return replace(spec, **changes, extra={**extra, **read.extra})
 
 
 def _parse(mapping: object, base_dir: str | os.PathLike[str] | None) -> TaskSpec:
-    return parse.parse_task(
-        fields.plain(mapping, _HERE), _HERE, Path.cwd() if base_dir is None else Path(base_dir).absolute()
-    )
+    return parse.parse_task(plain(mapping, _HERE), _HERE, Path.cwd() if base_dir is None else Path(base_dir).absolute())
 
 
 def _at(field: str) -> Place:
     return Place(field=field)
 
 
-def _texts(variables: Mapping[str, object], place: Place) -> object:
-    for key, each in variables.items():
-        if each is not None and not isinstance(each, str):
-            raise place.at(variables, str(key)).error(f"must be text, not a {type(each).__name__}")
-    return fields.plain(variables, place)
-
-
 def _names_a_file(text: str) -> bool:
-    if "\n" in text or "\0" in text or len(text) > 4096:
+    if "\n" in text:
         return False
     if text.endswith((".yaml", ".yml")):
         return True
@@ -269,7 +260,7 @@ def _names_a_file(text: str) -> bool:
 
 def _short(value: object) -> str:
     shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
 
 
 def _where(spec: TaskSpec) -> str:

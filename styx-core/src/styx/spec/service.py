@@ -1,0 +1,111 @@
+"""The shape of ``service`` and ``pool``: names and types are checked here, what they mean is for serving to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from styx.spec import amounts, fields
+from styx.spec.machine import ports
+from styx.spec.place import Place
+from styx.spec.plain import plain, plain_mapping
+
+Reader = Callable[[object, Place], object]
+
+MAX_REPLICAS = 100_000
+MAX_SECONDS = amounts.MAX_MINUTES * 60
+MAX_RATE = 1e9
+
+
+def keyed(readers: Mapping[str, Reader], *needed: str) -> Reader:
+    """A reader of a mapping with these fields, of which ``needed`` must be there. Null fields are left out."""
+
+    def read(value: object, place: Place) -> dict[str, object]:
+        found = fields.mapping(value, place)
+        fields.known_keys(found, place, readers, place.field or "a mapping")
+        for key in needed:
+            if found.get(key) is None:
+                raise place.error(f"needs a field {key!r}")
+        return {key: readers[key](each, place.at(found, key)) for key, each in found.items() if each is not None}
+
+    return read
+
+
+def _count(value: object, place: Place) -> object:
+    return fields.integer(value, place, 0, MAX_REPLICAS)
+
+
+def _seconds(value: object, place: Place) -> object:
+    return fields.number(value, place, 0, MAX_SECONDS)
+
+
+def _rate(value: object, place: Place) -> object:
+    """Requests per second for one replica; a mapping says it for each kind of machine."""
+    if not isinstance(value, dict):
+        return fields.number(value, place, 0, MAX_RATE)
+    return {key: fields.number(each, place.at(value, key), 0, MAX_RATE) for key, each in value.items()}
+
+
+def _port(value: object, place: Place) -> object:
+    (port, *more) = ports(value, place)
+    if more or "-" in port:
+        raise place.error("takes one port")
+    return int(port)
+
+
+def _probe(value: object, place: Place) -> object:
+    return _PROBE(value, place) if isinstance(value, dict) else fields.word(value, place)
+
+
+def _header_values(value: object, place: Place) -> object:
+    return fields.strings(value, place)
+
+
+_PROBE = keyed(
+    {
+        "path": fields.word,
+        "initial_delay_seconds": _seconds,
+        "timeout_seconds": _seconds,
+        "endpoint_probe_interval_seconds": _seconds,
+        "consecutive_failure_threshold_timeout": _seconds,
+        "post_data": plain,
+        "headers": _header_values,
+    },
+    "path",
+)
+
+pool = keyed(
+    {
+        "workers": _count,
+        "min_workers": _count,
+        "max_workers": _count,
+        "queue_length_threshold": _count,
+        "upscale_delay_seconds": _seconds,
+        "downscale_delay_seconds": _seconds,
+    }
+)
+
+service = keyed(
+    {
+        "readiness_probe": _probe,
+        "replicas": _count,
+        "replica_policy": keyed(
+            {
+                "min_replicas": _count,
+                "max_replicas": _count,
+                "num_overprovision": _count,
+                "target_qps_per_replica": _rate,
+                "dynamic_ondemand_fallback": fields.flag,
+                "base_ondemand_fallback_replicas": _count,
+                "spot_placer": fields.word,
+                "upscale_delay_seconds": _seconds,
+                "downscale_delay_seconds": _seconds,
+            }
+        ),
+        "ports": _port,
+        "load_balancing_policy": fields.word,
+        "load_balancer": plain_mapping,
+        "tls": keyed({"keyfile": fields.word, "certfile": fields.word}, "keyfile", "certfile"),
+        "pool": pool,
+        "workers": _count,
+    }
+)
