@@ -24,7 +24,7 @@ from styx.engine.plan import Plan, plan
 from styx.engine.reconcile import reconcile
 from styx.engine.redact import redacting
 from styx.engine.setup import connect, not_up, require_autostop
-from styx.plugins import manager
+from styx.plugins import plugin_manager
 from styx.spec import Task
 from styx.store import Store
 from styx.store.holder import current
@@ -48,7 +48,7 @@ class Engine:
         home = home or default_home()
         config = load_config(home / "config.yaml")
         store = store or Store.open(config.database, home=home)
-        clock, plugins = SystemClock(), manager()
+        clock, plugins = SystemClock(), plugin_manager()
         clouds = Clouds(plugins, config, home, store.installation, clock)
         backend = plugins.create("backend", DEFAULT_BACKEND, clouds.services("backend", DEFAULT_BACKEND))
         assert isinstance(backend, Backend)

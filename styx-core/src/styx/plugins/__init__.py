@@ -1,4 +1,4 @@
-"""Find, judge, load and call plugins. :func:`manager` is the way in; the index answers what needs no loading."""
+"""Find, judge, load and call plugins. :func:`plugin_manager` is the way in; the index answers what needs no loading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _manager: PluginManager | None = None
 
 
-def manager() -> PluginManager:
+def plugin_manager() -> PluginManager:
     """The plugin manager of this process, made on first use. Raises InvalidConfig for bad plugin settings."""
     global _manager  # noqa: PLW0603 - one per process is what it is for
     if _manager is None:

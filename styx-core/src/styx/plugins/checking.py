@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from styx.api.errors import PluginError, StyxError
 from styx.plugins.config import load_model
-from styx.plugins.contract import check_capabilities
+from styx.plugins.contract import AUTHORS_FAULT, check_capabilities
 from styx.plugins.entries import Provides
 from styx.plugins.isolation import load_target
 from styx.plugins.manager import PluginManager
@@ -35,7 +35,7 @@ def check_plugin(manager: PluginManager, plugin: Plugin) -> Iterator[Checked]:
             attempt()
         except StyxError as error:
             status = str(error.details.get("status") or "broken")
-            yield Checked(plugin.name, what, status, error.message, error.hint or "")
+            yield Checked(plugin.name, what, status, error.message, error.hint or AUTHORS_FAULT)
         else:
             yield Checked(plugin.name, what, OK)
 

@@ -8,6 +8,8 @@ from typing import Any
 from styx.api.errors import PluginError
 from styx.plugins.kinds import KINDS
 
+AUTHORS_FAULT = "Its author has to mend it."
+
 
 def base_class(kind: str) -> type[Any]:
     """The class in the contract that every provider of this kind subclasses."""
@@ -55,4 +57,4 @@ def _import(target: str) -> Any:
 
 
 def _broken(plugin: str, message: str) -> PluginError:
-    return PluginError(message, hint="Its author has to mend it.", plugin=plugin, status="broken")
+    return PluginError(message, hint=AUTHORS_FAULT, plugin=plugin, status="broken")

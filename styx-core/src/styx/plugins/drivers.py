@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from styx.api.errors import PluginError
-from styx.plugins.isolation import failure, guard
+from styx.plugins.isolation import failure, guard, load_target
 from styx.plugins.kinds import KINDS
 
+# It logs what it could not load, which would end up on stderr where no logging is set up; here it becomes an error.
+logging.getLogger("stevedore").addHandler(logging.NullHandler())
 
-def load_driver(plugin: str, kind: str, name: str) -> Any:
+
+def load_driver(plugin: str, kind: str, name: str, target: str) -> Any:
     """Import what the entry point ``name`` of this kind names, and nothing else.
 
-    Not for names that several plugins claim: stevedore imports them all and then gives up. Raises PluginError.
+    ``target`` is what the manifest says it names, and is imported where stevedore knows of no such entry point: it
+    keeps a cache, which may be older than an installation. Not for names that several plugins claim: stevedore imports
+    them all and then gives up. Raises PluginError.
     """
     with guard("styx-core", "while importing stevedore"):
         from stevedore.driver import DriverManager
@@ -24,20 +29,11 @@ def load_driver(plugin: str, kind: str, name: str) -> Any:
         # Without this, an ImportError inside the plugin would be reported as "no such driver".
         causes.append(cause)
 
-    group = KINDS[kind].group
     doing = f"while importing {kind} {name!r}"
     with guard(plugin, doing):
         try:
-            manager: DriverManager[Any] = DriverManager(
-                group, name, invoke_on_load=False, on_load_failure_callback=keep, warn_on_missing_entrypoint=False
-            )
-        except NoMatches as error:
+            return DriverManager(KINDS[kind].group, name, on_load_failure_callback=keep).driver
+        except NoMatches:
             if causes:
                 raise failure(plugin, doing, causes[0]) from causes[0]
-            raise PluginError(
-                f"the entry point {name!r} of plugin {plugin!r} in the group {group} has gone",
-                hint="Read the plugins again: styx plugins refresh",
-                plugin=plugin,
-                status="broken",
-            ) from error
-    return manager.driver
+    return load_target(plugin, target)

@@ -72,7 +72,7 @@ class PluginManager:
             if f"{kind}:{name}" in self._ambiguous:
                 found = load_target(offered.plugin, offered.target)
             else:
-                found = load_driver(offered.plugin, kind, name)
+                found = load_driver(offered.plugin, kind, name, offered.target)
             self._classes[kind, name] = checked_class(offered.plugin, kind, name, found)
         return self._classes[kind, name]
 

@@ -100,7 +100,7 @@ def parse_contract(data: Mapping[str, Any], source: str) -> dict[str, list[int]]
 
 
 def salvage_commands(data: Mapping[str, Any], source: str) -> list[Command]:
-    """The commands of a manifest that is wrong elsewhere, so that they stay listed; those that are wrong are left out."""
+    """The commands of a manifest that is wrong elsewhere, so that they stay listed; wrong ones are left out."""
     found: list[Command] = []
     with suppress(ManifestError):
         for entry in TableReader(data, source).tables("commands"):

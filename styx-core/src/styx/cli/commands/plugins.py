@@ -117,11 +117,11 @@ def capabilities(output: str) -> None:
 @click.pass_context
 def check(ctx: click.Context, name: str | None, output: str) -> None:
     """Load what plugins promise, all or the one named, and compare it with their manifests."""
-    from styx.plugins import manager
+    from styx.plugins import plugin_manager
     from styx.plugins.checking import check_plugin
 
     chosen = _installed() if name is None else [_find(name)]
-    results = [result for plugin in chosen for result in check_plugin(manager(), plugin)]
+    results = [result for plugin in chosen for result in check_plugin(plugin_manager(), plugin)]
     if output == "json":
         click.echo(json_text([result._asdict() for result in results]))
     else:
