@@ -4,7 +4,7 @@ Tests of core run against them, and the kit's deliberately wrong providers devia
 """
 
 from styx.testing.memory.account import MemoryAccount
-from styx.testing.memory.backend import MemoryBackend
+from styx.testing.memory.backend import MemoryBackend, MemoryRuntimes
 from styx.testing.memory.cloud import BareMemoryCloud, MemoryCloud
 from styx.testing.memory.kinds import MEMORY_CLOUDS, AnonymousMemoryCloud, NamedMemoryCloud, SearchableMemoryCloud
 from styx.testing.memory.storage import MemoryObjects, MemoryStorage
@@ -17,6 +17,7 @@ __all__ = [
     "MemoryBackend",
     "MemoryCloud",
     "MemoryObjects",
+    "MemoryRuntimes",
     "MemoryStorage",
     "NamedMemoryCloud",
     "SearchableMemoryCloud",

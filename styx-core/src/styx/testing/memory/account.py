@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
-import signal
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +14,7 @@ from typing import Any
 
 from styx.api import Clock, NodeState, Offer, ProviderError
 from styx.testing.memory.catalog import default_offers
+from styx.testing.processes import kill_marked
 
 SHUTDOWN_FILE = ".shutdown"  # a guest writes "stop" or "terminate" here to end itself
 
@@ -121,7 +120,7 @@ class MemoryAccount:
         with self.lock:
             machine = self._machines.pop(id_, None)
             if machine is not None and machine.home is not None:
-                _kill_all_of(machine.id)
+                kill_marked([f"STYX_NODE={machine.id}"])
                 shutil.rmtree(machine.home, ignore_errors=True)
 
     def stop(self, id_: str) -> None:
@@ -130,7 +129,7 @@ class MemoryAccount:
             machine = self._machines[id_]
             machine.state = NodeState.STOPPED
             if machine.home is not None:
-                _kill_all_of(machine.id)
+                kill_marked([f"STYX_NODE={machine.id}"])
 
     def start(self, id_: str, clock: Clock) -> None:
         """Switch a stopped machine on again; one that runs is left alone."""
@@ -148,13 +147,3 @@ class MemoryAccount:
             mode = wish.read_text().strip()
             wish.unlink()
             (self.stop if mode == "stop" else self.delete)(machine.id)
-
-
-def _kill_all_of(node: str) -> None:
-    """Kill every process of a machine, which carries its id in ``STYX_NODE``."""
-    needle = b"STYX_NODE=" + node.encode()
-    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if needle in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)

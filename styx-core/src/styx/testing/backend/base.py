@@ -1,0 +1,67 @@
+"""The fixtures that all rules for backends share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import NoReturn
+
+import pytest
+import pytest_asyncio
+
+from styx.api import Backend
+from styx.testing.backend.bench import Bench
+from styx.testing.cluster import ProcessCluster, process_cluster
+
+FRESH = "write the class so that __init__(services) is all it needs, or override the fixture `fresh`"
+
+
+class BackendRules:
+    """What a rule for backends has at hand. ``backend`` is the author's to define."""
+
+    @pytest.fixture
+    def backend(self) -> NoReturn:
+        """The backend to test: an object made with :func:`styx.testing.services`."""
+        pytest.fail(
+            "define the fixture `backend`: it returns your Backend, made with styx.testing.services(tmp_path, ...)"
+        )
+
+    @pytest.fixture
+    def fresh(self, backend: Backend) -> Callable[[], Backend]:
+        """Makes another object, as the next client of the same user would."""
+        return lambda: type(backend)(backend.services)
+
+    @pytest.fixture
+    def make_cluster(self) -> Callable[[int], AbstractAsyncContextManager[ProcessCluster]]:
+        """Makes a cluster of n nodes."""
+        return process_cluster
+
+    @pytest.fixture
+    def node_cpus(self) -> float:
+        """How many CPUs the backend takes a node to have."""
+        return float(os.cpu_count() or 1)
+
+    @pytest.fixture
+    def patience(self) -> float:
+        """Real seconds within which anything that a test waits for must come about."""
+        return 30.0
+
+    @pytest.fixture
+    def settled(self) -> float:
+        """Real seconds in which what must not happen would have happened."""
+        return 0.3
+
+    @pytest_asyncio.fixture
+    async def bench(
+        self,
+        backend: Backend,
+        make_cluster: Callable[[int], AbstractAsyncContextManager[ProcessCluster]],
+        patience: float,
+        settled: float,
+    ) -> AsyncIterator[Bench]:
+        """The backend on a cluster of two nodes, with the means to use it; nothing is prepared yet."""
+        async with make_cluster(2) as cluster:
+            bench = Bench(backend, cluster, patience, settled)
+            yield bench
+            await bench.clean_up()
