@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import postgres
 
 from styx.store import Store
+from support import postgres
 
 
 @pytest.fixture(scope="session")

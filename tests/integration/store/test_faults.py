@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.records import cluster
 
 from styx.api.errors import StoreError
 from styx.store import Store
 from styx.store.peek import DATABASE_NAME
+from support.records import cluster
 
 
 def digest(path: Path) -> str:
@@ -83,15 +83,25 @@ def test_only_the_user_can_read_it(tmp_path: Path) -> None:
 
 def as_nobody(home: Path, code: str) -> str:
     """What a process without root's rights answers; root would be let write anywhere."""
-    user = "nobody" if os.geteuid() == 0 else None
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\nfrom pathlib import Path\nfrom styx.store import Store\n{code}", str(home)],
-        user=user, capture_output=True, text=True, check=False, cwd="/", env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
+        [sys.executable, "-c", _DROP_RIGHTS + code, str(home)], capture_output=True, text=True, check=False, cwd="/"
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+# The rights go once everything is imported: the interpreter may lie where only root can read it.
+_DROP_RIGHTS = """
+import os, sys, tempfile
+from pathlib import Path
+from styx.store import Store
+with tempfile.TemporaryDirectory() as scratch:
+    Store.open(home=Path(scratch)).close()
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+"""
 SAY = """
 from styx.api import StoreError
 try:
@@ -218,6 +228,7 @@ def test_unsuitable_urls(url: str) -> None:
 def test_a_shared_postgresql_database(postgres_server: str) -> None:
     """Other applications' tables in the same database do not matter, as long as our names are free."""
     import psycopg
+
     from support.postgres import new_database
 
     shared, taken = new_database(postgres_server, "shared"), new_database(postgres_server, "taken")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from support.crowd import crowd
-from support.records import cluster
 
 from styx.store import Store
+from support.crowd import crowd
+from support.records import cluster
 
 COUNT = """
 from styx.store import Store

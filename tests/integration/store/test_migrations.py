@@ -40,7 +40,7 @@ def drift(database: Database) -> list[object]:
 
 def test_revisions_are_one_line_up_to_the_newest() -> None:
     """Revisions are four digits, sorted as text, and the code knows the last."""
-    assert REVISIONS == sorted(REVISIONS)
+    assert sorted(REVISIONS) == REVISIONS
     assert all(len(revision) == 4 and revision.isdigit() for revision in REVISIONS)
     assert REVISIONS[-1] == schema.REVISION
 

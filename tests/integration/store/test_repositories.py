@@ -11,9 +11,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.records import (
-    HOLDER, NOW, attempt, cluster, cluster_fields, node_records, operations, prepareds, receipts, times, wires,
-)  # fmt: skip
 
 from styx.api.backend import Autostop
 from styx.api.errors import ClusterBusy, StoreError
@@ -22,6 +19,19 @@ from styx.store.holder import current
 from styx.store.records import AttemptState
 from styx.store.rows import plain
 from styx.store.states import ClusterState
+from support.records import (
+    HOLDER,
+    NOW,
+    attempt,
+    cluster,
+    cluster_fields,
+    node_records,
+    operations,
+    prepareds,
+    receipts,
+    times,
+    wires,
+)  # fmt: skip
 
 relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from styx.api.errors import BadInput
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
 from styx.config import home, load_config
 from styx.store import Store
@@ -58,6 +59,11 @@ class EmbeddedClient:
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
+        if options.account not in (None, "default"):
+            raise BadInput(
+                f"there is no account {options.account!r}",
+                hint="Leave --account out: each cloud has one account, that of its own settings and credentials.",
+            )
         if options.dryrun:
             found = self.loop.run(self.engine.plan(task)).require()
             return LaunchResult(options.cluster or "", None, candidates=_candidates(found))
@@ -80,10 +86,12 @@ class EmbeddedClient:
 
     def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """See :class:`~styx.client.protocol.Client`. The engine is loaded only if a record may be out of date."""
+        from datetime import UTC, datetime
+
         from styx.engine.freshness import needs_a_look
 
-        records = self.store.clusters.list(names)
-        if refresh or any(needs_a_look(record) for record in records):
+        records, now = self.store.clusters.list(names), datetime.now(UTC)
+        if refresh or any(needs_a_look(record, now) for record in records):
             return self.loop.run(self.engine.status(names, refresh=refresh))
         return records
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _END = object()
+_AHEAD = 16  # items
 
 
 class LoopThread:
@@ -49,18 +50,47 @@ class LoopThread:
             raise
 
     def iterate(self, source: AsyncIterator[T]) -> Iterator[T]:
-        """The items of an asynchronous iterator, one by one; it is closed when this one is."""
+        """The items of an asynchronous iterator, one by one; it is closed when this one is.
+
+        The source runs in one task from beginning to end, as its timeouts and task groups need it, a few items ahead.
+        """
+        items: asyncio.Queue[T] = asyncio.Queue(_AHEAD)
+
+        async def pump() -> None:
+            try:
+                async for item in source:
+                    await items.put(item)
+            finally:
+                close = getattr(source, "aclose", None)
+                if close is not None:
+                    await close()
+
+        async def begin() -> asyncio.Task[None]:
+            return asyncio.ensure_future(pump())
 
         async def step() -> T | object:
-            return await anext(source, _END)
+            getting = asyncio.ensure_future(items.get())
+            try:
+                await asyncio.wait({getting, pumping}, return_when=asyncio.FIRST_COMPLETED)
+                if getting.done():
+                    return getting.result()
+                if not items.empty():
+                    return items.get_nowait()
+                await pumping  # raises what the source raised
+                return _END
+            finally:
+                getting.cancel()
 
+        async def end() -> None:
+            pumping.cancel()
+            await asyncio.wait({pumping})
+
+        pumping = self.run(begin())
         try:
             while (item := self.run(step())) is not _END:
                 yield item  # type: ignore[misc]
         finally:
-            close = getattr(source, "aclose", None)
-            if close is not None:
-                self.run(close())
+            self.run(end())
 
     def close(self) -> None:
         """Stop the loop and end the thread."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from styx.api.cloud import Cloud, Identity
-from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, StyxError, Transient, WrongAccount
+from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, StoreError, StyxError, Transient, WrongAccount
 from styx.api.services import Clock, Services
 from styx.config import Config
 from styx.plugins.isolation import guard
@@ -19,6 +19,7 @@ from styx.plugins.manager import PluginManager
 
 CALLS_AT_ONCE = 8  # per account
 TRANSIENT_TRIES = 5
+SHORTEST_PAUSE = 0.02  # seconds, for a provider that says "again, at once"
 DEFAULT_ACCOUNT = "default"
 
 ResultT = TypeVar("ResultT")
@@ -47,7 +48,10 @@ class CloudAccount:
             try:
                 return await self._in_thread(partial(self._guarded, function, *args))
             except NotYet as answer:
-                pause, last = answer.after, Transient(f"{self.cloud.name}: still waiting for {answer.waiting_for}")
+                pause, last = (
+                    max(answer.after, SHORTEST_PAUSE),
+                    Transient(f"{self.cloud.name}: still waiting for {answer.waiting_for}"),
+                )
             except RateLimited as error:
                 pause, last = float(error.retry_after or 2.0**tries), error
                 tries += 1
@@ -129,6 +133,10 @@ class Clouds:
     def services(self, kind: str, name: str) -> Services:
         """The surroundings for one plugin object of this installation."""
         state_dir = self._home / name if kind == "cloud" else self._home / f"{kind}-{name}"
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make {state_dir}: {error.strerror}", hint="Set STYX_HOME elsewhere.") from error
         return Services(
             installation=self._installation,
             account=DEFAULT_ACCOUNT,

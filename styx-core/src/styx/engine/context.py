@@ -6,9 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from styx.api.backend import Backend
@@ -27,22 +25,6 @@ log = logging.getLogger("styx.engine")
 
 # Called with a phase and a sentence as work goes on; see client.protocol.Progress.
 Progress = Callable[[str, str], None]
-
-
-class SystemClock:
-    """The real time."""
-
-    def now(self) -> datetime:
-        """The time of day, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
-        return monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Let the event loop do other things for this long."""
-        await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)

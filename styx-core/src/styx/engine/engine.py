@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
 from styx.api.errors import BadInput, ClusterNotFound, InvalidTask
+from styx.api.services import Clock
+from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
 from styx.engine import jobs, lifecycle
 from styx.engine.clouds import Clouds
-from styx.engine.context import Context, Progress, SystemClock
+from styx.engine.context import Context, Progress
 from styx.engine.freshness import needs_a_look
 from styx.engine.handle import Handle
 from styx.engine.keys import public_key
@@ -21,10 +25,12 @@ from styx.engine.launch import Wish, launch, require_fit
 from styx.engine.mounts import sync
 from styx.engine.operation import operation
 from styx.engine.plan import Plan, plan
-from styx.engine.reconcile import reconcile
+from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
-from styx.engine.setup import connect, not_up, require_autostop
+from styx.engine.setup import connect, not_up, require_autostop, set_autostop
+from styx.engine.together import together
 from styx.plugins import plugin_manager
+from styx.plugins.manager import PluginManager
 from styx.spec import Task
 from styx.store import Store
 from styx.store.holder import current
@@ -32,6 +38,7 @@ from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 
 DEFAULT_BACKEND = "agent"
+LOOKS_AT_ONCE = 16
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -43,12 +50,22 @@ class Engine:
         self._handles: dict[tuple[str, str], Handle] = {}
 
     @classmethod
-    def open(cls, home: Path | None = None, store: Store | None = None) -> Engine:
-        """Open the installation at ``home`` (``$STYX_HOME`` by default). Raises StoreError, InvalidConfig."""
+    def open(
+        cls,
+        home: Path | None = None,
+        store: Store | None = None,
+        *,
+        plugins: PluginManager | None = None,
+        clock: Clock | None = None,
+    ) -> Engine:
+        """Open the installation at ``home`` (``$STYX_HOME`` by default). Raises StoreError, InvalidConfig, PluginError.
+
+        Unless others are given, it has its own store, the installed plugins and the real time.
+        """
         home = home or default_home()
         config = load_config(home / "config.yaml")
-        store = store or Store.open(config.database, home=home)
-        clock, plugins = SystemClock(), plugin_manager()
+        clock, plugins = clock or SystemClock(), plugins or plugin_manager()
+        store = store or Store.open(config.database, home=home, clock=clock.now)
         clouds = Clouds(plugins, config, home, store.installation, clock)
         backend = plugins.create("backend", DEFAULT_BACKEND, clouds.services("backend", DEFAULT_BACKEND))
         assert isinstance(backend, Backend)
@@ -87,12 +104,13 @@ class Engine:
             task = self._admit(task, "launch")
             record = self.context.store.clusters.get(name)
             if fast and record is not None and record.state is ClusterState.UP:
-                handle, made, setup = self._handle(record), False, False
+                require_fit(task.spec, record)
+                handle, made, setup = await self._handle(record), False, False
             else:
                 handle, made = await launch(
                     self.context.fresh(), Wish(task.spec, name, autostop, retry_until_up), progress
                 )
-                handle = self._keep(handle)
+                handle = await self._keep(handle)
             return name, await self._run(handle, task, progress, setup=setup), made
 
     async def exec(self, task: Task, cluster: str, progress: Progress) -> int | None:
@@ -101,7 +119,7 @@ class Engine:
             record = await self._up(cluster)
             task = self._admit(task, "exec")
             require_fit(task.spec, record)
-            return await self._run(self._handle(record), task, progress, setup=False)
+            return await self._run(await self._handle(record), task, progress, setup=False)
 
     async def _run(self, handle: Handle, task: Task, progress: Progress, *, setup: bool) -> int | None:
         await sync(self.context, handle, task.spec, progress)
@@ -115,6 +133,12 @@ class Engine:
 
     def _admit(self, task: Task, what: str) -> Task:
         """The task after every policy has had its say, with nothing missing. Raises InvalidTask, BadInput."""
+        if self.context.plugins.implements("styx_policy"):
+            given = task.to_dict()
+            changed = self.context.plugins.fold_policy(deepcopy(given), what)
+            if changed != given:
+                secrets = dict(task.spec.secrets)
+                task = Task.from_dict(changed, task.spec.base_dir).override({"secrets": secrets} if secrets else {})
         missing = task.missing_secrets()
         if missing:
             raise InvalidTask(
@@ -122,23 +146,30 @@ class Engine:
                 hint=f"Give it with --secret {missing[0]}=VALUE.",
                 field="secrets",
             )
-        if not self.context.plugins.implements("styx_policy"):
-            return task
-        changed = self.context.plugins.fold_policy(task.to_dict(), what)
-        return Task.from_dict(changed).override({"secrets": dict(task.spec.secrets)})
+        task.check_files()
+        return task
 
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """Clusters, newest first, as they are: those that may have changed are looked at first."""
-        for record in self.context.store.clusters.list(names):
-            if refresh or needs_a_look(record):
-                await reconcile(self.context.fresh(), record.name)
+        now, turns = self.context.clock.now(), asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def look(name: str) -> None:
+            async with turns:
+                await reconcile(self.context.fresh(), name)
+
+        records = self.context.store.clusters.list(names)
+        await together(look(record.name) for record in records if refresh or needs_a_look(record, now))
+        if refresh:
+            await sweep(self.context)
         await self.context.told()
         return self.context.store.clusters.list(names)
 
     async def start(self, name: str, autostop: Autostop | None, progress: Progress) -> None:
         """Bring a stopped cluster back. Idempotent."""
         record = self._known(name)
-        require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
+        if autostop is not None and record.cloud:
+            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
+        await self._drop(name)
         await lifecycle.start(self.context.fresh(), name, autostop, progress)
 
     async def stop(self, name: str, progress: Progress) -> None:
@@ -157,12 +188,10 @@ class Engine:
     async def autostop(self, name: str, policy: Autostop | None) -> None:
         """Set or clear autostop on a cluster that is up. Raises Unsupported where nothing could enforce it."""
         context = self.context.fresh()
+        await self._up(name)
         async with operation(context, name, "autostop") as record:
             require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy)
-            await self.context.backend.autostop(self._handle(record), policy)
-            self.context.store.clusters.update(
-                name, holder=context.holder, autostop=policy, autostop_set=policy is not None
-            )
+            await set_autostop(context, await self._handle(record), policy)
 
     async def queue(self, name: str) -> list[JobInfo]:
         """The jobs of a cluster, newest first."""
@@ -202,12 +231,12 @@ class Engine:
         return (await self._connected(name)).transport(rank).interactive(command)
 
     async def _connected(self, name: str) -> Handle:
-        return self._handle(await self._up(name))
+        return await self._handle(await self._up(name))
 
     async def _up(self, name: str) -> ClusterRecord:
         """The record of a cluster that is up; looked at first when it may not be any more."""
         record = self._known(name)
-        if needs_a_look(record):
+        if record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.clock.now()):
             found = await reconcile(self.context.fresh(), name)
             if found is None:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
@@ -222,14 +251,19 @@ class Engine:
             raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists them.", cluster=name)
         return record
 
-    def _handle(self, record: ClusterRecord) -> Handle:
-        key = (record.name, self.context.owner(record).name)
-        if key not in self._handles:
-            self._handles[key] = connect(self.context, record)
-        return self._handles[key]
+    async def _handle(self, record: ClusterRecord) -> Handle:
+        return await self._keep(connect(self.context, record))
 
-    def _keep(self, handle: Handle) -> Handle:
-        return self._handles.setdefault((handle.name, handle.key), handle)
+    async def _keep(self, handle: Handle) -> Handle:
+        """The handle in use for the same nodes, with its open connections, or else this one from now on."""
+        key = (handle.name, handle.key)
+        present = self._handles.get(key)
+        if present is not None and present.places == handle.places:
+            return present
+        self._handles[key] = handle
+        if present is not None:  # another client has stopped and started it: the addresses are new
+            await present.close()
+        return handle
 
     async def _drop(self, name: str) -> None:
         for key in [key for key in self._handles if key[0] == name]:

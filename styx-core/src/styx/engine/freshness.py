@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from styx.store.holder import alive
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 
 
-def needs_a_look(cluster: ClusterRecord) -> bool:
+def needs_a_look(cluster: ClusterRecord, now: datetime) -> bool:
     """Whether the record may be out of date: its operation was interrupted, or it may have stopped itself."""
-    if cluster.operation is not None and alive(cluster.operation.holder):
+    busy = cluster.operation
+    if busy is not None and busy.expires_at > now and alive(busy.holder):
         return False
     return not cluster.state.settled or (cluster.state is ClusterState.UP and cluster.autostop is not None)

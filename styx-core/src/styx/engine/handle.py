@@ -22,6 +22,11 @@ class Handle:
         self._cloud = cloud
         self._transports: dict[int, Transport] = {}
 
+    @property
+    def places(self) -> list[tuple[int | None, str, object]]:
+        """Which nodes these are and where: handles that agree in this can stand for each other."""
+        return [(node.rank, node.id, node.endpoint) for node in self.nodes]
+
     def transport(self, rank: int) -> Transport:
         """The transport to the node with this rank. Raises TransportError without such a node or a way to it."""
         if rank not in self._transports:

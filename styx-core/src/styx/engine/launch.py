@@ -10,9 +10,12 @@ from getpass import getuser
 from typing import Any
 
 from styx.api.backend import Autostop
+from styx.api.cloud import Cloud, SupportsStop
 from styx.api.errors import (
     AuthFailed,
     BadInput,
+    ClusterNotFound,
+    ClusterNotUp,
     InvalidRequest,
     NoOffer,
     PermissionDenied,
@@ -30,14 +33,13 @@ from styx.engine.codec import offer_from_data, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.lifecycle import bring_back, down, remove_all
-from styx.engine.observe import Verdict
 from styx.engine.operation import LEASE_SECONDS, operation, renewing
 from styx.engine.plan import Plan, plan
 from styx.engine.provision import commit_intent, drive
-from styx.engine.reconcile import look, observe_attempt, record_verdict
-from styx.engine.setup import connect, not_up, require_autostop, set_up
+from styx.engine.reconcile import current, look, record_verdict, see
+from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
 from styx.optimizer.rank import Choice, why_not
-from styx.spec.model import TaskSpec
+from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState, ClusterRecord, Operation
 from styx.store.states import ClusterState
 
@@ -61,15 +63,28 @@ async def launch(context: Context, wish: Wish, progress: Progress) -> tuple[Hand
     """
     existing = context.store.clusters.get(wish.cluster)
     if existing is not None and existing.state is ClusterState.TERMINATING:
-        await down(context, wish.cluster, progress)  # finish what was begun: a new cluster takes the name
+        with suppress(ClusterNotFound):  # somebody else was quicker
+            await down(context, wish.cluster, progress)  # finish what was begun: a new cluster takes the name
         existing = None
-    if existing is None:
-        found = await _plan(context, wish, progress)
-        context.store.clusters.create(_new_record(context, wish))
-        async with renewing(context, wish.cluster):
-            return await _make(context, wish, found, progress), True
-    async with operation(context, wish.cluster, "launch") as cluster:
-        return await _reuse(context, wish, cluster, progress)
+    if existing is not None:
+        async with operation(context, wish.cluster, "launch") as cluster:
+            seen = await _as_it_is(context, cluster)
+            if seen is not None:
+                return await _reuse(context, wish, seen, progress)
+    found = await _plan(context, wish, progress)
+    context.store.clusters.create(_new_record(context, wish))
+    async with renewing(context, wish.cluster):
+        return await _make(context, wish, found, progress), True
+
+
+async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord | None:
+    """The record after a look, where one can help; None when the cluster has removed itself meanwhile."""
+    if cluster.state not in (ClusterState.UP, ClusterState.UNKNOWN):
+        return cluster
+    seen = record_verdict(context, cluster, await look(context, cluster))
+    if seen is not None and seen.state in (ClusterState.UNKNOWN, ClusterState.TERMINATING):
+        raise not_up(seen)
+    return seen
 
 
 async def _plan(context: Context, wish: Wish, progress: Progress) -> Plan:
@@ -93,54 +108,89 @@ def _autostop(wish: Wish, choice: Choice) -> Autostop | None:
 
 async def _reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
     """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped."""
-    if cluster.state is ClusterState.UNKNOWN:
-        cluster = _seen_again(context, cluster, await look(context, cluster))
-    if cluster.offer:
-        require_fit(wish.task, cluster)
-        require_autostop(context.clouds.get(cluster.cloud, cluster.account).cloud, wish.autostop)
     if cluster.state is ClusterState.UP:
+        policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
-        if wish.autostop is not None:
-            await context.backend.autostop(handle, wish.autostop)
-            context.store.clusters.update(
-                cluster.name, holder=context.holder, autostop=wish.autostop, autostop_set=True
-            )
+        if policy is not None:
+            await set_autostop(context, handle, policy)
         return handle, False
-    policy = wish.autostop or cluster.autostop
     if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
         return await bring_back(context, cluster, policy, progress), False
-    nodes = await _resume(context, cluster, progress)
+    if cluster.launched_at is not None and (survivors := await _survivors(context, cluster)):
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
+        if len(survivors) < cluster.num_nodes or not isinstance(_cloud(context, cluster), SupportsStop):
+            raise _half_gone(cluster, len(survivors))
+        return await bring_back(context, cluster, policy, progress), False
+    nodes = await _resume(context, wish, cluster, progress)
     if nodes:
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
         return await set_up(context, cluster, nodes, policy, progress), False
     found = await _plan(context, wish, progress)
-    if cluster.state is not ClusterState.PLANNING:
-        context.move(
-            cluster.name, ClusterState.PLANNING, "nothing of the last attempt is left", num_nodes=wish.task.num_nodes
-        )
+    context.move(
+        cluster.name,
+        ClusterState.PLANNING,
+        "nothing of the last attempt is left",
+        num_nodes=wish.task.num_nodes,
+        launched_at=None,
+        autostop=None,
+        autostop_set=False,
+        error=None,
+    )
     return await _make(context, wish, found, progress), True
 
 
-def _seen_again(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord:
-    seen = record_verdict(context, cluster, verdict)
-    if seen is None or seen.state is ClusterState.UNKNOWN:
-        raise not_up(cluster)
-    return seen
+def _fitting_policy(context: Context, wish: Wish, cluster: ClusterRecord) -> Autostop | None:
+    """The autostop that is asked for with this launch. Raises where the cluster, or the policy, will not do."""
+    alternative = require_fit(wish.task, cluster)
+    policy = wish.autostop or alternative.autostop
+    require_autostop(_cloud(context, cluster), policy)
+    return policy
 
 
-async def _resume(context: Context, cluster: ClusterRecord, progress: Progress) -> list[Node]:
-    """The nodes of an interrupted or failed launch, all running; or none, and then nothing of it is left."""
-    mine = [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
-    if mine and mine[-1].state is AttemptState.OPEN:
-        with suppress(ProviderError):  # what it made is gone then, or remove_all below says why not
-            account = context.clouds.get(mine[-1].cloud, mine[-1].account)
-            return await drive(context, account, mine[-1], progress)
-    elif mine and mine[-1].state is AttemptState.SETTLED:
-        nodes, seen = await observe_attempt(context, mine)
-        if not seen.complete:
-            raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
-        running = [node for node in nodes if node.state is NodeState.RUNNING]
-        if len(running) == cluster.num_nodes:
-            return running
+def _cloud(context: Context, cluster: ClusterRecord) -> Cloud:
+    return context.clouds.get(cluster.cloud, cluster.account).cloud
+
+
+async def _survivors(context: Context, cluster: ClusterRecord) -> list[Node]:
+    """What is left of a cluster that was in use once. Its disks may hold the only copy of something."""
+    attempts = current(context, cluster)
+    if not attempts or attempts[-1].state in (AttemptState.TOMBSTONE, AttemptState.CLOSED):
+        return []
+    found = await see(context, attempts)
+    if not found.nodes and not found.proves_absence:
+        raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
+    return list(found.nodes)
+
+
+def _half_gone(cluster: ClusterRecord, left: int) -> ClusterNotUp:
+    return ClusterNotUp(
+        f"of cluster {cluster.name!r}, {left} of {cluster.num_nodes} nodes are left, and they may hold your files",
+        hint=f"`styx down {cluster.name}` removes them; then launch again.",
+        cluster=cluster.name,
+        state=cluster.state.value,
+    )
+
+
+async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> list[Node]:
+    """The nodes of an interrupted first launch, all running; or none, and then nothing of it is left."""
+    mine = current(context, cluster)
+    newest = mine[-1] if mine else None
+    with suppress(BadInput):  # a task of another shape: what was begun for the last one is no use to it
+        if newest is not None and newest.state is AttemptState.OPEN:
+            require_fit(wish.task, cluster)
+            account = context.clouds.get(newest.cloud, newest.account)
+            await account.require_identity(newest.identity)
+            context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch")
+            with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
+                return await drive(context, account, newest, progress)
+        elif newest is not None and newest.state is AttemptState.SETTLED:
+            require_fit(wish.task, cluster)
+            found = await see(context, mine)
+            if not found.complete:
+                raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
+            if found.count(NodeState.RUNNING) == cluster.num_nodes:
+                return list(found.nodes)
     await remove_all(context, cluster, progress)
     return []
 
@@ -150,7 +200,7 @@ async def _make(context: Context, wish: Wish, found: Plan, progress: Progress) -
     try:
         choice, nodes = await _provision(context, wish, found.choices, progress)
     except StyxError as error:
-        if all(attempt.state is AttemptState.CLOSED for attempt in context.store.attempts.of(wish.cluster)):
+        if not _left_behind(context, wish.cluster):
             context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
         else:
             context.move(wish.cluster, ClusterState.FAILED, error.message, error=error.to_wire())
@@ -160,6 +210,15 @@ async def _make(context: Context, wish: Wish, found: Plan, progress: Progress) -
     return await set_up(context, cluster, nodes, _autostop(wish, choice), progress)
 
 
+def _left_behind(context: Context, name: str) -> bool:
+    """Whether any attempt of this cluster may have left something; one forgotten under its name does not count."""
+    cluster = context.store.clusters.get(name)
+    return cluster is None or any(
+        attempt.state is not AttemptState.CLOSED and attempt.created_at >= cluster.created_at
+        for attempt in context.store.attempts.of(name)
+    )
+
+
 async def _provision(
     context: Context, wish: Wish, choices: Sequence[Choice], progress: Progress
 ) -> tuple[Choice, list[Node]]:
@@ -167,18 +226,18 @@ async def _provision(
         reasons: dict[str, str] = {}
         for choice in choices:
             offer = choice.offer
-            where = f"{offer.cloud}/{offer.scope.name}"
+            where = _where(choice)
             if offer.cloud in reasons or where in reasons:
                 continue
-            progress("provision", f"launching {wish.task.num_nodes}x {offer.instance_type} on {where}")
+            progress("provision", f"launching {wish.task.num_nodes}x {where}")
             try:
                 return choice, await _attempt(context, wish, choice, progress)
             except (InvalidRequest, WrongAccount):
-                raise
+                raise  # no other place will help
             except (ProviderError, PluginError) as error:
                 whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
                 reasons[offer.cloud if whole_cloud else where] = error.message
-                context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}")
+                context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}", error=error.to_wire())
         if not wish.retry_until_up:
             story = "".join(f"\n  {where}: {why}" for where, why in reasons.items())
             raise NoOffer(
@@ -188,6 +247,13 @@ async def _provision(
             )
         progress("provision", f"nothing free; trying again in {RETRY_SECONDS:g} s")
         await context.clock.sleep(RETRY_SECONDS)
+
+
+def _where(choice: Choice) -> str:
+    """One thing that can be asked for, as progress and errors name it."""
+    offer = choice.offer
+    spot = " (spot)" if choice.alternative.use_spot else ""
+    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.scope.name}"
 
 
 async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progress) -> list[Node]:
@@ -265,17 +331,21 @@ def _new_record(context: Context, wish: Wish) -> ClusterRecord:
     )
 
 
-def require_fit(task: TaskSpec, cluster: ClusterRecord) -> None:
-    """Raise BadInput when the cluster is smaller than the task, or another kind of machine."""
+def require_fit(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
+    """The alternative that the cluster satisfies. Raises BadInput when it is smaller, or another kind of machine."""
     if task.num_nodes > cluster.num_nodes:
         raise BadInput(
             f"cluster {cluster.name!r} has {cluster.num_nodes} nodes, the task wants {task.num_nodes}",
             hint="Launch it on a cluster of another name.",
         )
-    offer = replace(offer_from_data(cluster.offer), available=None)
-    misses = [why_not(alternative, offer, task.num_nodes) for alternative in task.resources.alternatives]
-    if all(misses):
-        raise BadInput(
-            f"cluster {cluster.name!r} does not fit the task: {misses[0]}",
-            hint="Launch it on a cluster of another name, or loosen its resources.",
-        )
+    offer = offer_from_data(cluster.offer)
+    misses = []
+    for alternative in task.resources.alternatives:
+        miss = why_not(alternative, offer, task.num_nodes)
+        if miss is None:
+            return alternative
+        misses.append(miss)
+    raise BadInput(
+        f"cluster {cluster.name!r} does not fit the task: {misses[0]}",
+        hint="Launch it on a cluster of another name, or loosen its resources.",
+    )

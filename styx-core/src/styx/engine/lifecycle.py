@@ -3,83 +3,125 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from styx.api.backend import Autostop
 from styx.api.cloud import SupportsStop, require
-from styx.api.errors import ClusterNotFound, ClusterNotUp, OutcomeUnknown, StyxError, TransportError
+from styx.api.errors import (
+    BadInput,
+    ClusterNotFound,
+    ClusterNotUp,
+    OutcomeUnknown,
+    PluginError,
+    ProviderError,
+    StyxError,
+    TransportError,
+)
 from styx.api.launch import Boot, StartRequest
 from styx.api.nodes import NodeState
+from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
-from styx.engine.observe import by_rank
+from styx.engine.observe import sight
 from styx.engine.operation import operation
 from styx.engine.provision import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, commit_intent, drive, remove
-from styx.engine.reconcile import look, record_verdict
+from styx.engine.reconcile import current, look, record_verdict
 from styx.engine.setup import connect, not_up, set_up
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 
 SHUTDOWN_SECONDS = 15.0
 
+_S = ClusterState
+
 
 async def stop(context: Context, name: str, progress: Progress) -> None:
     """Stop all nodes; they keep their disks. Idempotent. Raises Unsupported where machines cannot be stopped."""
-    async with operation(context, name, "stop") as cluster:
-        if cluster.state is ClusterState.STOPPED:
+    async with operation(context, name, "stop") as held:
+        cluster = await _as_it_is(context, held)
+        if cluster.state is _S.STOPPED:
             return
-        if cluster.state not in (ClusterState.UP, ClusterState.STOPPING):
+        if cluster.state not in (_S.UP, _S.STOPPING) and not _was_up(cluster):
             raise not_up(cluster)
         account = context.clouds.get(cluster.cloud, cluster.account)
-        cloud = require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
+        require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
         await account.require_identity(cluster.identity)
-        attempts = _current(context, cluster)
-        if cluster.state is ClusterState.UP:
-            await _shut_down(context, connect(context, cluster))
-            context.move(name, ClusterState.STOPPING)
-        receipts = [a.receipt for a in attempts if a.receipt is not None]
-        scope, owner = attempts[0].prepared.scope, attempts[0].owner
-        await account.call(cloud.stop, scope, owner, receipts)
-        give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
-        pause = POLL_FIRST
-        while True:
-            nodes = by_rank(await account.call(account.cloud.observe, scope, [owner]), attempts[0])
-            going = [node for node in nodes if node.state is not NodeState.STOPPED]
-            if not going:
-                break
-            if context.clock.monotonic() >= give_up_at:
-                raise OutcomeUnknown(f"{len(going)} nodes of {name!r} have not stopped", hint="Run the command again.")
-            progress("stop", f"waiting for {len(going)} of {len(nodes)} nodes to stop")
-            await context.clock.sleep(pause)
-            pause = min(pause * 1.5, POLL_MOST)
-        context.move(name, ClusterState.STOPPED, "stopped by the user", autostop=None, autostop_set=False)
+        handle = connect(context, cluster) if cluster.state is _S.UP else None
+        context.move(name, _S.STOPPING)  # before anything ends: killed here, the cluster does not pass for up
+        if handle is not None:
+            await _shut_down(context, handle)
+        await _stop_nodes(context, cluster, account, progress)
+        context.move(name, _S.STOPPED, "stopped by the user", autostop=None, autostop_set=False, error=None)
+
+
+def _was_up(cluster: ClusterRecord) -> bool:
+    """Whether this is a cluster in use of which not all runs any more."""
+    return cluster.state is _S.FAILED and cluster.launched_at is not None
+
+
+async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAccount, progress: Progress) -> None:
+    """Ask until every node is seen to have stopped. Raises ClusterNotUp when some are not there any more."""
+    cloud = require(account.cloud, SupportsStop)
+    attempts = current(context, cluster)
+    answered = next((a for a in attempts if a.receipt is not None), attempts[-1])
+    scope, owner = answered.prepared.scope, answered.owner
+    await account.call(cloud.stop, scope, owner, [a.receipt for a in attempts if a.receipt is not None])
+    give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
+    pause = POLL_FIRST
+    while True:
+        found = sight(await account.call(account.cloud.observe, scope, [owner]), answered)
+        stopped = found.count(NodeState.STOPPED)
+        if stopped == cluster.num_nodes:
+            return
+        if found.proves_absence and len(found.nodes) < cluster.num_nodes:
+            context.move(cluster.name, _S.LOST if not found.nodes else _S.FAILED, "nodes vanished while they stopped")
+            raise not_up(await _seen(context, cluster))
+        if context.clock.monotonic() >= give_up_at:
+            going = cluster.num_nodes - stopped
+            raise OutcomeUnknown(f"{going} nodes of {cluster.name!r} have not stopped", hint="Run the command again.")
+        progress("stop", f"waiting for {cluster.num_nodes - stopped} of {cluster.num_nodes} nodes to stop")
+        await context.clock.sleep(pause)
+        pause = min(pause * 1.5, POLL_MOST)
+
+
+async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord:
+    """The record, after a look if it may have become wrong by itself: unseen, or stopped by autostop."""
+    if cluster.state is _S.UNKNOWN or (cluster.state is _S.UP and cluster.autostop is not None):
+        return await _seen(context, cluster)
+    return cluster
+
+
+async def _seen(context: Context, cluster: ClusterRecord) -> ClusterRecord:
+    """The record of a cluster we hold, after a look. Raises ClusterNotFound when it has removed itself."""
+    known = context.store.clusters.get(cluster.name) or cluster
+    found = record_verdict(context, known, await look(context, known))
+    if found is None:
+        raise ClusterNotFound(f"cluster {cluster.name!r} is gone: it removed itself", cluster=cluster.name)
+    return found
 
 
 async def start(context: Context, name: str, autostop: Autostop | None, progress: Progress) -> None:
     """Bring a stopped cluster back up. Idempotent on one that is up."""
-    async with operation(context, name, "start") as cluster:
-        if cluster.state is ClusterState.UP and cluster.autostop is not None:
-            seen = record_verdict(context, cluster, await look(context, cluster))  # it may have stopped itself
-        else:
-            seen = cluster
-        if seen is None:
-            raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
-        if seen.state is ClusterState.UP:
+    async with operation(context, name, "start") as held:
+        cluster = await _as_it_is(context, held)
+        if cluster.state is _S.UP:
             return
-        if seen.state not in (ClusterState.STOPPED, ClusterState.STARTING, ClusterState.STOPPING):
-            raise not_up(seen)
-        handle = await bring_back(context, seen, autostop, progress)
+        if cluster.state not in (_S.STOPPED, _S.STARTING, _S.STOPPING) and not _was_up(cluster):
+            raise not_up(cluster)
+        handle = await bring_back(context, cluster, autostop, progress)
         await handle.close()
 
 
 async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autostop | None, progress: Progress) -> Handle:
-    """Start the stopped nodes of a cluster we hold and set them up again."""
+    """Start the stopped nodes of a cluster we hold and set them up again. Nothing is ever removed for it."""
     account = context.clouds.get(cluster.cloud, cluster.account)
     cloud = require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
     await account.require_identity(cluster.identity)
-    if cluster.state is ClusterState.STOPPING:
-        context.move(cluster.name, ClusterState.STOPPED, "the interrupted stop is taken as done")
-    attempts = _current(context, cluster)
+    if cluster.state is _S.STOPPING:
+        await _stop_nodes(context, cluster, account, progress)
+        context.move(cluster.name, _S.STOPPED, "the interrupted stop was finished")
+    attempts = current(context, cluster)
     newest = attempts[-1]
     if newest.kind == "start" and newest.state is AttemptState.OPEN:
         attempt = newest
@@ -87,18 +129,19 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
         request = StartRequest(
             owner=newest.owner,
             scope=newest.prepared.scope,
-            ranks=newest.prepared.ranks,
+            ranks=tuple(range(cluster.num_nodes)),
             receipts=tuple(a.receipt for a in attempts if a.receipt is not None),
             boot=Boot(authorized_key=context.public_key),
         )
         prepared = await account.call(cloud.prepare_start, request)
         attempt = await commit_intent(context, account, cluster.name, "start", prepared)
-    if cluster.state is not ClusterState.STARTING:
-        context.move(cluster.name, ClusterState.STARTING)
+    context.move(cluster.name, _S.STARTING)
     try:
         nodes = await drive(context, account, attempt, progress, keep=True)
     except StyxError as error:
-        context.move(cluster.name, ClusterState.STOPPED, error.message, error=error.to_wire())
+        with suppress(ProviderError, PluginError, BadInput):
+            now = await _seen(context, cluster)
+            context.store.clusters.update(now.name, holder=context.holder, error=error.to_wire())
         raise
     return await set_up(context, cluster, nodes, autostop, progress)
 
@@ -106,10 +149,13 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
 async def down(context: Context, name: str, progress: Progress) -> None:
     """Remove a cluster and everything it made. The record goes only when nothing of it is there any more."""
     async with operation(context, name, "down") as cluster:
-        if cluster.state is ClusterState.UP:
+        handle = None
+        if cluster.state is _S.UP:
             with suppress(ClusterNotUp, TransportError):
-                await _shut_down(context, connect(context, cluster))
-        context.move(name, ClusterState.TERMINATING, "removed by the user")
+                handle = connect(context, cluster)
+        context.move(name, _S.TERMINATING, "removed by the user")  # before anything ends, as with stop
+        if handle is not None:
+            await _shut_down(context, handle)
         try:
             await remove_all(context, cluster, progress)
         except StyxError as error:
@@ -128,14 +174,27 @@ async def forget(context: Context, name: str) -> None:
 
 
 async def remove_all(context: Context, cluster: ClusterRecord, progress: Progress) -> None:
-    """Remove everything that any attempt of this cluster may have made."""
+    """Remove everything that any attempt of this cluster may have made.
+
+    What an earlier cluster of the same name left behind (the user forgot it) is removed too where that can be done, and
+    otherwise stays a tombstone.
+    """
     attempts = [a for a in context.store.attempts.of(cluster.name) if a.state is not AttemptState.CLOSED]
-    groups: dict[tuple[str, str], list[AttemptRecord]] = {}
     for attempt in attempts:
         context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
-        groups.setdefault((attempt.cloud, attempt.account), []).append(attempt)
-    for (cloud, account), group in groups.items():
+    ours = [a for a in attempts if a.created_at >= cluster.created_at]
+    for (cloud, account), group in _by_account(ours).items():
         await remove(context, context.clouds.get(cloud, account), group, progress)
+    for (cloud, account), group in _by_account([a for a in attempts if a not in ours]).items():
+        with suppress(ProviderError, PluginError, BadInput):
+            await remove(context, context.clouds.get(cloud, account), group, progress, patience=0.0)
+
+
+def _by_account(attempts: Sequence[AttemptRecord]) -> dict[tuple[str, str], list[AttemptRecord]]:
+    groups: dict[tuple[str, str], list[AttemptRecord]] = {}
+    for attempt in attempts:
+        groups.setdefault((attempt.cloud, attempt.account), []).append(attempt)
+    return groups
 
 
 async def _shut_down(context: Context, handle: Handle) -> None:
@@ -147,8 +206,3 @@ async def _shut_down(context: Context, handle: Handle) -> None:
         return
     finally:
         await handle.close()
-
-
-def _current(context: Context, cluster: ClusterRecord) -> list[AttemptRecord]:
-    """The attempts behind the cluster's present nodes, oldest first: one launch, and any starts since."""
-    return [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]

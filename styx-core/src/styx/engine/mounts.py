@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from styx.api.errors import BackendError, InvalidTask, Unsupported
+from styx.api.errors import BackendError, InvalidTask, PluginError, Unsupported
 from styx.api.storage import Storage
 from styx.api.transport import Transport
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.together import together
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.transports.files import upload
 
@@ -30,9 +31,7 @@ async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progr
     progress("setup", "copying files")
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
         sources = await asyncio.to_thread(_resolve, context, task.file_mounts, task.base_dir, Path(scratch))
-        async with asyncio.TaskGroup() as group:
-            for rank in range(len(handle.nodes)):
-                group.create_task(_sync_node(handle, rank, task, sources))
+        await together(_sync_node(handle, rank, task, sources) for rank in range(len(handle.nodes)))
 
 
 async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path]) -> None:
@@ -85,11 +84,19 @@ def _uris(target: str, mount: str | StorageMount) -> tuple[str, ...]:
 
 def _storage_for(context: Context, uri: str) -> Storage:
     scheme = urlsplit(uri).scheme
+    broken: PluginError | None = None
     for name in context.plugins.names("storage"):
-        if scheme in context.plugins.load("storage", name).schemes:
+        try:
+            if scheme not in context.plugins.load("storage", name).schemes:
+                continue
             storage = context.plugins.create("storage", name, context.clouds.services("storage", name))
-            assert isinstance(storage, Storage)
-            return storage
+        except PluginError as error:  # another one may understand it
+            broken = broken or error
+            continue
+        assert isinstance(storage, Storage)
+        return storage
+    if broken is not None:
+        raise broken
     raise Unsupported(
         f"no installed storage understands {scheme}:// ({uri})",
         hint="`styx plugins list` shows what is installed.",

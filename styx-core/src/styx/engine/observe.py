@@ -1,27 +1,76 @@
-"""Reading observations: which node is which rank, and what that makes of the cluster."""
+"""Reading observations: which node is which rank."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from styx.api.nodes import Cause, Node, NodeState, Observation
-from styx.store.records import AttemptRecord, ClusterRecord, NodeRecord
-from styx.store.states import ClusterState
+from styx.store.records import AttemptRecord, NodeRecord
 
 
-def by_rank(seen: Observation, attempt: AttemptRecord) -> list[Node]:
-    """The nodes of this attempt, one for each rank. A node whose rank the provider cannot tell gets its receipt's."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of one attempt.
+
+    ``nodes`` holds at most one a rank, sorted; ``surplus`` counts other live nodes, ``going`` those being removed.
+    Only a ``complete`` and ``settled`` sight proves that something is not there.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    surplus: int = 0
+    going: int = 0
+    preempted: bool = False
+    leftovers: int = 0
+    complete: bool = True
+    settled: bool = True
+    given_up: bool = False  # the attempt is a tombstone: what is there should not be
+
+    @property
+    def proves_absence(self) -> bool:
+        """Whether what is not in it is not there."""
+        return self.complete and self.settled
+
+    def count(self, *states: NodeState) -> int:
+        """How many nodes are in one of these states."""
+        return sum(1 for node in self.nodes if node.state in states)
+
+
+def sight(seen: Observation, attempt: AttemptRecord, *, settled: bool = True, given_up: bool = False) -> Sight:
+    """What this observation shows of the attempt. ``attempt`` has the receipt, if there is one."""
+    mine = [node for node in seen.nodes if node.owner == attempt.owner]
+    live = [node for node in mine if node.state is not NodeState.TERMINATING]
+    nodes = _one_a_rank(live, attempt)
+    return Sight(
+        nodes=nodes,
+        surplus=len(live) - len(nodes),
+        going=len(mine) - len(live),
+        preempted=any(node.cause is Cause.PREEMPTED for node in mine),
+        leftovers=sum(1 for leftover in seen.leftovers if leftover.owner == attempt.owner),
+        complete=seen.complete,
+        settled=settled,
+        given_up=given_up,
+    )
+
+
+def _one_a_rank(live: list[Node], attempt: AttemptRecord) -> tuple[Node, ...]:
+    """A node for each rank as far as there are any; of several, the one that the receipt names.
+
+    A node whose rank the provider cannot tell has its receipt's, or else the lowest that is free, by order of id.
+    """
     known = {node_id: rank for rank, node_id in attempt.receipt.node_ids.items()} if attempt.receipt else {}
-    nodes: dict[int, Node] = {}
-    for node in seen.nodes:
-        if node.owner != attempt.owner or node.state is NodeState.TERMINATING:
-            continue
+    ranks: dict[int, Node] = {}
+    rankless: list[Node] = []
+    for node in sorted(live, key=lambda node: (node.id not in known, node.id)):
         rank = node.rank if node.rank is not None else known.get(node.id)
-        if rank in attempt.prepared.ranks and rank not in nodes:
-            nodes[rank] = node if node.rank == rank else replace(node, rank=rank)
-    return [nodes[rank] for rank in sorted(nodes)]
+        if rank is None:
+            rankless.append(node)
+        elif rank in attempt.prepared.ranks and rank not in ranks:
+            ranks[rank] = replace(node, rank=rank)
+    free = [rank for rank in attempt.prepared.ranks if rank not in ranks]
+    for rank, node in zip(free, rankless, strict=False):
+        ranks[rank] = replace(node, rank=rank)
+    return tuple(ranks[rank] for rank in sorted(ranks))
 
 
 def record_of(cluster: str, node: Node, seen_at: datetime) -> NodeRecord:
@@ -36,63 +85,3 @@ def record_of(cluster: str, node: Node, seen_at: datetime) -> NodeRecord:
         public_ip=node.public_ip or "",
         seen_at=seen_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an observation makes of a cluster: its state, or that it is gone, and the sentence that says why."""
-
-    state: ClusterState | None  # None: gone for good, the record may go
-    reason: str
-
-
-def judge(cluster: ClusterRecord, nodes: Sequence[Node], *, leftovers: int, complete: bool, settled: bool) -> Verdict:  # noqa: PLR0911
-    """What to record, given what is there. Only a complete and settled observation proves that something is not.
-
-    ``nodes`` are those of the present attempt, at most one a rank; ``leftovers`` counts everything else of it.
-    """
-    running = [node for node in nodes if node.state is NodeState.RUNNING]
-    stopped = [node for node in nodes if node.state in (NodeState.STOPPED, NodeState.STOPPING)]
-    wanted = cluster.num_nodes
-    if not nodes and not (complete and settled):
-        return Verdict(ClusterState.UNKNOWN, "not everything could be looked at")
-    if not nodes:
-        return _absent(cluster, leftovers)
-    if cluster.state is ClusterState.TERMINATING:
-        return Verdict(ClusterState.TERMINATING, f"the removal was interrupted; {len(nodes)} nodes are still there")
-    if len(stopped) == wanted:
-        by_itself = all(node.cause is Cause.SELF for node in stopped)
-        return Verdict(ClusterState.STOPPED, "stopped by autostop" if by_itself else "all nodes are stopped")
-    if len(running) < wanted:
-        if any(node.cause is Cause.PREEMPTED for node in nodes):
-            return Verdict(ClusterState.PREEMPTED, "the provider took nodes back")
-        return Verdict(ClusterState.FAILED, f"{len(running)} of {wanted} nodes run, {len(stopped)} are stopped")
-    if cluster.state is ClusterState.FAILED:
-        return Verdict(ClusterState.FAILED, f"all {wanted} nodes run, but the cluster was not set up")
-    if cluster.state in _UNFINISHED:
-        what = cluster.state.replace("_", " ")
-        return Verdict(ClusterState.FAILED, f"interrupted while {what}; {len(running)} nodes run")
-    return Verdict(ClusterState.UP, "all nodes run")
-
-
-_UNFINISHED = frozenset(
-    {
-        ClusterState.PLANNING,
-        ClusterState.PROVISIONING,
-        ClusterState.SETTLING,
-        ClusterState.SETTING_UP,
-        ClusterState.STARTING,
-    }
-)
-
-
-def _absent(cluster: ClusterRecord, leftovers: int) -> Verdict:
-    if leftovers:
-        return Verdict(ClusterState.FAILED, f"no node is left, but {leftovers} leftovers are")
-    if cluster.state is ClusterState.TERMINATING:
-        return Verdict(None, "removed")
-    if cluster.state is ClusterState.UP and cluster.autostop is not None and cluster.autostop.down:
-        return Verdict(None, "removed itself by autostop")
-    if cluster.state in _UNFINISHED or cluster.state is ClusterState.FAILED:
-        return Verdict(ClusterState.FAILED, "interrupted before any node was made")
-    return Verdict(ClusterState.LOST, "the nodes vanished")

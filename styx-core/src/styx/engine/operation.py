@@ -5,20 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 
+from styx.api.errors import ClusterBusy, StoreError
 from styx.engine.context import Context
 from styx.store.records import ClusterRecord
 
+# These pass in real time, whatever clock the context has: other processes live by it.
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
+LOOK_SECONDS = 10.0  # how long to wait for somebody who is only looking
+LOOK = "reconcile"
 
 
 @asynccontextmanager
 async def operation(context: Context, cluster: str, kind: str) -> AsyncIterator[ClusterRecord]:
-    """Hold an existing cluster for the length of the block. Raises ClusterNotFound, ClusterBusy naming the holder."""
-    record = context.store.clusters.acquire(cluster, kind, context.holder, LEASE_SECONDS)
+    """Hold an existing cluster for the length of the block. Raises ClusterNotFound, ClusterBusy naming the holder.
+
+    Somebody who is only looking at the cluster (`styx status`) is waited for: that takes a moment.
+    """
+    record = await _acquire(context, cluster, kind)
     async with renewing(context, cluster):
         yield record
+
+
+async def _acquire(context: Context, cluster: str, kind: str) -> ClusterRecord:
+    give_up_at = monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            return context.store.clusters.acquire(cluster, kind, context.holder, LEASE_SECONDS)
+        except ClusterBusy as busy:
+            if busy.operation != LOOK or monotonic() >= give_up_at:
+                raise
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -40,4 +59,5 @@ async def renewing(context: Context, cluster: str) -> AsyncIterator[None]:
 async def _renew(context: Context, cluster: str) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
-        context.store.clusters.renew(cluster, context.holder, LEASE_SECONDS)
+        with suppress(StoreError):  # the next round tries again, and the lease is longer than a few rounds
+            context.store.clusters.renew(cluster, context.holder, LEASE_SECONDS)

@@ -64,7 +64,11 @@ async def _offers(
     async def ask(name: str) -> list[Offer]:
         try:
             account = context.clouds.get(name)
-            return await account.call(lambda: list(account.cloud.offers(query)))
+
+            def offers() -> list[Offer]:
+                return list(account.cloud.offers(query))
+
+            return await account.call(offers)
         except StyxError as error:  # a cloud that cannot be asked silences itself, not the others
             unasked[name] = error.message
         return []

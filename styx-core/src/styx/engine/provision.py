@@ -8,6 +8,7 @@ complete observation shows that nothing of it is left.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from styx.api.cloud import Idempotency
@@ -18,11 +19,14 @@ from styx.api.nodes import LaunchState, Node, NodeState, Observation
 from styx.api.offers import Scope
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
-from styx.engine.observe import by_rank
+from styx.engine.observe import Sight, sight
 from styx.store.records import AttemptRecord, AttemptState
+from styx.store.states import ClusterState
 
 POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
 REMOVAL_DEADLINE = 900.0
+UNSEEN_DEADLINE = 60.0  # how long a removal goes on when part of the place cannot be looked at
+ASKED_AT_MOST = 3  # times in one go, where asking again makes nothing twice
 
 
 async def commit_intent(
@@ -57,7 +61,7 @@ async def drive(
     """
     try:
         attempt = await _ask(context, account, attempt)
-        nodes = await _until_running(context, account, attempt, progress)
+        nodes = await _until_running(context, account, attempt, progress, keep=keep)
     except (ProviderError, PluginError) as error:  # a provider that breaks may have done anything before it did
         if keep:
             context.store.attempts.settle(attempt.token, AttemptState.SETTLED, error.to_wire())
@@ -65,61 +69,91 @@ async def drive(
             await give_up(context, account, attempt, error, progress)
         raise
     context.store.attempts.settle(attempt.token, AttemptState.SETTLED)
+    cluster = context.store.clusters.get(attempt.cluster)
+    if cluster is not None and cluster.state is ClusterState.SETTLING:
+        context.move(attempt.cluster, ClusterState.PROVISIONING, "the launch turned out to have worked")
     return nodes
 
 
 async def _ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -> AttemptRecord:
-    """Call the provider once, or again where it is safe, and keep its answer."""
+    """Call the provider once, or again where it is safe, and keep its answer.
+
+    Without an answer the attempt comes back without a receipt: only an observation can tell what became of it.
+    """
     if attempt.receipt is not None:
         return attempt
     cloud = account.cloud
-    if attempt.called_at is not None and not _may_replay(context, account, attempt):
-        return attempt  # only an observation can tell
 
-    def ask_and_keep(prepared: Prepared) -> Receipt:
+    def launch(prepared: Prepared) -> Receipt:
         # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
         context.store.attempts.called(prepared.token, context.clock.now())
         receipt = cloud.launch(prepared)
         context.store.attempts.receipt(prepared.token, receipt)
         return receipt
 
-    try:
-        receipt = await account.call(ask_and_keep, attempt.prepared)
-    except OutcomeUnknown:
-        return replace(attempt, called_at=context.clock.now())
-    return replace(attempt, called_at=context.clock.now(), receipt=receipt)
+    for tries in range(ASKED_AT_MOST):
+        if attempt.called_at is not None and not _may_replay(context, account, attempt):
+            break
+        if tries:
+            await context.clock.sleep(2.0**tries)
+        try:
+            receipt = await account.call(launch, attempt.prepared)
+        except OutcomeUnknown as error:
+            attempt = replace(attempt, called_at=context.clock.now())
+            if attempt.kind == "launch":
+                context.move(attempt.cluster, ClusterState.SETTLING, error.message)
+        else:
+            return replace(attempt, called_at=context.clock.now(), receipt=receipt)
+    return attempt
 
 
 def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord) -> bool:
+    """Whether asking again makes nothing twice. Starting machines that are named buys none, however often."""
     traits = account.cloud.traits
-    if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME) or attempt.called_at is None:
+    if attempt.kind == "start":
+        return True
+    if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
         return False
-    age = (context.clock.now() - attempt.called_at).total_seconds()
+    age = (context.clock.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
     return traits.token_lifetime <= 0 or age < traits.token_lifetime
 
 
 async def _until_running(
-    context: Context, account: CloudAccount, attempt: AttemptRecord, progress: Progress
+    context: Context, account: CloudAccount, attempt: AttemptRecord, progress: Progress, *, keep: bool
 ) -> list[Node]:
     traits = account.cloud.traits
     give_up_at = context.clock.monotonic() + traits.boot_deadline
     wanted = len(attempt.prepared.ranks)
     pause = POLL_FIRST
+    met: set[str] = set()
     while True:
-        seen = await account.call(account.cloud.observe, attempt.prepared.scope, [attempt.owner])
-        _raise_refusal(seen, attempt)
-        nodes = by_rank(seen, attempt)
-        running = [node for node in nodes if node.state is NodeState.RUNNING]
-        if len(running) == wanted:
-            return running
-        if context.clock.monotonic() >= give_up_at:
+        found, late = await _look(context, account, attempt), context.clock.monotonic() >= give_up_at
+        running = found.count(NodeState.RUNNING) if found is not None else 0
+        if found is not None:
+            if not keep:
+                _raise_shortage(account, attempt, found, met)
+            if running == wanted:
+                return list(found.nodes)
+        if late:
             raise InsufficientCapacity(
-                f"{len(running)} of {wanted} nodes were running after {traits.boot_deadline:g} s",
+                f"{running} of {wanted} nodes were running after {traits.boot_deadline:g} s",
                 scope=attempt.prepared.scope.name,
             )
-        progress("provision", f"waiting for {wanted - len(running)} of {wanted} nodes on {account.cloud.name}")
+        progress("provision", f"waiting for {wanted - running} of {wanted} nodes on {account.cloud.name}")
         await context.clock.sleep(pause)
         pause = min(pause * 1.5, POLL_MOST)
+
+
+async def _look(context: Context, account: CloudAccount, attempt: AttemptRecord) -> Sight | None:
+    """What there is of the attempt; None when the provider cannot say just now."""
+    try:
+        seen = await account.call(account.cloud.observe, attempt.prepared.scope, [attempt.owner])
+    except ProviderError as error:
+        if not error.retryable:
+            raise
+        return None
+    _raise_refusal(seen, attempt)
+    return sight(seen, attempt, settled=has_settled(context, account, [attempt]))
 
 
 def _raise_refusal(seen: Observation, attempt: AttemptRecord) -> None:
@@ -130,34 +164,66 @@ def _raise_refusal(seen: Observation, attempt: AttemptRecord) -> None:
             )
 
 
+def _raise_shortage(account: CloudAccount, attempt: AttemptRecord, found: Sight, met: set[str]) -> None:
+    """Raise when it is certain that the ranks will never all run, or that there are more machines than ranks."""
+    wanted, scope = len(attempt.prepared.ranks), attempt.prepared.scope.name
+    if found.surplus:
+        raise OutcomeUnknown(f"{len(found.nodes) + found.surplus} nodes turned up in {scope}, {wanted} are wanted")
+    if attempt.receipt is not None and len(attempt.receipt.node_ids) < wanted:
+        raise InsufficientCapacity(f"{scope} gave {len(attempt.receipt.node_ids)} of {wanted} nodes", scope=scope)
+    here = {node.id for node in found.nodes}
+    if found.proves_absence and met - here:
+        raise InsufficientCapacity(f"{len(met - here)} of {wanted} nodes vanished while they booted", scope=scope)
+    met |= here
+    if attempt.receipt is None and found.proves_absence and len(here) < wanted:
+        raise OutcomeUnknown(
+            f"{account.cloud.name} did not answer, and {len(here)} of {wanted} nodes came of it in {scope}"
+        )
+
+
 async def give_up(
     context: Context, account: CloudAccount, attempt: AttemptRecord, error: StyxError, progress: Progress
 ) -> None:
-    """Never replay this attempt again, and remove what it made."""
+    """Never replay this attempt again, and remove what it made, as far as the provider lets us."""
     context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, error.to_wire())
-    await remove(context, account, [attempt], progress)
+    stored = [each for each in context.store.attempts.of(attempt.cluster) if each.token == attempt.token]
+    with suppress(ProviderError, PluginError):  # the tombstone stays, and the first error says more
+        await remove(context, account, stored, progress)
 
 
 async def remove(
-    context: Context, account: CloudAccount, attempts: Sequence[AttemptRecord], progress: Progress
+    context: Context,
+    account: CloudAccount,
+    attempts: Sequence[AttemptRecord],
+    progress: Progress,
+    *,
+    patience: float = REMOVAL_DEADLINE,
 ) -> None:
     """Terminate everything of these attempts until a complete observation shows nothing; then close them.
 
-    Raises WrongAccount before touching anything when the credentials are not those the attempts were made with.
+    Raises WrongAccount before touching anything when the credentials are not those the attempts were made with, and
+    OutcomeUnknown when something is left after ``patience`` seconds.
     """
     for (owner, scope), group in _groups(attempts).items():
         await account.require_identity(group[0].identity)
         receipts = [attempt.receipt for attempt in group if attempt.receipt is not None]
-        give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
+        since = context.clock.monotonic()
         pause = POLL_FIRST
         while True:
             await account.call(account.cloud.terminate, scope, owner, receipts)
             seen = await account.call(account.cloud.observe, scope, [owner])
             left = [node for node in seen.nodes if node.owner == owner]
             rest = [leftover for leftover in seen.leftovers if leftover.owner == owner]
-            if seen.complete and not left and not rest and _has_settled(context, account, group):
+            if seen.complete and not left and not rest and has_settled(context, account, group):
                 break
-            if context.clock.monotonic() >= give_up_at:
+            waited = context.clock.monotonic() - since
+            if not seen.complete and waited >= min(patience, UNSEEN_DEADLINE):
+                raise OutcomeUnknown(
+                    f"whether anything of {owner.name} is left in {scope.name} cannot be seen: "
+                    f"{', '.join(seen.unreachable)} could not be looked at",
+                    hint="Run the command again when it can; `styx down --forget` drops the record without looking.",
+                )
+            if waited >= patience:
                 raise OutcomeUnknown(
                     f"{len(left)} nodes and {len(rest)} leftovers of {owner.name} are still in {scope.name}",
                     hint="Run the command again; nothing is forgotten until it is gone.",
@@ -176,7 +242,7 @@ def _groups(attempts: Sequence[AttemptRecord]) -> dict[tuple[Owner, Scope], list
     return groups
 
 
-def _has_settled(context: Context, account: CloudAccount, attempts: Sequence[AttemptRecord]) -> bool:
+def has_settled(context: Context, account: CloudAccount, attempts: Sequence[AttemptRecord]) -> bool:
     """Whether an absence counts yet: listings may lag behind the last call."""
     calls = [attempt.called_at for attempt in attempts if attempt.called_at is not None]
     if not calls:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from styx.api.errors import ClusterBusy, ClusterNotFound, ProviderError
-from styx.api.nodes import Node, Observation
+from collections.abc import Sequence
+from contextlib import suppress
+
+from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError
 from styx.engine.context import Context
-from styx.engine.observe import Verdict, by_rank, judge, record_of
-from styx.engine.operation import operation
+from styx.engine.judge import Verdict, judge
+from styx.engine.observe import Sight, record_of, sight
+from styx.engine.operation import LOOK, operation
+from styx.engine.provision import has_settled, remove
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 
@@ -14,9 +18,8 @@ from styx.store.states import ClusterState
 async def reconcile(context: Context, name: str) -> ClusterRecord | None:
     """Look at a cluster and record what is there; None when it is gone. Leaves one that somebody works on alone."""
     try:
-        async with operation(context, name, "reconcile") as cluster:
-            verdict = await look(context, cluster)
-            return record_verdict(context, cluster, verdict)
+        async with operation(context, name, LOOK) as cluster:
+            return record_verdict(context, cluster, await look(context, cluster))
     except ClusterBusy:
         return context.store.clusters.get(name)
     except ClusterNotFound:
@@ -25,49 +28,49 @@ async def reconcile(context: Context, name: str) -> ClusterRecord | None:
 
 async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     """Observe the cluster's present attempt and judge. What cannot be asked is UNKNOWN, with the reason."""
-    attempts = [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
+    attempts = current(context, cluster)
     if not attempts:  # nothing was ever asked for
-        return judge(cluster, [], leftovers=0, complete=True, settled=True)
+        return judge(cluster, Sight())
     try:
-        nodes, seen = await observe_attempt(context, attempts)
-    except ProviderError as error:
+        found = await see(context, attempts)
+    except (ProviderError, PluginError, BadInput) as error:  # also a plugin that is gone or no longer allowed
         return Verdict(ClusterState.UNKNOWN, error.message)
-    others = sum(1 for node in seen.nodes if node.owner == attempts[-1].owner) - len(nodes)
-    if nodes:
+    if found.nodes:
         now = context.clock.now()
-        context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in nodes])
-    return judge(
-        cluster,
-        nodes,
-        leftovers=len(seen.leftovers) + others,
-        complete=seen.complete,
-        settled=_settled(context, attempts),
-    )
+        context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in found.nodes])
+    return judge(cluster, found)
 
 
-async def observe_attempt(context: Context, attempts: list[AttemptRecord]) -> tuple[list[Node], Observation]:
-    """The nodes of the newest of these attempts (all of one owner), and all that was seen with them."""
+def current(context: Context, cluster: ClusterRecord) -> list[AttemptRecord]:
+    """The attempts behind the cluster's present nodes, oldest first: one launch, and any starts since."""
+    if not cluster.attempt:
+        return []
+    return [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
+
+
+async def see(context: Context, attempts: Sequence[AttemptRecord]) -> Sight:
+    """What there is of these attempts, which have one owner. Raises WrongAccount with other credentials than theirs."""
     newest = attempts[-1]
     account = context.clouds.get(newest.cloud, newest.account)
     await account.require_identity(newest.identity)
     seen = await account.call(account.cloud.observe, newest.prepared.scope, [newest.owner])
-    first = next((a for a in attempts if a.receipt is not None), newest)
-    return by_rank(seen, first), seen
-
-
-def _settled(context: Context, attempts: list[AttemptRecord]) -> bool:
-    newest = attempts[-1]
-    if newest.state is not AttemptState.OPEN or newest.called_at is None:
-        return True
-    settle_after = context.clouds.get(newest.cloud, newest.account).cloud.traits.settle_after
-    return (context.clock.now() - newest.called_at).total_seconds() >= settle_after
+    answered = next((a for a in attempts if a.receipt is not None), newest)
+    return sight(
+        seen,
+        answered,
+        settled=newest.state is not AttemptState.OPEN or has_settled(context, account, attempts),
+        given_up=newest.state is AttemptState.TOMBSTONE,
+    )
 
 
 def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord | None:
     """Write the verdict down, if it says anything new."""
     if verdict.state is None:
         for attempt in context.store.attempts.of(cluster.name):
-            context.store.attempts.settle(attempt.token, AttemptState.CLOSED, attempt.error)
+            if attempt.owner.attempt == cluster.attempt:
+                context.store.attempts.settle(attempt.token, AttemptState.CLOSED, attempt.error)
+            elif attempt.state is not AttemptState.CLOSED:  # this one was not looked at
+                context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
     if verdict.state is cluster.state:
@@ -82,3 +85,21 @@ def _explain(cluster: ClusterRecord, verdict: Verdict) -> dict[str, str]:
         "message": verdict.reason,
         "hint": f"`styx launch -c {cluster.name}` goes on from here, `styx down {cluster.name}` removes it.",
     }
+
+
+async def sweep(context: Context) -> None:
+    """Remove what has turned up of attempts that were given up and that no cluster on record stands for any more.
+
+    Best effort: what cannot be asked or does not go at once stays a tombstone, for the next time.
+    """
+    for attempt in context.store.attempts.tombstones():
+        cluster = context.store.clusters.get(attempt.cluster)
+        if cluster is not None and cluster.attempt in ("", attempt.owner.attempt):
+            continue  # whoever works on the cluster next removes it
+        with suppress(ProviderError, PluginError, BadInput):
+            account = context.clouds.get(attempt.cloud, attempt.account)
+            await remove(context, account, [attempt], _quietly, patience=0.0)
+
+
+def _quietly(phase: str, sentence: str) -> None:
+    del phase, sentence

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop
@@ -26,22 +26,40 @@ async def set_up(
     """
     now = context.clock.now()
     context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in nodes])
-    context.move(cluster.name, ClusterState.SETTING_UP)
+    # The policy first: once a node may stop itself, nobody must believe that it always runs.
+    context.move(cluster.name, ClusterState.SETTING_UP, autostop=autostop, autostop_set=False)
     handle = Handle(
         cluster.name, context.owner(cluster), nodes, context.clouds.get(cluster.cloud, cluster.account).cloud
     )
     progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
     try:
         await context.backend.prepare(handle)
-        if autostop is not None:
+        if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
             await context.backend.autostop(handle, autostop)
+        context.move(
+            cluster.name,
+            ClusterState.UP,
+            launched_at=context.clock.now(),
+            autostop_set=autostop is not None,
+            error=None,
+        )
+    except asyncio.CancelledError:
+        await handle.close()
+        raise
     except StyxError as error:
         await handle.close()
         context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
         raise
-    policy: dict[str, Any] = {"autostop": autostop, "autostop_set": True} if autostop is not None else {}
-    context.move(cluster.name, ClusterState.UP, launched_at=context.clock.now(), error=None, **policy)
     return handle
+
+
+async def set_autostop(context: Context, handle: Handle, policy: Autostop | None) -> None:
+    """Change the policy of a cluster that is up and that we hold; at no moment does the record promise too much."""
+    clusters, holder = context.store.clusters, context.holder
+    if policy is not None:
+        clusters.update(handle.name, holder=holder, autostop=policy, autostop_set=False)
+    await context.backend.autostop(handle, policy)
+    clusters.update(handle.name, holder=holder, autostop=policy, autostop_set=policy is not None)
 
 
 def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
@@ -76,6 +94,8 @@ def not_up(cluster: ClusterRecord) -> ClusterNotUp:
     hints = {
         ClusterState.STOPPED: f"`styx start {cluster.name}` brings it back.",
         ClusterState.TERMINATING: f"`styx down {cluster.name}` finishes the removal.",
+        ClusterState.STOPPING: f"`styx stop {cluster.name}` finishes that, `styx start {cluster.name}` turns it back.",
+        ClusterState.FAILED: f"`styx launch -c {cluster.name}` goes on, `styx down {cluster.name}` removes it.",
     }
     return ClusterNotUp(
         f"cluster {cluster.name!r} is {cluster.state.replace('_', ' ')}, not up",

@@ -75,7 +75,7 @@ def parse_url(text: str) -> URL:
     known = "Use sqlite:////path/to/state.db or postgresql://user:password@host/database."
     try:
         url = make_url(text)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:  # a port that is no number
         raise StoreError("the database URL cannot be read", hint=known) from error
     driver = _SCHEMES.get(url.drivername)
     if driver is None:

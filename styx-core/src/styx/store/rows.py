@@ -178,7 +178,7 @@ def cluster_values(fields: Mapping[str, Any]) -> Values:
 
 def cluster_record(row: Sequence[Any]) -> ClusterRecord:
     """The record of a row that has the columns of ``schema.clusters`` in order."""
-    # By position, and without json.loads: `styx status` reads a thousand of these, and names would cost half as much again.
+    # By position and without json.loads: `styx status` reads a thousand of these; names would cost half as much again.
     (_, name, slug, state, created_at, updated_at, num_nodes, cloud, account, identity, scope, region, zone,
      instance_type, resources, request, offer, spot, hourly_cost, backend, attempt, task_name, user, launched_at,
      autostop, autostop_set, error, operation) = row  # fmt: skip

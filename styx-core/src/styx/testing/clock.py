@@ -10,22 +10,6 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-class SystemClock:
-    """The time of this machine."""
-
-    def now(self) -> datetime:
-        """The time of day: timezone-aware, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never jumps."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Let this many seconds pass."""
-        await asyncio.sleep(seconds)
-
-
 class FakeClock:
     """Virtual time, for tests that never wait: sleeping moves the clock, and so does :meth:`advance`. Thread-safe.
 

@@ -1,0 +1,91 @@
+"""What a sight makes of a cluster: its state, or that it is gone, and the sentence that says why.
+
+Pure: a record and a sight in, a verdict out, and every verdict is a legal move from the state on record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from styx.api.nodes import Cause, NodeState
+from styx.engine.observe import Sight
+from styx.store.records import ClusterRecord
+from styx.store.states import ClusterState
+
+_S = ClusterState
+_BEFORE_NODES = frozenset({_S.PLANNING, _S.PROVISIONING, _S.SETTLING})
+_UNFINISHED = _BEFORE_NODES | {_S.SETTING_UP, _S.STARTING}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state to record; None means gone for good, and then the record may go."""
+
+    state: ClusterState | None
+    reason: str
+
+
+def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
+    """What to record, given what is there."""
+    if not sight.nodes:
+        return _absent(cluster, sight)
+    if cluster.state is _S.TERMINATING or (cluster.state is _S.UNKNOWN and sight.given_up):
+        return Verdict(_S.TERMINATING, f"the removal was interrupted; {len(sight.nodes)} nodes are still there")
+    if len(sight.nodes) < cluster.num_nodes and not sight.proves_absence:
+        return Verdict(_S.UNKNOWN, f"{len(sight.nodes)} of {cluster.num_nodes} nodes could be seen")
+    if cluster.state in _BEFORE_NODES:
+        return _interrupted(cluster, sight)
+    if sight.count(NodeState.STOPPED) == cluster.num_nodes:
+        by_itself = all(node.cause is Cause.SELF for node in sight.nodes)
+        return Verdict(_S.STOPPED, "stopped by autostop" if by_itself else "all nodes are stopped")
+    if cluster.state is _S.STOPPING:
+        return Verdict(_S.STOPPING, f"the stop was interrupted; {sight.count(NodeState.RUNNING)} nodes run")
+    if cluster.state in _UNFINISHED:
+        return _interrupted(cluster, sight)
+    return _in_use(cluster, sight)
+
+
+def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
+    running, wanted = sight.count(NodeState.RUNNING), cluster.num_nodes
+    if running < wanted:
+        stopped = sight.count(NodeState.STOPPED, NodeState.STOPPING)
+        if stopped == wanted:
+            return Verdict(_S.STOPPED, "all nodes are stopping")
+        if sight.preempted:
+            return Verdict(_S.PREEMPTED, "the provider took nodes back")
+        if running + sight.count(NodeState.PENDING) == wanted:
+            return Verdict(_S.UNKNOWN, f"{wanted - running} of {wanted} nodes are booting")
+        return Verdict(_S.FAILED, f"{running} of {wanted} nodes run, {stopped} are stopped")
+    if cluster.state is _S.FAILED or cluster.launched_at is None:
+        return Verdict(_S.FAILED, f"all {wanted} nodes run, but the cluster was not set up")
+    return Verdict(_S.UP, "all nodes run")
+
+
+def _interrupted(cluster: ClusterRecord, sight: Sight) -> Verdict:
+    what = cluster.state.replace("_", " ")
+    running = sight.count(NodeState.RUNNING)
+    return Verdict(_S.FAILED, f"interrupted while {what}; {running} of {cluster.num_nodes} nodes run")
+
+
+def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
+    state = cluster.state
+    removes_itself = cluster.autostop is not None and cluster.autostop.down and state in (_S.UP, _S.UNKNOWN)
+    removed = state is _S.TERMINATING or (state is _S.UNKNOWN and sight.given_up)
+    rest = sight.going + sight.leftovers
+    if rest and (removed or removes_itself):
+        return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
+    if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED):
+        return Verdict(_S.PREEMPTED, "the provider took the nodes back")
+    if not sight.proves_absence:
+        return Verdict(_S.UNKNOWN, "not everything could be looked at")
+    if rest:
+        return Verdict(_S.FAILED, f"no node is left, but {rest} other things are")
+    if removed:
+        return Verdict(None, "removed")
+    if removes_itself:
+        return Verdict(None, "removed itself by autostop")
+    if state is _S.PREEMPTED:
+        return Verdict(_S.PREEMPTED, "the provider took the nodes back")
+    if state in _BEFORE_NODES or cluster.launched_at is None:
+        return Verdict(_S.FAILED, "interrupted before any node was made")
+    return Verdict(_S.LOST, "the nodes vanished")
