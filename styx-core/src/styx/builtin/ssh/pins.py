@@ -1,0 +1,85 @@
+"""The host keys of machines: given in the settings, else pinned at the first contact, and then never changed by Styx."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from pathlib import Path
+
+from styx.api import TransportError
+from styx.builtin.disk import draft_beside
+from styx.builtin.ssh.config import HostConfig
+from styx.transports import hostkeys
+from styx.transports.connect import Target, translate
+
+
+class Pins:
+    """Pinned keys below one directory, a file for each machine."""
+
+    def __init__(self, directory: Path, log: logging.Logger) -> None:
+        self._directory = directory
+        self._log = log
+
+    async def key(self, host: HostConfig) -> str:
+        """The only key that this machine may show. Raises TransportError when it has to be asked and is not there."""
+        if host.host_key:
+            return host.host_key
+        path = self.path(host)
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text(encoding="utf-8")
+        shown = await _ask(host)
+        try:
+            pinned = _keep(path, shown)
+        except OSError as error:
+            raise TransportError(f"cannot pin the host key of {host.label}: {error}", node=host.host) from error
+        if pinned == shown:
+            self._log.warning(
+                "first contact with %s: its host key %s is trusted from now on; compare it with "
+                "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the machine",
+                host.label, hostkeys.fingerprints(hostkeys.parse(shown)),
+            )  # fmt: skip
+        return pinned
+
+    def path(self, host: HostConfig) -> Path:
+        """Where the machine's key is pinned."""
+        return self._directory / file_name(host)
+
+
+def file_name(host: HostConfig) -> str:
+    """A name for the machine that can be a file's."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", f"{host.host}_{host.port}").lstrip(".")
+
+
+def target_of(host: HostConfig, host_key: str = "") -> Target:
+    """The machine as the transports know it."""
+    return Target(host.host, host.port, host.user, host.identity_file, host_key, "", host.proxy_jump)
+
+
+async def _ask(host: HostConfig) -> str:
+    """The key that the machine shows now, as an OpenSSH line."""
+    import asyncssh
+
+    target = target_of(host)
+    try:
+        tunnel = host.proxy_jump or ()
+        key = await asyncssh.get_server_host_key(host.host, host.port, tunnel=tunnel, config=None)
+    except (asyncssh.Error, OSError, ValueError) as error:
+        raise translate(error, target) from error
+    if key is None:
+        raise TransportError(f"{target.destination} shows no host key", node=host.host)
+    return key.export_public_key("openssh").decode().strip()
+
+
+def _keep(path: Path, key: str) -> str:
+    """Write the pin unless another process was faster; the one that counts."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = draft_beside(path)
+    draft.write_text(key, encoding="utf-8")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        return path.read_text(encoding="utf-8")
+    finally:
+        draft.unlink(missing_ok=True)

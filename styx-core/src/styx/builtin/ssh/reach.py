@@ -1,0 +1,216 @@
+"""Commands on many machines at once, for callers in threads.
+
+The contract of clouds is synchronous, so an event loop runs in a thread of its own. It uses the transport that core
+reaches the nodes with: the same pinned keys, the same errors, and a command on a connection that is open costs 3 ms
+where the ``ssh`` program needs 190. A connection is kept while it is used, and for a while after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from styx.api import CommandResult, Endpoint, TransportError
+from styx.builtin.ssh.config import HostConfig
+from styx.builtin.ssh.pins import Pins, target_of
+from styx.transports.connect import translate
+from styx.transports.ssh import SshTransport
+
+CONNECT_SECONDS = 10.0  # until a machine has let us in
+COMMAND_SECONDS = 15.0  # for a command that only looks or marks
+IDLE_SECONDS = 30.0  # an unused connection is closed after this
+AT_ONCE = 32  # machines
+STILL_DOWN_SECONDS = 5.0  # one that did not answer is not asked again for so long: one operation looks several times
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one command: a result, or an error. ``sent`` tells whether it may have run all the same."""
+
+    result: CommandResult | None = None
+    error: TransportError | None = None
+    sent: bool = False
+
+    @property
+    def text(self) -> str | None:
+        """What the command wrote, if it succeeded."""
+        return self.result.text if self.result is not None and self.result.status == 0 else None
+
+    @property
+    def problem(self) -> str:
+        """Why there is no text."""
+        if self.error is not None:
+            return self.error.message
+        if self.result is None or self.result.status == 0:
+            return ""
+        said = self.result.stderr.decode(errors="replace").strip().splitlines()
+        return said[-1] if said else f"a command failed with status {self.result.status}"
+
+
+class _Link:
+    """The connection to one machine, as the loop sees it."""
+
+    def __init__(self) -> None:
+        self.opening = asyncio.Lock()
+        self.transport: SshTransport | None = None
+        self.users = 0
+        self.idle: asyncio.TimerHandle | None = None
+        self.down_until = 0.0
+        self.error: TransportError | None = None
+
+
+class Reach:
+    """The ways to the machines of one cloud object. Thread-safe."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+        self._links: dict[str, _Link] = {}
+
+    def ask(self, commands: Mapping[HostConfig, str], timeout: float = COMMAND_SECONDS) -> dict[HostConfig, Answer]:
+        """Run a command on each machine, all at once, and wait for all, each at most ``timeout`` seconds."""
+        return _run(self._ask(commands, timeout)) if commands else {}
+
+    def anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
+        """Wait until one machine lets us in, or all have failed; the answers that are there by then."""
+        return _run(self._anybody(hosts)) if hosts else {}
+
+    async def _anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
+        tasks = {asyncio.create_task(self._on(host, ":", COMMAND_SECONDS)): host for host in hosts}
+        waiting = set(tasks)
+        answers: dict[HostConfig, Answer] = {}
+        while waiting and not any(answer.text is not None for answer in answers.values()):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            answers |= {tasks[task]: task.result() for task in done}
+        for task in waiting:
+            _loop.hold(task)
+        return answers
+
+    async def _ask(self, commands: Mapping[HostConfig, str], timeout: float) -> dict[HostConfig, Answer]:
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(host: HostConfig, command: str) -> Answer:
+            async with places:
+                return await self._on(host, command, timeout)
+
+        answers = await asyncio.gather(*(one(host, command) for host, command in commands.items()))
+        return dict(zip(commands, answers, strict=True))
+
+    async def _on(self, host: HostConfig, command: str, timeout: float) -> Answer:
+        link = self._links.setdefault(host.label, _Link())
+        link.users += 1
+        if link.idle is not None:
+            link.idle.cancel()
+        try:
+            transport = await self._open(host, link)
+        except TransportError as error:
+            return Answer(error=error)
+        else:
+            try:
+                return Answer(result=await transport.run(command, timeout=timeout), sent=True)
+            except TransportError as error:
+                _give_up(link, transport, error)
+                return Answer(error=error, sent=True)
+        finally:
+            link.users -= 1
+            if not link.users:
+                link.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, partial(_let_go, link))
+
+    async def _open(self, host: HostConfig, link: _Link) -> SshTransport:
+        loop = asyncio.get_running_loop()
+        async with link.opening:
+            if link.error is not None and loop.time() < link.down_until:
+                raise link.error
+            transport = link.transport
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    if transport is None:
+                        transport = SshTransport(await self._endpoint(host))
+                    await transport.host_key()  # connects, unless it is connected
+            except (TimeoutError, TransportError) as error:
+                problem = translate(error, target_of(host))
+                _give_up(link, transport, problem)
+                raise problem from error
+            link.transport, link.error = transport, None
+            return transport
+
+    async def _endpoint(self, host: HostConfig) -> Endpoint:
+        if host.identity_file and not Path(host.identity_file).expanduser().is_file():
+            raise TransportError(
+                f"identity_file {host.identity_file} of {host.label} does not exist", node=host.host,
+                hint="set clouds.ssh.pools.<pool>.identity_file to a private key that the host lets in",
+            )  # fmt: skip
+        return endpoint(host, await self._pins.key(host))
+
+    def endpoint(self, host: HostConfig) -> Endpoint:
+        """How core reaches the machine, with its key pinned. Asks the machine if it was never met."""
+        return endpoint(host, _run(self._pins.key(host)))
+
+
+def endpoint(host: HostConfig, host_key: str) -> Endpoint:
+    """The machine as an endpoint."""
+    known = {
+        "host": host.host, "port": str(host.port), "user": host.user, "identity_file": host.identity_file,
+        "proxy_jump": host.proxy_jump, "host_key": host_key,
+    }  # fmt: skip
+    return Endpoint("ssh", {name: value for name, value in known.items() if value})
+
+
+def _give_up(link: _Link, transport: SshTransport | None, error: TransportError) -> None:
+    """Take the machine for down for a moment; a connection that hangs would hang whoever comes next, too."""
+    link.error = error
+    link.down_until = asyncio.get_running_loop().time() + STILL_DOWN_SECONDS
+    link.transport = None
+    if transport is not None:
+        _loop.keep(transport.close())
+
+
+def _let_go(link: _Link) -> None:
+    """Close a connection that nobody has used for a while."""
+    transport, link.transport = link.transport, None
+    if transport is not None:
+        _loop.keep(transport.close())
+
+
+class _Loop:
+    """One event loop in a daemon thread, for the whole process; begun when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Run a coroutine there and wait for it here."""
+        with self._lock:
+            if self._loop is None or self._process != os.getpid():  # a fork has the object and not the thread
+                self._loop, self._process = asyncio.new_event_loop(), os.getpid()
+                threading.Thread(target=self._loop.run_forever, name="styx-ssh", daemon=True).start()
+                atexit.register(self._end, self._loop)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine and let nobody wait. Called on the loop."""
+        self.hold(asyncio.get_running_loop().create_task(work))
+
+    def hold(self, task: asyncio.Task[Any]) -> None:
+        """Let a task go on though nobody waits for it."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    def _end(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(loop.stop)
+
+
+_loop = _Loop()
+_run = _loop.run
