@@ -6,6 +6,7 @@ Fixtures to override where the defaults do not suit: ``image`` (what to make san
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -278,10 +279,8 @@ class SandboxConformance:
     ) -> None:
         """A namesake of another installation stays."""
         theirs = make(by=neighbour)
-        try:
+        with contextlib.suppress(ProviderError):  # refusing loudly is fine
             driver.call(lambda: sandbox.terminate(theirs.name), what="terminate()")
-        except ProviderError:
-            pass  # refusing loudly is fine
         left = [info.name for info in driver.call(lambda: list(neighbour.list()), what="list()")]
         expect(
             theirs.name in left,
