@@ -89,7 +89,8 @@ def test_a_command_of_core():
     settings = PluginSettings(prefer={"command:launch": "acme"})
     (plugin,) = resolve([entry("acme", "command:launch", "command:acme")], settings, ("launch",))
     assert plugin.status == "conflict"
-    assert "core's own command stays" in plugin.fix
+    assert plugin.reason == "the command name 'launch' is core's own"
+    assert plugin.fix == "Tell the author of styx-acme, or do without: styx plugins disable acme"
     assert (plugin.serves("command:launch"), plugin.serves("command:acme")) == (False, True)
 
 
@@ -104,6 +105,33 @@ def test_namesakes():
     assert one.fix == "Remove one of them: pip uninstall one"
     assert not one.serves("cloud:x")
     assert not two.serves("cloud:y")
+
+
+def test_what_comes_with_core_stays_unless_the_user_prefers():
+    """Installing something takes no name from what comes with core; the user may still give it away."""
+    both = [entry("local", "cloud:x", distribution="styx-core"), entry("acme", "cloud:x", "cloud:y")]
+    core, other = resolve(both, NOTHING)
+    assert (core.status, other.status) == ("ok", "conflict")
+    assert other.reason == "the cloud name 'x' is core's own"
+    assert (core.serves("cloud:x"), other.serves("cloud:x"), other.serves("cloud:y")) == (True, False, True)
+    core, other = resolve(both, PluginSettings(prefer={"cloud:x": "acme"}))
+    assert (core.status, other.status, core.serves("cloud:x")) == ("conflict", "ok", False)
+
+
+def test_a_namesake_of_what_comes_with_core():
+    """A plugin that takes the name of one of core's serves nothing, and core's is as it was."""
+    both = [entry("local", "cloud:x", distribution="styx-core"), entry("local", "cloud:x", distribution="fake")]
+    core, other = resolve(both, PluginSettings(prefer={"cloud:x": "local"}))
+    assert (core.status, other.status) == ("ok", "conflict")
+    assert other.reason == "the plugin name 'local' is core's own"
+    assert other.fix == "Remove one of them: pip uninstall fake"
+    assert (core.serves("cloud:x"), other.serves("cloud:x")) == (True, False)
+
+
+def test_namesakes_hold_nothing():
+    """What namesakes cannot serve, a third may."""
+    entries = [entry("a", "cloud:x", distribution="1"), entry("a", distribution="2"), entry("b", "cloud:x")]
+    assert [each.status for each in resolve(entries, NOTHING)] == ["conflict", "conflict", "ok"]
 
 
 def test_missing_dependencies():
@@ -143,19 +171,27 @@ def test_statuses_are_documented(known):
 
 names = st.sampled_from(["a", "b", "c", "d"])
 claimable = st.sampled_from(["cloud:x", "cloud:y", "storage:x", "command:go", "command:launch"])
+
+
+def entries(distribution: str = "") -> st.SearchStrategy[PluginEntry]:
+    """Plugins that claim anything, some of them broken."""
+    return st.builds(
+        lambda name, claimed, broken: entry(
+            name,
+            *claimed,
+            problem=Problem(status="broken", reason="r", fix="f") if broken else None,
+            distribution=distribution,
+        ),
+        names,
+        st.lists(claimable, unique=True, max_size=4),
+        st.booleans(),
+    )
+
+
+# Core's own never contradict each other; one of them is enough.
 worlds = st.fixed_dictionaries(
     {
-        "entries": st.lists(
-            st.builds(
-                lambda name, claimed, bad: entry(
-                    name, *claimed, problem=Problem(status="broken", reason="r", fix="f") if bad else None
-                ),
-                names,
-                st.lists(claimable, unique=True, max_size=4),
-                st.booleans(),
-            ),
-            max_size=5,
-        ),
+        "entries": st.builds(list.__add__, st.lists(entries(), max_size=5), st.lists(entries("styx-core"), max_size=1)),
         "settings": st.builds(
             PluginSettings,
             allow=st.none() | st.lists(names).map(tuple),
@@ -174,14 +210,13 @@ def test_any_world(world):
     alive = [each for each in found if each.status in {"ok", "conflict"}]
     everything = {claim for each in alive for claim in claims(each.manifest)}
     for claim in everything:
-        holders = [each for each in alive if claim in claims(each.manifest)]
+        holders = [each for each in alive if claim in claims(each.manifest) and f"plugin:{each.name}" not in each.lost]
         servers = [each for each in holders if each.serves(claim)]
         assert len(servers) <= 1
         if claim == "command:launch":
             assert not servers
-        elif len(holders) == 1:
-            namesake = [each.name for each in alive].count(holders[0].name) > 1
-            assert bool(servers) == (not namesake)
+        elif len(holders) == 1 or any(each.entry["distribution"] == "styx-core" for each in holders):
+            assert len(servers) == 1
     for each in found:
         assert bool(each.reason) == bool(each.fix) == (each.status != "ok")
         assert bool(each.lost) == (each.status == "conflict")

@@ -5,14 +5,14 @@ ok                   can be used
 disabled             switched off by the user, or not on the allow list
 incompatible         written for another version of the contract
 broken               its manifest or package is wrong, so it cannot be used at all
-conflict             claims a name that another plugin claims too; the rest of it can be used
+conflict             claims a name that core or another plugin claims too; the rest of it can be used
 missing-dependency   imports a module that is not installed
 ===================  ===================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from styx.plugins import index
@@ -72,12 +72,14 @@ def resolve(
 ) -> list[Plugin]:
     """Give every plugin its status. ``core_commands`` are taken by core and cannot be had by a plugin."""
     plugins = [_alone(entry, settings) for entry in entries]
-    holders: dict[str, list[str]] = {f"command:{name}": [CORE] for name in core_commands}
+    plugins = [_among_namesakes(plugin, plugins) if plugin.status == OK else plugin for plugin in plugins]
+    holders: dict[str, list[Plugin]] = {}
     for plugin in plugins:
         if plugin.status == OK:
             for claim in claims(plugin.manifest):
-                holders.setdefault(claim, []).append(_holder(plugin, claim))
-    return [_contested(plugin, holders, settings) if plugin.status == OK else plugin for plugin in plugins]
+                holders.setdefault(claim, []).append(plugin)
+    taken = {f"command:{name}" for name in core_commands}
+    return [_among_rivals(plugin, holders, taken, settings) if plugin.status == OK else plugin for plugin in plugins]
 
 
 def missing_modules(plugin: Plugin) -> Sequence[str]:
@@ -116,47 +118,60 @@ def _alone(entry: PluginEntry, settings: PluginSettings) -> Plugin:
     return Plugin(entry, OK)
 
 
-def _holder(plugin: Plugin, claim: str) -> str:
-    """Who is named in a conflict: plugins by name, unless it is the name that they fight over."""
-    return plugin.entry["distribution"] if claim.startswith("plugin:") else plugin.name
+def _is_core(plugin: Plugin) -> bool:
+    """Whether it comes with core: nothing that is installed beside core takes anything from it unasked."""
+    return plugin.entry["distribution"] == CORE
 
 
-def _contested(plugin: Plugin, holders: dict[str, list[str]], settings: PluginSettings) -> Plugin:
-    lost = [claim for claim in claims(plugin.manifest) if len(holders[claim]) > 1]
-    if f"plugin:{plugin.name}" in lost:
-        return _namesake(plugin, holders)
-    lost = [claim for claim in lost if CORE in holders[claim] or settings.prefer.get(claim) != plugin.name]
-    if not lost:
+def _among_namesakes(plugin: Plugin, plugins: Sequence[Plugin]) -> Plugin:
+    """Where two plugins have one name no setting could tell them apart, so neither serves anything."""
+    others = [each for each in plugins if each.status == OK and each.name == plugin.name and each is not plugin]
+    if not others or _is_core(plugin):
         return plugin
-    claim = lost[0]
-    rivals = list(dict.fromkeys(holder for holder in holders[claim] if holder != plugin.name))
-    preferred = settings.prefer.get(claim)
-    if preferred in rivals:
-        reason = f"{_say(claim)} is left to {preferred}, as you prefer"
-    else:
-        reason = f"{_say(claim)} is claimed by {_list(rivals)} as well"
-    if CORE in rivals:
-        fix = f"Tell the author of {plugin.entry['distribution']}; core's own command stays."
-    else:
-        fix = f"Choose: styx plugins enable {plugin.name} --prefer {claim}, or styx plugins disable {plugin.name}"
-    return plugin._replace(status=CONFLICT, reason=reason, fix=fix, lost=frozenset(lost))
-
-
-def _namesake(plugin: Plugin, holders: dict[str, list[str]]) -> Plugin:
-    """Two plugins of one name: no setting could tell them apart, so neither serves anything."""
     me = plugin.entry["distribution"]
-    others = [holder for holder in holders[f"plugin:{plugin.name}"] if holder != me]
     return plugin._replace(
         status=CONFLICT,
-        reason=f"the plugin name {plugin.name!r} is claimed by {_list(others or [me])} as well",
+        reason=f"the plugin name {plugin.name!r} is {_whose([each.entry['distribution'] for each in others])}",
         fix=f"Remove one of them: pip uninstall {me}",
         lost=frozenset(claims(plugin.manifest)),
     )
 
 
-def _say(claim: str) -> str:
+def _among_rivals(
+    plugin: Plugin, holders: Mapping[str, Sequence[Plugin]], taken: Collection[str], settings: PluginSettings
+) -> Plugin:
+    """What the plugin may not serve, because core, the one that the user prefers, or nobody has it."""
+    rivals = {
+        claim: [each for each in holders[claim] if each is not plugin]
+        for claim in claims(plugin.manifest)
+        if claim in taken or len(holders[claim]) > 1
+    }
+    lost = [claim for claim in rivals if claim in taken or not _wins(plugin, claim, rivals[claim], settings)]
+    if not lost:
+        return plugin
+    claim = lost[0]
+    preferred = settings.prefer.get(claim)
+    fix = f"Choose: styx plugins enable {plugin.name} --prefer {claim}, or styx plugins disable {plugin.name}"
+    if claim in taken:
+        how = _whose([CORE])
+        fix = f"Tell the author of {plugin.entry['distribution']}, or do without: styx plugins disable {plugin.name}"
+    elif any(each.name == preferred for each in rivals[claim]):
+        how = f"left to {preferred}, as you prefer"
+    else:
+        how = _whose([CORE if _is_core(each) else each.name for each in rivals[claim]])
     kind, _, name = claim.partition(":")
-    return f"the {kind} name {name!r}"
+    return plugin._replace(status=CONFLICT, reason=f"the {kind} name {name!r} is {how}", fix=fix, lost=frozenset(lost))
+
+
+def _wins(plugin: Plugin, claim: str, rivals: Sequence[Plugin], settings: PluginSettings) -> bool:
+    preferred = settings.prefer.get(claim)
+    if any(each.name == preferred for each in (plugin, *rivals)):
+        return plugin.name == preferred
+    return _is_core(plugin)
+
+
+def _whose(holders: Sequence[str]) -> str:
+    return "core's own" if CORE in holders else f"claimed by {_list(holders)} as well"
 
 
 def _list(names: Sequence[str]) -> str:
