@@ -23,7 +23,7 @@ _PUBLIC = {
     "ProcessCluster": "styx.testing.cluster",
     "SandboxConformance": "styx.testing.sandbox",
     "StorageConformance": "styx.testing.storage",
-    "SystemClock": "styx.testing.clock",
+    "SystemClock": "styx.clock",
     "process_cluster": "styx.testing.cluster",
     "services": "styx.testing.surroundings",
 }
@@ -44,8 +44,9 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from styx.clock import SystemClock
     from styx.testing.backend import BackendConformance
-    from styx.testing.clock import FakeClock, SystemClock
+    from styx.testing.clock import FakeClock
     from styx.testing.cloud import CloudConformance
     from styx.testing.cluster import ProcessCluster, process_cluster
     from styx.testing.driver import Driver

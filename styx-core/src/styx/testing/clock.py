@@ -1,10 +1,9 @@
-"""Clocks to pass in: the real one, and one on which waiting takes no time."""
+"""A clock to pass in on which waiting takes no time."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from styx.api import Clock, Services, new_installation_id
-from styx.testing.clock import SystemClock
+from styx.clock import SystemClock
 
 
 def services(
