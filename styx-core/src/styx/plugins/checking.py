@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from styx.api.errors import PluginError, StyxError
 from styx.plugins.config import load_model
 from styx.plugins.contract import AUTHORS_FAULT, check_capabilities
-from styx.plugins.entries import Provides
+from styx.plugins.entries import Command, Provides
 from styx.plugins.isolation import load_target
-from styx.plugins.manager import PluginManager
+from styx.plugins.manager import PluginManager, unusable
 from styx.plugins.status import CONFLICT, OK, Plugin
 
 
@@ -43,26 +43,35 @@ def check_plugin(manager: PluginManager, plugin: Plugin) -> Iterator[Checked]:
 def _promises(manager: PluginManager, plugin: Plugin) -> Iterator[tuple[str, Callable[[], object]]]:
     manifest, name = plugin.manifest, plugin.name
     for provided in manifest["provides"]:
-        yield f"{provided['kind']} {provided['name']}", partial(_load, manager, name, provided)
+        yield f"{provided['kind']} {provided['name']}", partial(_load, manager, plugin, provided)
     for command in manifest["commands"]:
-        yield f"command {command['name']}", partial(_load_command, name, command["target"])
+        yield f"command {command['name']}", partial(_load_command, plugin, command)
     for hook in manifest["implements"]:
         yield f"hook {hook}", partial(_load_hook, name, manifest["hooks"], hook)
     if manifest["config"]:
         yield "settings", partial(load_model, name, manifest["config"])
 
 
-def _load(manager: PluginManager, plugin: str, provided: Provides) -> None:
+def _load(manager: PluginManager, plugin: Plugin, provided: Provides) -> None:
     kind, name = provided["kind"], provided["name"]
-    check_capabilities(plugin, kind, name, manager.load(kind, name), set(provided["capabilities"]))
+    _require_served(plugin, kind, name)
+    check_capabilities(plugin.name, kind, name, manager.load(kind, name), set(provided["capabilities"]))
     manager.config_model(kind, name)
 
 
-def _load_command(plugin: str, target: str) -> None:
+def _load_command(plugin: Plugin, command: Command) -> None:
     import click
 
-    if not isinstance(load_target(plugin, target), click.Command):
-        raise PluginError(f"{target} is not a click command", plugin=plugin, status="broken")
+    _require_served(plugin, "command", command["name"])
+    target = command["target"]
+    if not isinstance(load_target(plugin.name, target), click.Command):
+        raise PluginError(f"{target} is not a click command", plugin=plugin.name, status="broken")
+
+
+def _require_served(plugin: Plugin, kind: str, name: str) -> None:
+    """Raise PluginError where the name is another's: then it is not this plugin's promise that would be tried."""
+    if not plugin.serves(f"{kind}:{name}"):
+        raise unusable(f"{kind} {name!r} of plugin {plugin.name!r}", plugin)
 
 
 def _load_hook(plugin: str, source: str, hook: str) -> None:
