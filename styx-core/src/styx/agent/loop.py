@@ -137,10 +137,12 @@ class _Loop:
         task.done = True
         task.ended.notify()
 
-    def turn(self) -> None:
-        """Run what is ready, then wait for the next thing to happen."""
+    def turn(self, main: Task) -> None:
+        """Run what is ready, then, unless that was the end of ``main``, wait for the next thing to happen."""
         for _ in range(len(self.ready)):
             self.step(*self.ready.popleft())
+        if main.done:
+            return
         timeout = -1.0
         if self.ready:
             timeout = 0.0
@@ -190,7 +192,7 @@ def run(main: Coroutine[Any, Any, Any], on_error: Callable[[BaseException], None
     _loop.on_error = on_error
     task = spawn(main)
     while not task.done:
-        _loop.turn()
+        _loop.turn(task)
     _loop.epoll.close()
     if task.error is not None:
         raise task.error
