@@ -11,15 +11,19 @@ from styx.api import Accelerator
 _GIB = 1 << 30
 
 # Words in product names that say how a device is built in or sold, not which model it is.
-_NOISE = re.compile(r"^(NVIDIA|TESLA|GEFORCE|QUADRO|GRACE|PCIE?|SXM\d?|SMX|NVL|OAM|HBM\d?E?|MIG|GENERATION|\d+GB)$")
+_NOISE = re.compile(
+    r"^(NVIDIA|TESLA|GEFORCE|QUADRO|GRID|GRACE|PCIE?|SXM\d?|SMX|NVL|OAM|AC|HBM\d?E?|\d+GB?|\d+[ABCQ]"
+    r"|BLACKWELL|GENERATION|SERVER|WORKSTATION|EDITION|LAPTOP|GPU)$"
+)
 # Models sold with different amounts of memory under one name: model -> (GiB from which the suffix applies, suffix).
 _LARGER = {"A100": (60, "-80GB"), "V100": (24, "-32GB")}
 
 
 def canonical_name(product: str, memory_gib: float) -> str:
-    """``NVIDIA A100-SXM4-80GB`` -> ``A100-80GB``; ``NVIDIA GeForce RTX 4090`` -> ``RTX4090``; ``NVIDIA H200`` -> ``H200``."""
-    words = [word for word in re.split(r"[\s\-/]+", product.upper()) if word and not _NOISE.match(word)]
-    name = re.sub(r"^(RTX)(PRO)?(?=\w)", r"\1\2", "".join(words)) or "GPU"
+    """``NVIDIA A100-SXM4-80GB`` -> ``A100-80GB``; ``NVIDIA GeForce RTX 4090`` -> ``RTX4090``; ``GPU`` if nameless."""
+    whole = product.upper().partition(" MIG ")[0]  # a part of a device is named after the device
+    words = [word for word in re.split(r"[\s\-/]+", whole) if word and not _NOISE.match(word)]
+    name = re.sub(r"ADA$", "-Ada", "".join(words)) or "GPU"
     threshold, suffix = _LARGER.get(name, (0, ""))
     return name + suffix if suffix and memory_gib >= threshold else name
 

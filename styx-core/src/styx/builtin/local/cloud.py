@@ -99,7 +99,7 @@ class LocalCloud(Cloud):
         self._nodes = NodeDirectory(services.state_dir / "nodes", services.installation)
 
     def check(self) -> Identity:
-        """This machine and this user: a home on a network may be seen from other machines, whose nodes these are not."""
+        """This machine and this user: a home on a network is seen from other machines, whose nodes these are not."""
         return Identity(f"{_machine()}-{os.getuid()}", user_name())
 
     def scopes(self) -> Iterable[Scope]:

@@ -3,7 +3,7 @@
 ::
 
     <root>/<attempt>/<rank>/node.json   name, the token of the launch or start that brought it up, when that was
-                            state       "running", "stopping user 1764091022.5", "stopped self 1764091023.1", ...
+                            state       "stopping user 1764091022.5", "stopped self 1764091023.1", ...; none: it runs
                             home/       the node's home directory
     <root>/.new-<attempt>.*             an attempt being made
     <root>/.gone-<attempt>.*            an attempt, or one node of it, being removed
@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -33,7 +34,8 @@ RUNNING, STOPPING, STOPPED, TERMINATING = "running", "stopping", "stopped", "ter
 BY_USER, BY_ITSELF = "user", "self"
 
 NEW, GONE = ".new-", ".gone-"
-_STATES = frozenset({RUNNING, STOPPING, STOPPED, TERMINATING})
+_STATES = frozenset({STOPPING, STOPPED, TERMINATING})
+_RANK = re.compile(r"[0-9]{1,3}")
 _DRAFT_AGE = 600.0  # seconds after which an attempt being made, which takes milliseconds, was surely abandoned
 
 
@@ -100,7 +102,7 @@ class NodeDirectory:
             for path in paths:
                 try:
                     nodes.append(_read_node(owner, path))
-                except (OSError, ValueError, KeyError, TypeError):
+                except (OSError, ValueError, KeyError, TypeError, OverflowError):
                     if _there(path):  # else it was removed while we looked
                         unreadable.append(str(path))
         return nodes, unreadable
@@ -116,7 +118,7 @@ class NodeDirectory:
     def start(self, node: LocalNode, token: str, now: datetime) -> None:
         """Record that the node runs, brought up by this launch. Killed in between, it can be called again."""
         write_atomically(node.path / "node.json", _describe(node.name, token, now))
-        write_atomically(node.path / "state", f"{RUNNING}\n")
+        (node.path / "state").unlink(missing_ok=True)
 
     def remove(self, owner: Owner) -> None:
         """Remove all of this attempt, and what interrupted calls have left of it. Nothing there is success."""
@@ -166,10 +168,10 @@ def _there(path: Path) -> bool:
 
 def _ranks(attempt: Path) -> list[Path]:
     try:
-        names = sorted((name for name in os.listdir(attempt) if name.isdigit()), key=int)  # noqa: PTH208
+        names = [name for name in os.listdir(attempt) if _RANK.fullmatch(name)]  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [attempt / name for name in names]
+    return [attempt / name for name in sorted(names, key=int)]
 
 
 def _describe(name: str, token: str, now: datetime) -> str:
@@ -183,7 +185,6 @@ def _state_line(state: str, cause: str, now: datetime) -> str:
 def _write_node(path: Path, name: str, token: str, now: datetime) -> None:
     (path / "home").mkdir(mode=0o700, parents=True)
     (path / "node.json").write_text(_describe(name, token, now), encoding="utf-8")
-    (path / "state").write_text(f"{RUNNING}\n", encoding="utf-8")
 
 
 def _adopt(draft: Path, final: Path, ranks: Collection[int]) -> None:
@@ -201,36 +202,39 @@ def _adopt(draft: Path, final: Path, ranks: Collection[int]) -> None:
 
 def _read_node(owner: Owner, path: Path) -> LocalNode:
     described = json.loads((path / "node.json").read_text(encoding="utf-8"))
-    state, cause, since, *_ = [*(path / "state").read_text(encoding="utf-8").split(), "", "", ""]
+    token = str(described["token"])
+    try:
+        state, cause, since = (path / "state").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return LocalNode(owner, int(path.name), path, token, RUNNING)
     if state not in _STATES:
         raise ValueError(f"{path}: unknown state {state!r}")
-    when = datetime.fromtimestamp(float(since), UTC) if since else None
-    return LocalNode(owner, int(path.name), path, str(described["token"]), state, cause, when)
+    return LocalNode(owner, int(path.name), path, token, state, cause, datetime.fromtimestamp(float(since), UTC))
 
 
 def _remove_tree(path: Path) -> None:
     """Remove a tree that others may be removing too, and whose directories may forbid their owner to write."""
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        if _there(path):  # somebody else was faster with some of it
-            _remove_tree(path)
-    except PermissionError:
-        _open_up(path)
+    opened = False
+    while _there(path):
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
-            if _there(path):
+            continue  # somebody else was faster with some of it
+        except PermissionError:
+            if opened:
                 raise
+            _open_up(path)
+            opened = True
 
 
 def _open_up(path: Path) -> None:
     """Let the owner of every directory below ``path`` change it: a package cache may have been written read-only."""
-    for directory, _, _ in os.walk(path):  # top down, so that what was just opened is then listed
-        _let_owner_in(directory)
-        for entry in os.scandir(directory):
-            if entry.is_dir(follow_symlinks=False):
-                _let_owner_in(entry.path)
+    _let_owner_in(str(path))
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            below = f"{directory}/{name}"
+            if not os.path.islink(below):  # noqa: PTH114
+                _let_owner_in(below)  # before it is walked into
 
 
 def _let_owner_in(directory: str) -> None:
