@@ -49,8 +49,9 @@ def load(row: CommandRow, ctx: click.Context) -> click.Command:
 
     plugin = next(status.with_dependencies(each) for each in plugins() if each.name == row.plugin)
     try:
-        if not plugin.serves(f"command:{row.name}"):
-            raise unusable(f"the command {row.name!r} of plugin {plugin.name!r}", plugin)
+        claim = f"command:{row.name}"
+        if not plugin.serves(claim):
+            raise unusable(f"the command {row.name!r} of plugin {plugin.name!r}", plugin, claim)
         command = load_target(plugin.name, row.target)
         if not isinstance(command, click.Command):
             raise PluginError(f"{row.target} of plugin {plugin.name!r} is not a click command", plugin=plugin.name)

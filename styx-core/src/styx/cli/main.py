@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from styx import __version__
-from styx.cli import added
+from styx.cli import added, debug
 from styx.cli.lazy import LazyGroup, import_command
 from styx.cli.table import CommandRow
 
@@ -24,7 +24,6 @@ EXIT_FAILED = 1
 EXIT_IO = 74
 EXIT_INTERRUPTED = 130
 
-DEBUG_VARIABLE = "STYX_DEBUG"
 COMPLETION_VARIABLE = "_STYX_COMPLETE"
 
 
@@ -44,7 +43,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 
 def _set_debug(_ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
-        os.environ[DEBUG_VARIABLE] = "1"
+        debug.switch_on()
 
 
 cli = LazyGroup(
@@ -69,7 +68,7 @@ cli = LazyGroup(
             is_eager=True,
             expose_value=False,
             callback=_set_debug,
-            help=f"Show tracebacks of errors, like {DEBUG_VARIABLE}=1.",
+            help=f"Show tracebacks of errors, like {debug.VARIABLE}=1.",
         ),
     ],
 )
@@ -104,8 +103,7 @@ def _failed(error: Exception) -> int:
     """Say what happened and what to do next, and choose the exit code."""
     if COMPLETION_VARIABLE in os.environ:  # whatever is written now would end up on the user's prompt
         return EXIT_FAILED
-    if os.environ.get(DEBUG_VARIABLE):
-        _show_traceback(error)
+    debug.show(error)
     known = _styx_error(error)
     if known is not None:
         _say(_located(known), known.hint)
@@ -139,12 +137,6 @@ def _say(message: str, hint: str | None) -> None:
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
     if hint:
         click.echo(f"{click.style('Hint:', bold=True)} {hint}", err=True)
-
-
-def _show_traceback(error: Exception) -> None:
-    import traceback
-
-    traceback.print_exception(error)
 
 
 if __name__ == "__main__":

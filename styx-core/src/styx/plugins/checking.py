@@ -25,8 +25,13 @@ class Checked(NamedTuple):
     fix: str = ""
 
 
-def check_plugin(manager: PluginManager, plugin: Plugin) -> Iterator[Checked]:
-    """Try everything the manifest promises, one after the other; a failure does not end the check."""
+def check_plugin(
+    manager: PluginManager, plugin: Plugin, on_error: Callable[[StyxError], None] = lambda _: None
+) -> Iterator[Checked]:
+    """Try everything the manifest promises, one after the other; a failure does not end the check.
+
+    ``on_error`` is given each failure, whose cause tells more than its message.
+    """
     if plugin.status not in {OK, CONFLICT}:
         yield Checked(plugin.name, "plugin", plugin.status, plugin.reason, plugin.fix)
         return
@@ -34,6 +39,7 @@ def check_plugin(manager: PluginManager, plugin: Plugin) -> Iterator[Checked]:
         try:
             attempt()
         except StyxError as error:
+            on_error(error)
             status = str(error.details.get("status") or "broken")
             yield Checked(plugin.name, what, status, error.message, error.hint or AUTHORS_FAULT)
         else:
@@ -70,8 +76,9 @@ def _load_command(plugin: Plugin, command: Command) -> None:
 
 def _require_served(plugin: Plugin, kind: str, name: str) -> None:
     """Raise PluginError where the name is another's: then it is not this plugin's promise that would be tried."""
-    if not plugin.serves(f"{kind}:{name}"):
-        raise unusable(f"{kind} {name!r} of plugin {plugin.name!r}", plugin)
+    claim = f"{kind}:{name}"
+    if not plugin.serves(claim):
+        raise unusable(f"{kind} {name!r} of plugin {plugin.name!r}", plugin, claim)
 
 
 def _load_hook(plugin: str, source: str, hook: str) -> None:

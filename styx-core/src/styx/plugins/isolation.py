@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from styx.api.errors import NotYet, PluginError, StyxError
+from styx.plugins.locate import find_spec
 
 
 @contextmanager
@@ -40,8 +41,9 @@ def _cancelled(error: BaseException) -> bool:
 
 def failure(plugin: str, doing: str, error: BaseException) -> PluginError:
     """The error that says what a plugin did wrong."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        status, first = "missing-dependency", f"Install what has the module {error.name.partition('.')[0]!r}"
+    missing = _missing_library(error)
+    if missing:
+        status, first = "missing-dependency", f"Install what has the module {missing!r}"
     else:
         status, first = "broken", f"Look closer: styx --debug plugins check {plugin}"
     return PluginError(
@@ -50,6 +52,13 @@ def failure(plugin: str, doing: str, error: BaseException) -> PluginError:
         plugin=plugin,
         status=status,
     )
+
+
+def _missing_library(error: BaseException) -> str | None:
+    """The library that is not installed at all, if that is the error; a module missing in one that is, is a mistake."""
+    name = (isinstance(error, ModuleNotFoundError) and error.name) or ""
+    top = name.partition(".")[0]
+    return top if top and find_spec(top) is None else None
 
 
 def describe(error: BaseException) -> str:

@@ -198,11 +198,12 @@ class PluginManager:
         )
 
 
-def unusable(what: str, plugin: Plugin) -> PluginError:
-    """The error that says why something of this plugin cannot be used, and what to do."""
+def unusable(what: str, plugin: Plugin, claim: str = "") -> PluginError:
+    """The error that says why something of this plugin (what it claims as ``claim``) cannot be used, and what to do."""
+    reason, fix = plugin.why(claim)
     return PluginError(
-        f"{what} cannot be used ({plugin.status}): {plugin.reason}",
-        hint=plugin.fix,
+        f"{what} cannot be used ({plugin.status}): {reason}",
+        hint=fix,
         plugin=plugin.name,
         status=plugin.status,
     )
@@ -217,7 +218,8 @@ def _offered(plugins: Sequence[Plugin], kind: str) -> Iterator[Offered]:
 
 def _judged(plugin: Plugin, provided: Provides) -> Offered:
     """A plugin in conflict over one name still serves the others."""
-    fine = plugin.serves(f"{provided['kind']}:{provided['name']}")
+    claim = f"{provided['kind']}:{provided['name']}"
+    fine, why = plugin.serves(claim), plugin.why(claim)
     return Offered(
         kind=provided["kind"],
         name=provided["name"],
@@ -226,6 +228,6 @@ def _judged(plugin: Plugin, provided: Provides) -> Offered:
         plugin=plugin.name,
         capabilities=tuple(provided["capabilities"]),
         status=OK if fine else plugin.status,
-        reason="" if fine else plugin.reason,
-        fix="" if fine else plugin.fix,
+        reason="" if fine else why.reason,
+        fix="" if fine else why.fix,
     )

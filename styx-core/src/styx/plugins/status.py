@@ -29,14 +29,25 @@ CORE = "styx-core"
 STATUSES = (OK, DISABLED, INCOMPATIBLE, BROKEN, CONFLICT, MISSING_DEPENDENCY)
 
 
+class Why(NamedTuple):
+    """Why something cannot be used, and what to do."""
+
+    reason: str
+    fix: str
+
+
 class Plugin(NamedTuple):
-    """One installed plugin and its status. ``lost`` are the claims, like ``cloud:acme``, that it may not serve."""
+    """One installed plugin and its status.
+
+    ``lost`` has the claims, like ``cloud:acme``, that it may not serve although it can be used, each with the reason;
+    that of the first is the plugin's.
+    """
 
     entry: PluginEntry
     status: str
     reason: str = ""
     fix: str = ""
-    lost: frozenset[str] = frozenset()
+    lost: Mapping[str, Why] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -51,6 +62,10 @@ class Plugin(NamedTuple):
     def serves(self, claim: str) -> bool:
         """Whether what it claims under this name can be used."""
         return claim not in self.lost and self.status in (OK, CONFLICT)
+
+    def why(self, claim: str) -> Why:
+        """Why it does not serve what it claims under this name."""
+        return self.lost.get(claim, Why(self.reason, self.fix))
 
 
 def claims(manifest: Manifest) -> Iterator[str]:
@@ -128,13 +143,11 @@ def _among_namesakes(plugin: Plugin, plugins: Sequence[Plugin]) -> Plugin:
     others = [each for each in plugins if each.status == OK and each.name == plugin.name and each is not plugin]
     if not others or _is_core(plugin):
         return plugin
-    me = plugin.entry["distribution"]
-    return plugin._replace(
-        status=CONFLICT,
+    why = Why(
         reason=f"the plugin name {plugin.name!r} is {_whose([each.entry['distribution'] for each in others])}",
-        fix=f"Remove one of them: pip uninstall {me}",
-        lost=frozenset(claims(plugin.manifest)),
+        fix=f"Remove one of them: pip uninstall {plugin.entry['distribution']}",
     )
+    return _without(plugin, dict.fromkeys(claims(plugin.manifest), why))
 
 
 def _among_rivals(
@@ -146,21 +159,38 @@ def _among_rivals(
         for claim in claims(plugin.manifest)
         if claim in taken or len(holders[claim]) > 1
     }
-    lost = [claim for claim in rivals if claim in taken or not _wins(plugin, claim, rivals[claim], settings)]
+    return _without(
+        plugin,
+        {
+            claim: _explain(plugin, claim, others, taken, settings)
+            for claim, others in rivals.items()
+            if claim in taken or not _wins(plugin, claim, others, settings)
+        },
+    )
+
+
+def _without(plugin: Plugin, lost: Mapping[str, Why]) -> Plugin:
+    """The plugin, in conflict if anything is lost."""
     if not lost:
         return plugin
-    claim = lost[0]
+    first = next(iter(lost.values()))
+    return plugin._replace(status=CONFLICT, reason=first.reason, fix=first.fix, lost=lost)
+
+
+def _explain(
+    plugin: Plugin, claim: str, rivals: Sequence[Plugin], taken: Collection[str], settings: PluginSettings
+) -> Why:
+    kind, _, name = claim.partition(":")
     preferred = settings.prefer.get(claim)
     fix = f"Choose: styx plugins enable {plugin.name} --prefer {claim}, or styx plugins disable {plugin.name}"
     if claim in taken:
-        how = _whose([CORE])
+        whose = _whose([CORE])
         fix = f"Tell the author of {plugin.entry['distribution']}, or do without: styx plugins disable {plugin.name}"
-    elif any(each.name == preferred for each in rivals[claim]):
-        how = f"left to {preferred}, as you prefer"
+    elif any(each.name == preferred for each in rivals):
+        whose = f"left to {preferred}, as you prefer"
     else:
-        how = _whose([CORE if _is_core(each) else each.name for each in rivals[claim]])
-    kind, _, name = claim.partition(":")
-    return plugin._replace(status=CONFLICT, reason=f"the {kind} name {name!r} is {how}", fix=fix, lost=frozenset(lost))
+        whose = _whose([CORE if _is_core(each) else each.name for each in rivals])
+    return Why(f"the {kind} name {name!r} is {whose}", fix)
 
 
 def _wins(plugin: Plugin, claim: str, rivals: Sequence[Plugin], settings: PluginSettings) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import added, options
+from styx.cli import added, debug, options
 from styx.cli.command import Command, option
 from styx.cli.render import clean, json_text, note, table
 from styx.plugins.kinds import KINDS
@@ -121,7 +121,7 @@ def check(ctx: click.Context, name: str | None, output: str) -> None:
     from styx.plugins.checking import check_plugin
 
     chosen = _installed() if name is None else [_find(name)]
-    results = [result for plugin in chosen for result in check_plugin(plugin_manager(), plugin)]
+    results = [result for plugin in chosen for result in check_plugin(plugin_manager(), plugin, debug.show)]
     if output == "json":
         click.echo(json_text([result._asdict() for result in results]))
     else:
