@@ -126,7 +126,7 @@ def known_keys(found: Mapping[str, object], place: Place, known: frozenset[str])
     for key in found:
         if key in _RENAMED:
             raise fields.unknown(found, key, place, f"Did you mean {_RENAMED[key]!r}?")
-    fields.known_keys(found, place, known, "resources")
+    fields.known_keys(found, place, known)
 
 
 def _no_trio(found: Mapping[str, object], place: Place) -> None:

@@ -8,16 +8,18 @@ from styx.spec import fields
 from styx.spec.model import Amount
 from styx.spec.place import Place
 
+SMALLEST = 1e-4  # of a vCPU or a GiB; also what keeps amounts from being written with an exponent
 MAX_CPUS = 100_000
 MAX_MEMORY = 1_000_000  # GiB
 MAX_DISK = 10_000_000  # GiB
 MAX_MINUTES = 10 * 365 * 24 * 60
 
+_FLAGS = re.IGNORECASE | re.ASCII
 _NUMBER = r"(\d{1,12}(?:\.\d{1,20})?|\.\d{1,20})"
-_CPUS = re.compile(_NUMBER + r"\s*(\+?)")
-_MEMORY = re.compile(_NUMBER + r"\s*(?:([KMGTP])(?:i?B)?|(x))?\s*(\+?)", re.IGNORECASE)
-_DISK = re.compile(r"(\d{1,12})\s*(?:([KMGTP])(?:i?B)?)?", re.IGNORECASE)
-_TIME = re.compile(r"(\d{1,9})\s*([mhdw]?)", re.IGNORECASE)
+_CPUS = re.compile(_NUMBER + r"\s*(\+?)", re.ASCII)
+_MEMORY = re.compile(_NUMBER + r"\s*(?:([KMGTP])(?:i?B)?|(x))?\s*(\+?)", _FLAGS)
+_DISK = re.compile(r"(\d{1,12})\s*(?:([KMGTP])(?:i?B)?)?", _FLAGS)
+_TIME = re.compile(r"(\d{1,9})\s*([mhdw]?)", _FLAGS)
 # One unit of memory in GiB. A GB and a GiB are the same here, as with every provider.
 _GIB = {"k": 2.0**-20, "m": 2.0**-10, "g": 1.0, "t": 1024.0, "p": 1024.0**2}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
@@ -80,6 +82,6 @@ def _written(value: object, place: Place) -> str:
 
 
 def _positive(number: float, place: Place, limit: float) -> float:
-    if not 0 < number <= limit:
+    if not SMALLEST <= number <= limit:
         raise place.error(f"must be more than 0 and at most {limit}, not {number:g}")
     return number

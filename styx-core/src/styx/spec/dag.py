@@ -7,6 +7,7 @@ from contextvars import ContextVar, Token
 from graphlib import CycleError, TopologicalSorter
 from typing import Self, TypeAlias
 
+from styx.api.errors import InvalidTask
 from styx.spec.place import Place
 from styx.spec.suggest import did_you_mean
 from styx.spec.task import Task
@@ -40,7 +41,7 @@ class Dag:
         self._tasks: list[Task] = []
         self._edges: dict[tuple[int, int], None] = {}
         self._tokens: list[Token[Dag | None]] = []
-        self._places: dict[int, Place] = {}
+        self._places: list[Mapping[str, Place]] = []  # of each task: where its fields stand
 
     def __enter__(self) -> Self:
         self._tokens.append(_current.set(self))
@@ -49,16 +50,20 @@ class Dag:
     def __exit__(self, *_: object) -> None:
         _current.reset(self._tokens.pop())
 
-    def add(self, task: Task, *, place: Place | None = None) -> Task:
-        """Take a task in, once; the same task. Raises InvalidTask for a second task of the same name."""
+    def add(self, task: Task, *, places: Mapping[str, Place] | None = None) -> Task:
+        """Take a task in, once; the same task. Raises InvalidTask for a second task of the same name.
+
+        ``places`` says where the task's fields stand, for errors to point at.
+        """
         if not isinstance(task, Task):
             raise Place().error(f"only tasks can be in a Dag, not a {type(task).__name__}")
         if self._find(task) is not None:
             return task
         name = task.spec.name
         if name is not None and any(other.spec.name == name for other in self._tasks):
-            raise (place or Place()).error(f"two tasks are called {name!r}", hint="Give each task a name of its own.")
-        self._places[len(self._tasks)] = place or Place()
+            at = (places or {}).get("name", Place(field="name"))
+            raise at.error(f"two tasks are called {name!r}", hint="Give each task a name of its own.")
+        self._places.append(places or {})
         self._tasks.append(task)
         return task
 
@@ -88,7 +93,7 @@ class Dag:
         try:
             sorter.prepare()
         except CycleError as error:
-            raise self._cycle(list(reversed(error.args[1]))) from None
+            raise self._cycle(error.args[1]) from None
         found: list[Task] = []
         while sorter.is_active():
             ready = sorted(sorter.get_ready())
@@ -138,10 +143,9 @@ class Dag:
         return list(found)
 
     def _depends_on(self, index: int) -> Place:
-        at = self._places[index]
-        return Place(at.file, "depends_on", at.line)
+        return self._places[index].get("depends_on", Place(field="depends_on"))
 
-    def _cycle(self, indices: list[int]) -> Exception:
+    def _cycle(self, indices: list[int]) -> InvalidTask:
         path = " -> ".join(self._label(index) for index in indices)
         at = self._depends_on(max(indices))
         return at.error(f"the tasks wait for each other in a circle: {path}", hint="Take one of these edges out.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from styx.api.errors import InvalidTask
 from styx.spec.place import Place
@@ -87,7 +87,7 @@ def integer(value: object, place: Place, low: int, high: int) -> int:
         whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1
     if not whole:
         raise place.error(f"must be a whole number, not {describe(value)}")
-    return within(int(value), place, low, high)  # type: ignore[call-overload]
+    return within(int(cast("str | float", value)), place, low, high)
 
 
 def number(value: object, place: Place, low: float, high: float) -> float:
@@ -152,11 +152,11 @@ def scalar(value: object, place: Place) -> str:
     return text(value, place, lines=True)
 
 
-def known_keys(value: Mapping[str, object], place: Place, known: Collection[str], what: str) -> None:
+def known_keys(value: Mapping[str, object], place: Place, known: Collection[str]) -> None:
     """Raise for the first key that is not one of ``known``, with the closest that is."""
     for key in value:
         if key not in known:
-            hint = did_you_mean(key, known) or f"{what.capitalize()} takes {', '.join(sorted(known))}."
+            hint = did_you_mean(key, known) or f"The fields here are {', '.join(sorted(known))}."
             raise unknown(value, key, place, hint)
 
 

@@ -27,7 +27,7 @@ def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWo
         return None
     if not isinstance(value, dict):
         return _path(value, place, envs)
-    fields.known_keys(value, place, ("url", "ref"), "a git workdir")
+    fields.known_keys(value, place, ("url", "ref"))
     if value.get("url") is None:
         raise place.error("a git workdir needs a url")
     url = _path(value["url"], place.at(value, "url"), envs)
@@ -116,7 +116,7 @@ def storage_to_mapping(spec: TaskSpec, mount: StorageMount) -> dict[str, object]
 
 
 def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) -> StorageMount:
-    fields.known_keys(value, place, _STORAGE, "a storage")
+    fields.known_keys(value, place, _STORAGE)
     given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
     if "name" not in given and "source" not in given:
         raise place.error("a storage needs a name or a source")

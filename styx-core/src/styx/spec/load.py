@@ -13,6 +13,7 @@ from styx.spec import fields, files, parse
 from styx.spec.dag import PARALLEL, SERIAL, Dag
 from styx.spec.place import Place
 from styx.spec.plain import plain
+from styx.spec.suggest import did_you_mean
 from styx.spec.task import Task
 
 STDIN = "-"
@@ -109,12 +110,12 @@ def sole(
 ) -> Task:
     """The one task of a source. Raises InvalidTask when it has several."""
     header, tasks = _split(source)
-    if len(tasks) != 1:
-        raise Place(source.file, line=getattr(tasks[1], "line", None)).error(
+    if len(tasks) > 1:
+        raise _place(source, tasks[1]).error(
             f"holds {len(tasks)} tasks where one is wanted", hint="Keep one task in a file to launch or exec it."
         )
     if header is not None:
-        _header(header, Place(source.file, line=getattr(header, "line", None)))
+        _header(header, _place(source, header))
     task = _task(tasks[0], source, envs, secrets)
     if overrides:
         task = task.override(overrides)
@@ -127,12 +128,13 @@ def _dag(
     source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None, *, check_files: bool
 ) -> Dag:
     header, documents = _split(source)
-    dag = Dag() if header is None else _header(header, Place(source.file, line=getattr(header, "line", None)))
+    dag = Dag() if header is None else _header(header, _place(source, header))
     for document in documents:
         task = _task(document, source, envs, secrets)
         if check_files:
             _check_files(task, document, source)
-        dag.add(task, place=Place(source.file, line=getattr(document, "line", None)))
+        place = _place(source, document)
+        dag.add(task, places={key: place.at(document, key) for key in fields.mapping(document, place)})
     if dag.name is None and len(documents) == 1:
         dag.name = dag.tasks[0].spec.name
     if dag.execution == SERIAL and not any(task.spec.depends_on for task in dag.tasks):
@@ -151,7 +153,7 @@ def _split(source: Source) -> tuple[dict[str, object] | None, list[object]]:
 
 
 def _header(header: dict[str, object], place: Place) -> Dag:
-    fields.known_keys(header, place, _HEADER, "a header")
+    fields.known_keys(header, place, _HEADER)
     if header.get("name") is None:
         raise place.error("a header needs a name")
     name = parse.name(header["name"], place.at(header, "name"))
@@ -172,16 +174,23 @@ def _header(header: dict[str, object], place: Place) -> Dag:
 def _check_primary(dag: Dag, header: dict[str, object] | None, source: Source) -> None:
     if header is None or header.get("primary_tasks") is None:
         return
-    at = Place(source.file).at(header, "primary_tasks")
-    names = [task.spec.name for task in dag.tasks]
-    for each in fields.items(header["primary_tasks"], at):
+    place = Place(source.file).at(header, "primary_tasks")
+    names = [task.spec.name for task in dag.tasks if task.spec.name]
+    primary = fields.items(header["primary_tasks"], place)
+    for index, each in enumerate(primary):
+        at = place.at(primary, index)
         if fields.text(each, at) not in names:
-            raise at.error(f"there is no task {each!r}")
+            raise at.error(f"there is no task {fields.describe(each)}", hint=did_you_mean(str(each), names))
+        if each in primary[:index]:
+            raise at.error(f"{fields.describe(each)} is listed twice")
 
 
 def _task(document: object, source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None) -> Task:
-    place = Place(source.file, line=getattr(document, "line", None))
-    return Task.from_spec(parse.parse_task(document, place, Path.cwd(), envs=envs, secrets=secrets))
+    return Task.from_spec(parse.parse_task(document, _place(source, document), Path.cwd(), envs=envs, secrets=secrets))
+
+
+def _place(source: Source, document: object) -> Place:
+    return Place(source.file, line=getattr(document, "line", None))
 
 
 def _check_files(task: Task, document: object, source: Source) -> None:

@@ -20,8 +20,8 @@ MAX_PRIORITY = 1000
 MAX_RESTARTS = 1_000_000
 MAX_HOURLY_COST = 1_000_000
 
-_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8})(\+?))?", re.IGNORECASE)
-_RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
+_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8})(\+?))?", re.IGNORECASE | re.ASCII)
+_RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?", re.ASCII)
 
 
 def ports(value: object, place: Place) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def autostop(value: object, place: Place) -> Autostop | None:
         return Autostop(0)
     if not isinstance(value, dict):
         return Autostop(amounts.minutes(value, place))
-    fields.known_keys(value, place, ("idle_minutes", "down", "wait_for", "hook", "hook_timeout"), "autostop")
+    fields.known_keys(value, place, ("idle_minutes", "down", "wait_for", "hook", "hook_timeout"))
     given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
     if "idle_minutes" in given and given["idle_minutes"][0] == -1:
         return None
@@ -114,7 +114,7 @@ def job_recovery(value: object, place: Place) -> dict[str, object] | None:
     if not isinstance(value, dict):
         strategy = _strategy(value, place)
         return None if strategy is None else {"strategy": strategy}
-    fields.known_keys(value, place, ("strategy", "max_restarts_on_errors", "recover_on_exit_codes"), "job_recovery")
+    fields.known_keys(value, place, ("strategy", "max_restarts_on_errors", "recover_on_exit_codes"))
     recovery: dict[str, object] = {}
     for key, each in value.items():
         at = place.at(value, key)

@@ -184,4 +184,4 @@ def _known(data: Mapping[str, object], place: Place) -> None:
         meant = _RENAMED.get(key) or (f"resources: {key}" if key in alternatives.KEYS else None)
         if key not in KEYS and meant:
             raise fields.unknown(data, key, place, f"Did you mean {meant!r}?")
-    fields.known_keys(data, place, KEYS, "a task")
+    fields.known_keys(data, place, KEYS)

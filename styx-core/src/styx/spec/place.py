@@ -55,7 +55,8 @@ class Place:
         """The error to raise: ``what`` is wrong here."""
         where = ""
         if self.file:
-            where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+            file = self.file if self.file.isprintable() else ascii(self.file)
+            where = f"{file}:{self.line}: " if self.line else f"{file}: "
         about = f"{self.field}: " if self.field else ""
         return InvalidTask(f"{where}{about}{what}", hint=hint, file=self.file, line=self.line, field=self.field or None)
 

@@ -2,14 +2,15 @@
 
 The events are turned into data here, rather than by PyYAML's constructor, because that keeps every promise in one
 pass: positions, duplicate keys refused, aliases that explode counted, depth limited without recursion, and no tag that
-could make an object. Values mean what they mean in PyYAML's safe loader, with two exceptions: dates and base-60 numbers
-(``12:30``), which nobody means in a task, stay text. Keys are always text, as they are written.
+could make an object. Values mean what they mean in PyYAML's safe loader, with one exception: dates, base-60 numbers
+(``12:30``), infinity and integers beyond 64 bits, which nobody means as such in a task, stay text. Keys are always
+text, as they are written.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import yaml
@@ -82,7 +83,7 @@ class _Builder:
 
     def documents(self, text: str) -> Iterator[object]:
         for event in yaml.parse(text, Loader=_Loader):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 0
             match event:
                 case yaml.ScalarEvent():
                     self._scalar(event, line)
@@ -100,7 +101,11 @@ class _Builder:
                     yield self.document
 
     def _error(self, line: int, what: str, hint: str | None = None) -> InvalidTask:
-        return Place(self.file, line=line).error(what, hint=hint)
+        place = Place(self.file)
+        for frame in self.stack:
+            inside = len(frame.value) if isinstance(frame.value, Listed) else frame.key
+            place = place if inside is None else place.at(frame.value, inside)
+        return Place(self.file, place.field, line).error(what, hint=hint)
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         if self._wants_key():
@@ -205,18 +210,14 @@ class _Builder:
     def _value(self, event: yaml.ScalarEvent, line: int) -> object:
         text: str = event.value
         kind = self._kind(event, line)
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in _TRUE
         try:
-            if kind == "null":
-                return None
-            if kind == "bool":
-                return text.lower() in _TRUE
-            if kind == "int":
-                return _integer(text)
-            if kind == "float":
-                return _float(text)
-        except ValueError:
-            raise self._error(line, f"{text[:40]!r} is not a usable number") from None
-        return text
+            return _NUMBERS[kind](text) if kind in _NUMBERS else text
+        except ValueError:  # !!int with text that is none
+            return text
 
     def _kind(self, event: yaml.ScalarEvent, line: int) -> str:
         tag = event.tag
@@ -235,24 +236,23 @@ class _Builder:
 
 
 def _integer(text: str) -> int | str:
-    """An integer as YAML 1.1 writes it; base-60 ones stay text. Raises ValueError."""
-    if ":" in text:
+    """An integer as YAML 1.1 writes it. Base-60 ones, and those of more than 64 bits, stay text."""
+    if ":" in text or len(text) > MAX_BITS + 2:
         return text
     digits = text.replace("_", "")
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
     octal = digits != "0" and digits.startswith("0") and not digits.startswith(("0b", "0x"))
     number = int(digits, 8 if octal else 0)
-    if number.bit_length() > MAX_BITS:
-        raise ValueError(text)
-    return sign * number
+    return text if number.bit_length() > MAX_BITS else sign * number
 
 
 def _float(text: str) -> float | str:
-    """A finite number; base-60 ones stay text. Raises ValueError."""
-    if ":" in text:
+    """A finite number. Base-60 ones, infinity and what is not a number stay text."""
+    if ":" in text or text.lower().endswith(("inf", "nan")):
         return text
-    number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
+    number = float(text.replace("_", ""))
+    return number if math.isfinite(number) else text
+
+
+_NUMBERS: Mapping[str, Callable[[str], int | float | str]] = {"int": _integer, "float": _float}

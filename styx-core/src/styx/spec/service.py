@@ -21,7 +21,7 @@ def keyed(readers: Mapping[str, Reader], *needed: str) -> Reader:
 
     def read(value: object, place: Place) -> dict[str, object]:
         found = fields.mapping(value, place)
-        fields.known_keys(found, place, readers, place.field or "a mapping")
+        fields.known_keys(found, place, readers)
         for key in needed:
             if found.get(key) is None:
                 raise place.error(f"needs a field {key!r}")
@@ -46,10 +46,10 @@ def _rate(value: object, place: Place) -> object:
 
 
 def _port(value: object, place: Place) -> object:
-    (port, *more) = ports(value, place)
-    if more or "-" in port:
+    found = ports(value, place)
+    if len(found) != 1 or "-" in found[0]:
         raise place.error("takes one port")
-    return int(port)
+    return int(found[0])
 
 
 def _probe(value: object, place: Place) -> object:
