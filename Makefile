@@ -35,6 +35,7 @@ format: $(READY) ## Mend what the linter can mend by itself
 
 docs: $(READY) ## Write the generated part of docs/ again
 	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/picture.py
 
 bench: $(READY) ## Measure, and print asked, measured and floor
 	$(BIN)/python -m benchmarks
