@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from styx.cli.habits import EVERYWHERE, Refused
+
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 DEFAULT_SECTION = "Options"
@@ -29,23 +31,34 @@ class Command(click.Command):
     """A command whose help has options in sections and ends with ``notes``: title to text, printed as it is.
 
     ``inner`` says that the arguments may hold a command of the user's own, so that an unknown option is probably meant
-    for that one: the message then tells about ``--``.
+    for that one: the message then tells about ``--``. ``refused`` has what to say about flags that are known elsewhere.
     """
 
-    def __init__(self, *args: Any, notes: Mapping[str, str] | None = None, inner: bool = False, **attrs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        notes: Mapping[str, str] | None = None,
+        inner: bool = False,
+        refused: Refused | None = None,
+        **attrs: Any,
+    ) -> None:
         super().__init__(*args, **attrs)
         self.notes = dict(notes or {})
         self.inner = inner
+        self.refused = {**EVERYWHERE, **(refused or {})}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse like click, with one more sentence where an unknown option looks like the inner command's."""
+        """Parse like click, and say more about an option that it does not have."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if not self.inner:
+            sentence = self.refused.get(error.option_name)
+            message = f"There is no {error.option_name}: {sentence}" if sentence else error.format_message()
+            if self.inner:
+                message += "\nOptions of your own command go after '--', as in: -- python train.py --lr 3"
+            elif not sentence:
                 raise
-            advice = "Options of your own command go after '--', as in: -- python train.py --lr 3"
-            raise click.UsageError(f"{error.format_message()}\n{advice}", ctx) from error
+            raise click.UsageError(message, ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by section, in the order in which they are declared; the unnamed section comes last."""

@@ -75,6 +75,6 @@ def plan_table(candidates: Sequence[Candidate]) -> str:
         )
         for offer in ordered[:_ROWS]
     ]
-    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY_GB", "ACCELERATORS", "COST/H", ""), rows)
+    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY_GB", "ACCELERATORS", "COST/H", "RESULT"), rows)
     rest = len(ordered) - len(rows)
     return f"{text}\n... and {rest} more; -o json shows all" if rest else text

@@ -61,10 +61,16 @@ def all_option(function: FunctionT) -> FunctionT:
     return option("-a", "--all", "everything", is_flag=True, help="All clusters.")(function)
 
 
+def accepted(*flags: str) -> Callable[[FunctionT], FunctionT]:
+    """Hidden flags that say what is the case anyway, for those who are used to writing them."""
+    return option(*flags, is_flag=True, hidden=True, expose_value=False, help="Is so anyway.")
+
+
 def detach_option(function: FunctionT) -> FunctionT:
     """Option ``-d``, passed as ``detach_run``."""
-    return option(
-        "-d", "--detach-run", is_flag=True, help="Return once the job is queued instead of showing its output."
+    return apply(
+        option("-d", "--detach-run", is_flag=True, help="Return once the job is queued instead of showing its output."),
+        accepted("-no-d"),
     )(function)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from styx.cli import options
+from styx.cli import habits, options
 from styx.cli.command import Command
 from styx.cli.follow import EXIT_CODES
 from styx.cli.session import connected
@@ -26,13 +26,20 @@ With --detach-run, -o json prints one object:
 """
 
 
-@click.command("exec", cls=Command, inner=True, notes={"Examples": EXAMPLES, "Exit code": EXIT_CODES, "JSON": JSON})
+@click.command(
+    "exec",
+    cls=Command,
+    inner=True,
+    refused=habits.EXEC,
+    notes={"Examples": EXAMPLES, "Exit code": EXIT_CODES, "JSON": JSON},
+)
 @options.cluster_argument
 @click.argument("entrypoint", nargs=-1, required=True)
 @options.task_options
 @options.need_options
 @options.environment_options
 @options.detach_option
+@options.accepted("--no-async")
 @options.output_option
 @click.pass_context
 def exec_(ctx: click.Context, /, cluster: str, entrypoint: tuple[str, ...], **arguments: Any) -> None:

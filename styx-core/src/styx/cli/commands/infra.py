@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from styx.cli import options, views
-from styx.cli.command import Command
+from styx.cli import habits, options, views
+from styx.cli.command import Command, option
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, table
 from styx.cli.session import connected
@@ -34,11 +34,14 @@ DOCTOR_EXIT = """
 """
 
 
-@click.command(cls=Command, notes={"Examples": CHECK, "Exit code": CHECK_EXIT, "JSON": CHECK_JSON})
+@click.command(
+    cls=Command, refused=habits.CHECK, notes={"Examples": CHECK, "Exit code": CHECK_EXIT, "JSON": CHECK_JSON}
+)
 @click.argument("names", nargs=-1)
+@option("-v", "--verbose", is_flag=True, help="Show what each can do, too.")
 @options.output_option
 @click.pass_context
-def check(ctx: click.Context, names: tuple[str, ...], output: str) -> None:
+def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str) -> None:
     """See which clouds and stores can be used: all, or those named."""
     with connected() as client, progress() as report:
         report("check", f"asking {', '.join(names) or 'all clouds and stores'}")
@@ -48,6 +51,8 @@ def check(ctx: click.Context, names: tuple[str, ...], output: str) -> None:
     elif results:
         rows = [(r.name, r.kind, "enabled" if r.enabled else "disabled", r.account, r.message) for r in results]
         click.echo(table(("NAME", "KIND", "STATE", "ACCOUNT", "MESSAGE"), rows))
+        for result in results if verbose else ():
+            click.echo(f"{clean(result.name)} can: {', '.join(map(clean, result.capabilities)) or 'nothing special'}")
     else:
         click.echo("No cloud and no store is installed. styx plugins list shows what is.")
     usable = [result.enabled for result in results]

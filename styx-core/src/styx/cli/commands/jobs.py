@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from styx.cli import follow, options, views
+from styx.cli import follow, habits, options, views
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
 from styx.cli.each import each
@@ -55,6 +55,7 @@ With --no-follow it is 0 while the job has not ended.
 @click.command(cls=Command, notes={"Examples": QUEUE, "JSON": QUEUE_JSON})
 @options.clusters_argument
 @option("-s", "--skip-finished", is_flag=True, help="Leave out jobs that have ended.")
+@options.accepted("-u", "--all-users")
 @options.output_option
 @click.pass_context
 def queue(ctx: click.Context, patterns: tuple[str, ...], skip_finished: bool, output: str) -> None:
@@ -103,10 +104,11 @@ def _ran_for(job: JobInfo, now: datetime) -> str:
     return duration(((job.ended_at or now) - job.started_at).total_seconds()) if job.started_at else ""
 
 
-@click.command(cls=Command, notes={"Examples": CANCEL})
+@click.command(cls=Command, refused=habits.CANCEL, notes={"Examples": CANCEL})
 @options.cluster_argument
 @click.argument("jobs", nargs=-1, type=JOB_ID)
 @option("-a", "--all", "everything", is_flag=True, help="All jobs that have not ended.")
+@options.accepted("--no-async")
 @options.yes_option
 def cancel(cluster: str, jobs: tuple[int, ...], everything: bool, yes: bool) -> None:
     """Cancel jobs. Those that have ended already are left as they are."""
@@ -125,7 +127,7 @@ def cancel(cluster: str, jobs: tuple[int, ...], everything: bool, yes: bool) -> 
         click.echo("Nothing to cancel: no such job was waiting or running.")
 
 
-@click.command(cls=Command, notes={"Examples": LOGS, "Exit code": LOGS_EXIT})
+@click.command(cls=Command, refused=habits.LOGS, notes={"Examples": LOGS, "Exit code": LOGS_EXIT})
 @options.cluster_argument
 @click.argument("jobs", metavar="[JOB]...", nargs=-1, type=JOB_ID)
 @option("--follow/--no-follow", "to_end", default=True, help="Go on until the job has ended (default), or not.")

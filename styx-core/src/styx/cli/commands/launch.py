@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import autostop, consent, options, views
+from styx.cli import autostop, consent, habits, options, views
 from styx.cli.command import Command, option
 from styx.cli.complete import cluster_names
 from styx.cli.follow import EXIT_CODES
@@ -36,7 +36,9 @@ job_id is null for a dry run; hourly_cost is a string, USD for all nodes.
 """
 
 
-@click.command(cls=Command, inner=True, notes={"Examples": EXAMPLES, "Exit code": EXIT_CODES, "JSON": JSON})
+@click.command(
+    cls=Command, inner=True, refused=habits.LAUNCH, notes={"Examples": EXAMPLES, "Exit code": EXIT_CODES, "JSON": JSON}
+)
 @click.argument("entrypoint", nargs=-1)
 @option(
     "-c",
@@ -64,6 +66,7 @@ job_id is null for a dry run; hourly_cost is a string, USD for all nodes.
 @options.environment_options
 @option("--dryrun", is_flag=True, help="Show what would be rented and make nothing.")
 @options.detach_option
+@options.accepted("--no-async")
 @options.yes_option
 @options.output_option
 @click.pass_context

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from styx.cli import autostop as autostops
-from styx.cli import options
+from styx.cli import habits, options
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
 from styx.cli.consent import price
@@ -47,7 +47,7 @@ styx down dev --forget     # the provider cannot be asked any more
 """
 
 
-@click.command(cls=Command, notes={"Examples": START, "Exit code": SEVERAL})
+@click.command(cls=Command, refused=habits.START, notes={"Examples": START, "Exit code": SEVERAL})
 @options.clusters_argument
 @options.all_option
 @options.idle_option("--idle-minutes-to-autostop")
@@ -55,6 +55,7 @@ styx down dev --forget     # the provider cannot be asked any more
     "--down", is_flag=True, section=options.CLUSTER, help="Remove the cluster once it is idle, rather than stop it."
 )
 @options.wait_for_option
+@options.accepted("--no-async")
 @options.yes_option
 @click.pass_context
 def start(
@@ -82,9 +83,10 @@ def start(
         ctx.exit(_carry_out(records, "is up", lambda name, report: client.start(name, policy, report)))
 
 
-@click.command(cls=Command, notes={"Examples": STOP, "Exit code": SEVERAL})
+@click.command(cls=Command, refused=habits.STOP, notes={"Examples": STOP, "Exit code": SEVERAL})
 @options.clusters_argument
 @options.all_option
+@options.accepted("--no-async")
 @options.yes_option
 @click.pass_context
 def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: bool) -> None:
@@ -98,7 +100,7 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
         ctx.exit(_carry_out(records, "is stopped", client.stop))
 
 
-@click.command(cls=Command, notes={"Examples": DOWN, "Exit code": SEVERAL})
+@click.command(cls=Command, refused=habits.DOWN, notes={"Examples": DOWN, "Exit code": SEVERAL})
 @options.clusters_argument
 @options.all_option
 @option(
@@ -109,6 +111,7 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
     is_flag=True,
     help="Drop the record even if the provider cannot be asked. Machines that still exist go on costing money.",
 )
+@options.accepted("--no-async")
 @options.yes_option
 @click.pass_context
 def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget: bool, yes: bool) -> None:
@@ -124,13 +127,14 @@ def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget
         ctx.exit(_carry_out(records, "is forgotten" if forget else "is gone", remove))
 
 
-@click.command(cls=Command, notes={"Examples": AUTOSTOP, "Exit code": SEVERAL})
+@click.command(cls=Command, refused=habits.AUTOSTOP, notes={"Examples": AUTOSTOP, "Exit code": SEVERAL})
 @options.clusters_argument
 @options.all_option
 @options.idle_option("--idle-minutes")
 @option("--down", is_flag=True, section=options.CLUSTER, help="Remove the cluster rather than stop it.")
 @options.wait_for_option
 @option("--cancel", is_flag=True, section=options.CLUSTER, help="Take the policy away.")
+@options.accepted("--no-async")
 @options.yes_option
 @click.pass_context
 def autostop(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import autostop, options, views
+from styx.cli import autostop, habits, options, views
 from styx.cli.command import Command, option
 from styx.cli.progress import progress
 from styx.cli.render import ago, clean, iso, json_text, money, table
@@ -39,7 +39,7 @@ Unknown values are null, times ISO 8601 in UTC, money strings.
 """
 
 
-@click.command(cls=Command, notes={"Examples": EXAMPLES, "JSON": JSON})
+@click.command(cls=Command, refused=habits.STATUS, notes={"Examples": EXAMPLES, "JSON": JSON})
 @options.clusters_argument
 @option(
     "-r",
@@ -50,6 +50,10 @@ Unknown values are null, times ISO 8601 in UTC, money strings.
 @option("-v", "--verbose", is_flag=True, help="Show nodes, accounts, tasks and errors too.")
 @option("--ip", is_flag=True, help="Print the address of one cluster's head node and nothing else.")
 @option("--history", is_flag=True, help="Show what happened to the named clusters.")
+@options.accepted("-u", "--all-users")
+@options.accepted("--no-show-managed-jobs")
+@options.accepted("--no-show-services")
+@options.accepted("--no-show-pools")
 @options.output_option
 def status(patterns: tuple[str, ...], output: str, **flags: Any) -> None:
     """List clusters: all, or those whose names or patterns are given."""
