@@ -94,6 +94,9 @@ class Slot:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(int(pid), signal.SIGKILL)
                     ip("netns", "del", name)
+            # A namespace lives on while a process in it does, and its end of the cable with it.
+            for link in Path("/sys/class/net").glob(f"v{self.name(0)[:-1]}*"):
+                subprocess.run(["ip", "link", "del", link.name], capture_output=True, check=False)
             if Path(f"/sys/class/net/{self.bridge}").exists():
                 ip("link", "del", self.bridge)
             self._let_through("-D")

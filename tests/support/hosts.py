@@ -73,6 +73,11 @@ class Host:
         known = {"host": self.address, "port": str(self.port), "user": self.user}
         return Endpoint("ssh", known | {"identity_file": self.identity_file, "host_key": self.host_key} | options)
 
+    def entry(self, **more: object) -> dict[str, object]:
+        """The host as ``clouds.ssh.pools.NAME.hosts`` in config.yaml lists it; ``more`` overrides."""
+        known: dict[str, object] = {"host": self.address, "port": self.port, "user": self.user}
+        return known | {"identity_file": self.identity_file} | more
+
     def run(self, command: str, timeout: float = 30.0) -> str:
         """What a shell command prints on the host, reached not over the network but from beneath; must succeed."""
         environment = {"PATH": os.environ.get("PATH", "") + ":/usr/bin:/bin", "HOME": str(self.home)}

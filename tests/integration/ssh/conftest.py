@@ -1,4 +1,4 @@
-"""Pools of real hosts, and clouds over them."""
+"""Clouds over real hosts, and what tests do with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from styx.api import Boot, Cloud, LaunchRequest, OfferQuery, Owner, Prepared, new_attempt_id
 from styx.builtin.ssh.cloud import SshCloud
 from styx.builtin.ssh.config import SshConfig
 from styx.testing import services
@@ -16,18 +17,27 @@ from support.hosts import Host
 MakeCloud = Callable[..., SshCloud]
 
 
-def entry(host: Host, **more: Any) -> dict[str, Any]:
-    """The host as config.yaml lists it."""
-    known = {"host": host.address, "port": host.port, "user": host.user, "identity_file": host.identity_file}
-    return known | more
-
-
 @pytest.fixture
 def make_cloud(tmp_path: Path) -> MakeCloud:
     """Makes a cloud object over hosts; every ``client`` has a state directory of its own."""
 
-    def make(hosts: Sequence[Host], client: str = "client", installation: str | None = None, **more: Any) -> SshCloud:
-        config = SshConfig.model_validate({"pools": {"lab": {"hosts": [entry(host, **more) for host in hosts]}}})
+    def make(
+        hosts: Sequence[Host], client: str = "client", installation: str | None = "abc123", **more: Any
+    ) -> SshCloud:
+        pools = {"lab": {"hosts": [host.entry(**more) for host in hosts]}}
+        config = SshConfig.model_validate({"pools": pools})
         return SshCloud(services(tmp_path / client, config, installation=installation))
+
+    return make
+
+
+@pytest.fixture
+def prepare() -> Callable[..., Prepared]:
+    """Prepares a launch of some ranks of a new attempt."""
+
+    def make(cloud: Cloud, ranks: Sequence[int] = (0,)) -> Prepared:
+        owner = Owner(cloud.services.installation, "train", new_attempt_id())
+        offer = next(iter(cloud.offers(OfferQuery())))
+        return cloud.prepare(LaunchRequest(owner, offer, tuple(ranks), Boot("")))
 
     return make

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from styx.api import Cloud
-from styx.testing import CloudConformance
+from styx.builtin.ssh.cloud import SshCloud
+from styx.builtin.ssh.config import SshConfig
+from styx.testing import CloudConformance, services
 from support.hosts import Host, Hosts
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[list[Host]]:
-    """Three hosts, enough for a gang and a neighbour."""
-    with Hosts(3) as hosts:
+def machines() -> Iterator[list[Host]]:
+    """Enough for a gang, a neighbour, another size and another pool."""
+    with Hosts(5) as hosts:
         yield hosts
 
 
@@ -22,9 +25,12 @@ class TestSshCloud(CloudConformance):
     """Every rule for clouds."""
 
     @pytest.fixture
-    def cloud(self, pool: list[Host], make_cloud) -> Cloud:
-        """A cloud over the pool."""
-        return make_cloud(pool)
+    def cloud(self, machines: list[Host], tmp_path: Path) -> Cloud:
+        """A cloud with two pools, one of which has machines of two sizes."""
+        lab: list[object] = [host.entry() for host in machines[:3]]
+        lab.append(machines[3].entry(vcpus=0.5, memory_gib=0.5, hourly_price="0.25"))
+        pools = {"lab": {"hosts": lab}, "den": {"hosts": [machines[4].entry()]}}
+        return SshCloud(services(tmp_path, SshConfig.model_validate({"pools": pools})))
 
     @pytest.fixture
     def deadline(self) -> float:

@@ -46,16 +46,22 @@ exit 0
 """
 
 _RESERVE = r"""
-abandoned() {
-  [ -z "$(ls "$machine")" ] && [ -n "$(find "$machine" -prune -mmin +MINUTES)" ]
+abandoned() { # drafts do not show in a plain listing
+  [ -n "$(find "$machine" -prune -mmin +MINUTES)" ] && [ -z "$(ls "$machine")" ]
 }
 if [ -e "$machine/$node" ]; then exit 0; fi
-mkdir -p .styx/nodes || exit 73
-if ! mkdir "$machine" 2>/dev/null; then
-  [ -d "$machine" ] || mkdir "$machine" || exit 73
-  rm -f "$machine"/.draft.* 2>/dev/null
-  { abandoned && rmdir "$machine" 2>/dev/null && mkdir "$machine" 2>/dev/null; } || exit 75
-fi
+round=0
+until mkdir "$machine" 2>/dev/null; do
+  if [ -d "$machine" ]; then
+    abandoned || exit 75
+    rm -f "$machine"/.draft.*
+    rmdir "$machine" 2>/dev/null || exit 75
+  else # a first time, or whoever held it last has just removed what was left empty
+    mkdir -p .styx/nodes || exit 73
+  fi
+  round=$((round + 1))
+  [ $round -lt 10 ] || { mkdir "$machine"; exit 73; }
+done
 draft=$machine/.draft.$$
 if ! { printf '%s\n' "$mark" >"$draft" && mv "$draft" "$machine/$node"; }; then
   rm -f "$draft"

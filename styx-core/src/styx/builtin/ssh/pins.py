@@ -1,4 +1,4 @@
-"""The host keys of machines: given in the settings, else pinned at the first contact, and then never changed by Styx."""
+"""The host keys of machines: given in the settings, else pinned at the first contact, and never changed after that."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ class Reach:
         self._pins = pins
         self._links: dict[str, _Link] = {}
 
-    def ask(self, commands: Mapping[HostConfig, str], timeout: float = COMMAND_SECONDS) -> dict[HostConfig, Answer]:
+    def ask(self, commands: Mapping[HostConfig, str], timeout: float | None = None) -> dict[HostConfig, Answer]:
         """Run a command on each machine, all at once, and wait for all, each at most ``timeout`` seconds."""
-        return _run(self._ask(commands, timeout)) if commands else {}
+        return _run(self._ask(commands, timeout or COMMAND_SECONDS)) if commands else {}
 
     def anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
         """Wait until one machine lets us in, or all have failed; the answers that are there by then."""

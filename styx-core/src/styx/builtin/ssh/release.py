@@ -27,8 +27,8 @@ while [ $round -lt 20 ]; do
     [ "$pid" != $$ ] || continue
     case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) in '' | Z*) continue ;; esac
     alive=yes
-    kill -KILL -- "-$pid" 2>/dev/null
-    kill -KILL "$pid" 2>/dev/null
+    kill -s KILL -- "-$pid" 2>/dev/null
+    kill -s KILL "$pid" 2>/dev/null
   done
   [ -n "$alive" ] || break
   round=$((round + 1))
