@@ -22,7 +22,9 @@ def answer(value):
 """
 
 
-def crowd(count: int, code: str, args: Mapping[str, Any], *, env: Mapping[str, str] | None = None, timeout: float = 100) -> list[Any]:
+def crowd(
+    count: int, code: str, args: Mapping[str, Any], *, env: Mapping[str, str] | None = None, timeout: float = 100
+) -> list[Any]:
     """Run ``code`` in ``count`` processes; it calls ``ready()``, after which all go on together, and ``answer(x)``.
 
     ``NUMBER`` and ``ARGS`` are set there. Returns the answers in order of number; raises AssertionError with what a

@@ -49,12 +49,18 @@ def attempt(token: str = "t", cluster_name: str = "c", **changes: Any) -> Attemp
 
 texts = st.one_of(
     st.text(st.characters(), max_size=30),  # with surrogates, NUL, emoji
-    st.sampled_from(["", "\0", "\ud800", "a" * 100_000, "'; DROP TABLE clusters; --", "\udc00\ud83d", "\N{PILE OF POO}"]),
+    st.sampled_from(
+        ["", "\0", "\ud800", "a" * 100_000, "'; DROP TABLE clusters; --", "\udc00\ud83d", "\N{PILE OF POO}"]
+    ),
 )
 times = st.datetimes(
-    datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
+    datetime(1990, 1, 1),
+    datetime(2200, 1, 1),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
 )
-money = st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=0, max_value=10**9).map(Decimal)
+money = st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=0, max_value=10**9).map(
+    Decimal
+)
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**62), 2**62)
 json_values: Any = st.recursive(
     st.none() | st.booleans() | numbers | texts,
@@ -63,9 +69,7 @@ json_values: Any = st.recursive(
 )
 mappings = st.dictionaries(texts, json_values, max_size=3)
 holders = st.builds(Holder, texts, st.integers(1, 2**22), texts, texts, texts)
-autostops = st.builds(
-    Autostop, st.integers(0, 10**6), st.booleans(), st.sampled_from(["jobs_and_ssh", "jobs", "none"])
-)
+autostops = st.builds(Autostop, st.integers(0, 10**6), st.booleans(), st.sampled_from(["jobs_and_ssh", "jobs", "none"]))
 wires = st.fixed_dictionaries({"code": texts, "message": texts}, optional={"hint": texts, "details": mappings})
 cluster_fields = st.fixed_dictionaries(
     {

@@ -31,7 +31,9 @@ def cleaned(fields: dict[str, Any]) -> dict[str, Any]:
 
 @relaxed
 @given(fields=cluster_fields, operation=st.none() | operations, state=st.sampled_from(list(ClusterState)), at=times)
-def test_clusters(store: Store, fields: dict[str, Any], operation: Operation | None, state: ClusterState, at: datetime) -> None:
+def test_clusters(
+    store: Store, fields: dict[str, Any], operation: Operation | None, state: ClusterState, at: datetime
+) -> None:
     """Every field of a cluster survives, structured ones to the last surrogate, and created equals read."""
     record = cluster("c", state, created_at=at, operation=operation, **fields)
     store.clusters.create(record)

@@ -12,6 +12,6 @@ from styx.store.states import ClusterState
 def needs_a_look(cluster: ClusterRecord, now: datetime) -> bool:
     """Whether the record may be out of date: its operation was interrupted, or it may have stopped itself."""
     busy = cluster.operation
-    if busy is not None and busy.expires_at > now and alive(busy.holder):
-        return False
+    if busy is not None:
+        return busy.expires_at <= now or not alive(busy.holder)
     return not cluster.state.settled or (cluster.state is ClusterState.UP and cluster.autostop is not None)

@@ -1,0 +1,302 @@
+"""A small world for tests of the engine: clouds in memory, a backend that keeps a table, time that is only counted.
+
+:class:`World` outlives any engine. ``world.engine()`` opens another one on the same store, as another process would.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from styx.api import (
+    Autostop, Backend, BackendError, Cloud, Cluster, Idempotency, JobInfo, JobNotFound, JobSpec, JobState, LogChunk,
+    NodeMetrics, PluginError, Services, StyxError,
+)  # fmt: skip
+from styx.engine.engine import Engine
+from styx.plugins import isolation
+from styx.spec import Resources, Task
+from styx.store import Store
+from styx.store.holder import current
+from styx.store.records import AttemptState, ClusterRecord, Holder
+from styx.testing.clock import FakeClock
+from styx.testing.memory.account import Machine, MemoryAccount
+from styx.testing.memory.kinds import MEMORY_CLOUDS
+
+HELLO = Task("hello").run("echo hello")
+
+
+def quiet(phase: str, sentence: str) -> None:
+    """Progress that nobody reads."""
+
+
+class Killed(BaseException):
+    """The process is gone, as far as it can be in a test: nothing it does from here on has any effect."""
+
+
+_cancelled = isolation._cancelled  # noqa: SLF001 - the guard around plugins would take a death for their failure
+isolation._cancelled = lambda error: isinstance(error, Killed) or _cancelled(error)  # noqa: SLF001
+
+
+class Life:
+    """Counts the steps of one engine and ends it before the one numbered ``ends_at``.
+
+    A step is whatever changes the world: a commit, or a call that may. Dying after one is dying before the next.
+    """
+
+    def __init__(self, ends_at: int | None = None) -> None:
+        self.ends_at = ends_at
+        self.steps: list[str] = []
+
+    @property
+    def over(self) -> bool:
+        return self.ends_at is not None and len(self.steps) > self.ends_at
+
+    def step(self, name: str) -> None:
+        """One step; a process that is dead takes no more of them."""
+        if self.over:
+            raise Killed(name)
+        self.steps.append(name)
+        if self.over:
+            raise Killed(name)
+
+
+@dataclass
+class Runtime:
+    """What runs on one cluster, as its own nodes know."""
+
+    alive: bool = False
+    jobs: list[JobInfo] = field(default_factory=list)
+    specs: list[JobSpec] = field(default_factory=list)
+    autostop: Autostop | None = None
+
+
+class TableBackend(Backend):
+    """Keeps jobs in a table; they run until a test ends them."""
+
+    name: ClassVar[str] = "agent"
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self.far: dict[str, Runtime] = services.config["runtimes"]
+        self.failures: list[tuple[str, StyxError]] = services.config["failures"]
+        self.life: Life = services.config["life"]
+
+    def _enter(self, method: str) -> None:
+        self.life.step(f"before {method}")
+        for each in self.failures:
+            if each[0] == method:
+                self.failures.remove(each)
+                raise each[1]
+
+    def _runtime(self, cluster: Cluster) -> Runtime:
+        runtime = self.far.get(cluster.key)
+        if runtime is None or not runtime.alive:
+            raise BackendError(f"no runtime on {cluster.name}")
+        return runtime
+
+    async def prepare(self, cluster: Cluster) -> None:
+        self._enter("backend.prepare")
+        assert [node.rank for node in cluster.nodes] == list(range(len(cluster.nodes)))
+        self.far.setdefault(cluster.key, Runtime()).alive = True
+
+    async def submit(self, cluster: Cluster, job: JobSpec) -> int:
+        self._enter("backend.submit")
+        runtime = self._runtime(cluster)
+        number = len(runtime.jobs) + 1
+        now = self.services.clock.now()
+        runtime.jobs.append(JobInfo(number, job.name, JobState.RUNNING, now, now, num_nodes=job.num_nodes, key=job.key))
+        runtime.specs.append(job)
+        return number
+
+    async def jobs(self, cluster: Cluster, ids: Collection[int] | None = None) -> list[JobInfo]:
+        return [job for job in reversed(self._runtime(cluster).jobs) if ids is None or job.id in ids]
+
+    async def wait(self, cluster: Cluster, job_id: int) -> JobInfo:
+        return self._end(cluster, job_id, JobState.SUCCEEDED)
+
+    async def cancel(self, cluster: Cluster, ids: Collection[int] | None) -> list[int]:
+        going = [
+            job.id for job in self._runtime(cluster).jobs if not job.state.ended and (ids is None or job.id in ids)
+        ]
+        for number in going:
+            self._end(cluster, number, JobState.CANCELLED)
+        return going
+
+    def _end(self, cluster: Cluster, number: int, state: JobState) -> JobInfo:
+        jobs = self._runtime(cluster).jobs
+        if not 0 < number <= len(jobs):
+            raise JobNotFound(f"no job {number}")
+        jobs[number - 1] = replace(jobs[number - 1], state=state, exit_code=0)
+        return jobs[number - 1]
+
+    async def logs(  # type: ignore[override]
+        self, cluster: Cluster, job_id: int, *, follow: bool = True, tail: int | None = None, rank: int | None = None,
+        offsets: Mapping[int, int] | None = None,
+    ) -> AsyncIterator[LogChunk]:  # fmt: skip
+        spec = self._runtime(cluster).specs[job_id - 1]
+        for number in range(spec.num_nodes):
+            yield LogChunk(number, 0, f"rank {number} of {spec.name}\n".encode())
+
+    async def autostop(self, cluster: Cluster, policy: Autostop | None) -> None:
+        self._enter("backend.autostop")
+        self._runtime(cluster).autostop = policy
+
+    async def metrics(self, cluster: Cluster) -> list[NodeMetrics]:
+        return []
+
+    async def shutdown(self, cluster: Cluster) -> None:
+        self._enter("backend.shutdown")
+        runtime = self.far.setdefault(cluster.key, Runtime())
+        for job in list(runtime.jobs):
+            if not job.state.ended:
+                runtime.jobs[job.id - 1] = replace(job, state=JobState.CANCELLED)
+        runtime.alive = False
+
+
+CALLS = ("prepare", "launch", "terminate", "stop", "prepare_start")  # those that may change something
+
+
+class Plugins:
+    """What the engine asks of the plugin manager, answered from what the test has put in."""
+
+    def __init__(self, world: World, life: Life) -> None:
+        self.world, self.life = world, life
+        self.plugins: Sequence[Any] = ()
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(self.world.clouds) if kind == "cloud" else ["agent"]
+
+    def with_capability(self, capability: str) -> list[str]:
+        return []
+
+    def create(self, kind: str, name: str, services: Services) -> Any:
+        if kind == "backend":
+            config = {"runtimes": self.world.runtimes, "failures": self.world.failures, "life": self.life}
+            return TableBackend(replace(services, config=config))
+        if name not in self.world.clouds:
+            raise PluginError(f"no plugin provides a cloud named {name!r}")
+        made, account = self.world.clouds[name]
+        cloud = made(replace(services, config=account))
+        for call in CALLS:
+            if hasattr(cloud, call):
+                setattr(cloud, call, self._mortal(name, call, getattr(cloud, call)))
+        return cloud
+
+    def _mortal(self, cloud: str, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def mortal(*args: Any) -> Any:
+            self.life.step(f"before {cloud}.{call}")
+            return function(*args)
+
+        return mortal
+
+    def implements(self, hook: str) -> bool:
+        return hook in self.world.hooks
+
+    def call(self, hook: str, **arguments: Any) -> list[Any]:
+        return [self.world.hooks[hook](**arguments)] if hook in self.world.hooks else []
+
+    def fold_policy(self, task: Mapping[str, Any], operation: str) -> Mapping[str, Any]:
+        return self.world.hooks["styx_policy"](task=task, operation=operation) or task
+
+
+class World:
+    """Everything that survives a client: the store, the clouds, what runs on their machines, and time."""
+
+    def __init__(self, home: Path, kind: Idempotency | type[Cloud] = Idempotency.TOKEN, **account: Any) -> None:
+        self.home = home
+        self.clock = FakeClock()
+        self.account = MemoryAccount(**account)
+        cloud = kind if isinstance(kind, type) else MEMORY_CLOUDS[kind]
+        self.clouds: dict[str, tuple[type[Cloud], MemoryAccount]] = {"memory": (cloud, self.account)}
+        self.runtimes: dict[str, Runtime] = {}
+        self.failures: list[tuple[str, StyxError]] = []  # (backend method, error): the next call raises
+        self.hooks: dict[str, Callable[..., Any]] = {}
+        self.store = Store.open(home=home, clock=self.clock.now)
+        self._engines: list[Engine] = []
+
+    def engine(self, life: Life | None = None, holder: Callable[[], Holder] = current) -> Engine:
+        """Another client. One with a ``life`` is mortal, and what it holds is known to be a dead process's."""
+        store = self.store
+        if life is not None:
+            store = Store.open(home=self.home, clock=self.clock.now)
+            _make_mortal(store, life)
+        engine = Engine.open(self.home, store, plugins=Plugins(self, life or Life()), clock=self.clock)  # type: ignore[arg-type]
+        fresh = holder if life is None else _dead_holder
+        engine.context = _WithHolder.of(engine.context, fresh)
+        self._engines.append(engine)
+        return engine
+
+    async def close(self) -> None:
+        for engine in self._engines:
+            await engine.close()
+        self.store.close()
+
+    # -- the truth, for tests to compare with
+
+    def machines(self, account: MemoryAccount | None = None) -> list[Machine]:
+        account = account or self.account
+        return [m for place in {o.scope.name for o in account.offers} for m in account.machines(place, self.clock)]
+
+    def record(self, name: str = "c") -> ClusterRecord | None:
+        return self.store.clusters.get(name)
+
+    def reasons(self, name: str = "c") -> list[str]:
+        return [event.reason for event in self.store.events.of(name)]
+
+    def unaccounted(self) -> list[Machine]:
+        """Machines that no open, settled or given-up attempt on record stands for."""
+        known = {
+            a.owner.name for n in self._names() for a in self.store.attempts.of(n) if a.state is not AttemptState.CLOSED
+        }
+        cloud = self.clouds["memory"][0](self._services())
+        owners = [(m, cloud._identify(m)) for m in self.machines()]  # type: ignore[attr-defined]  # noqa: SLF001
+        return [m for m, found in owners if found is None or found[0].name not in known]
+
+    def _services(self) -> Services:
+        log = logging.getLogger("world")
+        return Services(self.store.installation, "default", self.account, self.home / "memory", self.clock, log)
+
+    def _names(self) -> set[str]:
+        names = {record.name for record in self.store.clusters.list()}
+        return (
+            names
+            | {a.cluster for a in self.store.attempts.tombstones()}
+            | {a.cluster for a in self.store.attempts.open()}
+        )
+
+
+class _WithHolder:
+    """Makes contexts whose operations are held by a given kind of holder."""
+
+    @staticmethod
+    def of(context: Any, holder: Callable[[], Holder]) -> Any:
+        class Held(type(context)):  # type: ignore[misc]
+            def fresh(self) -> Any:
+                return replace(self, holder=holder())
+
+        values = {name: getattr(context, name) for name in context.__dataclass_fields__}
+        return Held(**values)
+
+
+def _dead_holder() -> Holder:
+    return replace(current(), started="0")
+
+
+def _make_mortal(store: Store, life: Life) -> None:
+    database: Any = store._database  # noqa: SLF001 - there is no other place between a commit and its caller
+    write = database.write
+
+    @contextmanager
+    def mortal() -> Iterator[Any]:
+        life.step("before a commit")
+        with write() as connection:
+            yield connection
+
+    database.write = mortal
+
+
+__all__ = ["HELLO", "Killed", "Life", "Resources", "Task", "World", "quiet"]
