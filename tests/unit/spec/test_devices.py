@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styx.api.errors import InvalidTask
@@ -51,9 +51,31 @@ def test_none(nothing: object) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "A100:", "A100:x", "A100:0", "A100:-1", "A100:inf", "A100:1001", ":1", "A100:1:2", "0GB", "{A100:1", 8, True,
-     {"A100": True}, {"A100": 0}, {"A100:1": 2}, {"A100": float("inf")}, [{"T4": 1}], [["T4"]], "A\n100", "8", "A100;rm"],
-)  # fmt: skip
+    [
+        "",
+        "A100:",
+        "A100:x",
+        "A100:0",
+        "A100:-1",
+        "A100:inf",
+        "A100:1001",
+        ":1",
+        "A100:1:2",
+        "0GB",
+        "{A100:1",
+        8,
+        True,
+        {"A100": True},
+        {"A100": 0},
+        {"A100:1": 2},
+        {"A100": float("inf")},
+        [{"T4": 1}],
+        [["T4"]],
+        "A\n100",
+        "8",
+        "A100;rm",
+    ],
+)
 def test_refused(written: object) -> None:
     """Counts that are none, and names that cannot be, are refused where they stand."""
     with pytest.raises(InvalidTask, match="here") as caught:
@@ -76,6 +98,7 @@ def test_devices_by_memory() -> None:
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[A-Za-z0-9]", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(names | st.sampled_from(["32GB+", "nvidia:16GB"]), st.integers(1, 1000) | st.sampled_from([0.25, 0.5]))
 def test_writing_and_reading_gives_the_same(name: str, count: float) -> None:
     """Every device is read back from what is written of it."""

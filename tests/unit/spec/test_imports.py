@@ -13,10 +13,13 @@ import pytest
     [
         ("import styx.spec", {"styx.api", "styx.spec.model", "yaml", "typing", "dataclasses"}),
         ("import styx.spec.model", {"yaml", "pydantic", "styx.spec.task"}),
-        ("from styx.spec import Task, Resources, Dag; Task('a').run('x').resources(Resources().gpu('A100'))", {"yaml", "pydantic", "difflib"}),
+        (
+            "from styx.spec import Task, Resources, Dag; Task('a').run('x').resources(Resources().gpu('A100'))",
+            {"yaml", "pydantic", "difflib"},
+        ),
         ("from styx.spec import Task; Task.from_yaml('run: x')", {"pydantic", "sqlalchemy", "asyncssh", "difflib"}),
     ],
-)  # fmt: skip
+)
 def test_nothing_is_imported_too_early(code: str, absent: set[str]) -> None:
     """YAML is imported to read YAML, and pydantic never."""
     script = f"{code}\nimport sys; print(*sys.modules)"

@@ -79,7 +79,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"run: x\n")))
     assert load_task("-") == Task(run="x")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"run: x\nrnu: y\n")))
-    with pytest.raises(InvalidTask, match="^<stdin>:2: rnu: "):
+    with pytest.raises(InvalidTask, match=r"^<stdin>:2: rnu: "):
         load_task(Path("-"))
 
 
@@ -96,7 +96,11 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("just text\n", None, None),
         ("run: x\nrun: y\n", 2, None),
         ("name: a\nresources:\n  cpus: 4x\n", 3, "resources.cpus"),
-        ("resources:\n  any_of:\n    - cpus: 1\n    - memory: 1\n      disk_tier: fast\n", 5, "resources.any_of[1].disk_tier"),
+        (
+            "resources:\n  any_of:\n    - cpus: 1\n    - memory: 1\n      disk_tier: fast\n",
+            5,
+            "resources.any_of[1].disk_tier",
+        ),
         ("resources:\n  accelerators:\n    - A100\n    - T4: 1\n", 4, "resources.accelerators[1]"),
         ("run: x\nnum_nodes: 1.0e+308\n", 2, "num_nodes"),
         ("run: x\nnum_nodes: .nan\n", 2, "num_nodes"),
@@ -105,10 +109,10 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("envs:\n  A: 1\n  B:\n", 3, "envs.B"),
         ("run: x\nworkdir: gone\n", 2, "workdir"),
         ("file_mounts:\n  /a: s3://x\n  /b: gone\n", 3, "file_mounts./b"),
-        ("name: \"a\\eb\"\n", 1, "name"),
+        ('name: "a\\eb"\n', 1, "name"),
         ("a: &a [*a]\n", 1, "a[0]"),
     ],
-)  # fmt: skip
+)
 def test_errors_point_at_the_spot(load: Load, content: str | bytes, line: int | None, field: str | None) -> None:
     """An error has the file, the line and the field, as data and in its message; nothing is printed twice."""
     with pytest.raises(InvalidTask) as caught:
@@ -150,11 +154,13 @@ def test_several_tasks_are_refused_where_one_is_wanted(load: Load) -> None:
 
 
 def dag(here: Path, content: str) -> Dag:
+    """Load a file with this content."""
     (here / "dag.yaml").write_text(content)
     return load_dag("dag.yaml")
 
 
 def edges(found: Dag) -> list[str]:
+    """The edges, each as the names of its two tasks."""
     return [f"{low.spec.name}{high.spec.name}" for low, high in found.edges()]
 
 

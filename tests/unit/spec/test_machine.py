@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styx.api.backend import Autostop
@@ -33,6 +33,7 @@ def test_ports(written: object, ports: tuple[str, ...]) -> None:
     assert machine.ports(written, HERE) == ports
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 65535), st.integers(0, 300)), max_size=20))
 def test_ports_are_neither_lost_nor_invented(pairs: list[tuple[int, int]]) -> None:
     """The ranges hold the same ports as those written, once, and reading them again changes nothing."""
@@ -80,7 +81,13 @@ def test_job_recovery(written: object, recovery: object) -> None:
 
 @pytest.mark.parametrize(
     ("written", "disk"),
-    [("nvme:1000", "nvme:1000"), ("ssd:100+", "ssd:100+"), ("100+", "nvme:100+"), (100, "nvme:100"), ("nvme", "nvme:100+")],
+    [
+        ("nvme:1000", "nvme:1000"),
+        ("ssd:100+", "ssd:100+"),
+        ("100+", "nvme:100+"),
+        (100, "nvme:100"),
+        ("nvme", "nvme:100+"),
+    ],
 )
 def test_local_disk(written: object, disk: str) -> None:
     """A local disk is NVMe unless it says otherwise, and at least 100 GB when only the kind is given."""

@@ -11,6 +11,7 @@ from styx.spec.reader import MAX_DEPTH, read_text
 
 
 def read(text: str) -> object:
+    """The one document of a text."""
     (document,) = read_text(text, "f.yaml")
     return document
 
@@ -34,7 +35,9 @@ def test_means_what_the_safe_loader_means(text: str) -> None:
     assert read(text) == yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("written", ["2024-01-01", "12:30", "1:30:00.5", "2024-01-01T10:00:00Z", "9" * 30, ".inf", "-.NaN"])
+@pytest.mark.parametrize(
+    "written", ["2024-01-01", "12:30", "1:30:00.5", "2024-01-01T10:00:00Z", "9" * 30, ".inf", "-.NaN"]
+)
 def test_keeps_what_nobody_means_as_text(written: str) -> None:
     """Dates, base-60 numbers, huge integers and infinity stay as they are written."""
     assert read(f"a: {written}") == {"a": written}

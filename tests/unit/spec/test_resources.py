@@ -11,6 +11,7 @@ from styx.spec.model import Alternative, Amount, Infra, ResourcesSpec
 
 
 def alternatives(**fields: object) -> tuple[Alternative, ...]:
+    """The alternatives of resources with these fields."""
     return Resources(**fields).spec.alternatives
 
 
@@ -184,7 +185,12 @@ def test_refused(fields: dict[str, object], field: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "hint"),
-    [("use_spt", "'use_spot'"), ("spot_recovery", "'job_recovery'"), ("accelerator", "'accelerators'"), ("Memory", "'memory'")],
+    [
+        ("use_spt", "'use_spot'"),
+        ("spot_recovery", "'job_recovery'"),
+        ("accelerator", "'accelerators'"),
+        ("Memory", "'memory'"),
+    ],
 )
 def test_misspelt_fields_have_a_suggestion(key: str, hint: str) -> None:
     """An unknown field names the closest one, or the one it was renamed to."""

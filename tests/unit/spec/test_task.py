@@ -155,7 +155,9 @@ def test_workdir_forms() -> None:
 
 def test_override_replaces_and_removes() -> None:
     """Keys of the task and of its resources may stand side by side; None removes."""
-    task = Task("t", run="x", workdir="w", num_nodes=2, resources={"cpus": 4, "accelerators": "A100", "infra": "aws/r/z"})
+    task = Task(
+        "t", run="x", workdir="w", num_nodes=2, resources={"cpus": 4, "accelerators": "A100", "infra": "aws/r/z"}
+    )
     changed = task.override({"name": "u", "num_nodes": None, "workdir": None, "cpus": "8+", "accelerators": None})
     assert changed == Task("u", run="x", resources={"cpus": "8+", "infra": "aws/r/z"})
     assert task.override({"gpus": "H100:8"}).spec.resources.alternatives[0].accelerators[0].name == "H100"
@@ -292,7 +294,13 @@ def test_what_holds_itself_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("key", "hint"),
-    [("cpus", "resources: cpus"), ("command", "'run'"), ("env", "'envs'"), ("file_mount", "'file_mounts'"), ("xyz", "run")],
+    [
+        ("cpus", "resources: cpus"),
+        ("command", "'run'"),
+        ("env", "'envs'"),
+        ("file_mount", "'file_mounts'"),
+        ("xyz", "run"),
+    ],
 )
 def test_unknown_fields_have_a_suggestion(key: str, hint: str) -> None:
     """An unknown field names the closest, or where it belongs, or else what there is."""
@@ -312,14 +320,18 @@ def test_a_list_of_secrets_refers_to_managed_ones() -> None:
 def test_later_features_are_kept() -> None:
     """Fields that this part does not act on are kept as plain data."""
     extra = {
-        "service": {"readiness_probe": {"path": "/", "post_data": {"a": [1]}}, "ports": 80, "tls": {"keyfile": "k", "certfile": "c"}},
+        "service": {
+            "readiness_probe": {"path": "/", "post_data": {"a": [1]}},
+            "ports": 80,
+            "tls": {"keyfile": "k", "certfile": "c"},
+        },
         "volumes": {"/v": {"name": "x"}},
         "inputs": {"s3://a": 5.0},
         "config": {"kubernetes": {"pod_config": {"spec": {}}}},
         "event_callback": "echo",
         "api_server_access": True,
         "job": {"wait_for_scheduling_timeout": 5},
-    }  # fmt: skip
+    }
     assert Task(**extra).spec.extra == extra
 
 

@@ -11,7 +11,8 @@ from styx.spec.place import Place
 
 MAX_DEPTH = 50
 MAX_VALUES = 100_000
-_BITS = 64
+MAX_BITS = 64
+_LONGEST = 8192
 
 
 def plain(value: object, place: Place) -> object:
@@ -46,9 +47,9 @@ def _scalar(value: object, place: Place) -> object:
         case None | bool():
             return value
         case int():
-            if value.bit_length() > _BITS:
-                raise place.error(f"is a number of more than {_BITS} bits")
-            return int(value)
+            if value.bit_length() > _LONGEST:
+                raise place.error(f"is a number of more than {_LONGEST} bits")
+            return int(value) if value.bit_length() <= MAX_BITS else str(int(value))  # as the reader does
         case float():
             if not math.isfinite(value):
                 raise place.error(f"must be a finite number, not {value}")

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 import yaml
 
 from styx.spec.place import Listed, Mapped, Place
+from styx.spec.plain import MAX_BITS, MAX_DEPTH, MAX_VALUES
 
 if TYPE_CHECKING:
     from styx.api.errors import InvalidTask
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 50
-MAX_VALUES = 100_000
-MAX_BITS = 64
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is six times as fast
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
