@@ -111,7 +111,8 @@ def _failed(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:
         _say(": ".join(str(part) for part in (error.filename, error.strerror) if part), None)
         return EXIT_IO
-    _say(f"unexpected {type(error).__name__}: {error}", "Run it again as styx --debug ... to see where.")
+    text = " ".join(str(error).split())
+    _say(f"unexpected {type(error).__name__}: {text}", "Run it again as styx --debug ... to see where.")
     return EXIT_FAILED
 
 
@@ -134,9 +135,13 @@ def _located(error: StyxError) -> str:
 
 
 def _say(message: str, hint: str | None) -> None:
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
-    if hint:
-        click.echo(f"{click.style('Hint:', bold=True)} {hint}", err=True)
+    """Write both on stderr. They may quote what a provider or a node said, so they are cleaned, line by line."""
+    from styx.cli.render import clean, colours
+
+    for title, colour, text in (("Error:", "red", message), ("Hint:", None, hint)):
+        if text:
+            painted = click.style(title, fg=colour, bold=True) if colours(sys.stderr) else title
+            click.echo(f"{painted} " + "\n".join(map(clean, text.split("\n"))), err=True)
 
 
 if __name__ == "__main__":

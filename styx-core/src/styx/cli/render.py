@@ -35,7 +35,6 @@ _COLOURS = {
     "warning": "yellow",
 }
 
-_CENTS_TELL = 0.1  # USD; cheaper than this, two digits tell too little
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -106,7 +105,7 @@ def money(cost: Decimal | int | None) -> str:
     """USD per hour for people: ``$0.10``, with more digits only below ten cents; ``-`` when unknown."""
     if cost is None:
         return "-"
-    return f"${cost:.2f}" if not cost or cost >= _CENTS_TELL else f"${cost:.4f}"
+    return f"${cost:.2f}" if not cost or cost * 10 >= 1 else f"${cost:.4f}"
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:

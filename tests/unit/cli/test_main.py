@@ -1,0 +1,142 @@
+"""The outermost loop: errors become messages and exit codes, and only --debug shows tracebacks."""
+
+import os
+
+import click
+import pytest
+
+from styx.api import AuthFailed, BadInput, InvalidTask, PluginError, StoreError, StyxError, Transient
+from styx.cli import main as module
+from styx.cli.lazy import LazyGroup
+from styx.cli.main import main
+from styx.cli.table import CommandRow
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make ``styx`` a program whose only command raises the given error."""
+
+    def arrange(error: BaseException) -> None:
+        @click.command()
+        def go():
+            raise error
+
+        rows = {"go": CommandRow("go", "", "Go.", "Section")}
+        params = module.cli.params
+        group = LazyGroup(name="styx", rows=lambda: rows, load=lambda row, ctx: go, params=params)
+        monkeypatch.setattr(module, "cli", group)
+
+    return arrange
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (StyxError("plain"), 1, "Error: plain\n"),
+        (BadInput("bad", hint="Mend it."), 2, "Error: bad\nHint: Mend it.\n"),
+        (InvalidTask("wrong", file="t.yaml", line=3), 2, "Error: t.yaml:3: wrong\n"),
+        (InvalidTask("wrong", file="t.yaml"), 2, "Error: t.yaml: wrong\n"),
+        (InvalidTask("t.yaml is wrong", file="t.yaml", line=3), 2, "Error: t.yaml is wrong\n"),
+        (PluginError("broken"), 69, "Error: broken\n"),
+        (StoreError("locked"), 74, "Error: locked\n"),
+        (Transient("busy"), 75, "Error: busy\n"),
+        (AuthFailed("expired"), 77, "Error: expired\n"),
+        (FileNotFoundError(2, "No such file or directory", "x"), 74, "Error: x: No such file or directory\n"),
+        (OSError(28, "No space left on device"), 74, "Error: No space left on device\n"),
+        (ExceptionGroup("several", [ValueError("x"), AuthFailed("expired")]), 77, "Error: expired\n"),
+        (KeyError("x"), 1, "Error: unexpected KeyError: 'x'\nHint: Run it again as styx --debug ... to see where.\n"),
+        (click.UsageError("odd"), 2, "Error: odd\n"),
+        (click.exceptions.Exit(5), 5, ""),
+        (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
+    ],
+)
+def test_errors(failing, capfd, error, code, text):
+    """Every error is its message, its hint and its exit code; stdout stays empty, and there is no traceback."""
+    failing(error)
+    assert main(["go"]) == code
+    out, err = capfd.readouterr()
+    assert (out, err.endswith(text)) == ("", True)
+    assert "Traceback" not in err
+
+
+def test_debug(failing, capfd):
+    """--debug, or its variable, shows the traceback with all causes before the message."""
+    error = BadInput("bad")
+    error.__cause__ = RuntimeError("the cause")
+    failing(error)
+    assert main(["--debug", "go"]) == 2
+    err = capfd.readouterr().err
+    assert "RuntimeError: the cause" in err
+    assert err.endswith("Error: bad\n")
+    assert os.environ["STYX_DEBUG"] == "1"
+
+
+def test_messages_cannot_play_tricks(failing, capfd):
+    """What providers and nodes say is shown without terminal escapes."""
+    failing(BadInput("\x1b]0;title\x07\x1b[31mred\u202e", hint="\x1b[2Jgone"))
+    main(["go"])
+    err = capfd.readouterr().err
+    assert not {"\x1b", "\x07", "\u202e"}.intersection(err)
+    assert "red" in err
+
+
+def test_unexpected_messages_cannot_either(failing, capfd):
+    """An error that nobody expected is shown on one line and without escapes."""
+    failing(RuntimeError("\x1b[31mtwo\nlines"))
+    main(["go"])
+    err = capfd.readouterr().err
+    assert "\x1b" not in err
+    assert "unexpected RuntimeError: two lines" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lunch"], "There is no command 'lunch'. Did you mean launch?"),
+        (["zzz"], "There is no command 'zzz'."),
+        (["--nope"], "No such option"),
+        (["plugins", "lst"], "No such command 'lst'"),
+    ],
+)
+def test_misspelt_commands(capfd, words, message):
+    """A misspelt command is exit code 2, with the nearest one there is."""
+    assert main(words) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_no_command(capfd):
+    """Without a command the help is shown, as bad usage."""
+    assert main([]) == 2
+    assert "Clusters and tasks:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(capfd, flag):
+    """Both ways to ask for help work, for the program and for commands."""
+    assert main([flag]) == 0
+    assert main(["status", flag]) == 0
+    out = capfd.readouterr().out
+    assert "Infrastructure:" in out
+    assert "Examples:" in out
+
+
+def test_version(capfd):
+    """The version is that of the package."""
+    import styx
+
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out == f"styx {styx.__version__}\n"
+
+
+def test_completion_never_writes_on_the_prompt(failing, capfd, monkeypatch):
+    """An error while a shell completes shows nothing."""
+    monkeypatch.setenv("_STYX_COMPLETE", "bash_complete")
+
+    def explode():
+        raise BadInput("bad settings")
+
+    monkeypatch.setattr(module, "cli", LazyGroup(name="styx", rows=explode))
+    monkeypatch.setenv("COMP_WORDS", "styx ")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert main([]) == 1
+    assert capfd.readouterr() == ("", "")
