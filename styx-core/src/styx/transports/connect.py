@@ -86,6 +86,7 @@ async def connect(target: Target) -> asyncssh.SSHClientConnection:
     except (asyncssh.Error, asyncssh.KeyImportError, OSError, ValueError) as error:
         if jump is not None:
             jump.close()
+            await jump.wait_closed()
         raise translate(error, target, presented) from error
     if jump is not None:
         connection.set_tunnel(jump)
@@ -159,7 +160,8 @@ def translate(error: BaseException, target: Target, presented: list[asyncssh.SSH
             f"{where} port {target.port} does not answer", node=node,
             hint="check that the machine is up and that no firewall is in between",
         )  # fmt: skip
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+    number = getattr(error, "errno", None)  # asyncio's own text for it repeats the address and leaves out the reason
+    reason = os.strerror(number) if number else getattr(error, "reason", None) or str(error) or type(error).__name__
     return TransportError(f"the connection to {where} port {target.port} failed: {reason}", node=node)
 
 

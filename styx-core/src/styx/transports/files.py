@@ -71,7 +71,11 @@ def _refused(result: CommandResult, source: Path, target: str) -> StyxError:
         )
     lines = result.stderr.decode(errors="replace").strip().splitlines()
     said = "".join(c if c.isprintable() else " " for c in "; ".join(lines[:3]))[:500]
-    return BackendError(f"cannot copy {source} to {target!r} on the node: {said or f'status {result.status}'}")
+    full = "No space left" in said or "Wrote only" in said
+    return BackendError(
+        f"cannot copy {source} to {target!r} on the node: {said or f'status {result.status}'}",
+        hint="free disk space on the node, or launch with a larger disk" if full else None,
+    )
 
 
 async def _listing(transport: Transport, directory: str) -> set[tuple[str, int, int, int]]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
-from styx.transports.connect import Target, connect, translate
+from styx.transports.connect import LOGIN_TIMEOUT, Target, connect, translate
 from styx.transports.gate import SessionGate
 from styx.transports.streams import converse, shorten, strip_home
 
@@ -26,6 +26,17 @@ BRIDGE = ".styx/agent/bridge"
 The agent's installation puts it there. It is how the socket is reached where sshd forbids stream-local forwarding.
 """
 
+NOISE_LIMIT = 1 << 16  # bytes that login scripts may print
+KILL_TIMEOUT = 5.0  # seconds
+_MARK = b"styx-pid:"
+# What the command writes comes after a line with its process id: whatever a login script may print comes before it,
+# and the id is needed to end the command, since sshd passes on no signals where one logs in as root.
+_WRAP = f"/bin/sh -c 'echo {_MARK.decode()}$$; exec /bin/sh -c \"$0\"' {{}}"
+_KILL = (
+    "g=$(ps -o pgid= -p {pid} 2>/dev/null) || g=$(sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | cut -d' ' -f3); "
+    "g=$(echo $g); kill -s KILL -- -${{g:-{pid}}}"
+)
+_REFUSED = (0.05, 0.2, 0.5, 1.0)  # seconds after which a refused session is asked for again: sshd frees them late
 _HELLO = b"+"
 _BRIDGED = f"test -S {{path}} && test -x {BRIDGE} && printf {_HELLO.decode()} && exec ./{BRIDGE} {{path}}"
 _SIGNALS = {
@@ -57,6 +68,7 @@ class SshTransport(Transport):
         self._connection: asyncssh.SSHClientConnection | None = None
         self._forwarding = True
         self._home: str | None = None
+        self._killing: set[asyncio.Task[None]] = set()
 
     async def run(
         self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
@@ -77,14 +89,16 @@ class SshTransport(Transport):
         import asyncssh
 
         process = await self._session(command)
+        pid = None
         try:
+            noise, pid = await _begin(process)
             out, err = await converse(process.stdin, process.stdout, process.stderr, stdin, what)
             await process.wait_closed()
         except (asyncssh.Error, OSError) as error:
             raise translate(error, self.target) from error
         finally:
-            _end(process)
-        return CommandResult(self._status(process, what), out, err)
+            self._end(process, pid)
+        return CommandResult(self._status(process, what), noise + out if pid is None else out, err)
 
     async def open_unix(self, path: str) -> ByteStream:
         """Connect by stream-local forwarding, or through the agent's bridge where that is refused.
@@ -114,16 +128,26 @@ class SshTransport(Transport):
         import asyncssh
 
         await self._gate.enter()
-        try:
-            process = await self._session(command, stderr=asyncssh.DEVNULL)
-        except BaseException:
-            self._gate.leave()
-            raise
+        process, pid = None, None
 
         def end() -> None:
-            _end(process)
+            if process is not None:
+                self._end(process, pid)
             self._gate.leave()
 
+        try:
+            process = await self._session(command, stderr=asyncssh.DEVNULL)
+            async with asyncio.timeout(LOGIN_TIMEOUT):
+                _, pid = await _begin(process)
+        except TimeoutError:
+            end()
+            raise self._error(f"`{shorten(command)}` did not start within {LOGIN_TIMEOUT:g} s") from None
+        except (asyncssh.Error, OSError) as error:
+            end()
+            raise translate(error, self.target) from error
+        except BaseException:
+            end()
+            raise
         return SshStream(process.stdout, process.stdin, end)
 
     def interactive(self, command: str | None = None) -> list[str]:
@@ -144,11 +168,14 @@ class SshTransport(Transport):
         return " ".join(key.export_public_key().decode().split()[:2])
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, when what was given up on it has been ended."""
+        if self._killing:
+            await asyncio.wait(self._killing)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
             await connection.wait_closed()
+            await asyncio.sleep(0)  # asyncssh has let go of the socket; the event loop closes it in its next round
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
         async with self._connecting:
@@ -160,22 +187,28 @@ class SshTransport(Transport):
     async def _session(self, command: str, **options: Any) -> asyncssh.SSHClientProcess[bytes]:
         """Start a command; the caller holds a place at the gate.
 
-        A connection that turns out to be dead is replaced once: the command has surely not started. Where the server
-        accepts fewer sessions than we thought, wait for one of the others to end.
+        A connection that turns out to be dead is replaced once: the command has surely not started. A session that is
+        refused is asked for again, for sshd takes a moment to forget one that has ended; where the server accepts fewer
+        than we thought, it waits for one of the others to end.
         """
         import asyncssh
 
-        wrapped = f"/bin/sh -c {shlex.quote(command)}"
+        wrapped = _WRAP.format(shlex.quote(command))
         replaced = False
+        delays = iter(_REFUSED)
         while True:
             connection = await self._connected()
             try:
                 return await connection.create_process(wrapped, encoding=None, **options)
             except (asyncssh.Error, OSError) as error:
+                refused = isinstance(error, asyncssh.ChannelOpenError)
                 if connection.is_closed() and not replaced:
                     replaced = True
-                elif isinstance(error, asyncssh.ChannelOpenError) and self._gate.forfeit():
-                    await self._gate.enter()
+                elif refused and (delay := next(delays, None)) is not None:
+                    await asyncio.sleep(delay)
+                    if delay != _REFUSED[0] and self._gate.forfeit():
+                        await self._gate.enter()
+                        delays = iter(_REFUSED)
                 else:
                     raise translate(error, self.target) from error
 
@@ -201,6 +234,19 @@ class SshTransport(Transport):
             self._home = (await self.run('printf %s "$HOME"')).text
         return f"{self._home}/{path}"
 
+    def _end(self, process: asyncssh.SSHClientProcess[bytes], pid: int | None) -> None:
+        """Kill what has not ended (closing the channel alone would leave it running) and close the channel."""
+        running = process.exit_status is None and process.exit_signal is None
+        process.close()
+        if running and pid is not None and self._connection is not None and not self._connection.is_closed():
+            task = asyncio.get_running_loop().create_task(self._kill(pid))
+            self._killing.add(task)
+            task.add_done_callback(self._killing.discard)
+
+    async def _kill(self, pid: int) -> None:
+        with contextlib.suppress(TransportError):  # the node has gone, and what ran there is not ours to end any more
+            await self.run(_KILL.format(pid=pid), timeout=KILL_TIMEOUT)
+
     def _status(self, process: asyncssh.SSHClientProcess[bytes], what: str) -> int:
         if process.exit_signal is not None:
             return 128 + _SIGNALS.get(process.exit_signal[0], 0)
@@ -212,13 +258,19 @@ class SshTransport(Transport):
         return TransportError(f"{self.target.destination}: {message}", node=self.target.host)
 
 
-def _end(process: asyncssh.SSHClientProcess[bytes]) -> None:
-    """Kill what has not ended (closing the channel alone would leave it running) and close the channel."""
-    if not process.is_closing():
-        if process.exit_status is None and process.exit_signal is None:
-            with contextlib.suppress(OSError):  # the channel has gone already
-                process.kill()
-        process.close()
+async def _begin(process: asyncssh.SSHClientProcess[bytes]) -> tuple[bytes, int | None]:
+    """What was written before the command began, and its process id; None when it never did."""
+    noise = b""
+    while len(noise) < NOISE_LIMIT:
+        try:
+            line = await process.stdout.readuntil(b"\n")
+        except asyncio.IncompleteReadError as end:
+            return noise + end.partial, None
+        before, mark, pid = line.rpartition(_MARK)
+        if mark and pid.strip().isdigit():
+            return noise + before, int(pid)
+        noise += line
+    raise OSError("its login scripts write without end")
 
 
 class SshStream:
