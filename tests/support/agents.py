@@ -138,10 +138,13 @@ class Agent:
         self.state = root / "state"
         self.home = root / "home"
         self.home.mkdir(parents=True, exist_ok=True)
+        self._clients: list[Client] = []
         # A directory of its own: pytest's are too deep for a socket's path.
         self._sockets = tempfile.mkdtemp(prefix="styx-")
         self.socket = f"{self._sockets}/agent.sock"
         self.env = {"PATH": os.environ["PATH"], "STYX_AGENT_GRACE": "0.5", "STYX_AGENT_PATIENCE": "2", **(env or {})}
+        self.mark = f"STYX_NODE={root}"  # in the environment of the daemon and of every job
+        self.env["STYX_NODE"] = str(root)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the program."""
@@ -170,7 +173,8 @@ class Agent:
 
     def client(self) -> Client:
         """A new connection."""
-        return Client(self.socket)
+        self._clients.append(Client(self.socket))
+        return self._clients[-1]
 
     def configure(self, client: Client, **params: Any) -> None:
         """Configure it as the only node of a cluster, or as ``params`` say."""
@@ -194,8 +198,10 @@ class Agent:
 
     def end(self) -> None:
         """End everything that this agent and its jobs have started, and remove the socket."""
+        for client in self._clients:
+            client.close()
         self.kill()
-        for pid in marked(f"STYX_TEST_ROOT={self.root}"):
+        for pid in marked(self.mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self._sockets, ignore_errors=True)

@@ -65,7 +65,7 @@ class Jobs:
         self._scheduling = self._dirty = False
         self.live: dict[int, Job] = {}  # by number, which is the order of submission
         self.closing = False
-        self.idle = loop.Signal()  # notified when a job has ended
+        self.noticed: Callable[[], None] = lambda: None  # called whenever a job has come or gone
 
     def begin(self, cluster: Cluster) -> None:
         """Take up what an earlier agent left."""
@@ -104,6 +104,7 @@ class Jobs:
         number = self._table.insert(spec, self._clock())
         self._vault.keep(number, secrets)
         self.live[number] = Job(self._table.jobs([number], number + 1, 1)[0], spec, None)
+        self.noticed()
         self.schedule()
         return {"id": number}
 
@@ -235,7 +236,7 @@ class Jobs:
             del self.live[job.id]
         self._cluster.ledger.release(job.id)
         job.changed.notify()
-        self.idle.notify()
+        self.noticed()
         self.schedule()
 
     def _forget_secrets(self, job: Job) -> None:

@@ -11,7 +11,7 @@ import time
 from . import check, environment, process
 from .metrics import Sampler
 from .protocol import PROTOCOL, AgentError
-from .table import Table
+from .table import open_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Node:
         self.own = dict(os.environ)
         self.boot_id = process.boot_id()
         self.started_at = time.time()
-        self.table = Table(os.path.join(state, "jobs.db"))
+        self.table = open_table(os.path.join(state, "jobs.db"), _highest(os.path.join(state, "jobs")))
         self.token: str = self.table.fact("token") or self._new_token()
         self.config: dict[str, Any] | None = self.table.fact("config")
         self.epoch: int = self.table.fact("epoch") or 0
@@ -127,6 +127,12 @@ class Node:
     async def sample(self, _params: dict[str, Any], _send: Send) -> dict[str, Any]:
         """Answer ``metrics.sample``."""
         return self.sampler.sample()
+
+
+def _highest(jobs: str) -> int:
+    """Return the highest number of a job that ever ran here."""
+    names = os.listdir(jobs) if os.path.isdir(jobs) else []
+    return max([int(name.partition("-")[0]) for name in names if name.partition("-")[0].isdigit()], default=0)
 
 
 def read_config(params: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 
 from . import check, loop, sessions
@@ -40,6 +41,7 @@ class Policy:
         self._changed = loop.Signal()
         self._kept = 0.0
         self._looked = 0.0
+        jobs.noticed = self.noticed
         kept = node.table.fact("autostop")
         if kept is not None:
             if kept["boot_id"] == node.boot_id:
@@ -81,23 +83,34 @@ class Policy:
                 await loop.sleep(AGAIN)
             await self._changed.wait(LOOK)
 
+    def noticed(self) -> None:
+        """A job has come or gone."""
+        if self._clock.waits_for(JOBS):
+            first = not self._clock.used
+            self._clock.touch(_now(), JOBS)
+            if first or not self._jobs.busy:
+                self._keep()
+
     def _look(self) -> None:
         """Bring the clock up to date."""
-        now, before = _now(), self._clock.since
+        now, before, first = _now(), self._clock.since, not self._clock.used
         if self._jobs.busy:
             self._clock.touch(now, JOBS)
         elif self._clock.waits_for(SSH) and (now - self._looked >= LOOK_FOR_SESSIONS or self._clock.due(now)):
             self._looked = now
             if sessions.count(self._node.own.get("STYX_NODE", "")):
                 self._clock.touch(now, SSH)
-        if self._clock.since != before and now - self._kept >= KEEP:
+        if self._clock.since != before and (now - self._kept >= KEEP or first):
             self._keep()
 
     def _keep(self) -> None:
         self._kept = _now()
         clock = self._clock
         kept = {"policy": clock.policy, "since": clock.since, "used": clock.used, "boot_id": self._node.boot_id}
-        self._node.table.set_fact("autostop", kept if clock.policy is not None else None)
+        try:
+            self._node.table.set_fact("autostop", kept if clock.policy is not None else None)
+        except sqlite3.OperationalError:
+            self._kept = 0.0  # the disk is full; the next look tries again
 
     async def _stop_cluster(self, mode: str) -> None:
         """Have every node stop itself, this one last: it is the one that can ask again."""

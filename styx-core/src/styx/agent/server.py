@@ -48,7 +48,7 @@ def listen(path: str) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     os.chmod(path, 0o600)
-    listening.listen(128)
+    listening.listen(1024)
     listening.setblocking(False)
     return listening
 
@@ -87,11 +87,11 @@ class Server:
             if not _same_user(connected) or self.connections >= MAX_CONNECTIONS:
                 connected.close()
                 continue
+            self.connections += 1
             loop.spawn(self._connection(Wire(connected)))
 
     async def _connection(self, wire: Wire) -> None:
         requests: dict[int, loop.Task] = {}
-        self.connections += 1
         try:
             while True:
                 for kind, payload in await wire.receive():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 
 TYPE_CHECKING = False
@@ -26,6 +27,21 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+def open_table(path: str, after: int) -> Table:
+    """Open the table, made if need be. A damaged one is put aside; numbers then go on after ``after``."""
+    try:
+        return Table(path)
+    except sqlite3.OperationalError:
+        raise  # the disk is full or cannot be written: the file may be fine
+    except sqlite3.DatabaseError:
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                os.replace(path + suffix, f"{path}.damaged{suffix}")
+    table = Table(path)
+    table.number_after(after)
+    return table
+
+
 class Table:
     """Raises sqlite3.OperationalError when the disk is full; nothing is half done then."""
 
@@ -36,6 +52,10 @@ class Table:
         self._connection.execute("PRAGMA cache_size = -512")
         if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_live'").fetchone():
             self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+
+    def number_after(self, number: int) -> None:
+        """Give the next job a number above this one."""
+        self._connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('jobs', ?)", (number,))
 
     def close(self) -> None:
         """Close the file."""

@@ -22,14 +22,15 @@ def _memory_backed(path: str) -> bool:
     return kind in {"tmpfs", "ramfs"}
 
 
-def _directory(token: str, runtime: str) -> str | None:
-    """Return a directory of ours on tmpfs, made if need be; None when this node has no such place."""
-    for root in filter(None, ("/dev/shm", runtime)):  # noqa: S108  # checked below to be ours and closed to others
+def _directory(token: str, runtime: str, make: bool) -> str | None:
+    """Return a directory of ours on tmpfs; None when there is none, or with ``make`` no place for one."""
+    for root in filter(None, ("/dev/shm", runtime)):  # checked below to be ours and closed to others
         path = os.path.join(root, "styx-" + token)
         try:
             if not _memory_backed(os.path.realpath(root)):
                 continue
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            if make:
+                os.makedirs(path, mode=0o700, exist_ok=True)
             found = os.lstat(path)
         except OSError:
             continue
@@ -51,7 +52,7 @@ class Vault:
         if not secrets:
             return
         self._memory[job] = dict(secrets)
-        directory = _directory(self._token, self._runtime)
+        directory = _directory(self._token, self._runtime, make=True)
         if directory is not None:
             path = os.path.join(directory, str(job))
             try:
@@ -65,7 +66,7 @@ class Vault:
         """Return a job's secrets; None when it has none or an earlier agent took them with it."""
         if job in self._memory:
             return self._memory[job]
-        directory = _directory(self._token, self._runtime)
+        directory = _directory(self._token, self._runtime, make=False)
         if directory is None:
             return None
         try:
@@ -80,7 +81,7 @@ class Vault:
         if self.get(job) is None:
             return
         del self._memory[job]
-        directory = _directory(self._token, self._runtime)
+        directory = _directory(self._token, self._runtime, make=False)
         if directory is not None:
             path = os.path.join(directory, str(job))
             if os.path.exists(path):

@@ -1,0 +1,84 @@
+"""Where the secrets of a job may be, and where they may not."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.agents import Agent, job, until
+
+SECRET = "correct-horse-battery-staple-4711"
+
+
+def _holding(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*"):
+        if path.is_file() and SECRET.encode() in path.read_bytes():
+            yield path
+
+
+def test_a_secret_reaches_the_job_and_no_file(agent: Agent) -> None:
+    """The job has it in its environment; no file of the state directory, answer or process list does."""
+    client = agent.ready()
+    run = 'test "$TOKEN" = "$EXPECTED" && echo same; ps -eo args; until [ -e go ]; do sleep 0.02; done'
+    expected = SECRET[::-1]
+    number = client.call(
+        "jobs.submit", **job(run.replace("$EXPECTED", "$(echo " + expected + " | rev)"), secrets={"TOKEN": SECRET})
+    )["id"]
+    until(lambda: b"same" in client.log(number, follow=False).get(0, b""))
+    assert list(_holding(agent.state)) == []
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert SECRET not in listing
+    assert SECRET not in str(client.call("jobs.list"))
+    (agent.home / "go").touch()
+    assert client.call("jobs.wait", id=number)["state"] == "succeeded"
+    assert SECRET.encode() not in client.log(number)[0]
+    assert list(_holding(agent.state)) == []
+    assert list(_holding(agent.home)) == []
+
+
+def test_the_secrets_of_a_waiting_job_are_on_tmpfs_only(agent: Agent) -> None:
+    """They survive the agent, are closed to others, and are gone once the job runs or is cancelled."""
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("this machine has no /dev/shm")
+    client = agent.ready()
+    cpus = client.call("hello", protocol=1, client="t")["cpus"]
+    client.call("jobs.submit", **job("until [ -e go ]; do sleep 0.02; done", cpus=cpus))
+    second = client.call("jobs.submit", **job('echo "${#TOKEN}"', cpus=cpus, secrets={"TOKEN": SECRET}))["id"]
+    third = client.call("jobs.submit", **job("true", cpus=cpus, secrets={"TOKEN": SECRET}))["id"]
+    kept = list(_holding(Path("/dev/shm")))
+    assert len(kept) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in kept} == {0o700}
+    assert list(_holding(agent.state)) == []
+    client.call("jobs.cancel", ids=[third])
+    assert len(list(_holding(Path("/dev/shm")))) == 1
+    agent.kill()
+    agent.up()
+    client = agent.client()
+    (agent.home / "go").touch()
+    assert client.log(second) == {0: f"{len(SECRET)}\n".encode()}
+    client.call("jobs.wait", id=second)
+    assert not kept[0].parent.exists()
+
+
+def test_the_environment_of_whoever_started_the_agent_stays_out(agent: Agent) -> None:
+    """A credential in the shell that started the daemon does not reach a job."""
+    agent.env["AWS_SECRET_ACCESS_KEY"] = SECRET
+    client = agent.ready()
+    number = client.call("jobs.submit", **job("env; tr '\\0' '\\n' < /proc/$PPID/environ"))["id"]
+    log = client.log(number)[0].decode()
+    assert "AWS_SECRET" not in log
+    assert "PATH=" in log
+
+
+def test_a_failing_request_does_not_tell_a_secret(agent: Agent) -> None:
+    """Errors about a request name what is wrong, not what it holds."""
+    client = agent.ready()
+    request = client.send("jobs.submit", **job("true", secrets={"TOKEN": SECRET, "": "x"}))
+    message, _ = next(client.messages(request))
+    assert message["error"]["code"] == "bad_request"
+    assert SECRET not in str(message)
