@@ -1,0 +1,163 @@
+"""Buckets as directories, on this machine or on a disk that machines share.
+
+Reading is open to whoever may read the directory, as everywhere in a file system; only the installation that made a
+bucket writes to it and removes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from shlex import quote
+from shutil import copyfileobj
+from typing import BinaryIO, ClassVar
+
+from styx.api import Conflict, InvalidRequest, NotFound, PermissionDenied, Services, Storage, StoredObject
+from styx.builtin.disk import draft_beside, refusals
+from styx.builtin.file import tree
+from styx.builtin.file.buckets import Buckets
+from styx.builtin.file.config import FileConfig
+from styx.builtin.file.uri import PRIVATE, SCHEME, Place, check_bucket, parse
+
+
+class FileStorage(Storage):
+    """See :class:`styx.api.Storage`."""
+
+    name: ClassVar[str] = "file"
+    schemes: ClassVar[tuple[str, ...]] = (SCHEME,)
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        config = services.config
+        config = config if isinstance(config, FileConfig) else FileConfig.model_validate(config)
+        self._root = config.root or services.state_dir / "buckets"
+        self._shared = config.shared
+        self._buckets = Buckets(self._root)
+
+    def check(self) -> None:
+        """Whether the root can be written, or made."""
+        with refusals(f"use {self._root}"):
+            place = self._root
+            while not os.path.lexists(place) and place != place.parent:
+                place = place.parent
+            if not place.is_dir():
+                raise InvalidRequest(f"{place} is not a directory", field="root", hint="Change storage.file.root.")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionDenied(
+                    f"{place} cannot be written", action=f"write to {place}",
+                    hint="Let the present user write there, or change storage.file.root.",
+                )  # fmt: skip
+
+    def create(self, bucket: str) -> None:
+        """Make the bucket's directory."""
+        check_bucket(bucket)
+        with refusals(f"make the bucket {bucket}"):
+            self._buckets.make(bucket, self.services.installation)
+            self._require_ours(bucket)
+
+    def delete(self, bucket: str) -> None:
+        """Remove the bucket's directory."""
+        check_bucket(bucket)
+        with refusals(f"remove the bucket {bucket}"):
+            if os.path.lexists(self._root / bucket):
+                self._require_ours(bucket)
+            self._buckets.remove(bucket)  # also what an interrupted removal has left
+
+    def buckets(self) -> Iterable[str]:
+        """The directories that bear our mark."""
+        with refusals(f"list the buckets in {self._root}"):
+            return [name for name in self._buckets.names() if self._buckets.owner(name) == self.services.installation]
+
+    def list(self, uri: str) -> Iterable[StoredObject]:
+        """The files at or below the key."""
+        place = parse(uri)
+        with refusals(f"list {uri}"):
+            return self._objects(place)
+
+    def upload(self, source: Path, uri: str) -> None:
+        """Copy a file, or the files below a directory. Links to files are followed, links to directories are not."""
+        place = parse(uri)
+        with refusals(f"upload {source} to {uri}"):
+            self._require_ours(place.bucket)
+            if source.is_dir():
+                targets = {path: place.below(path.relative_to(source).as_posix()) for path in _files(source)}
+            elif not source.is_file():
+                raise InvalidRequest(f"there is no file or directory {source}", field="source")
+            elif place.prefix:
+                raise InvalidRequest(f"{uri} is a place for directories; a file needs a key of its own", field="uri")
+            else:
+                targets = {source: place}
+            for path, target in targets.items():
+                with path.open("rb") as file:
+                    tree.replace(self._root / target.bucket, target.parts, file, PRIVATE)
+
+    def download(self, uri: str, target: Path) -> None:
+        """Copy one file to ``target``, or the files below a prefix into it."""
+        place = parse(uri)
+        with refusals(f"download {uri}"):
+            found = self._objects(place)
+            if not found:
+                raise NotFound(f"there is nothing at {uri}")
+            for thing in found:
+                single = not place.prefix and thing.key == place.key
+                relative = "" if single else thing.key.removeprefix("".join(f"{part}/" for part in place.parts))
+                with tree.read(self._root / place.bucket, thing.key.split("/")) as file:
+                    _write(file, target / relative if relative else target)
+
+    def fetch_command(self, uri: str, target: str) -> str | None:
+        """A copy on the node itself, where the settings say that nodes see the root."""
+        place = parse(uri)
+        if not self._shared:
+            return None
+        source, to = quote("/".join((str(self._root / place.bucket), *place.parts))), quote(target)
+        skip = f"-path ./{PRIVATE} -prune -o " if not place.parts else ""
+        copy = 'for file; do mkdir -p -- "$0/${file%/*}" && cp -- "$file" "$0/$file" || exit; done'
+        whole = (
+            f"mkdir -p -- {to} && to=$(cd -- {to} && pwd) && cd -- {source} && "
+            f'find . {skip}-type f -exec sh -c {quote(copy)} "$to" {{}} +'
+        )
+        single = f'mkdir -p -- "$(dirname -- {to})" && cp -- {source} {to}'
+        return f"if [ -d {source} ]; then {whole}; else {single}; fi"
+
+    def _objects(self, place: Place) -> Sequence[StoredObject]:
+        if self._buckets.owner(place.bucket) is None:
+            raise NotFound(f"there is no bucket {place.bucket!r}", hint=f"Buckets are directories in {self._root}.")
+        root = self._root / place.bucket
+        found = list(tree.walk(root, place.parts))
+        if not place.prefix and (itself := tree.look(root, place.parts)):
+            found.append(itself)
+        return sorted((o for o in found if not o.key.startswith(f"{PRIVATE}/")), key=lambda thing: thing.key)
+
+    def _require_ours(self, bucket: str) -> None:
+        owner = self._buckets.owner(bucket)
+        if owner is None:
+            if os.path.lexists(self._root / bucket):
+                raise Conflict(f"{self._root / bucket} is there and is not a directory")
+            raise NotFound(f"there is no bucket {bucket!r}", hint="`create` makes one; a slip in a URI does not.")
+        if owner != self.services.installation:
+            whose = f"belongs to the installation {owner}" if owner else "was not made by Styx"
+            raise Conflict(f"the bucket {bucket!r} {whose}", hint="Choose another name.", owner=owner or None)
+
+
+def _files(directory: Path) -> Iterable[Path]:
+    """The ordinary files below a directory, sorted, so that an interrupted upload goes on in the same order."""
+    for folder, folders, names in os.walk(directory, onerror=_raise):
+        folders.sort()
+        yield from (path for name in sorted(names) if (path := Path(folder, name)).is_file())
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _write(source: BinaryIO, target: Path) -> None:
+    """Replace the file at ``target`` at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = draft_beside(target)
+    try:
+        with draft.open("xb") as file:
+            copyfileobj(source, file, 1 << 20)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""Files below one directory, reached step by step without following links: nothing outside of it can be.
+
+Other programs and other users write below a shared root, so a path that was checked a moment ago proves nothing. Every
+step is opened relative to the one before, and a link is refused by the system itself. All raise OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from styx.api import StoredObject
+
+DRAFTS = "drafts"
+_STALE = 86400.0  # seconds after which a draft was surely left by a writer that was killed
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def opened(root: Path, parts: Sequence[str] = (), *, create: bool = False) -> Iterator[int]:
+    """A descriptor of the directory ``parts`` below ``root``, which are made on the way if ``create`` says so."""
+    descriptor = os.open(root, _DIRECTORY)
+    try:
+        for part in parts:
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+            descriptor, parent = os.open(part, _DIRECTORY, dir_fd=descriptor), descriptor
+            os.close(parent)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read(root: Path, parts: Sequence[str]) -> BinaryIO:
+    """An ordinary file, opened for reading."""
+    with opened(root, parts[:-1]) as directory:
+        # A pipe in a file's place would be waited for without O_NONBLOCK.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(parts[-1], flags, dir_fd=directory)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise FileNotFoundError(2, os.strerror(2), "/".join(parts))
+    return file
+
+
+def replace(root: Path, parts: Sequence[str], source: BinaryIO, private: str) -> None:
+    """Put the contents of ``source`` in the file's place at once, once they are on the disk."""
+    with opened(root, (private, DRAFTS), create=True) as drafts, opened(root, parts[:-1], create=True) as directory:
+        name = secrets.token_hex(8)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(name, flags, 0o666, dir_fd=drafts), "wb") as draft:
+                shutil.copyfileobj(source, draft, 1 << 20)
+                draft.flush()
+                os.fsync(draft.fileno())
+                now = os.fstat(draft.fileno()).st_mtime
+            os.rename(name, parts[-1], src_dir_fd=drafts, dst_dir_fd=directory)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=drafts)
+            raise
+        _sweep(drafts, now)
+
+
+def look(root: Path, parts: Sequence[str]) -> StoredObject | None:
+    """The object that this file is; None when it is none, or not there."""
+    try:
+        with opened(root, parts[:-1]) as directory:
+            found = os.stat(parts[-1], dir_fd=directory, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return _object("/".join(parts), found)
+
+
+def walk(root: Path, parts: Sequence[str]) -> Iterator[StoredObject]:
+    """Every object below a directory, in no order. Links, pipes and names that are not text are none."""
+    try:
+        with opened(root, parts) as directory:
+            yield from _walk(directory, "".join(f"{part}/" for part in parts))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _walk(directory: int, prefix: str) -> Iterator[StoredObject]:
+    with os.scandir(directory) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        with contextlib.suppress(FileNotFoundError, UnicodeEncodeError):  # it has just gone, or is no key
+            name.encode()
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                child = os.open(name, _DIRECTORY, dir_fd=directory)
+                try:
+                    yield from _walk(child, f"{prefix}{name}/")
+                finally:
+                    os.close(child)
+            elif thing := _object(f"{prefix}{name}", found):
+                yield thing
+
+
+def _object(key: str, found: os.stat_result) -> StoredObject | None:
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def _sweep(drafts: int, now: float) -> None:
+    with os.scandir(drafts) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            if now - os.stat(name, dir_fd=drafts, follow_symlinks=False).st_mtime > _STALE:
+                os.unlink(name, dir_fd=drafts)
