@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,12 +33,19 @@ def only(directory: NodeDirectory, owner: Owner) -> LocalNode:
     return node
 
 
+def age(directory: NodeDirectory) -> None:
+    """Let everything below the root have been there for a day."""
+    long_ago = time.time() - 86400
+    for path in directory.root.iterdir():
+        os.utime(path, (long_ago, long_ago))
+
+
 def test_a_root_that_does_not_exist_holds_nothing(directory: NodeDirectory, owner: Owner) -> None:
     """Before the first launch there is no directory, and that is no error."""
     assert directory.read(None) == ([], [])
     assert directory.read([owner]) == ([], [])
     directory.remove(owner)
-    directory.sweep(NOW)
+    directory.sweep()
     assert not directory.root.exists()
 
 
@@ -130,10 +138,10 @@ def test_sweeping_spares_the_young(directory: NodeDirectory, owner: Owner) -> No
     draft, gone = directory.root / f"{NEW}{owner.name}.11", directory.root / f"{GONE}{owner.name}.22"
     draft.mkdir()
     (gone / "0").mkdir(parents=True)
-    os.utime(draft, (NOW.timestamp(), NOW.timestamp()))
-    directory.sweep(NOW + timedelta(seconds=5))
+    directory.sweep()
     assert [path.name for path in directory.root.iterdir()] == [draft.name]
-    directory.sweep(NOW + timedelta(hours=1))
+    age(directory)
+    directory.sweep()
     assert list(directory.root.iterdir()) == []
 
 
@@ -144,7 +152,8 @@ def test_another_installations_things_are_let_alone(directory: NodeDirectory, ow
     directory.create(owner, (0,), "token", NOW)
     (directory.root / f"{GONE}{OTHER.name}.1").mkdir()
     (directory.root / f"{NEW}{OTHER.name}.2").mkdir()
-    directory.sweep(NOW + timedelta(days=1))
+    age(directory)
+    directory.sweep()
     with pytest.raises(Conflict):
         directory.remove(OTHER)
     assert [node.owner for node in directory.read(None)[0]] == [owner]
@@ -158,7 +167,8 @@ def test_strange_names_are_let_alone(directory: NodeDirectory, owner: Owner, nam
     """What is not named as ours is not ours."""
     directory.create(owner, (0,), "token", NOW)
     (directory.root / name).mkdir()
-    directory.sweep(NOW + timedelta(days=1))
+    age(directory)
+    directory.sweep()
     assert [node.owner for node in directory.read(None)[0]] == [owner]
     assert (directory.root / name).exists()
 

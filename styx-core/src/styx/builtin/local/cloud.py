@@ -149,7 +149,7 @@ class LocalCloud(Cloud):
         payload = _read_payload(prepared)
         now = self.services.clock.now()
         with refusals(f"make {prepared.owner.name} on this machine"):
-            self._nodes.sweep(now)
+            self._nodes.sweep()
             if payload["action"] == "create":
                 self._nodes.create(prepared.owner, prepared.ranks, prepared.token, now)
             else:
@@ -162,7 +162,7 @@ class LocalCloud(Cloud):
         self._require_here(scope)
         now = self.services.clock.now()
         with refusals("look at the nodes of this machine"):
-            self._nodes.sweep(now)
+            self._nodes.sweep()
             nodes, unreadable = self._nodes.read(owners)
         return Observation(scope, now, tuple(map(_as_node, nodes)), unreachable=tuple(unreadable))
 

@@ -22,6 +22,7 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,8 +132,11 @@ class NodeDirectory:
             for entry in self._entries(f"{prefix}{owner.name}."):
                 _remove_tree(entry)
 
-    def sweep(self, now: datetime) -> None:
-        """Clear away what killed processes have left half made or half removed. Best effort; raises nothing."""
+    def sweep(self) -> None:
+        """Clear away what killed processes have left half made or half removed. Best effort; raises nothing.
+
+        Ages go by the system's clock, as the times of files do.
+        """
         with contextlib.suppress(OSError):
             for entry in self._entries("."):
                 kind = next((kind for kind in (NEW, GONE) if entry.name.startswith(kind)), None)
@@ -140,7 +144,7 @@ class NodeDirectory:
                 if owner is None or owner[0].installation != self._installation:
                     continue
                 with contextlib.suppress(OSError):
-                    if kind == GONE or now.timestamp() - entry.stat().st_mtime > _DRAFT_AGE:
+                    if kind == GONE or time.time() - entry.stat().st_mtime > _DRAFT_AGE:
                         _remove_tree(entry)
 
     def _everybody(self) -> Iterator[Owner]:
