@@ -141,6 +141,20 @@ async def test_a_cancelled_call_kills_the_command(host: Host):
         await until(lambda: not running(host))
 
 
+@pytest.mark.parametrize("moment", [0.0, 0.002, 0.005, 0.01, 0.02])
+async def test_a_call_cancelled_at_any_moment_leaves_nothing(shared_hosts: list[Host], moment: float):
+    """While the session is being opened, while the command starts, or later."""
+    host = shared_hosts[0]
+    async with reaching(host) as node:
+        await node.run("true")
+        call = asyncio.create_task(node.run("exec sleep 1234"))
+        await asyncio.sleep(moment)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert not running(host)
+
+
 async def test_a_command_behind_a_stream_ends_with_it(host: Host):
     """Also one that never looks at its input."""
     async with reaching(host) as node:

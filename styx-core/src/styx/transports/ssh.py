@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
 from styx.transports.connect import LOGIN_TIMEOUT, Target, connect, translate
 from styx.transports.gate import SessionGate
+from styx.transports.session import SshStream, begin, wrap
 from styx.transports.streams import converse, shorten, strip_home
 
 if TYPE_CHECKING:
@@ -26,12 +27,7 @@ BRIDGE = ".styx/agent/bridge"
 The agent's installation puts it there. It is how the socket is reached where sshd forbids stream-local forwarding.
 """
 
-NOISE_LIMIT = 1 << 16  # bytes that login scripts may print
 KILL_TIMEOUT = 5.0  # seconds
-_MARK = b"styx-pid:"
-# What the command writes comes after a line with its process id: whatever a login script may print comes before it,
-# and the id is needed to end the command, since sshd passes on no signals where one logs in as root.
-_WRAP = f"/bin/sh -c 'echo {_MARK.decode()}$$; exec /bin/sh -c \"$0\"' {{}}"
 _KILL = (
     "g=$(ps -o pgid= -p {pid} 2>/dev/null) || g=$(sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | cut -d' ' -f3); "
     "g=$(echo $g); kill -s KILL -- -${{g:-{pid}}}"
@@ -91,7 +87,7 @@ class SshTransport(Transport):
         process = await self._session(command)
         pid = None
         try:
-            noise, pid = await _begin(process)
+            noise, pid = await begin(process)
             out, err = await converse(process.stdin, process.stdout, process.stderr, stdin, what)
             await process.wait_closed()
         except (asyncssh.Error, OSError) as error:
@@ -138,7 +134,7 @@ class SshTransport(Transport):
         try:
             process = await self._session(command, stderr=asyncssh.DEVNULL)
             async with asyncio.timeout(LOGIN_TIMEOUT):
-                _, pid = await _begin(process)
+                _, pid = await begin(process)
         except TimeoutError:
             end()
             raise self._error(f"`{shorten(command)}` did not start within {LOGIN_TIMEOUT:g} s") from None
@@ -169,7 +165,7 @@ class SshTransport(Transport):
 
     async def close(self) -> None:
         """Close the connection, when what was given up on it has been ended."""
-        if self._killing:
+        while self._killing:
             await asyncio.wait(self._killing)
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -193,13 +189,13 @@ class SshTransport(Transport):
         """
         import asyncssh
 
-        wrapped = _WRAP.format(shlex.quote(command))
+        wrapped = wrap(command)
         replaced = False
         delays = iter(_REFUSED)
         while True:
             connection = await self._connected()
             try:
-                return await connection.create_process(wrapped, encoding=None, **options)
+                return await self._create(connection, wrapped, options)
             except (asyncssh.Error, OSError) as error:
                 refused = isinstance(error, asyncssh.ChannelOpenError)
                 if connection.is_closed() and not replaced:
@@ -234,18 +230,48 @@ class SshTransport(Transport):
             self._home = (await self.run('printf %s "$HOME"')).text
         return f"{self._home}/{path}"
 
+    async def _create(
+        self, connection: asyncssh.SSHClientConnection, command: str, options: Mapping[str, Any]
+    ) -> asyncssh.SSHClientProcess[bytes]:
+        """Open a session and start a command; one that nobody waits for any more is ended as soon as it stands."""
+        opening = asyncio.ensure_future(connection.create_process(command, encoding=None, **options))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._in_background(self._abandon(opening))
+            raise
+
+    async def _abandon(self, opening: asyncio.Future[asyncssh.SSHClientProcess[bytes]]) -> None:
+        import asyncssh
+
+        with contextlib.suppress(asyncssh.Error, OSError):
+            await self._kill(await opening, None)
+
     def _end(self, process: asyncssh.SSHClientProcess[bytes], pid: int | None) -> None:
         """Kill what has not ended (closing the channel alone would leave it running) and close the channel."""
-        running = process.exit_status is None and process.exit_signal is None
-        process.close()
-        if running and pid is not None and self._connection is not None and not self._connection.is_closed():
-            task = asyncio.get_running_loop().create_task(self._kill(pid))
-            self._killing.add(task)
-            task.add_done_callback(self._killing.discard)
+        if process.exit_status is None and process.exit_signal is None:
+            self._in_background(self._kill(process, pid))
+        else:
+            process.close()
 
-    async def _kill(self, pid: int) -> None:
-        with contextlib.suppress(TransportError):  # the node has gone, and what ran there is not ours to end any more
-            await self.run(_KILL.format(pid=pid), timeout=KILL_TIMEOUT)
+    async def _kill(self, process: asyncssh.SSHClientProcess[bytes], pid: int | None) -> None:
+        import asyncssh
+
+        # If this fails the node has gone, and what runs there is not ours to end any more.
+        with contextlib.suppress(TransportError, TimeoutError, asyncssh.Error, OSError):
+            async with asyncio.timeout(KILL_TIMEOUT):
+                try:
+                    if pid is None:
+                        _, pid = await begin(process)
+                finally:
+                    process.close()
+                if pid is not None and self._connection is not None and not self._connection.is_closed():
+                    await self.run(_KILL.format(pid=pid), timeout=KILL_TIMEOUT)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._killing.add(task)
+        task.add_done_callback(self._killing.discard)
 
     def _status(self, process: asyncssh.SSHClientProcess[bytes], what: str) -> int:
         if process.exit_signal is not None:
@@ -256,76 +282,3 @@ class SshTransport(Transport):
 
     def _error(self, message: str) -> TransportError:
         return TransportError(f"{self.target.destination}: {message}", node=self.target.host)
-
-
-async def _begin(process: asyncssh.SSHClientProcess[bytes]) -> tuple[bytes, int | None]:
-    """What was written before the command began, and its process id; None when it never did."""
-    noise = b""
-    while len(noise) < NOISE_LIMIT:
-        try:
-            line = await process.stdout.readuntil(b"\n")
-        except asyncio.IncompleteReadError as end:
-            return noise + end.partial, None
-        before, mark, pid = line.rpartition(_MARK)
-        if mark and pid.strip().isdigit():
-            return noise + before, int(pid)
-        noise += line
-    raise OSError("its login scripts write without end")
-
-
-class SshStream:
-    """A channel as a stream. A lost connection reads as the end of the stream; what is written then is dropped."""
-
-    def __init__(
-        self,
-        reader: asyncssh.SSHReader[bytes],
-        writer: asyncssh.SSHWriter[bytes],
-        on_close: Callable[[], None] | None = None,
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._on_close = on_close
-        self._closed = False
-
-    async def readexactly(self, count: int) -> bytes:
-        """Exactly ``count`` bytes."""
-        import asyncssh
-
-        try:
-            return await self._reader.readexactly(count)
-        except (asyncssh.Error, OSError) as error:
-            raise asyncio.IncompleteReadError(b"", count) from error
-
-    async def read(self, count: int = -1) -> bytes:
-        """At most ``count`` bytes; empty at the end."""
-        import asyncssh
-
-        try:
-            return await self._reader.read(count)
-        except (asyncssh.Error, OSError):
-            return b""
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes."""
-        with contextlib.suppress(OSError):
-            self._writer.write(data)
-
-    async def drain(self) -> None:
-        """Wait until the queue is short."""
-        import asyncssh
-
-        with contextlib.suppress(asyncssh.Error, OSError):
-            await self._writer.drain()
-
-    def write_eof(self) -> None:
-        """Say that nothing more will come."""
-        with contextlib.suppress(OSError):
-            self._writer.write_eof()
-
-    def close(self) -> None:
-        """Close both directions."""
-        if not self._closed:
-            self._closed = True
-            self._writer.close()
-            if self._on_close is not None:
-                self._on_close()
