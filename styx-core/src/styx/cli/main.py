@@ -16,6 +16,7 @@ from styx import __version__
 from styx.cli import added, debug
 from styx.cli.lazy import LazyGroup, import_command
 from styx.cli.table import CommandRow
+from styx.cli.width import help_width
 
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
@@ -52,7 +53,7 @@ cli = LazyGroup(
     load=_load,
     help="Run any AI workload on any infrastructure.",
     epilog="styx COMMAND --help shows examples of each command.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": help_width()},
     params=[
         click.Option(
             ["--version"],
@@ -95,7 +96,7 @@ def _interrupted(cause: BaseException | None) -> int:
     if isinstance(cause, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
-    click.echo("Aborted: there was no answer to a question; see --yes.", err=True)
+    click.echo("\nAborted: there was no answer to a question; see --yes.", err=True)
     return EXIT_FAILED
 
 
