@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -56,7 +56,7 @@ def _assignment(text: str, where: str, *, file: bool = False) -> tuple[str, str]
     name, equals, value = text.partition("=")
     if file:
         name = name.rstrip()
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         # A secret may have been given without its name, by mistake: show the word only where a value follows.
         what = f"{name!r}" if equals else "this"
         raise click.BadParameter(f"{what} is not a variable name; write NAME=VALUE or NAME", param_hint=where)

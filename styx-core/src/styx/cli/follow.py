@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,7 +28,7 @@ The exit code of the task: that of the first node on which it failed.
   {DETACHED}  you pressed Ctrl-C; the job goes on
 """
 
-_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")
+_LINE_END = rb"\r\n|\n|\r(?=[^\n])"
 _LONGEST_LINE = 64 * 1024
 
 
@@ -90,7 +89,7 @@ class _Lines:
     def feed(self, rank: int, data: bytes) -> None:
         data = self._rest.pop(rank, b"") + data
         start = 0
-        for end in _LINE_END.finditer(data):
+        for end in re.finditer(_LINE_END, data):
             self._write(rank, data[start : end.end()])
             start = end.end()
         rest = data[start:]
@@ -134,6 +133,8 @@ def describe_end(job: JobInfo) -> str:
 
 def hints(cluster: str, job_id: int | None) -> str:
     """The commands that go on from here."""
+    import shlex
+
     name, number = shlex.quote(cluster), "" if job_id is None else f" {job_id}"
     commands = {
         f"styx logs {name}{number}": "show its output",

@@ -15,7 +15,8 @@ import click
 if TYPE_CHECKING:
     from decimal import Decimal
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+# Not compiled here: most programs never meet one, and start sooner.
+_ESCAPE = r"(?s:\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?)"
 
 _COLOURS = {
     "up": "green",
@@ -43,7 +44,7 @@ def clean(text: object) -> str:
     word = str(text)
     if word.isprintable():
         return word
-    word = _ESCAPE.sub("", word)
+    word = re.sub(_ESCAPE, "", word)
     return "".join(c if c.isprintable() else " " if c in "\n\t" else "" for c in word)
 
 

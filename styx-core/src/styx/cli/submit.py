@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,8 @@ def finish(client: Client, result: LaunchResult, *, detach: bool, output: str) -
 
 
 def _what_exists(client: Client, cluster: str | None, started: datetime) -> str:
+    import shlex
+
     records = [c for c in client.status() if (c.name == cluster if cluster else c.created_at >= started)]
     if not records:
         return "\nStopped. Nothing was made."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +64,8 @@ def yaml_file(entrypoint: Sequence[str]) -> str | None:
 
 def command_line(words: Sequence[str]) -> str | None:
     """The shell command that ``words`` mean: one word as it is written, several with each kept as one word."""
+    import shlex
+
     if not words:
         return None
     return words[0] if len(words) == 1 else shlex.join(words)
