@@ -110,7 +110,8 @@ class FileStorage(Storage):
         place = parse(uri)
         if not self._shared:
             return None
-        source, to = quote("/".join((str(self._root / place.bucket), *place.parts))), quote(target)
+        source = quote("/".join((str(self._root / place.bucket), *place.parts)))
+        to = quote(target.removeprefix("~/"))  # commands run in the home
         skip = f"-path ./{PRIVATE} -prune -o " if not place.parts else ""
         copy = 'for file; do mkdir -p -- "$0/${file%/*}" && cp -- "$file" "$0/$file" || exit; done'
         whole = (

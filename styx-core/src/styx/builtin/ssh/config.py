@@ -157,8 +157,9 @@ class SshConfig(Settings):
             if not _POOL_NAME.fullmatch(name):
                 raise wrong(f"{name!r} cannot be a pool's name: letters, digits, '.', '_' and '-', 63 at most")
             for host in pool.hosts:
-                other = seen.setdefault((host.host.lower(), host.port), name)
-                if other is not name or sum(h.label == host.label for h in pool.hosts) > 1:
-                    places = f"pools {other} and {name}" if other != name else f"pool {name}"
-                    raise wrong(f"host {host.label} is twice in {places}; a machine can be rented only once")
+                key = (host.host.lower(), host.port)
+                if key in seen:
+                    where = f"pool {name}" if seen[key] == name else f"pools {seen[key]} and {name}"
+                    raise wrong(f"host {host.label} is twice in {where}; a machine can be rented only once")
+                seen[key] = name
         return pools

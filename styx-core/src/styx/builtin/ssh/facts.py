@@ -65,6 +65,8 @@ def parse(text: str) -> Facts:
             values[word] = rest.strip()
     try:
         cpus, gib = int(values["cpus"]), int(values["memory_kib"]) / _MIB
+        if cpus <= 0 or gib <= 0:
+            raise ValueError
     except (KeyError, ValueError):
         raise ValueError("it does not say how many CPUs and how much memory it has") from None
     disk = int(values["disk_kib"]) // _MIB if values.get("disk_kib", "").isdecimal() else None
