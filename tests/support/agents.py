@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from styx.agent.build import build
 from styx.agent.protocol import BYTES, AgentError, Decoder, decode_json, encode_json
@@ -46,7 +46,7 @@ class Client:
         self._count = 0
         self._kept: dict[int, list[tuple[dict[str, Any], bytes]]] = {}
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from styx.agent.protocol import AgentError
 from support.agents import Agent, job, until
-
-import pytest
 
 Make = Callable[..., Agent]
 

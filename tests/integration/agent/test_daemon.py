@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from styx.agent.build import build
 from styx.agent.protocol import PROTOCOL, Decoder, decode_json, encode_json
 from support.agents import Agent, Client, alive, job, unpack, until
@@ -44,7 +45,7 @@ def test_unpacking_is_atomic_and_done_once(tmp_path: Path) -> None:
     assert len(programs) == 1
     program = Path(programs.pop())
     assert program == directory / name[len("styx-agent-") : -len(".pyz")] / "main.py"
-    assert os.listdir(directory) == [program.parent.name]
+    assert list(directory.iterdir()) == [program.parent]
     compiled = list((program.parent / "styx_agent" / "__pycache__").iterdir())
     assert len(compiled) == len(list((program.parent / "styx_agent").glob("*.py")))
     assert not (program.parent / "styx_agent" / "build.py").exists()
@@ -54,7 +55,7 @@ def test_unpacking_is_atomic_and_done_once(tmp_path: Path) -> None:
 
 
 def test_version_and_wrong_usage(agent: Agent) -> None:
-    """version prints protocol and build; anything unknown exits 64 with the usage."""
+    """The command version prints protocol and build; anything unknown exits 64 with the usage."""
     version = json.loads(agent.command("version").stdout)
     assert version == {"protocol": PROTOCOL, "build": Path(agent.program).parent.name}
     for words in ([], ["dance"], ["daemon"], ["daemon", "--state"], ["ping", "--port", "1"], ["version", "x"]):
@@ -68,7 +69,7 @@ def test_version_and_wrong_usage(agent: Agent) -> None:
 
 
 def test_ping(agent: Agent) -> None:
-    """ping prints hello's answer, and exits 69 when nobody answers."""
+    """The command ping prints hello's answer, and exits 69 when nobody answers."""
     assert agent.command("ping", "--socket", agent.socket).returncode == 69
     pid = agent.up()
     done = agent.command("ping", "--socket", agent.socket)
@@ -121,8 +122,8 @@ def test_a_start_while_the_old_one_is_on_its_way_out(agent: Agent) -> None:
 def test_nobody_else_reaches_the_socket(agent: Agent) -> None:
     """The socket has mode 0600 in a directory with mode 0700, and the state directory is as closed."""
     agent.up()
-    assert stat.S_IMODE(os.stat(agent.socket).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(os.path.dirname(agent.socket)).st_mode) == 0o700
+    assert stat.S_IMODE(Path(agent.socket).stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(agent.socket).parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(agent.state.stat().st_mode) == 0o700
     for path in agent.state.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0 or path.is_dir(), path
@@ -130,12 +131,12 @@ def test_nobody_else_reaches_the_socket(agent: Agent) -> None:
 
 def test_an_open_directory_is_refused(agent: Agent) -> None:
     """A socket is not put where others could put theirs; the reason is told and nothing stays behind."""
-    os.chmod(os.path.dirname(agent.socket), 0o777)
+    Path(agent.socket).parent.chmod(0o777)
     done = agent.start()
     assert done.returncode == 1
     assert "0700" in done.stderr
     assert "Traceback" not in done.stderr
-    os.chmod(os.path.dirname(agent.socket), 0o700)
+    Path(agent.socket).parent.chmod(0o700)
     agent.up()
 
 
@@ -183,7 +184,7 @@ def test_idle_exit(agent: Agent) -> None:
     time.sleep(0.9)
     assert alive(pid)
     until(lambda: not alive(pid), 5)
-    assert not os.path.exists(agent.socket)
+    assert not Path(agent.socket).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -199,7 +200,7 @@ def test_signals_end_the_daemon_and_not_its_jobs(agent: Agent, number: int) -> N
     assert client.call("jobs.list")["jobs"][0]["state"] == "running"
     os.kill(pid, number)
     until(lambda: not alive(pid))
-    assert not os.path.exists(agent.socket)
+    assert not Path(agent.socket).exists()
     agent.up()
     client = agent.client()
     (agent.home / "go").touch()
@@ -233,9 +234,8 @@ def test_an_idle_daemon_is_small_and_asleep(agent: Agent) -> None:
     numbers = [client.call("jobs.submit", **job("echo hi"))["id"] for _ in range(100)]
     assert {client.call("jobs.wait", id=number)["state"] for number in numbers} == {"succeeded"}
     client.call("metrics.sample")
-    with open(f"/proc/{agent.pid}/status") as file:
-        rss = int(next(line for line in file if line.startswith("VmRSS")).split()[1])
-    assert rss < 30 * 1024
+    status = Path(f"/proc/{agent.pid}/status").read_text()
+    assert int(status.split("VmRSS:")[1].split()[0]) < 30 * 1024
     time.sleep(1.2)  # the first sample is over
 
     def ticks() -> int:
@@ -259,12 +259,12 @@ def test_a_cold_start_is_cheap(agent: Agent) -> None:
 
 def _python_3_8() -> str | None:
     """A Python 3.8 that works, from the path or from pyenv."""
-    candidates = [
-        shutil.which("python3.8"),
-        *Path(pwd.getpwuid(os.getuid()).pw_dir).glob(".pyenv/versions/3.8.*/bin/python3.8"),
-    ]
-    for path in filter(None, candidates):
-        if subprocess.run([path, "-c", "import sqlite3, ctypes"], capture_output=True, check=False).returncode == 0:
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    for path in [shutil.which("python3.8"), *home.glob(".pyenv/versions/3.8.*/bin/python3.8")]:
+        if (
+            path
+            and subprocess.run([path, "-c", "import sqlite3, ctypes"], capture_output=True, check=False).returncode == 0
+        ):
             return str(path)
     return None
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+
 from styx.agent.protocol import AgentError
 from support.agents import Agent, job, until
 
@@ -31,7 +32,7 @@ def small(agent: Agent) -> Iterator[Agent]:
 
 
 def _fill(agent: Agent) -> None:
-    with open(agent.state / "ballast", "wb", buffering=0) as file:
+    with (agent.state / "ballast").open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"x" * 512)
@@ -58,13 +59,15 @@ def test_submitting_to_a_full_disk(small: Agent) -> None:
     running = client.call("jobs.submit", **job("echo up; until [ -e go ]; do sleep 0.02; done; exit 5"))["id"]
     until(lambda: client.log(running, follow=False))
     _fill(small)
-    number = None
-    with pytest.raises(AgentError) as refused:
-        for _ in range(500):  # what the table has allocated may still take some
+    codes = set()
+    for _ in range(100):  # what the table has allocated may still take some
+        try:
             number = client.call("jobs.submit", **job("#" * 20_000))["id"]
-    assert refused.value.code == "no_space"
-    if number is not None:
-        assert client.call("jobs.wait", id=number)["state"] == "failed"
+        except AgentError as error:
+            codes.add(error.code)
+        else:
+            assert client.call("jobs.wait", id=number)["state"] == "failed"
+    assert codes == {"no_space"}
     (small.home / "go").touch()
     ended = client.call("jobs.wait", id=running)
     assert (ended["state"], ended["exit_code"]) == ("failed", 5)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from styx.agent.protocol import AgentError, Decoder, decode_json
 from support.agents import Agent, Client, alive, job, until
 
@@ -257,7 +258,7 @@ def test_a_claim_lapses(agent: Agent) -> None:
 
 
 def test_a_held_rank_waits_for_go_and_a_watch_beats(agent: Agent) -> None:
-    """hold stops a rank between set-up and run; a watch has items even while nothing changes."""
+    """A hold stops a rank between set-up and run; a watch has items even while nothing changes."""
     client = agent.ready()
     spec = {"setup": "echo setup >> ran", "run": "echo run >> ran"}
     client.call("gang.reserve", job=1, rank=0, spec=spec, hold=True, epoch=1, seconds=10)

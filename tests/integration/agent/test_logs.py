@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+
 from support.agents import Agent, Client, job, until
 
 
@@ -54,8 +57,8 @@ def test_without_follow_a_read_ends_where_the_log_does(client: Client) -> None:
         ({"offsets": {"7": 3}}, b"one\ntwo\nthree\n"),
     ],
 )
-def test_tails_and_offsets(client: Client, params: dict[str, object], expected: bytes) -> None:
-    """tail counts lines from the end, an offset wins over it, and one past the end is the end."""
+def test_tails_and_offsets(client: Client, params: dict[str, Any], expected: bytes) -> None:
+    """A tail counts lines from the end, an offset wins over it, and one past the end is the end."""
     number = _done(client, "echo one; echo two; echo three")
     assert client.log(number, **params).get(0, b"") == expected
 
@@ -117,6 +120,5 @@ def test_output_after_the_jobs_own_end_is_kept(client: Client) -> None:
 
 
 def _rss(agent: Agent) -> int:
-    with open(f"/proc/{agent.pid}/status") as file:
-        line = next(line for line in file if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
+    status = Path(f"/proc/{agent.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -216,7 +216,7 @@ def test_a_node_stops_itself_by_its_own_command(agent: Agent) -> None:
         client.call("node.self_stop", mode="stop")
     assert refused.value.code == "no_self_stop"
     assert client.call("node.self_stop", mode="down") == {}
-    until(lambda: (agent.home / "stopped").exists())
+    until((agent.home / "stopped").exists)
 
 
 def test_shutdown_without_cancelling_leaves_jobs_alone(agent: Agent) -> None:
@@ -227,7 +227,7 @@ def test_shutdown_without_cancelling_leaves_jobs_alone(agent: Agent) -> None:
     until(lambda: client.call("jobs.list")["jobs"][0]["state"] == "running")
     assert client.call("agent.shutdown", cancel_jobs=False) == {}
     until(lambda: not alive(pid or 0))
-    assert not os.path.exists(agent.socket)
+    assert not Path(agent.socket).exists()
     agent.up()
     client = agent.client()
     assert client.call("jobs.list")["jobs"][0]["state"] == "running"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.agents import Agent, job, until
 
 SECRET = "correct-horse-battery-staple-4711"
@@ -42,7 +42,7 @@ def test_a_secret_reaches_the_job_and_no_file(agent: Agent) -> None:
 
 def test_the_secrets_of_a_waiting_job_are_on_tmpfs_only(agent: Agent) -> None:
     """They survive the agent, are closed to others, and are gone once the job runs or is cancelled."""
-    if not os.path.isdir("/dev/shm"):
+    if not Path("/dev/shm").is_dir():
         pytest.skip("this machine has no /dev/shm")
     client = agent.ready()
     cpus = client.call("hello", protocol=1, client="t")["cpus"]

@@ -65,7 +65,7 @@ class Gang:
         self._lapse()
         claim = self._claims.pop((job, rank), None)
         if claim is not None:
-            self._ranks.start(job, rank, dict(claim, home=self._node.home), self._environment(claim), claim["hold"])
+            self._ranks.start(job, rank, claim, self._environment(claim), claim["hold"])
         elif self._ranks.find(job, rank) is None:
             raise AgentError("not_reserved", f"nothing is reserved here for rank {rank} of job {job} (any more)")
         return {}

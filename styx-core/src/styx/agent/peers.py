@@ -42,7 +42,12 @@ class Here(Member):
     def __init__(self, methods: Mapping[str, Handler]) -> None:
         self._methods = methods
 
-    async def call(self, method: str, params: dict[str, Any], timeout: float | None = TIMEOUT) -> dict[str, Any]:
+    async def call(
+        self,
+        method: str,
+        params: dict[str, Any],
+        timeout: float | None = TIMEOUT,  # noqa: ARG002  # a function is not lost on the way
+    ) -> dict[str, Any]:
         """Call the method's function."""
 
         async def nobody(_item: dict[str, Any], _data: bytes = b"") -> None:
@@ -51,7 +56,11 @@ class Here(Member):
         return await self._methods[method](params, nobody)
 
     async def stream(
-        self, method: str, params: dict[str, Any], take: Taker, silence: float | None = SILENCE
+        self,
+        method: str,
+        params: dict[str, Any],
+        take: Taker,
+        silence: float | None = SILENCE,  # noqa: ARG002
     ) -> dict[str, Any]:
         """Call the method's function."""
 

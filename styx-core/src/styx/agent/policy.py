@@ -60,7 +60,7 @@ class Policy:
                 raise check.bad(f"wait_for must be one of {', '.join(sorted(WAITS_FOR))}")
             idle, down = check.integer(params, "idle_minutes"), check.flag(params, "down")
             self._clock.set({"idle_minutes": idle, "down": down, "wait_for": wait_for}, _now())
-        self._keep()
+        self._write()
         self._changed.notify()
         return {}
 
@@ -105,12 +105,15 @@ class Policy:
 
     def _keep(self) -> None:
         self._kept = _now()
-        clock = self._clock
-        kept = {"policy": clock.policy, "since": clock.since, "used": clock.used, "boot_id": self._node.boot_id}
         try:
-            self._node.table.set_fact("autostop", kept if clock.policy is not None else None)
+            self._write()
         except sqlite3.OperationalError:
             self._kept = 0.0  # the disk is full; the next look tries again
+
+    def _write(self) -> None:
+        kept = {"policy": self._clock.policy, "since": self._clock.since, "used": self._clock.used}
+        kept["boot_id"] = self._node.boot_id
+        self._node.table.set_fact("autostop", kept if self._clock.policy is not None else None)
 
     async def _stop_cluster(self, mode: str) -> None:
         """Have every node stop itself, this one last: it is the one that can ask again."""

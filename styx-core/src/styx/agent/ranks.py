@@ -115,7 +115,7 @@ class Ranks:
         return found
 
     def start(self, job: int, rank: int, spec: Mapping[str, Any], env: Mapping[str, str], hold: bool) -> None:
-        """Start a rank from {setup, run, home, workdir}; one that was started before is left alone.
+        """Start a rank from {setup, run, workdir}; one that was started before is left alone.
 
         Raises AgentError when it cannot be started.
         """
@@ -129,7 +129,7 @@ class Ranks:
         self.active[job, rank] = started
         pid = os.fork()
         if pid == 0:
-            self._become_shim(started, spec["home"], spec["workdir"], env)
+            self._become_shim(started, spec["workdir"], env)
         started.identity = process.Identity.of(pid)
         self.changed.notify()
         self.children.notify()
@@ -157,7 +157,7 @@ class Ranks:
         """Return what STYX_JOB is in every process of this job on this node."""
         return f"{self._token}-{job}"
 
-    def _become_shim(self, rank: Rank, home: str, workdir: str, env: Mapping[str, str]) -> None:
+    def _become_shim(self, rank: Rank, workdir: str, env: Mapping[str, str]) -> None:
         """In the forked child: never returns."""
         try:
             os.setsid()
