@@ -223,3 +223,18 @@ def test_variables_reach_every_task(here: Path) -> None:
     found = load_dag("dag.yaml", envs={"X": "1"}, secrets={"S": "2"})
     assert [task.spec.envs for task in found.tasks] == [{"X": "1"}] * 2
     assert [task.spec.secrets for task in found.tasks] == [{"S": "2"}] * 2
+
+
+def test_many_documents_are_quick_or_refused(here: Path) -> None:
+    """Thousands of tasks in one file are read in their order; more than the limit are refused."""
+    assert len(dag(here, "".join(f"name: t{index}\nrun: x\n---\n" for index in range(5000)))) == 5000
+    with pytest.raises(InvalidTask, match="the limit is 10000"):
+        dag(here, "run: x\n---\n" * 10_001)
+
+
+def test_variables_given_with_the_call_are_checked(load: Load) -> None:
+    """A name that cannot be, or a value that is not text, is no fault of the file's."""
+    for envs, field in (({"A B": "1"}, "envs.A B"), ({"A": ["1"]}, "envs.A"), ({"A": "\0"}, "envs.A")):
+        with pytest.raises(InvalidTask) as caught:
+            load("run: x\n", envs=envs)
+        assert (caught.value.field, caught.value.line) == (field, None)

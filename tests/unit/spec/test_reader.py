@@ -6,8 +6,15 @@ import pytest
 import yaml
 
 from styx.api.errors import InvalidTask
+from styx.spec import reader
 from styx.spec.place import Listed, Mapped
 from styx.spec.reader import MAX_DEPTH, read_text
+
+
+@pytest.fixture(autouse=True, params=["CSafeLoader", "SafeLoader"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds for libyaml's parser and for the one in Python, which is used where libyaml is missing."""
+    monkeypatch.setattr(reader, "_Loader", getattr(yaml, request.param))
 
 
 def read(text: str) -> object:

@@ -205,3 +205,13 @@ def test_a_caller_cannot_change_them_later() -> None:
     found = Resources(labels=labels)
     labels["a"] = "c"
     assert found.to_dict() == {"labels": {"a": "b"}}
+
+
+def test_alternatives_are_limited() -> None:
+    """A few hundred choices times a few hundred others are refused."""
+    many = {f"GPU{index}": 1 for index in range(999)}
+    assert len(alternatives(accelerators=many)) == 999
+    with pytest.raises(InvalidTask, match="the limit is"):
+        Resources(accelerators=many, any_of=[{"cpus": 1}, {"cpus": 2}])
+    with pytest.raises(InvalidTask, match="the limit is"):
+        Resources(accelerators={**many, "A": 1, "B": 1})

@@ -370,3 +370,17 @@ def test_from_yaml_takes_text_or_a_path(here: Path) -> None:
 def test_repr_is_short() -> None:
     """A long script is cut."""
     assert len(repr(Task(run="x" * 10_000))) < 200
+
+
+def test_a_short_text_cannot_grow_to_gigabytes() -> None:
+    """Variables that multiply each other are refused before their text is built."""
+    with pytest.raises(InvalidTask, match="once its variables are replaced"):
+        Task(workdir="$A" * 10_000, envs={"A": "x" * 500_000})
+
+
+def test_override_takes_resources() -> None:
+    """Resources replace those of the task, as an object or as a mapping."""
+    task = Task(resources={"cpus": 4})
+    assert task.override({"resources": Resources().gpu("A100")}) == Task(resources={"accelerators": "A100"})
+    assert task.override({"resources": {"cpus": 8}, "infra": "aws"}) == Task(resources={"cpus": 8, "infra": "aws"})
+    assert task.override({"resources": None}) == Task()

@@ -45,6 +45,7 @@ def overlaid(spec: ResourcesSpec, changes: Mapping[str, object], place: Place) -
     """The alternatives with some fields changed in all of them; None resets a field. Raises InvalidTask."""
     known_keys(changes, place, KEYS)
     found, ordered = choices(changes, place, changes)
+    _limit(len(spec.alternatives) * len(found), place)
     changed = [_changed(each, choice) for each in spec.alternatives for choice in found]
     return _finish(changed, ordered=spec.ordered or ordered)
 
@@ -69,9 +70,13 @@ def _overlaid(
         if len(fields.mapping(_as_mapping(option), here)) > 1:
             raise here.at(option, "accelerators").error(f"one accelerator at a time inside of {key}")
         overlays += choices(option, here, option)[0]
-    if len(base) * len(overlays) > MAX_ALTERNATIVES:
-        raise at.error(f"more than {MAX_ALTERNATIVES} alternatives")
+    _limit(len(base) * len(overlays), at)
     return [_over(below, above) for above in overlays for below in base], key == "ordered"
+
+
+def _limit(count: int, place: Place) -> None:
+    if count > MAX_ALTERNATIVES:
+        raise place.error(f"gives {count} alternatives, the limit is {MAX_ALTERNATIVES}")
 
 
 def _as_mapping(option: Mapping[str, object]) -> object:
@@ -97,6 +102,7 @@ def choices(found: Mapping[str, object], place: Place, lines: object) -> tuple[l
             if wanted is not None:
                 raise at.error("accelerators and gpus are the same field; keep one")
             devices_found, ordered = devices.devices(value, at)
+            _limit(len(devices_found), at)
             wanted = [*devices_found]
         elif key == "infra":
             common["infra"] = infra(value, at) if value is not None else Infra()

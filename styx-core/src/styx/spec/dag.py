@@ -17,6 +17,8 @@ Node: TypeAlias = "Task | list[Task]"
 SERIAL = "serial"
 PARALLEL = "parallel"  # a job group: all at once, and they may talk to each other
 
+_SHOWN = 20  # names that a hint lists
+
 _current: ContextVar[Dag | None] = ContextVar("styx_dag", default=None)
 
 
@@ -40,6 +42,8 @@ class Dag:
         self.options = dict(options or {})  # what else the header of a job group says
         self._tasks: list[Task] = []
         self._edges: dict[tuple[int, int], None] = {}
+        self._known: dict[int, int] = {}  # id of a task -> its index; the tasks are kept, so ids are not used again
+        self._names: dict[str, int] = {}
         self._tokens: list[Token[Dag | None]] = []
         self._places: list[Mapping[str, Place]] = []  # of each task: where its fields stand
 
@@ -57,12 +61,15 @@ class Dag:
         """
         if not isinstance(task, Task):
             raise Place().error(f"only tasks can be in a Dag, not a {type(task).__name__}")
-        if self._find(task) is not None:
+        if id(task) in self._known:
             return task
         name = task.spec.name
-        if name is not None and any(other.spec.name == name for other in self._tasks):
+        if name in self._names:
             at = (places or {}).get("name", Place(field="name"))
             raise at.error(f"two tasks are called {name!r}", hint="Give each task a name of its own.")
+        if name is not None:
+            self._names[name] = len(self._tasks)
+        self._known[id(task)] = len(self._tasks)
         self._places.append(places or {})
         self._tasks.append(task)
         return task
@@ -116,24 +123,17 @@ class Dag:
         starts, ends = {low for low, _ in edges}, {high for _, high in edges}
         return len(edges) == count - 1 == len(starts) == len(ends) and bool(self.order())
 
-    def _find(self, task: Task) -> int | None:
-        return next((index for index, each in enumerate(self._tasks) if each is task), None)
-
     def _index(self, task: Task | str) -> int:
         if isinstance(task, str):
             return self._named(task, Place())
-        self.add(task)
-        index = self._find(task)
-        assert index is not None
-        return index
+        return self._known[id(self.add(task))]
 
     def _named(self, name: str, place: Place) -> int:
-        names = {each.spec.name: index for index, each in enumerate(self._tasks) if each.spec.name is not None}
-        if name not in names:
-            known = ", ".join(names) or "none has a name"
-            hint = did_you_mean(name, names) or f"The tasks: {known}."
+        if name not in self._names:
+            known = ", ".join([*self._names][:_SHOWN]) or "none has a name"
+            hint = did_you_mean(name, self._names) or f"The tasks: {known}."
             raise place.error(f"there is no task {name!r}", hint=hint)
-        return names[name]
+        return self._names[name]
 
     def _all_edges(self) -> list[tuple[int, int]]:
         found = dict(self._edges)

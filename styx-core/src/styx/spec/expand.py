@@ -18,10 +18,22 @@ def expand(text: str, envs: Mapping[str, str], place: Place) -> str:
     Secrets are not expanded: a path is shown in many places. Raises InvalidTask when variables refer to each other.
     """
     for _ in range(_ROUNDS):
-        expanded = _REFERENCE.sub(lambda match: envs.get(match[1] or match[2], match[0]), text)
+        expanded = _once(text, envs, place)
         if expanded == text:
             return text
-        if len(expanded) > _LIMIT:
-            break
         text = expanded
     raise place.error("does not settle when its variables are replaced: they refer to each other")
+
+
+def _once(text: str, envs: Mapping[str, str], place: Place) -> str:
+    room = _LIMIT
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal room
+        found = envs.get(match[1] or match[2], match[0])
+        room -= len(found)
+        if room < 0:  # said before it is built: a short text can stand for gigabytes
+            raise place.error(f"has more than {_LIMIT} characters once its variables are replaced")
+        return found
+
+    return _REFERENCE.sub(value, text)

@@ -81,6 +81,11 @@ def local(spec: TaskSpec, path: str) -> Path:
     return Path(spec.base_dir, _home(path))
 
 
+def where_paths_start(spec: TaskSpec) -> str:
+    """The hint for a path that is not there."""
+    return f"Relative paths start at {str(spec.base_dir)!r}."
+
+
 def is_uri(source: str) -> bool:
     """Whether a source is in a store rather than on this machine."""
     return "://" in source

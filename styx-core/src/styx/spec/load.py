@@ -17,6 +17,7 @@ from styx.spec.suggest import did_you_mean
 from styx.spec.task import Task
 
 STDIN = "-"
+MAX_TASKS = 10_000
 
 _HEADER = ("name", "execution", "primary_tasks", "termination_delay", "inter_connection", "placement")
 _HEADER_ONLY = frozenset(_HEADER) - {"name"}
@@ -66,6 +67,8 @@ def read(path: Path) -> Source:
     from styx.spec.reader import MAX_BYTES
 
     if str(path) == STDIN:
+        if sys.stdin is None:
+            raise Place("<stdin>").error("there is no standard input to read")
         return parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
     place = Place(str(path))
     try:
@@ -128,6 +131,8 @@ def _dag(
     source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None, *, check_files: bool
 ) -> Dag:
     header, documents = _split(source)
+    if len(documents) > MAX_TASKS:
+        raise Place(source.file).error(f"holds {len(documents)} tasks, the limit is {MAX_TASKS}")
     dag = Dag() if header is None else _header(header, _place(source, header))
     for document in documents:
         task = _task(document, source, envs, secrets)
@@ -200,4 +205,4 @@ def _check_files(task: Task, document: object, source: Source) -> None:
         for key in path:
             place = place.at(container, key)
             container = container.get(key) if isinstance(container, dict) else None
-        raise place.error(problem, hint=f"Relative paths start at {str(task.spec.base_dir)!r}.")
+        raise place.error(problem, hint=files.where_paths_start(task.spec))

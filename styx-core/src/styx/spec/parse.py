@@ -12,6 +12,8 @@ from styx.spec.model import TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain, plain_mapping
 
+ENVS = "envs"
+SECRETS = "secrets"
 MAX_NODES = 1000  # ranks are 0 to 999
 MAX_NAME = 200
 MAX_GIGABYTES = 1e9
@@ -61,8 +63,8 @@ KEYS = frozenset(
         "workdir",
         "setup",
         "run",
-        "envs",
-        "secrets",
+        ENVS,
+        SECRETS,
         "num_nodes",
         "file_mounts",
         "resources",
@@ -77,8 +79,8 @@ def parse_task(
     place: Place,
     base_dir: Path,
     *,
-    envs: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] | None = None,
+    envs: Mapping[str, object] | None = None,
+    secrets: Mapping[str, object] | None = None,
 ) -> TaskSpec:
     """Read one task; ``envs`` and ``secrets`` win over those written in it. Raises InvalidTask."""
     if not isinstance(data, dict):
@@ -87,16 +89,14 @@ def parse_task(
         )
     _known(data, place)
     where = {key: place.at(data, key) for key in data}
-    found_envs, _ = variables(data.get("envs"), where.get("envs", place), envs, "--env")
-    written_secrets = data.get("secrets")
-    references = written_secrets if isinstance(written_secrets, list) else None
-    found_secrets, missing = variables(
-        None if references is written_secrets else written_secrets, where.get("secrets", place), secrets, None
-    )
+    found_envs, _ = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs)
     extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
-    if references:  # names of secrets that somebody else keeps: the short form of managed_secrets
+    written = data.get(SECRETS)
+    if isinstance(written, list):  # names of secrets that somebody else keeps: the short form of managed_secrets
         managed = fields.items(extra.get("managed_secrets"), place)
-        extra["managed_secrets"] = [*managed, *fields.items(plain(references, where["secrets"]), place)]
+        extra["managed_secrets"] = [*managed, *fields.items(plain(written, where[SECRETS]), place)]
+        written = None
+    found_secrets, missing = variables(SECRETS, written, where.get(SECRETS, place), secrets)
     return TaskSpec(
         name=_optional(data, where, "name", name),
         workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
@@ -141,25 +141,25 @@ def depends_on(value: object, place: Place) -> tuple[str, ...]:
 
 
 def variables(
-    value: object, place: Place, given: Mapping[str, str] | None, option: str | None
+    kind: str, value: object, place: Place, given: Mapping[str, object] | None = None
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Environment variables, and the names of those without a value; with ``option`` these are an error naming it.
+    """The variables of ``envs`` or ``secrets``, and the names of secrets without a value; ``envs`` need theirs.
 
-    No message shows a value: it may be a secret.
+    Those ``given`` win over those written. No message shows a value: it may be a secret.
     """
     written = fields.mapping(value, place)
-    given = given or {}
+    given = plain_mapping(given, Place(field=kind))
     found: dict[str, str] = {}
     missing: list[str] = []
     for key in (*written, *(key for key in given if key not in written)):
-        at = place.at(written, key)
+        at = place.at(written, key) if key in written else Place(field=f"{kind}.{key}")
         if not _VARIABLE.fullmatch(key):
             raise at.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
         each = given.get(key, written.get(key))
         if each is None:
-            if option:
+            if kind == ENVS:
                 raise at.error(
-                    f"variable {key!r} has no value", hint=f'Give it with {option} {key}=VALUE; "" makes it empty.'
+                    f"variable {key!r} has no value", hint=f'Give it with --env {key}=VALUE; "" makes it empty.'
                 )
             missing.append(key)
             continue

@@ -106,6 +106,8 @@ class _Builder:
         return Place(self.file, place.field, line).error(what, hint=hint)
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
+        if not event.value.isascii() and any("\ud800" <= each <= "\udfff" for each in event.value):
+            raise self._error(line, "not valid YAML: half of a surrogate pair")  # libyaml says so itself
         if self._wants_key():
             if event.anchor is not None:
                 self.anchors[event.anchor] = (event.value, 1, 0)

@@ -115,13 +115,14 @@ class Task:
     def envs(self, variables: Mapping[str, object]) -> Task:
         """More environment variables, or other values for them."""
         at = _at("envs")
-        read, _ = parse.variables(plain_mapping(variables, at), at, None, "--env")
+        read, _ = parse.variables(parse.ENVS, plain_mapping(variables, at), at)
         return self._replace(envs={**self._spec.envs, **read})
 
     def secrets(self, variables: Mapping[str, object] | None = None, **more: object) -> Task:
         """More secrets, or other values for them; None names one whose value must come before the task runs."""
         at = _at("secrets")
-        read, missing = parse.variables(plain_mapping({**(variables or {}), **more}, at), at, None, None)
+        given = {**plain_mapping(variables, at), **more}
+        read, missing = parse.variables(parse.SECRETS, plain_mapping(given, at), at)
         kept = {key: each for key, each in self._spec.secrets.items() if key not in missing}
         names = dict.fromkeys([*self._spec.missing_secrets, *missing])
         return self._replace(
@@ -161,7 +162,7 @@ class Task:
         found = parse.depends_on(names, _at("depends_on"))
         return self._replace(depends_on=tuple(dict.fromkeys([*self._spec.depends_on, *found])))
 
-    def override(self, changes: Mapping[str, Any]) -> Task:
+    def override(self, changes: Mapping[str, object]) -> Task:
         """The task with some fields replaced; those of resources may stand at the top. None removes a field.
 
         ``envs`` and ``secrets`` add to those of the task, all other fields replace. Raises InvalidTask.
@@ -175,7 +176,7 @@ class Task:
     def check_files(self) -> None:
         """Raise InvalidTask for a working directory or a source of file_mounts that is not on this machine."""
         for path, problem in files.missing(self._spec):
-            raise Place(field=".".join(path)).error(problem, hint=_where(self._spec))
+            raise Place(field=".".join(path)).error(problem, hint=files.where_paths_start(self._spec))
 
     def _replace(self, **changes: Any) -> Task:
         return self.from_spec(replace(self._spec, **changes))
@@ -206,8 +207,10 @@ class Task:
         return f"Task({', '.join(shown)})"
 
 
-def overridden(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
+def overridden(spec: TaskSpec, changes: Mapping[str, object]) -> TaskSpec:
     """See :meth:`Task.override`."""
+    if isinstance(changes, Mapping):
+        changes = {key: each.to_dict() if isinstance(each, Resources) else each for key, each in changes.items()}
     given = plain_mapping(changes, _HERE)
     machine = {key: each for key, each in given.items() if key in alternatives.KEYS and key not in parse.KEYS}
     own = {key: each for key, each in given.items() if key not in machine}
@@ -261,7 +264,3 @@ def _names_a_file(text: str) -> bool:
 def _short(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
-
-
-def _where(spec: TaskSpec) -> str:
-    return f"Relative paths start at {str(spec.base_dir)!r}."
