@@ -93,7 +93,19 @@ class LoopThread:
             self.run(end())
 
     def close(self) -> None:
-        """Stop the loop and end the thread."""
+        """Cancel what still runs in the loop, stop it and end the thread."""
+        self.run(_wind_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _wind_up() -> None:
+    """As :func:`asyncio.run` does at its end: nothing is left that would complain when it is thrown away."""
+    loop = asyncio.get_running_loop()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await asyncio.sleep(0)  # connections that were just closed say goodbye
