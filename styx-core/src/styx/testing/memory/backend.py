@@ -27,12 +27,14 @@ from styx.testing.memory.runtime import Job, Runtime
 class MemoryRuntimes:
     """What runs on the clusters, by their keys: it outlives any Backend object, though not the event loop.
 
-    ``cpus`` and ``gpus`` are what each node is taken to have; by default this machine's CPUs and no GPU.
+    ``cpus`` and ``gpus`` are what each node is taken to have; by default this machine's CPUs and no GPU. ``grace`` is
+    how many seconds a process has between being asked to end and being made to.
     """
 
-    def __init__(self, *, cpus: float | None = None, gpus: float = 0.0) -> None:
+    def __init__(self, *, cpus: float | None = None, gpus: float = 0.0, grace: float = 2.0) -> None:
         self.cpus = float(os.cpu_count() or 1) if cpus is None else cpus
         self.gpus = gpus
+        self.grace = grace
         self.running: dict[str, Runtime] = {}
 
 
@@ -53,7 +55,9 @@ class MemoryBackend(Backend):
     async def prepare(self, cluster: Cluster) -> None:
         """Start keeping jobs for the cluster, unless that is done already."""
         if cluster.key not in self.far.running:
-            self.far.running[cluster.key] = Runtime(cluster, self.services.clock, self.far.cpus, self.far.gpus)
+            self.far.running[cluster.key] = Runtime(
+                cluster, self.services.clock, (self.far.cpus, self.far.gpus), self.far.grace
+            )
 
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         """Queue the job, or find the one that has its key."""

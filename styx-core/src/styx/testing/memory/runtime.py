@@ -16,7 +16,6 @@ from styx.api import Autostop, BackendError, Clock, Cluster, JobInfo, JobSpec, J
 from styx.testing.processes import kill_marked
 from styx.transports.process import scrubbed_environment
 
-GRACE = 2.0  # seconds between asking a process to end and making it
 DRAIN = 0.5  # seconds that output may take to arrive after the process has ended
 LOOK = 0.02  # seconds between two looks at the idle clock
 
@@ -50,11 +49,12 @@ class Job:
 class Runtime:
     """The jobs of one cluster. Belongs to the event loop it was made in."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, cpus: float, gpus: float) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, size: tuple[float, float], grace: float) -> None:
         self.cluster = cluster
         self.jobs: list[Job] = []
         self._clock = clock
-        self._size = (cpus, gpus)
+        self._size = size  # CPUs and GPUs of each node
+        self._grace = grace
         self._changed = asyncio.Event()
         self._policy: Autostop | None = None
         self._idle_since = clock.monotonic()
@@ -219,13 +219,12 @@ class Runtime:
         if job.work is not None:
             await job.work
 
-    @staticmethod
-    def _kill(job: Job) -> None:
+    def _kill(self, job: Job) -> None:
         """Ask the processes to end, and make those that do not."""
         for process in job.processes.values():
             if process.returncode is None:
                 _signal(process, signal.SIGTERM)
-                asyncio.get_running_loop().call_later(GRACE, _make_end, process)
+                asyncio.get_running_loop().call_later(self._grace, _make_end, process)
 
     # -- the idle clock
 

@@ -11,7 +11,7 @@ from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
 from styx.testing.verdict import expect
 
-SIZE = 1 << 20  # bytes; large enough to be written in several pieces
+SIZE = 1 << 18  # bytes; large enough to be written in several pieces
 
 
 class SharingRules(StorageRules):

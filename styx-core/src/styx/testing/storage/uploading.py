@@ -7,7 +7,7 @@ from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf, read_tree
 from styx.testing.verdict import expect
 
-BINARY = bytes(range(256)) * 4096  # 1 MiB that no text mode survives
+BINARY = bytes(range(256)) * 1024  # 256 KiB that no text mode survives
 
 
 class UploadRules(StorageRules):

@@ -1,0 +1,40 @@
+"""The backend suite, once for every wrong backend; with ``STYX_TEST_SHARE=i/n`` for the i-th of n shares of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from backends import WRONG
+
+from styx.testing import BackendConformance, services
+from styx.testing.memory import MemoryRuntimes
+
+_share, _shares = map(int, os.environ.get("STYX_TEST_SHARE", "0/1").split("/"))
+
+
+class Suite(BackendConformance):
+    """With little patience: what must come about does so within a second."""
+
+    kind: ClassVar[type[Any]]
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Any:
+        """The wrong backend."""
+        return self.kind(services(tmp_path, MemoryRuntimes(grace=0.2)))
+
+    @pytest.fixture
+    def patience(self) -> float:
+        """Enough for a slow machine, as nothing but a fault uses it up."""
+        return 10.0
+
+    @pytest.fixture
+    def settled(self) -> float:
+        """Several times as long as the reference needs."""
+        return 0.1
+
+
+globals().update(dict(list(WRONG.suites(Suite).items())[_share::_shares]))
+del Suite
