@@ -98,6 +98,12 @@ def test_what_the_machine_cannot_be_is_refused(cloud: LocalCloud, change: dict[s
         cloud.prepare(replace(request_for(cloud), **change))  # type: ignore[arg-type]
 
 
+def test_a_gang_beyond_all_names_is_refused(cloud: LocalCloud) -> None:
+    """A node's name has room for three digits of rank; more are refused before anything exists."""
+    with pytest.raises(InvalidRequest):
+        cloud.prepare(request_for(cloud, tuple(range(1001))))
+
+
 def test_launching_and_looking_never_search_processes(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only ending a node needs to know what runs on it."""
 

@@ -48,6 +48,7 @@ from styx.api import (
     Traits,
     Unsupported,
 )
+from styx.api.names import RANK_LIMIT
 from styx.builtin import nvidia
 from styx.builtin.disk import refusals
 from styx.builtin.local import processes, selfstop
@@ -132,6 +133,8 @@ class LocalCloud(Cloud):
             raise OfferGone(
                 f"this machine does not offer {request.offer.instance_type!r} in {request.offer.scope.name!r}"
             )
+        if not all(0 <= rank <= RANK_LIMIT for rank in request.ranks):
+            raise InvalidRequest(f"a cluster has at most {RANK_LIMIT + 1} nodes", field="num_nodes")
         if request.image is not None:
             raise Unsupported(
                 f"this machine runs as it is and cannot become {request.image!r}",
