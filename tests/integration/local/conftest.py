@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from styx.api import Boot, LaunchRequest, Node, NotYet, OfferQuery, Owner, Prepared, new_attempt_id
-from styx.builtin.local.cloud import SCOPE, LocalCloud
+from styx.builtin.local.cloud import LocalCloud
+from styx.builtin.local.machine import SCOPE
 from styx.testing import FakeClock, services
 from styx.transports.process import scrubbed_environment
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from styx.api import Boot, NotYet, Owner, StartRequest
-from styx.builtin.local.cloud import GRACE, SCOPE, LocalCloud
+from styx.builtin.local.cloud import LocalCloud
+from styx.builtin.local.ending import GRACE
+from styx.builtin.local.machine import SCOPE
 from styx.testing import services
 
 from .conftest import LOOP, PATIENCE, SLEEP, Machine

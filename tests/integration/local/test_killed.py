@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from styx.api import Boot, Prepared, StartRequest
 from styx.builtin.local import processes
-from styx.builtin.local.cloud import SCOPE
+from styx.builtin.local.machine import SCOPE
 from styx.builtin.local.nodes import NodeDirectory
 
 from .conftest import Machine
 
+# pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 STEPS = frozenset(
     {
         "open",

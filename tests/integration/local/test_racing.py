@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pytest
+
 from styx.api import ProviderError
-from styx.builtin.local.cloud import SCOPE
+from styx.builtin.local.machine import SCOPE
 
 from .conftest import Machine
 
+# pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 CLIENTS = 4
 ROUNDS = 25
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import Cause, SelfStop
-from styx.builtin.local.cloud import SCOPE
+from styx.builtin.local.machine import SCOPE
 
 from .conftest import LOOP, PATIENCE, SLEEP, Machine
 

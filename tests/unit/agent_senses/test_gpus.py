@@ -13,6 +13,8 @@ import pytest
 
 from styx.agent.gpus import Nvml
 
+# pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 GIB = 1 << 30
 

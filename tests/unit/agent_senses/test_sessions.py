@@ -13,6 +13,8 @@ import pytest
 
 from styx.agent import sessions
 
+# pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 PTS = 136 << 8
 NODE = "styx-abc123-train-a001-0"
 

@@ -31,7 +31,8 @@ from styx.api import (
     new_attempt_id,
 )  # fmt: skip
 from styx.builtin.local import processes
-from styx.builtin.local.cloud import SCOPE, LocalCloud
+from styx.builtin.local.cloud import LocalCloud
+from styx.builtin.local.machine import SCOPE
 from styx.builtin.local.nodes import BY_ITSELF, STOPPED, STOPPING, NodeDirectory
 from styx.testing import FakeClock, services
 

@@ -6,34 +6,20 @@ are the truth about which nodes there are, /proc about what runs on them, and ne
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import json
 import os
-import signal
 from collections.abc import Collection, Iterable, Sequence
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-from styx.agent import gpus
-from styx.agent.limits import Limits
 from styx.api import (
-    DIVISIBLE,
-    Billing,
-    Cause,
     Cloud,
     Conflict,
-    Endpoint,
     Idempotency,
     Identity,
     InvalidRequest,
     LaunchRequest,
     Node,
-    NodeState,
     NotFound,
-    NotYet,
     Observation,
     Offer,
     OfferGone,
@@ -49,11 +35,11 @@ from styx.api import (
     Unsupported,
 )
 from styx.api.names import RANK_LIMIT
-from styx.builtin import nvidia
 from styx.builtin.disk import refusals
-from styx.builtin.local import processes, selfstop
+from styx.builtin.local import machine, processes, selfstop
+from styx.builtin.local.ending import end
+from styx.builtin.local.machine import FREE, INSTANCE_TYPE, SCOPE
 from styx.builtin.local.nodes import (
-    BY_ITSELF,
     BY_USER,
     RUNNING,
     STOPPED,
@@ -62,25 +48,10 @@ from styx.builtin.local.nodes import (
     LocalNode,
     NodeDirectory,
 )
-from styx.builtin.local.processes import Process
+from styx.builtin.local.view import ADDRESS, as_node
 from styx.transports.process import user_name
 
-SCOPE = Scope("this")
-INSTANCE_TYPE = "this-machine"
-ADDRESS = "127.0.0.1"
-GRACE = 2.0  # seconds that a node's processes have to end before they are killed
-_AGAIN = 0.02  # seconds until it is worth looking whether they have
 _YEAR = 365 * 86400.0
-_GIB = 1 << 30
-_FREE = Decimal(0)
-
-_STATES = {
-    RUNNING: NodeState.RUNNING,
-    STOPPING: NodeState.STOPPING,
-    STOPPED: NodeState.STOPPED,
-    TERMINATING: NodeState.TERMINATING,
-}
-_CAUSES = {BY_USER: Cause.USER, BY_ITSELF: Cause.SELF}
 
 
 class LocalCloud(Cloud):
@@ -101,7 +72,7 @@ class LocalCloud(Cloud):
 
     def check(self) -> Identity:
         """This machine and this user: a home on a network is seen from other machines, whose nodes these are not."""
-        return Identity(f"{_machine()}-{os.getuid()}", user_name())
+        return Identity(f"{machine.machine_id()}-{os.getuid()}", user_name())
 
     def scopes(self) -> Iterable[Scope]:
         """This machine is one place."""
@@ -110,21 +81,7 @@ class LocalCloud(Cloud):
     def offers(self, query: OfferQuery) -> Iterable[Offer]:
         """The machine as it is, whether or not that is enough: core says what is missing."""
         del query
-        limits = Limits()
-        devices = ((device["name"], device["memory"]) for device in gpus.devices())
-        return [
-            Offer(
-                cloud=self.name,
-                scope=SCOPE,
-                instance_type=INSTANCE_TYPE,
-                vcpus=limits.cpus,
-                memory_gib=round(limits.memory()[1] / _GIB, 2),
-                accelerators=nvidia.accelerators(devices),
-                hourly_price=_FREE,
-                arch=os.uname().machine,
-                capabilities=frozenset({DIVISIBLE}),
-            )
-        ]
+        return [machine.offer(self.name)]
 
     def prepare(self, request: LaunchRequest) -> Prepared:
         """Nothing needs to be resolved: a node is made from its name. Raises Unsupported for images and spot."""
@@ -158,7 +115,7 @@ class LocalCloud(Cloud):
             else:
                 self._start(prepared, payload["tokens"])
         ids = {rank: prepared.owner.node_name(rank) for rank in prepared.ranks}
-        return Receipt(prepared.token, ids, hourly_cost=_FREE)
+        return Receipt(prepared.token, ids, hourly_cost=FREE)
 
     def observe(self, scope: Scope, owners: Collection[Owner] | None) -> Observation:
         """Read the directories. One that is gone is a node that is gone; one that cannot be read is unreachable."""
@@ -167,7 +124,7 @@ class LocalCloud(Cloud):
         with refusals("look at the nodes of this machine"):
             self._nodes.sweep()
             nodes, unreadable = self._nodes.read(owners)
-        return Observation(scope, now, tuple(map(_as_node, nodes)), unreachable=tuple(unreadable))
+        return Observation(scope, now, tuple(map(as_node, nodes)), unreachable=tuple(unreadable))
 
     def terminate(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
         """End the processes, then remove the directories. Raises NotYet while processes are still ending."""
@@ -178,7 +135,7 @@ class LocalCloud(Cloud):
             # Also what runs on a node whose directory is damaged, or was removed by hand.
             alive = processes.of_nodes(lambda name: _is_of(name, owner))
             if alive:
-                self._end(alive, self._nodes.read([owner])[0], TERMINATING)
+                end(alive, self._nodes.read([owner])[0], TERMINATING, self._nodes, self.services.clock.now())
             self._nodes.remove(owner)
 
     def stop(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
@@ -241,31 +198,7 @@ class LocalCloud(Cloud):
         names = {node.name for node in nodes}
         alive = processes.of_nodes(names.__contains__) if names else {}
         if alive:
-            self._end(alive, nodes, STOPPING)
-
-    def _end(self, alive: dict[str, list[Process]], nodes: Sequence[LocalNode], state: str) -> NoReturn:
-        """Ask processes to end, kill them GRACE seconds later, and raise NotYet, for we do not wait.
-
-        When they were asked is what the nodes' state files say. A removal must not depend on writing those: on a full
-        or read-only disk, or without any node, it kills at once.
-        """
-        now = self.services.clock.now()
-        unasked = [node for node in nodes if node.state != state]
-        overdue = all(node.since is None or (now - node.since).total_seconds() >= GRACE for node in nodes)
-        try:
-            for node in unasked:
-                self._nodes.mark(node, state, BY_USER, now)
-        except OSError:
-            if state != TERMINATING:
-                raise
-            unasked, overdue = [], True
-        targets = [process for group in alive.values() for process in group]
-        if unasked:
-            processes.send(targets, signal.SIGTERM)
-            processes.send(targets, signal.SIGCONT)  # a stopped process would not see it
-        elif overdue:
-            processes.send(targets, signal.SIGKILL)
-        raise NotYet(_AGAIN, f"{len(targets)} processes of {', '.join(sorted(alive))} to end")
+            end(alive, nodes, STOPPING, self._nodes, self.services.clock.now())
 
     def _read_all(self, owner: Owner) -> list[LocalNode]:
         """The nodes of an attempt. Raises InvalidRequest when one is there and cannot be read."""
@@ -288,25 +221,6 @@ class LocalCloud(Cloud):
             raise NotFound(f"there is no place {scope.name!r} on this machine", hint=f"There is only {SCOPE.name!r}.")
 
 
-def _as_node(node: LocalNode) -> Node:
-    running = node.state == RUNNING
-    endpoint = Endpoint("process", {"home": str(node.home), "node": node.name}) if running else None
-    return Node(
-        id=node.name,
-        owner=node.owner,
-        state=_STATES[node.state],
-        rank=node.rank,
-        name=node.name,
-        cause=_CAUSES.get(node.cause, Cause.UNKNOWN),
-        evidence="" if running else f"{node.path}/state says {node.state} by {node.cause or 'nobody'}",
-        endpoint=endpoint,
-        private_ip=ADDRESS if running else None,
-        billing=Billing.NONE,
-        hourly_cost=_FREE,
-        token=node.token,
-    )
-
-
 def _is_of(name: str, owner: Owner) -> bool:
     parsed = Owner.parse(name)
     return parsed is not None and parsed[0] == owner and parsed[1] is not None
@@ -320,13 +234,3 @@ def _read_payload(prepared: Prepared) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         pass
     raise InvalidRequest(f"this is no launch for this machine: {prepared.payload[:80]!r}", field="payload")
-
-
-@functools.cache
-def _machine() -> str:
-    """What tells this machine from others for good; hashed, because a machine id is nobody else's to know."""
-    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        with contextlib.suppress(OSError):
-            if text := Path(path).read_text(encoding="ascii", errors="replace").strip():
-                return hashlib.sha256(f"styx {text}".encode()).hexdigest()[:12]
-    return hashlib.sha256(f"styx {os.uname().nodename}".encode()).hexdigest()[:12]

@@ -1,0 +1,46 @@
+"""Ending the processes of nodes, without waiting for it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NoReturn
+
+from styx.api import NotYet
+from styx.builtin.local import processes
+from styx.builtin.local.nodes import BY_USER, TERMINATING, LocalNode, NodeDirectory
+from styx.builtin.local.processes import Process
+
+GRACE = 2.0  # seconds that processes have to end before they are killed
+_AGAIN = 0.02  # seconds until it is worth looking whether they have
+
+
+def end(
+    alive: Mapping[str, Sequence[Process]],
+    nodes: Sequence[LocalNode],
+    state: str,
+    directory: NodeDirectory,
+    now: datetime,
+) -> NoReturn:
+    """Mark the nodes as being in ``state`` and ask ``alive`` to end; GRACE seconds later, kill them. Raises NotYet.
+
+    When they were asked is what the marks say, so that it does not matter who calls again. A removal must not depend
+    on writing them: on a full or read-only disk, or where there is no node to mark, it kills at once.
+    """
+    unasked = [node for node in nodes if node.state != state]
+    overdue = all(node.since is None or (now - node.since).total_seconds() >= GRACE for node in nodes)
+    try:
+        for node in unasked:
+            directory.mark(node, state, BY_USER, now)
+    except OSError:
+        if state != TERMINATING:
+            raise
+        unasked, overdue = [], True
+    targets = [process for group in alive.values() for process in group]
+    if unasked:
+        processes.send(targets, signal.SIGTERM)
+        processes.send(targets, signal.SIGCONT)  # a stopped process would not see it
+    elif overdue:
+        processes.send(targets, signal.SIGKILL)
+    raise NotYet(_AGAIN, f"{len(targets)} processes of {', '.join(sorted(alive))} to end")
