@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from styx.api.backend import Autostop
 from styx.spec import amounts, fields
 from styx.spec.place import Place
-from styx.spec.plain import plain, plain_mapping
+from styx.spec.shapes import each_item, keyed
 from styx.spec.suggest import did_you_mean
 
 DISK_TIERS = ("low", "medium", "high", "ultra", "best")
@@ -154,11 +154,31 @@ def _cost(value: object, place: Place) -> float:
     return cost
 
 
+_ACCELERATOR_ARGS = keyed(
+    {
+        "runtime_version": fields.word,
+        "tpu_name": fields.word,
+        "tpu_vm": fields.flag,
+        "gcp_queued_resource": fields.scalar,
+    }
+)
+_VOLUME = keyed(
+    {
+        "name": fields.word,
+        "path": fields.word,
+        "disk_size": amounts.disk,
+        "disk_tier": _one_of(*DISK_TIERS),
+        "storage_type": fields.word,
+        "attach_mode": fields.word,
+        "auto_delete": fields.flag,
+    }
+)
+
 # Every field that becomes one of Alternative under its own name.
 READERS: Mapping[str, Callable[[object, Place], object]] = {
     "cpus": amounts.cpus,
     "memory": amounts.memory,
-    "accelerator_args": plain_mapping,
+    "accelerator_args": _ACCELERATOR_ARGS,
     "instance_type": fields.word,
     "use_spot": fields.flag,
     "disk_size": amounts.disk,
@@ -178,5 +198,5 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
 EXTRA_READERS: Mapping[str, Callable[[object, Place], object]] = {
     "ephemeral_storage": amounts.disk,
     "priority_class": fields.word,
-    "volumes": lambda value, place: plain(fields.items(value, place), place),
+    "volumes": each_item(_VOLUME),
 }

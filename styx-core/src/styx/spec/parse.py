@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from styx.spec import alternatives, fields, files, service
+from styx.spec import alternatives, fields, files, hooks, service
 from styx.spec.model import TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain, plain_mapping
+from styx.spec.shapes import each_item, each_value, keyed, name_or
 
 ENVS = "envs"
 SECRETS = "secrets"
@@ -31,29 +32,31 @@ _RENAMED = {
 }
 
 
-def _items(value: object, place: Place) -> object:
-    return plain(fields.items(value, place), place)
+def _size(value: object, place: Place) -> object:
+    return fields.number(value, place, 0, MAX_GIGABYTES)
+
+
+def _timeout(value: object, place: Place) -> object:
+    return fields.number(value, place, 0, service.MAX_SECONDS)
 
 
 def _sizes(value: object, place: Place) -> object:
     """``{uri: gigabytes}`` with one entry: what a task reads or writes."""
-    found = fields.mapping(value, place)
-    if len(found) > 1:
+    if len(fields.mapping(value, place)) > 1:
         raise place.error("takes one location")
-    return {key: fields.number(each, place.at(found, key), 0, MAX_GIGABYTES) for key, each in found.items()}
+    return each_value(_size)(value, place)
 
 
 # Fields that later features act on: checked as far as their shape goes, and kept in TaskSpec.extra.
 EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "service": service.service,
     "pool": service.pool,
-    "volumes": plain_mapping,
-    "volume_mounts": _items,
-    "managed_secrets": _items,
+    "volumes": each_value(name_or(plain_mapping)),
+    "managed_secrets": each_item(name_or(each_value(keyed({"mount_path": fields.word})))),
     "inputs": _sizes,
     "outputs": _sizes,
-    "config": plain_mapping,
-    "job": plain_mapping,
+    "config": hooks.config,
+    "job": keyed({"wait_for_scheduling_timeout": _timeout}),
     "event_callback": lambda value, place: fields.text(value, place, lines=True),
     "api_server_access": fields.flag,
 }

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from styx.spec import amounts, fields
 from styx.spec.machine import ports
 from styx.spec.place import Place
 from styx.spec.plain import plain, plain_mapping
-
-Reader = Callable[[object, Place], object]
+from styx.spec.shapes import each_value, keyed, name_or
 
 MAX_REPLICAS = 100_000
 MAX_SECONDS = amounts.MAX_MINUTES * 60
 MAX_RATE = 1e9
-
-
-def keyed(readers: Mapping[str, Reader], *needed: str) -> Reader:
-    """A reader of a mapping with these fields, of which ``needed`` must be there. Null fields are left out."""
-
-    def read(value: object, place: Place) -> dict[str, object]:
-        found = fields.mapping(value, place)
-        fields.known_keys(found, place, readers)
-        for key in needed:
-            if found.get(key) is None:
-                raise place.error(f"needs a field {key!r}")
-        return {key: readers[key](each, place.at(found, key)) for key, each in found.items() if each is not None}
-
-    return read
 
 
 def _count(value: object, place: Place) -> object:
@@ -40,9 +23,11 @@ def _seconds(value: object, place: Place) -> object:
 
 def _rate(value: object, place: Place) -> object:
     """Requests per second for one replica; a mapping says it for each kind of machine."""
-    if not isinstance(value, dict):
-        return fields.number(value, place, 0, MAX_RATE)
-    return {key: fields.number(each, place.at(value, key), 0, MAX_RATE) for key, each in value.items()}
+    return each_value(_rate_of_one)(value, place) if isinstance(value, dict) else _rate_of_one(value, place)
+
+
+def _rate_of_one(value: object, place: Place) -> object:
+    return fields.number(value, place, 0, MAX_RATE)
 
 
 def _port(value: object, place: Place) -> object:
@@ -50,14 +35,6 @@ def _port(value: object, place: Place) -> object:
     if len(found) != 1 or "-" in found[0]:
         raise place.error("takes one port")
     return int(found[0])
-
-
-def _probe(value: object, place: Place) -> object:
-    return _PROBE(value, place) if isinstance(value, dict) else fields.word(value, place)
-
-
-def _header_values(value: object, place: Place) -> object:
-    return fields.strings(value, place)
 
 
 _PROBE = keyed(
@@ -68,7 +45,7 @@ _PROBE = keyed(
         "endpoint_probe_interval_seconds": _seconds,
         "consecutive_failure_threshold_timeout": _seconds,
         "post_data": plain,
-        "headers": _header_values,
+        "headers": fields.strings,
     },
     "path",
 )
@@ -86,7 +63,7 @@ pool = keyed(
 
 service = keyed(
     {
-        "readiness_probe": _probe,
+        "readiness_probe": name_or(_PROBE),
         "replicas": _count,
         "replica_policy": keyed(
             {

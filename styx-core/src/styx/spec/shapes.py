@@ -1,0 +1,51 @@
+"""Readers for mappings and lists whose entries have readers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from styx.spec import fields
+from styx.spec.place import Place
+
+Reader = Callable[[object, Place], object]
+
+
+def keyed(readers: Mapping[str, Reader], *needed: str) -> Reader:
+    """A reader of a mapping with these fields, of which ``needed`` must be there. Null fields are left out."""
+
+    def read(value: object, place: Place) -> dict[str, object]:
+        found = fields.mapping(value, place)
+        fields.known_keys(found, place, readers)
+        for key in needed:
+            if found.get(key) is None:
+                raise place.error(f"needs a field {key!r}")
+        return {key: readers[key](each, place.at(found, key)) for key, each in found.items() if each is not None}
+
+    return read
+
+
+def each_value(reader: Reader) -> Reader:
+    """A reader of a mapping from any text to what ``reader`` reads."""
+
+    def read(value: object, place: Place) -> dict[str, object]:
+        found = fields.mapping(value, place)
+        return {key: reader(each, place.at(found, key)) for key, each in found.items()}
+
+    return read
+
+
+def each_item(reader: Reader, *, most: int = 1000) -> Reader:
+    """A reader of a list of what ``reader`` reads."""
+
+    def read(value: object, place: Place) -> list[object]:
+        found = fields.items(value, place)
+        if len(found) > most:
+            raise place.error(f"has {len(found)} entries, the limit is {most}")
+        return [reader(each, place.at(found, index)) for index, each in enumerate(found)]
+
+    return read
+
+
+def name_or(reader: Reader) -> Reader:
+    """A reader of a name, or of a mapping that ``reader`` reads."""
+    return lambda value, place: reader(value, place) if isinstance(value, dict) else fields.word(value, place)
