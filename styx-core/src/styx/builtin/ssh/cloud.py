@@ -162,25 +162,25 @@ class SshCloud(Cloud):
         return Receipt(prepared.token, ids, price * len(ids))
 
     def observe(self, scope: Scope, owners: Collection[Owner] | None) -> Observation:
-        """Read the marks of every machine in the pool."""
+        """Read the marks of every machine in the pool, or of those alone that the attempts can be on."""
         hosts = self._hosts(scope)
-        seen, problems = self._survey(hosts)
-        unreachable = dict(problems)
+        gone: set[str] = set()
         if owners is not None:
             notes = [self._notes.read(owner) for owner in owners]
+            gone = {label for note in notes if note for label in note.asked} - {host.label for host in hosts}
             if all(notes):
                 may = {label for note in notes if note for label in note.may}
-                unreachable = {label: problem for label, problem in problems.items() if label in may}
-            gone = {label for note in notes if note for label in note.asked} - {host.label for host in hosts}
-            unreachable |= dict.fromkeys(gone, f"it is no longer in pool {scope.name}")
+                hosts = [host for host in hosts if host.label in may]
+        seen, problems = self._survey(hosts)
+        problems |= dict.fromkeys(gone, f"it is no longer in pool {scope.name}")
         nodes = [
             self._node(host, mark, found.address)
             for host, found in seen.items()
             for mark in found.marks
             if mark.owner.installation == self.services.installation and (owners is None or mark.owner in owners)
         ]
-        lost = tuple(f"{label}: {problem}" for label, problem in sorted(unreachable.items()))
-        return Observation(scope, self.services.clock.now(), tuple(nodes), unreachable=lost)
+        unreachable = tuple(f"{label}: {problem}" for label, problem in sorted(problems.items()))
+        return Observation(scope, self.services.clock.now(), tuple(nodes), unreachable=unreachable)
 
     def terminate(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
         """Give back every machine that the attempt holds. One that does not answer is left for the next call."""

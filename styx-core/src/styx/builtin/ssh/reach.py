@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
@@ -27,6 +28,7 @@ CONNECT_SECONDS = 10.0  # until a machine has let us in
 COMMAND_SECONDS = 15.0  # for a command that only looks or marks
 IDLE_SECONDS = 30.0  # an unused connection is closed after this
 AT_ONCE = 32  # machines
+END_SECONDS = 0.5  # for what still goes on when the process ends
 STILL_DOWN_SECONDS = 5.0  # one that did not answer is not asked again for so long: one operation looks several times
 
 ResultT = TypeVar("ResultT")
@@ -194,8 +196,9 @@ class _Loop:
         with self._lock:
             if self._loop is None or self._process != os.getpid():  # a fork has the object and not the thread
                 self._loop, self._process = asyncio.new_event_loop(), os.getpid()
-                threading.Thread(target=self._loop.run_forever, name="styx-ssh", daemon=True).start()
-                atexit.register(self._end, self._loop)
+                thread = threading.Thread(target=self._loop.run_forever, name="styx-ssh", daemon=True)
+                thread.start()
+                atexit.register(_end, self._loop, thread)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
@@ -207,9 +210,22 @@ class _Loop:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    @staticmethod
-    def _end(loop: asyncio.AbstractEventLoop) -> None:
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """At the end of the process: drop what still goes on, so that nothing complains of being dropped."""
+
+    async def drop() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_SECONDS)
+
+    if thread.is_alive():  # not in a fork
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(drop(), loop).result(END_SECONDS * 2)
         loop.call_soon_threadsafe(loop.stop)
+        thread.join(END_SECONDS)
 
 
 _loop = _Loop()
