@@ -117,8 +117,7 @@ class AgentBackend(Backend):
         Raises the first error after the other nodes are done. A node without a runtime is fine.
         """
         nodes = self._all(cluster)
-        _, failures = await each(remove(node) for node in nodes[:1])  # the head ends the ranks on its peers
-        failures += (await each(remove(node) for node in nodes[1:]))[1]
+        failures = await remove(nodes)
         for node in nodes:
             self._nodes.pop((cluster.key, node.rank), None)
         if failures:

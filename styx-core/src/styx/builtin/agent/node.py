@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from styx.agent.protocol import PROTOCOL, AgentError, ProtocolError
 from styx.api import BackendError, ByteStream, Clock, HostKeyChanged, Transport, TransportError
 from styx.builtin.agent import install
-from styx.builtin.agent.codec import integer, refusal
+from styx.builtin.agent.codec import refusal
 from styx.builtin.agent.connection import Connection, ConnectionLost, Message, stream
 from styx.builtin.agent.places import Places, find_places
 
@@ -93,29 +93,34 @@ class AgentNode:
             hello = await self._greeting()
             if hello is not None and hello.get("build") == build:
                 return hello
-            await self.call("agent.shutdown", {"cancel_jobs": False})
-            self.close()
-        await install.install(self.transport, places, shared)
+        await install.install(self.transport, places, shared)  # from here on whoever starts it starts this build
         for delay in RETRY_DELAYS:
             started = await install.start(self.transport, places)
             hello = await self._greeting()
-            if hello is not None and (started or hello.get("build") == build):
+            if hello is not None and hello.get("build") == build:
                 return hello
-            await self._clock.sleep(delay)  # another client was faster, or the old agent is on its way out
+            if not started:
+                await self._dismiss()
+            await self._clock.sleep(delay)
         raise BackendError(f"the agent on {self.label} does not come up", node=str(self.rank))
 
-    async def shut_down(self) -> int | None:
-        """End the agent and all jobs; the process id of the daemon that ends now. None when nothing is installed.
-
-        One that is down is started for it: only it knows which jobs still run. Idempotent.
-        """
+    async def wake(self) -> bool:
+        """Start the agent if it is installed but down; whether there is one. Raises BackendError, TransportError."""
         places = await self.places()
         if not await self._listening(places) and not await install.installed(self.transport, places):
-            return None
-        hello = await self.hello()
-        await self.call("agent.shutdown", {"cancel_jobs": True}, deadline=SHUTDOWN_DEADLINE)
-        self.close()
-        return integer(hello, "pid", 1)
+            return False
+        await self.hello()
+        return True
+
+    async def end(self) -> None:
+        """End the agent and the processes of all its jobs; does nothing when nobody listens."""
+        if await self._listening(await self.places()):
+            try:
+                await self.call("agent.shutdown", {"cancel_jobs": True}, deadline=SHUTDOWN_DEADLINE)
+            except BackendError as error:
+                if getattr(error.__cause__, "code", "") != "shutting_down":  # the head has told it before
+                    raise
+            self.close()
 
     async def hello(self) -> Message:
         """Who answers; raises BackendError when its protocol is none that we talk."""
@@ -133,6 +138,12 @@ class AgentNode:
         except (BackendError, TransportError):
             self.close()
             return None
+
+    async def _dismiss(self) -> None:
+        """Have an agent of another build go; its jobs stay. One that is going already is as good."""
+        with suppress(BackendError):
+            await self.call("agent.shutdown", {"cancel_jobs": False})
+        self.close()
 
     def close(self) -> None:
         """Close the connection; the agent goes on."""

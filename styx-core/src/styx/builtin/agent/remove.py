@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Sequence
 from shlex import quote
+from typing import Any
 
-from styx.api import BackendError
 from styx.builtin.agent import install
 from styx.builtin.agent.channel import LOCKED, mark
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
+from styx.builtin.agent.together import failures
 from styx.transports.process import ProcessTransport
 
-# A daemon writes to its directory until it has gone. A zombie has: its parent alone can bury it.
-_AWAIT = (
-    "n=0; while kill -0 {pid} 2>/dev/null && ! grep -qs '^State:.Z' /proc/{pid}/status && [ $n -lt 100 ]; "
-    "do n=$((n+1)); sleep 0.05; done"
-)
+# A daemon writes to its directory until it has gone; its process id is in its lock. A zombie has: its parent alone can
+# bury it.
+_AWAIT = """pid=$(cat {lock}); n=0
+while kill -0 $pid 2>/dev/null && ! grep -qs '^State:.Z' /proc/$pid/status; do
+  [ $n -lt 400 ] || {{ echo "its process $pid does not end" >&2; exit 1; }}
+  n=$((n+1)); sleep 0.05
+done"""
 
 
-async def remove(node: AgentNode) -> None:
-    """End the node's agent and all its jobs, and delete its files. Idempotent; nothing being there is fine.
+async def remove(nodes: Sequence[AgentNode]) -> list[Exception]:
+    """End the agents of these nodes (the head first) and all jobs, and delete their files; what failed, by rank.
 
-    The program that all clusters share goes with the last of them.
+    Idempotent; nothing being there is fine. A node whose agent will not end keeps its files: jobs may still need them.
     """
+    awake: dict[int, bool] = {}
+    failed: dict[int, Exception] = {}
+
+    async def wake(node: AgentNode) -> None:
+        awake[node.rank] = await node.wake()
+
+    async def end(node: AgentNode) -> None:
+        if awake[node.rank]:
+            await node.end()
+
+    async def clear(node: AgentNode) -> None:
+        await _clear(node, ended=awake[node.rank])
+
+    async def on(chosen: Sequence[AgentNode], step: Callable[[AgentNode], Coroutine[Any, Any, None]]) -> None:
+        left = [node for node in chosen if node.rank not in failed]
+        failed.update(await failures({node.rank: step(node) for node in left}))
+
+    # All must be awake before the head ends: it ends the ranks on the others, and only an agent knows what it runs.
+    await on(nodes, wake)
+    await on(nodes[:1], end)
+    await on(nodes[1:], end)
+    await on(nodes, clear)
+    return [failed[rank] for rank in sorted(failed)]
+
+
+async def _clear(node: AgentNode, *, ended: bool) -> None:
+    """Delete what the cluster has on the node; the program that all clusters share goes with the last of them."""
     places = await node.places()
-    steps = []
-    try:
-        pid = await node.shut_down()
-    except BackendError:
-        if await install.installed(node.transport, places):
-            raise
-        pid = None  # somebody else removed it under our hands
-    if pid is not None:
-        steps.append(_AWAIT.format(pid=pid))
-    if not isinstance(node.transport, ProcessTransport):
+    steps = [_AWAIT.format(lock=quote(f"{places.state}/lock"))] if ended else []
+    here = isinstance(node.transport, ProcessTransport)
+    if not here:
         steps.append(_forget_key(places))
-    steps.append(_delete(places, shared=isinstance(node.transport, ProcessTransport)))
+    steps.append(_delete(places, shared=here))
     await install.check(node.transport, "\n".join(steps), "remove the agent", places)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +17,15 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def failures(work: Mapping[int, Coroutine[Any, Any, object]]) -> dict[int, Exception]:
+    """The failures of those that fail, by their keys; all are waited for."""
+    outcome = await asyncio.gather(*work.values(), return_exceptions=True)
+    for one in outcome:
+        if isinstance(one, BaseException) and not isinstance(one, Exception):
+            raise one
+    return {key: one for key, one in zip(work, outcome, strict=True) if isinstance(one, Exception)}
 
 
 async def each(work: Iterable[Coroutine[Any, Any, T]]) -> tuple[list[T], list[Exception]]:

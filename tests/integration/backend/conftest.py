@@ -1,0 +1,34 @@
+"""The agent backend, and clusters of processes on this machine for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from styx.builtin.agent.backend import AgentBackend
+from styx.testing.cluster import ProcessCluster, process_cluster
+from styx.testing.surroundings import services
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> AgentBackend:
+    """The backend, with a state directory of its own."""
+    return AgentBackend(services(tmp_path))
+
+
+@pytest.fixture
+async def cluster(backend: AgentBackend) -> AsyncIterator[ProcessCluster]:
+    """One node, prepared."""
+    async with process_cluster() as made:
+        await backend.prepare(made)
+        yield made
+
+
+@pytest.fixture
+async def pair(backend: AgentBackend) -> AsyncIterator[ProcessCluster]:
+    """Two nodes, prepared."""
+    async with process_cluster(2) as made:
+        await backend.prepare(made)
+        yield made
