@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -196,3 +197,24 @@ def test_damaged_nodes_are_named_not_dropped(
     assert unreadable == [str(damaged)]
     directory.remove(owner)
     assert directory.read([owner]) == ([], [])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("closed", ["", "0"])
+def test_what_we_may_not_enter_is_named_not_dropped(owner: Owner, closed: str) -> None:
+    """A directory that another user has closed hides its nodes; it is no proof that there are none."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    with tempfile.TemporaryDirectory() as place:
+        directory = NodeDirectory(Path(place), owner.installation)
+        directory.create(owner, (0,), "token", NOW)
+        hidden = directory.root / owner.name / closed
+        directory.root.chmod(0o755)
+        (directory.root / owner.name).chmod(0o755)
+        hidden.chmod(0o700)
+        os.seteuid(65534)
+        try:
+            seen = [directory.read(None), directory.read([owner])]
+        finally:
+            os.seteuid(0)
+        assert seen == [([], [str(hidden)])] * 2
