@@ -13,6 +13,7 @@ from support.local_nodes import assert_nothing_left
 from styx import plugins
 from styx.client.embedded import EmbeddedClient
 
+
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The home of an installation of its own; at the end everything in it is removed and looked for."""

@@ -162,7 +162,7 @@ def test_autostop_stops_the_cluster(client: EmbeddedClient, home: Path) -> None:
     job = launch(client, HELLO.run("echo kept > ~/file; sleep 3"), autostop=Autostop(0))
     client.wait("c", job)
     deadline = time.monotonic() + 60
-    while client.status()[0].state is ClusterState.UP and time.monotonic() < deadline:
+    while client.status()[0].state is not ClusterState.STOPPED and time.monotonic() < deadline:
         time.sleep(0.5)
     assert client.status()[0].state is ClusterState.STOPPED
     assert client.history("c")[-1].reason == "stopped by autostop"

@@ -50,7 +50,7 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
     if running < wanted:
         stopped = sight.count(NodeState.STOPPED, NodeState.STOPPING)
         if stopped == wanted:
-            return Verdict(_S.STOPPED, "all nodes are stopping")
+            return Verdict(_S.STOPPING if cluster.state in (_S.UP, _S.FAILED) else _S.STOPPED, "all nodes are stopping")
         if sight.preempted:
             return Verdict(_S.PREEMPTED, "the provider took nodes back")
         if running + sight.count(NodeState.PENDING) == wanted:
