@@ -15,11 +15,15 @@ from styx.spec.model import Alternative, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would do, best first, and why the rest would not. ``unasked`` maps a cloud to why it could not be asked."""
+    """What would do, best first, and why the rest would not.
+
+    ``unasked`` maps a cloud to why it could not be asked; those in ``asked`` answered, if only with nothing.
+    """
 
     choices: tuple[Choice, ...]
     rejections: tuple[Rejection, ...] = ()
     unasked: dict[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
 
     def require(self) -> Plan:
         """This plan; raises NoOffer with one reason for each cloud when it has no choice."""
@@ -28,6 +32,8 @@ class Plan:
         reasons = dict(self.unasked)
         for rejection in self.rejections:
             reasons.setdefault(rejection.offer.cloud, f"{rejection.offer.instance_type}: {rejection.reason}")
+        for cloud in self.asked:
+            reasons.setdefault(cloud, "has nothing like it")
         story = "".join(f"\n  {cloud}: {reason}" for cloud, reason in sorted(reasons.items()))
         raise NoOffer(
             f"nothing that can be rented fits the task{story or ': no cloud is usable'}",
@@ -41,17 +47,19 @@ async def plan(context: Context, task: TaskSpec) -> Plan:
     alternatives = task.resources.alternatives
     usable = context.clouds.names()
     for alternative in alternatives:
-        wanted = alternative.infra.cloud
-        if wanted is not None and wanted not in usable:
+        cloud = alternative.infra.cloud
+        if cloud is not None and cloud not in usable:
             installed = ", ".join(usable) or "none"
             raise BadInput(
-                f"cloud {wanted!r} is not installed or not allowed (usable: {installed})",
+                f"cloud {cloud!r} is not installed or not allowed (usable: {installed})",
                 hint="`styx plugins list` shows what is installed and why a plugin cannot be used.",
             )
     unasked: dict[str, str] = {}
     offers = await asyncio.gather(*(_offers(context, a, usable, task.num_nodes, unasked) for a in alternatives))
     choices, rejections = rank(task.resources, offers, task.num_nodes)
-    return Plan(tuple(choices), tuple(rejections), unasked)
+    wanted = {alternative.infra.cloud for alternative in alternatives}
+    asked = tuple(name for name in usable if name not in unasked and (None in wanted or name in wanted))
+    return Plan(tuple(choices), tuple(rejections), unasked, asked)
 
 
 async def _offers(
