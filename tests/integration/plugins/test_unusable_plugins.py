@@ -235,11 +235,13 @@ def test_refresh(styx, site: Path, styx_home: Path):
 
 
 def test_settings_that_cannot_be_read(styx, styx_home: Path):
-    """Switches that cannot be read stop everything that could import a plugin, with the file's name."""
+    """Switches that cannot be read stop everything that could import a plugin, and nothing else."""
     styx_home.mkdir(exist_ok=True)
     (styx_home / "plugins.json").write_text("{")
-    result = styx("status")
-    assert result.returncode == 2
-    assert str(styx_home / "plugins.json") in result.stderr
-    assert "Traceback" not in result.stderr
-    assert styx("--version").returncode == 0
+    for words in (["good"], ["--help"], ["plugins", "list"], ["launch", "-c", "dev", "ls"], ["check"]):
+        result = styx(*words)
+        assert (result.returncode, result.stdout) == (2, ""), words
+        assert str(styx_home / "plugins.json") in result.stderr
+        assert "Traceback" not in result.stderr
+    for words in (["--version"], ["status"], ["config", "list"], ["completion", "bash"]):
+        assert styx(*words).returncode == 0, words

@@ -28,12 +28,16 @@ class LazyGroup(click.Group):
     """A group that lists, completes and suggests from ``rows()`` and imports a command only to run or explain it.
 
     ``load`` turns a row into a command; it is given as an argument so that plugins can be loaded with more care.
+    ``own`` are those of the rows that are known without asking.
     """
 
-    def __init__(self, *, rows: Rows, load: Load = import_command, **attrs: object) -> None:
+    def __init__(
+        self, *, rows: Rows, load: Load = import_command, own: Mapping[str, CommandRow] | None = None, **attrs: object
+    ) -> None:
         super().__init__(**attrs)  # type: ignore[arg-type]
         self._rows = rows
         self._load = load
+        self._own = own or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the rows."""
@@ -42,15 +46,18 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now; None when there is no such row."""
-        row = self._rows().get(cmd_name)
+        row = self._find(cmd_name)
         return None if row is None else self._load(row, ctx)
+
+    def _find(self, name: str) -> CommandRow | None:
+        return self._own.get(name) or self._rows().get(name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Like click's, with a suggestion for a misspelt name."""
         name = args[0]
-        if not ctx.resilient_parsing and not name.startswith("-") and name not in self._rows():
+        if not ctx.resilient_parsing and not name.startswith("-") and self._find(name) is None:
             ctx.fail(self._unknown(name))
         return super().resolve_command(ctx, args)
 

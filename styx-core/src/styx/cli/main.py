@@ -15,7 +15,7 @@ import click
 from styx import __version__
 from styx.cli import added, debug
 from styx.cli.lazy import LazyGroup, import_command
-from styx.cli.table import CommandRow
+from styx.cli.table import COMMANDS, CommandRow
 from styx.cli.width import help_width
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ cli = LazyGroup(
     name="styx",
     rows=_rows,
     load=_load,
+    own=COMMANDS,
     help="Run any AI workload on any infrastructure.",
     epilog="styx COMMAND --help shows examples of each command.",
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": help_width()},

@@ -1,0 +1,117 @@
+"""Completion in real shells, with the scripts that ``styx completion`` prints."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+# Completes the words given as arguments as bash does on TAB, and prints the possibilities.
+BASH = """
+eval "$(styx completion bash)"
+COMP_WORDS=("$@")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+COMP_LINE="$*"
+COMP_POINT=${#COMP_LINE}
+spec=$(complete -p styx)
+function=${spec##*-F }
+${function%% *} styx "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def run(shell: list[str], script: str, *arguments: str) -> list[str]:
+    """The lines that a script in a shell prints; it must print nothing on stderr."""
+    result = subprocess.run(
+        [*shell, script, *arguments],
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stderr == ""
+    return result.stdout.splitlines()
+
+
+def in_bash(*words: str) -> list[str]:
+    """What bash offers for the last of the words."""
+    return run([shutil.which("bash") or pytest.skip("bash is not installed"), "-c"], BASH, "bash", *words)
+
+
+@pytest.fixture
+def clusters(styx_home: Path) -> None:
+    """Two clusters on record."""
+    from styx.store import Store
+    from styx.store.records import ClusterRecord
+    from styx.store.states import ClusterState
+    from styx.store.store import utc_now
+
+    with Store.open(home=styx_home) as store:
+        for name in ("dev", "demo"):
+            store.clusters.create(ClusterRecord(name, name, ClusterState.UP, utc_now(), utc_now(), cloud="local"))
+
+
+@pytest.mark.usefixtures("clusters")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("styx", "la"), ["launch"]),
+        (("styx", "st"), ["status", "start", "stop"]),
+        (("styx", "zzz"), [""]),
+        (("styx", "launch", "--retry"), ["--retry-until-up"]),
+        (("styx", "launch", "--disk-tier", "h"), ["high"]),
+        (("styx", "plugins", "en"), ["enable"]),
+        (("styx", "logs", "de"), ["demo", "dev"]),
+        (("styx", "down", "dev", "de"), ["demo"]),
+        (("styx", "launch", "-c", "dem"), ["demo"]),
+        (("styx", "status", "-o", "j"), ["json"]),
+    ],
+)
+def test_bash(words, expected):
+    """Commands, options, their values and names of clusters are completed."""
+    assert in_bash(*words) == expected
+
+
+def test_options_that_are_refused_are_not_offered():
+    """Hidden flags and those of other programs are not completed."""
+    offered = in_bash("styx", "launch", "--")
+    assert "--gpus" in offered
+    assert not {"--async", "--no-async", "--clone-disk-from"}.intersection(offered)
+
+
+def test_without_a_database():
+    """Before the first launch there is nothing to complete, and no error on the prompt."""
+    assert in_bash("styx", "down", "") == [""]
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish"])
+def test_a_database_that_cannot_be_read(styx_home: Path, content):
+    """A damaged database completes nothing and says nothing."""
+    styx_home.mkdir(exist_ok=True)
+    (styx_home / "state.db").write_bytes(content)
+    assert in_bash("styx", "down", "") == [""]
+
+
+def test_settings_that_cannot_be_read(styx_home: Path):
+    """Broken settings complete nothing and say nothing."""
+    styx_home.mkdir(exist_ok=True)
+    (styx_home / "plugins.json").write_text("{")
+    assert in_bash("styx", "la") == [""]
+    assert in_bash("styx", "launch", "--retry") == ["--retry-until-up"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_take_the_script(shell):
+    """The scripts for zsh and fish are at least valid there, and know the program."""
+    program = shutil.which(shell) or pytest.skip(f"{shell} is not installed")
+    script = {
+        "zsh": 'autoload -U compinit && compinit -u && eval "$(styx completion zsh)" && echo ${_comps[styx]}',
+        "fish": "styx completion fish | source; complete -C 'styx laun'",
+    }[shell]
+    assert run([program, "-c"], script)
