@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from styx.agent.protocol import AgentError
-from support.agents import Agent, job, until
+from support.agents import Agent, alive, job, until
 
 Make = Callable[..., Agent]
 
@@ -69,3 +69,28 @@ def test_a_policy_that_is_cleared_does_nothing(agent: Agent) -> None:
     time.sleep(8)
     assert _stopped(agent) == ""
     assert client.call("jobs.wait", id=client.call("jobs.submit", **job("true"))["id"])["state"] == "succeeded"
+
+
+def test_a_node_that_stopped_itself_and_is_started_begins_anew(agent: Agent) -> None:
+    """The policy is kept, but not the idleness that it acted on: the started node takes jobs."""
+    client = agent.ready(self_stop={"stop": f"echo stop >> {agent.home}/stopped"})
+    client.call("autostop.set", idle_minutes=0, down=False, wait_for="jobs")
+    client.call("jobs.wait", id=client.call("jobs.submit", **job("true"))["id"])
+    until(lambda: _stopped(agent) == "stop\n")
+    agent.kill()
+    agent.up()
+    client = agent.client()
+    assert client.call("autostop.get")["policy"] == {"idle_minutes": 0, "down": False, "wait_for": "jobs"}
+    assert client.call("autostop.get")["idle_seconds"] < 4
+    time.sleep(2.5)
+    assert client.call("jobs.wait", id=client.call("jobs.submit", **job("true"))["id"])["state"] == "succeeded"
+
+
+def test_a_cluster_that_the_user_stops_forgets_its_policy(agent: Agent) -> None:
+    """What comes up again after a shutdown has no policy until it is told."""
+    client = agent.ready(self_stop={"stop": f"echo stop >> {agent.home}/stopped"})
+    client.call("autostop.set", idle_minutes=1, down=False, wait_for="jobs")
+    client.call("agent.shutdown", cancel_jobs=True)
+    until(lambda: not alive(agent.pid or 0))
+    agent.up()
+    assert agent.client().call("autostop.get")["policy"] is None

@@ -82,6 +82,7 @@ class Agent:
         cancel = check.flag(params, "cancel_jobs")
         self.server.closing = self.jobs.closing = True
         if cancel:
+            self.policy.forget()
             await self.jobs.cancel({"ids": None}, _send)
             await loop.gather([self._end_peer(peer) for peer in self.cluster.peers()])
             for rank in list(self.ranks.active.values()):

@@ -44,9 +44,9 @@ class Policy:
         jobs.noticed = self.noticed
         kept = node.table.fact("autostop")
         if kept is not None:
-            if kept["boot_id"] == node.boot_id:
+            if kept["boot_id"] == node.boot_id and not kept.get("acted"):
                 self._clock.restore(kept["policy"], kept["since"], kept["used"])
-            else:
+            else:  # the node was booted, or stopped itself and was started again: a new time of idleness begins
                 self._clock.restore(kept["policy"], _now(), used=False)
 
     async def set(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:
@@ -103,21 +103,27 @@ class Policy:
         if self._clock.since != before and (now - self._kept >= KEEP or first):
             self._keep()
 
-    def _keep(self) -> None:
+    def forget(self) -> None:
+        """The cluster is being stopped or removed by the user: what comes up again has no policy until it is told."""
+        self._clock.clear()
+        self._keep()
+
+    def _keep(self, acted: bool = False) -> None:
         self._kept = _now()
         try:
-            self._write()
+            self._write(acted)
         except sqlite3.OperationalError:
             self._kept = 0.0  # the disk is full; the next look tries again
 
-    def _write(self) -> None:
+    def _write(self, acted: bool = False) -> None:
         kept = {"policy": self._clock.policy, "since": self._clock.since, "used": self._clock.used}
-        kept["boot_id"] = self._node.boot_id
+        kept["boot_id"], kept["acted"] = self._node.boot_id, acted
         self._node.table.set_fact("autostop", kept if self._clock.policy is not None else None)
 
     async def _stop_cluster(self, mode: str) -> None:
         """Have every node stop itself, this one last: it is the one that can ask again."""
         self._jobs.closing = True  # a job submitted now would be lost with the nodes
+        self._keep(acted=True)
         await loop.gather([_stop_peer(peer, mode) for peer in self._cluster.peers()])
         await self.stop_here(mode)
         loop.spawn(self._reopen())
