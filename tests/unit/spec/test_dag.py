@@ -34,6 +34,7 @@ def test_arrows_fan_out_and_in() -> None:
     assert not dag.is_chain
     assert dag.check() is dag
     assert len(dag) == 4
+    assert repr(dag) == "Dag('fan': a, b, c, d)"
 
 
 def test_a_list_may_stand_first() -> None:

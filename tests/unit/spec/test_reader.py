@@ -35,6 +35,7 @@ def read(text: str) -> object:
         "a: !!str 12\nb: !!int '12'\nc: !!float 3.5\nd: !!bool 'yes'\n",
         "a: ''\nb: '1'\nc: \"null\"\n",
         "? a\n: b\n",
+        "&k a: 1\nb: {*k : 2}\nc: *k\n",
     ],
 )
 def test_means_what_the_safe_loader_means(text: str) -> None:
@@ -81,6 +82,7 @@ def test_leaves_out_null_documents() -> None:
         ("a: 1\nb: 2\na: 3", 3, "'a' is already given on line 1"),
         ("a:\n  b: 1\n  b: 2", 3, "a: key 'b' is already given on line 2"),
         ("{1: a, '1': b}", 1, "already given"),
+        ("a: &x [1]\n*x : b", 2, "cannot be a key"),
         ("a: &x [*x]", 1, "inside of what it stands for"),
         ("a: *x", 1, "no anchor &x"),
         ("[a]: b", 1, "cannot be a key"),

@@ -57,6 +57,9 @@ def test_the_fluent_form_says_what_the_mapping_says() -> None:
         priority=5,
         instance_type="p4d.24xlarge",
     )
+    assert hash(fluent) == hash(Resources.from_dict(fluent.to_dict()))
+    assert fluent.autostop(False).spec.alternatives[0].autostop is None
+    assert repr(Resources().gpu("A100").spot()) == "Resources(accelerators='A100:1', use_spot=True)"
     assert base == Resources()
     assert base.spec == ResourcesSpec()
 

@@ -153,6 +153,31 @@ def test_workdir_forms() -> None:
     assert Task(workdir="x").workdir(None).spec.workdir is None
 
 
+def test_every_form_of_files_is_read_back(here: Path) -> None:
+    """Repositories, and storages with all their fields, survive the way through the mapping."""
+    task = Task(
+        workdir={"url": "https://h/r", "ref": "v1"},
+        file_mounts={
+            "/a": {"source": ["x", "s3://y"], "persistent": False, "config": {"mount": {"read_only": True}}},
+            "/b": {"name": "b", "store": "S3", "type": "dataset_ro", "mode": "copy"},
+        },
+    )
+    assert task.to_dict() == {
+        "workdir": {"url": "https://h/r", "ref": "v1"},
+        "file_mounts": {
+            "/a": {
+                "mode": "MOUNT",
+                "source": [str(here / "x"), "s3://y"],
+                "persistent": False,
+                "config": {"mount": {"read_only": True}},
+            },
+            "/b": {"mode": "COPY", "name": "b", "store": "s3", "type": "DATASET_RO"},
+        },
+    }
+    assert Task.from_dict(task.to_dict()) == task
+    task.override({"workdir": None, "file_mounts": {"/b": {"name": "b"}}}).check_files()
+
+
 def test_override_replaces_and_removes() -> None:
     """Keys of the task and of its resources may stand side by side; None removes."""
     task = Task(
@@ -245,6 +270,10 @@ def test_override_checks(change: object, field: str | None) -> None:
         ({"envs": {"A": [1]}}, "envs.A"),
         ({"envs": {("A",): 1}}, "envs"),
         ({"workdir": ["a"]}, "workdir"),
+        ({"workdir": "x" * 5000}, "workdir"),
+        ({"config": {"a": 1 << 9000}}, "config.a"),
+        ({"config": {1: "a", "1": "b"}}, "config"),
+        ({"workdir": "https://h/r.git"}, "workdir"),
         ({"workdir": {"ref": "x"}}, "workdir"),
         ({"workdir": {"url": "x", "branch": "y"}}, "workdir.branch"),
         ({"workdir": {"url": "--upload-pack=x"}}, "workdir.url"),
@@ -370,6 +399,7 @@ def test_from_yaml_takes_text_or_a_path(here: Path) -> None:
 def test_repr_is_short() -> None:
     """A long script is cut."""
     assert len(repr(Task(run="x" * 10_000))) < 200
+    assert repr(Task("a").resources(Resources().cpus(4).spec)) == "Task(name='a', resources={'cpus': '4'})"
 
 
 def test_a_short_text_cannot_grow_to_gigabytes() -> None:

@@ -26,7 +26,10 @@ def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWo
     if value is None:
         return None
     if not isinstance(value, dict):
-        return _path(value, place, envs)
+        path = _path(value, place, envs)
+        if is_uri(path):
+            raise place.error(f"{fields.describe(path)} is not a local directory", hint="For git write {url: ...}.")
+        return path
     fields.known_keys(value, place, ("url", "ref"))
     if value.get("url") is None:
         raise place.error("a git workdir needs a url")
@@ -99,7 +102,7 @@ def absolute(spec: TaskSpec, source: str) -> str:
 def workdir_to_mapping(spec: TaskSpec, directory: str | GitWorkdir) -> str | dict[str, str]:
     """The canonical form of a working directory: an absolute path, or the repository."""
     if isinstance(directory, str):
-        return absolute(spec, directory)
+        return str(local(spec, directory))
     return {"url": directory.url, **({"ref": directory.ref} if directory.ref else {})}
 
 

@@ -153,9 +153,9 @@ class _Builder:
             raise self._error(line, f"alias *{anchor} stands inside of what it stands for")
         value, weight, depth = known
         if self._wants_key():
-            if isinstance(value, (Mapped, Listed)):
-                raise self._error(line, "a mapping or list cannot be a key")
-            self._key(str(value), line, plain=False)
+            if not isinstance(value, str):
+                raise self._error(line, f"alias *{anchor} stands for what cannot be a key")
+            self._key(value, line, plain=False)
             return
         if len(self.stack) + depth > MAX_DEPTH:
             raise self._error(line, f"nested more than {MAX_DEPTH} levels deep")
