@@ -123,10 +123,11 @@ def test_duration(seconds, shown):
 
 def test_times():
     """Moments are told in UTC, and how long ago they were; a clock that is behind tells nothing negative."""
-    moment = datetime(2025, 1, 31, 11, 30, tzinfo=timezone(timedelta(hours=2)))
-    assert iso(moment) == "2025-01-31T09:30:00Z"
-    assert ago(moment, datetime(2025, 1, 31, 9, 31, tzinfo=UTC)) == "1m"
-    assert ago(moment, datetime(2025, 1, 31, 9, 0, tzinfo=UTC)) == "0s"
+    time = datetime(2025, 1, 31, 11, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert iso(time) == "2025-01-31T09:30:00Z"
+    assert render.moment(time) == "2025-01-31 09:30:00Z"
+    assert ago(time, datetime(2025, 1, 31, 9, 31, tzinfo=UTC)) == "1m"
+    assert ago(time, datetime(2025, 1, 31, 9, 0, tzinfo=UTC)) == "0s"
     assert ago(None) == "-"
 
 

@@ -102,6 +102,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
+def moment(time: datetime) -> str:
+    """A moment for people, in UTC to the second: ``2025-01-31 09:30:00Z``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
 def money(cost: Decimal | int | None) -> str:
     """USD per hour for people: ``$0.10``, with more digits only below ten cents; ``-`` when unknown."""
     if cost is None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from styx.client.protocol import LaunchOptions, LaunchResult
 
 EXAMPLES = """
-styx launch task.yaml                      # a new cluster with a made-up name
-styx launch -c dev task.yaml               # make 'dev', or use it when it exists
+styx launch task.yaml                      # on a new cluster
+styx launch -c dev task.yaml               # make 'dev', or use it
 styx launch --gpus A100:8 -- python train.py --lr 3e-4
 styx launch -c dev -i 30 --down task.yaml  # remove it after 30 idle minutes
 styx launch --infra aws/us-east-1 --use-spot task.yaml

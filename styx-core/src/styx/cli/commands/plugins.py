@@ -57,6 +57,13 @@ TEST = """
 styx plugins test                     # the package in this directory
 styx plugins test ../styx-acme -- -x  # with options for pytest
 """
+REFRESH = """
+styx plugins refresh
+"""
+DISABLE = """
+styx plugins disable acme
+STYX_PLUGINS_DENY=acme,other styx status   # for one command
+"""
 ENABLE = """
 styx plugins enable acme
 styx plugins enable acme --prefer cloud:acme   # settle a conflict
@@ -162,7 +169,7 @@ def test(ctx: click.Context, path: str, arguments: tuple[str, ...]) -> None:
     ctx.exit(subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=path, check=False).returncode)
 
 
-@plugins.command(cls=Command)
+@plugins.command(cls=Command, notes={"Examples": REFRESH})
 def refresh() -> None:
     """Read all manifests again, whether or not anything seems to have changed."""
     from styx.plugins import index, reset
@@ -183,7 +190,7 @@ def enable(name: str, prefer: tuple[str, ...]) -> None:
     _tell(name)
 
 
-@plugins.command(cls=Command)
+@plugins.command(cls=Command, notes={"Examples": DISABLE})
 @click.argument("name")
 def disable(name: str) -> None:
     """Switch a plugin off: nothing it provides is used, and its code is not imported."""

@@ -11,7 +11,7 @@ import click
 from styx.cli import autostop, habits, options, views
 from styx.cli.command import Command, option
 from styx.cli.progress import progress
-from styx.cli.render import ago, clean, iso, json_text, money, table
+from styx.cli.render import ago, clean, json_text, moment, money, table
 from styx.cli.selection import find
 from styx.cli.session import connected
 
@@ -114,8 +114,8 @@ def _details(client: Client, records: Sequence[ClusterRecord]) -> str:
             "instance type": record.instance_type,
             "task": record.task_name,
             "user": record.user,
-            "created": iso(record.created_at),
-            "changed": iso(record.updated_at),
+            "created": moment(record.created_at),
+            "changed": moment(record.updated_at),
             "under way": record.operation.kind if record.operation else "",
             "error": (record.error or {}).get("message", ""),
             "what to do": (record.error or {}).get("hint", ""),
@@ -159,7 +159,7 @@ def _history(client: Client, names: Sequence[str], output: str) -> None:
         click.echo(json_text([views.event(event) for event in events]))
         return
     rows = [
-        (iso(e.at), e.cluster, e.kind, " -> ".join(s for s in (e.from_state, e.to_state) if s), e.reason)
+        (moment(e.at), e.cluster, e.kind, " -> ".join(s for s in (e.from_state, e.to_state) if s), e.reason)
         for e in events
     ]
     click.echo(table(("TIME", "CLUSTER", "EVENT", "STATE", "REASON"), rows) if rows else "Nothing is on record.")
