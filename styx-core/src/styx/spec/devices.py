@@ -16,6 +16,7 @@ MAX_COUNT = 1000
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._ -]{0,62}[A-Za-z0-9]|[A-Za-z]")
 _MEMORY = re.compile(r"(\d{1,6})\s*(?:GB|G|GiB)(\+?)", re.IGNORECASE | re.ASCII)
+_COUNT = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _FORMS = "write NAME:COUNT, such as A100:8, or an amount of device memory, such as 32GB+"
 
 
@@ -85,8 +86,8 @@ def _one(value: object, place: Place) -> Accelerator:
     name, colon, count = written.rpartition(":")
     if not colon:
         return _device(written, 1, place)
-    if not count.strip():
-        raise place.error(f"{fields.describe(written)} has no count after the colon")
+    if not _COUNT.fullmatch(count.strip()):
+        raise place.error(f"{fields.describe(written)} has no count after the colon; {_FORMS}")
     return _device(name, fields.number(count.strip(), place, 0, MAX_COUNT), place)
 
 
