@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT = 20.0  # seconds for an answer that does not wait for anything
 SILENCE = 10.0  # seconds without a heartbeat after which a connection is taken for dead
 _SAID = 500
+_PR_SET_PDEATHSIG = 1
 
 
 class Member:
@@ -128,6 +129,16 @@ class Peer(Member):
             self._channel.close()
 
 
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the agent ends: a command that waits for a dead link would outlive it."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    except (ImportError, OSError, AttributeError):
+        return  # then it ends when it finds out
+
+
 class _Command:
     """A command whose standard input and output are a socket; it ends when that is closed."""
 
@@ -138,6 +149,7 @@ class _Command:
         if pid == 0:
             try:
                 os.setsid()
+                _end_with_parent()
                 os.dup2(theirs.fileno(), 0)
                 os.dup2(theirs.fileno(), 1)
                 os.dup2(self._errors, 2)
