@@ -36,7 +36,9 @@ A_BRIDGE = f"""mkdir -p .styx/agent && cat > {BRIDGE} <<'END'
 #!/usr/bin/env python3
 import os, select, socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
+s.connect(sys.argv[-1])
+if sys.argv[1] == "--check":
+    sys.exit()
 ways = {{0: s.fileno(), s.fileno(): 1}}
 while True:
     for source in select.select(list(ways), [], [])[0]:
@@ -193,9 +195,13 @@ async def test_a_unix_socket_is_reached_by_forwarding(host: Host):
 async def test_a_socket_nobody_listens_on_is_a_transport_error(host: Host):
     """With and without a bridge."""
     async with reaching(host) as node:
-        with pytest.raises(TransportError, match="nobody listens"):
-            await node.open_unix("none")
+        await node.run("python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"dead\")'")
+        for path in ("none", "dead"):
+            with pytest.raises(TransportError, match="nobody listens"):
+                await node.open_unix(path)
         await node.run(A_BRIDGE)
+        with pytest.raises(TransportError, match="nobody listens"):
+            await node.open_unix("dead")
         with pytest.raises(TransportError, match="nobody listens"):
             await node.open_unix("none")
 
@@ -208,6 +214,9 @@ async def test_forbidden_forwarding_is_made_up_for_by_the_bridge(host: Host):
         with pytest.raises(TransportError, match="nobody listens"):
             await node.open_unix("s")
         await node.run(A_BRIDGE)
+        await node.run("python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"dead\")'")
+        with pytest.raises(TransportError, match="nobody listens"):
+            await node.open_unix("dead")
         streams = [await node.open_unix("s") for _ in range(3)]
         assert await asyncio.gather(*map(talk, streams)) == [b"ABC"] * 3
         for stream in streams:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 BRIDGE = ".styx/agent/bridge"
 """A program on the node that connects its standard input and output to the unix socket named by its argument.
 
-The agent's installation puts it there. It is how the socket is reached where sshd forbids stream-local forwarding.
+With ``--check`` before the socket it only tells, by its exit status, whether anybody answers there: the socket of a dead
+agent may still be lying about. The agent's installation puts the program there. It is how the socket is reached where
+sshd forbids stream-local forwarding.
 """
 
 KILL_TIMEOUT = 5.0  # seconds
@@ -34,7 +36,10 @@ _KILL = (
 )
 _REFUSED = (0.05, 0.2, 0.5, 1.0)  # seconds after which a refused session is asked for again: sshd frees them late
 _HELLO = b"+"
-_BRIDGED = f"test -S {{path}} && test -x {BRIDGE} && printf {_HELLO.decode()} && exec ./{BRIDGE} {{path}}"
+_BRIDGED = (
+    f"test -S {{path}} && test -x {BRIDGE} && ./{BRIDGE} --check {{path}} </dev/null && printf {_HELLO.decode()} && "
+    f"exec ./{BRIDGE} {{path}}"
+)
 _SIGNALS = {
     "HUP": 1,
     "INT": 2,

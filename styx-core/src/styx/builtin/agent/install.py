@@ -145,7 +145,11 @@ def _start_script(python: str, program: str, places: Places) -> str:
 
 
 def _bridge_script(python: str, program: str) -> str:
-    return f'#!/bin/sh\nexec {join([python, "-I", "-S", program])} bridge --socket "$1"\n'
+    agent = join([python, "-I", "-S", program])
+    return (
+        f'#!/bin/sh\nif test "$1" = --check; then exec {agent} ping --socket "$2" >/dev/null 2>&1; fi\n'
+        f'exec {agent} bridge --socket "$1"\n'
+    )
 
 
 def _write(path: str, text: str, *, executable: bool = False) -> str:
