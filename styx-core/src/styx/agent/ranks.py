@@ -127,10 +127,14 @@ class Ranks:
         except OSError as error:
             raise AgentError("no_space", f"cannot start the job: {error.strerror}") from error
         self.active[job, rank] = started
-        pid = os.fork()
-        if pid == 0:
-            self._become_shim(started, spec["workdir"], env)
-        started.identity = process.Identity.of(pid)
+        try:
+            pid = self._spawn(started, spec["workdir"], env)
+        except OSError as error:  # an environment that is too long, say
+            with open(started.log, "a") as file:
+                file.write(f"[styx: the job could not be started: {error.strerror}]\n")
+            started.close("exit.126")
+        else:
+            started.identity = process.Identity.of(pid)
         self.changed.notify()
         self.children.notify()
 
@@ -157,29 +161,23 @@ class Ranks:
         """Return what STYX_JOB is in every process of this job on this node."""
         return f"{self._token}-{job}"
 
-    def _become_shim(self, rank: Rank, workdir: str, env: Mapping[str, str]) -> None:
-        """In the forked child: never returns."""
+    def _spawn(self, rank: Rank, workdir: str, env: Mapping[str, str]) -> int:
+        """Start the shim and return its pid. A fork of this process would cost twice as much."""
+        home = env["HOME"]
+        argv = [
+            "sh", SHIM, rank.directory, self._shell, self.marker(rank.job), process.boot_id(), f"{self._umask:03o}",
+            os.path.join(home, workdir),
+        ]  # fmt: skip
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        default = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and an exec would hand that on
         try:
-            os.setsid()
-            # Exclusive, so that of two starts of one rank, an agent's and its successor's, one wins.
-            with open(os.path.join(rank.directory, "process"), "x") as file:
-                file.write(str(process.Identity.of(os.getpid())))
-            for target, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-                os.dup2(os.open(os.devnull, flags), target)
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and an exec would hand that on
-                signal.signal(number, signal.SIG_DFL)
-            os.umask(self._umask)
-            os.chdir(
-                next(path for path in (os.path.join(env["HOME"], workdir), env["HOME"], "/") if os.path.isdir(path))
-            )
-            argv = ["sh", SHIM, rank.directory, self._shell, self.marker(rank.job)]
-            os.execve("/bin/sh", argv, dict(env))
-        except OSError as error:
-            with open(os.path.join(rank.directory, "log"), "a") as file:
-                file.write(f"[styx: the job could not be started: {error.strerror}]\n")
-            rank.close("exit.126")
-        finally:
-            os._exit(126)
+            return os.posix_spawn("/bin/sh", argv, env, file_actions=files, setsigdef=default, setsid=True)
+        except NotImplementedError:  # an older C library; the group is what matters
+            return os.posix_spawn("/bin/sh", argv, env, file_actions=files, setsigdef=default, setpgroup=0)
 
     def go(self, job: int, rank: int) -> None:
         """Let a rank that was started with ``hold`` run, now or as soon as its set-up is done."""
@@ -198,6 +196,8 @@ class Ranks:
     def _look(self, rank: Rank) -> bool:
         """Bring one rank up to date; whether its phase changed."""
         alive = rank.identity is not None and rank.identity.alive()
+        if not alive and self._takes_over(rank):
+            return False
         phase, code = rank.read()  # after the process, so that its last word is seen
         if phase in PHASES and not alive:
             rank.close("exit.137" if rank.cancelling else "lost.0")
@@ -211,6 +211,18 @@ class Ranks:
         rank.phase, rank.code = phase, code
         if rank.ended:
             self._finish(rank)
+        return True
+
+    def _takes_over(self, rank: Rank) -> bool:
+        """Whether a shim runs that an earlier agent had started just before it was killed, and not ours."""
+        try:
+            with open(os.path.join(rank.directory, "process")) as file:
+                found = process.Identity.parse(file.read())
+        except FileNotFoundError:
+            return False
+        if found is None or not found.alive():
+            return False
+        rank.identity = found
         return True
 
     def _finish(self, rank: Rank) -> None:

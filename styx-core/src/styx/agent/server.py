@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 256
 MAX_IN_FLIGHT = 1000  # requests on one connection
+_STILL_ANSWERED = frozenset({"hello", "agent.shutdown", "gang.cancel"})  # by an agent that is shutting down
 
 
 def listen(path: str) -> socket.socket:
@@ -128,7 +129,7 @@ class Server:
         refusal = None
         if handler is None:
             refusal = AgentError("unknown_method", f"this agent has no method {method[:100]!r}")
-        elif self.closing:
+        elif self.closing and method not in _STILL_ANSWERED:
             refusal = AgentError("shutting_down", "this agent is shutting down")
         elif len(requests) >= MAX_IN_FLIGHT:
             refusal = AgentError("too_many", f"more than {MAX_IN_FLIGHT} requests at once on one connection")

@@ -1,14 +1,30 @@
-# Runs one rank of a job and outlives the agent: sh shim.sh DIRECTORY SHELL MARKER
+# Runs one rank of a job and outlives the agent: sh shim.sh DIRECTORY SHELL MARKER BOOT_ID UMASK WORKDIR
 #
+# Who runs it is in the file "process": pid, start time, boot id.
 # How far it has come is the name of one file in DIRECTORY, changed by rename, which also works on a full disk:
 # phase.setting_up, phase.ready, phase.running, then exit.CODE or setup_exit.CODE.
-dir=$1 shell=$2 marker=$3
+dir=$1 shell=$2 marker=$3 boot=$4 workdir=$6
+
+# Exclusive, so that of two starts of one rank, an agent's and its successor's, one wins.
+read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ started _ <"/proc/$$/stat"
+set -C
+if ! echo "$$ $started $boot" 2>/dev/null >"$dir/process"; then
+    [ -s "$dir/process" ] || mv "$dir"/phase.* "$dir/exit.126" # the disk is full
+    exit
+fi
+set +C
+
+umask "$5"
+cd "$workdir" 2>/dev/null || cd "$HOME" 2>/dev/null || cd /
+# The job's own PATH may lead nowhere; what is run here must be found all the same.
+path=$PATH
+PATH=/usr/bin:/bin:$PATH
 
 steps() {
     trap 'stopped=1' TERM INT HUP # a handler, not "ignore": the job's own processes start with the default again
     phase=running
     if [ -e "$dir/phase.setting_up" ]; then
-        STYX_JOB=$marker "$shell" "$dir/setup.sh"
+        PATH=$path STYX_JOB=$marker "$shell" "$dir/setup.sh"
         code=$?
         if [ "$code" -ne 0 ]; then
             mv "$dir/phase.setting_up" "$dir/setup_exit.$code"
@@ -23,7 +39,7 @@ steps() {
         [ -z "$stopped" ] || return
         mv "$dir/phase.$phase" "$dir/phase.running"
     fi
-    STYX_JOB=$marker "$shell" "$dir/run.sh"
+    PATH=$path STYX_JOB=$marker "$shell" "$dir/run.sh"
     mv "$dir/phase.running" "$dir/exit.$?"
 }
 

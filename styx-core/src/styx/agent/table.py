@@ -47,6 +47,7 @@ class Table:
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, cached_statements=16)
+        self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one agent a state: no shared memory, no locking
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA cache_size = -512")
