@@ -38,7 +38,7 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckRes
         assert isinstance(storage, Storage)
         storage.check()
     except StyxError as error:
-        message = f"{error.message} {error.hint}" if error.hint else error.message
+        message = f"{error.message.removesuffix('.')}. {error.hint}" if error.hint else error.message
         return CheckResult(kind, name, "default", False, message)
     return CheckResult(kind, name, "default", True, "usable", storage.schemes)
 
@@ -62,7 +62,8 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
     findings.extend(_tools())
     for plugin in context.plugins.plugins:
         level = {"ok": "ok", "disabled": "ok"}.get(plugin.status, "error")
-        findings.append(DoctorFinding(f"plugin {plugin.name}", level, plugin.reason or plugin.status, plugin.fix))
+        message = plugin.reason or f"{plugin.entry['distribution']} {plugin.entry['version']}"
+        findings.append(DoctorFinding(f"plugin {plugin.name}", level, message, plugin.fix))
     for answer in context.plugins.call("styx_doctor"):
         findings.extend(answer)
     return findings
