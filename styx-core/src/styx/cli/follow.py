@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
-from styx.cli.render import note
+from styx.cli.render import clean, note
 
 if TYPE_CHECKING:
     from styx.api.backend import JobInfo, LogChunk
@@ -128,7 +128,7 @@ def describe_end(job: JobInfo) -> str:
     sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"
     if job.state != "cancelled" and job.exit_code:
         sentence += f" with exit code {job.exit_code}"
-    return f"{sentence}: {job.reason}" if job.reason else f"{sentence}."
+    return f"{sentence}: {clean(job.reason)}" if job.reason else f"{sentence}."
 
 
 def hints(cluster: str, job_id: int | None) -> str:

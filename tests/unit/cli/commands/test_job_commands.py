@@ -171,6 +171,18 @@ def test_exit_code_is_the_tasks(styx, client: FakeClient, outcome, code):
     assert (status.exit_code, status.stdout) == (code, f"Job 1: {outcome.state}\n")
 
 
+def test_what_a_node_says_cannot_play_tricks(styx, client: FakeClient):
+    """Names, reasons and users that nodes report are shown without terminal escapes."""
+    evil = "\x1b]0;title\x07\x1b[31mred\nline\u202e"
+    client.add("a")
+    client.add_job("a", Outcome(state=JobState.FAILED, exit_code=1, reason=evil), name=evil)
+    for words in (["queue", "a"], ["logs", "a"]):
+        result = styx(*words)
+        assert not {"\x1b", "\x07", "\u202e"}.intersection(result.stdout + result.stderr)
+    assert styx("logs", "a").stderr == "Job 1 failed with exit code 1: red line\n"
+    assert len(styx("queue", "a").stdout.splitlines()) == 2
+
+
 def test_failure_is_explained(styx, client: FakeClient):
     """A job that did not succeed is summed up on stderr, with the reason."""
     client.add("a")
