@@ -1,0 +1,154 @@
+"""An event loop for callers that have none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from styx.client.loop import LoopThread
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    """A loop in its thread, closed at the end."""
+    made = LoopThread()
+    yield made
+    made.close()
+
+
+def test_results_and_errors_come_back(loop: LoopThread) -> None:
+    """What the coroutine returns or raises is the caller's."""
+
+    async def good() -> str:
+        return threading.current_thread().name
+
+    async def bad() -> None:
+        raise KeyError("x")
+
+    assert loop.run(good()) == "styx-engine"
+    with pytest.raises(KeyError):
+        loop.run(bad())
+
+
+def test_several_threads_at_once(loop: LoopThread) -> None:
+    """Calls from several threads run side by side in the one loop."""
+    meeting = asyncio.Barrier(3)
+
+    async def meet() -> None:
+        async with asyncio.timeout(5):
+            await meeting.wait()
+
+    threads = [threading.Thread(target=loop.run, args=(meet(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_an_interrupt_cancels_and_waits(loop: LoopThread) -> None:
+    """Ctrl-C cancels the coroutine, lets it put things in order, and only then reaches the caller."""
+    order = []
+
+    async def work() -> None:
+        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            order.append("tidied")
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(work())
+    assert order == ["tidied"]
+
+
+class TestIterate:
+    """Asynchronous iterators, for a plain for loop."""
+
+    def test_all_items_then_the_end(self, loop: LoopThread) -> None:
+        """Items come in order, also more than are fetched ahead."""
+
+        async def count() -> AsyncIterator[int]:
+            for number in range(100):
+                yield number
+
+        assert list(loop.iterate(count())) == list(range(100))
+
+    def test_an_error_comes_after_what_came_before_it(self, loop: LoopThread) -> None:
+        """What was delivered before the source failed is seen first, and the error is the source's own."""
+
+        async def failing() -> AsyncIterator[int]:
+            yield 1
+            yield 2
+            raise LookupError("broken")
+
+        seen = []
+        with pytest.raises(LookupError, match="broken"):
+            for item in loop.iterate(failing()):
+                seen.append(item)  # noqa: PERF402 - the loop is what is tested
+        assert seen == [1, 2]
+
+    def test_the_source_lives_in_one_task(self, loop: LoopThread) -> None:
+        """A timeout around a yield works, which it does only if one task runs the source throughout."""
+
+        async def guarded() -> AsyncIterator[int]:
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                group.create_task(asyncio.sleep(0))
+                for number in range(40):
+                    yield number
+
+        assert len(list(loop.iterate(guarded()))) == 40
+
+    def test_leaving_early_closes_the_source(self, loop: LoopThread) -> None:
+        """A consumer that stops is noticed at once, and the source tidies up before the call returns."""
+        closed = []
+
+        async def endless() -> AsyncIterator[int]:
+            try:
+                number = 0
+                while True:
+                    number += 1
+                    yield number
+            finally:
+                closed.append(True)
+
+        items = loop.iterate(endless())
+        assert next(items) == 1
+        items.close()
+        assert closed == [True]
+
+    def test_a_source_that_waits(self, loop: LoopThread) -> None:
+        """Leaving while the source has nothing to give does not wait for it."""
+
+        async def silent() -> AsyncIterator[int]:
+            yield 1
+            await asyncio.Event().wait()
+
+        items = loop.iterate(silent())
+        assert next(items) == 1
+        items.close()
+
+
+def test_closing_ends_what_still_runs() -> None:
+    """Tasks that were left in the loop are cancelled, not thrown away."""
+    loop, ended = LoopThread(), []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def leave() -> None:
+        leave.task = asyncio.ensure_future(forever())  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+
+    loop.run(leave())
+    loop.close()
+    assert ended == [True]

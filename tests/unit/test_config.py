@@ -1,0 +1,82 @@
+"""The user's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from styx.api import InvalidConfig
+from styx.config import Config, home, load_config, parse_config
+
+FULL = """
+database: postgresql://styx@db/styx
+allowed_clouds: [local, ssh]
+clouds: {ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}, local: }
+storage: {file: {root: /srv/styx}}
+plugins: {notify: {urls: [https://example.org/hook]}}
+"""
+
+
+def test_everything_that_can_be_set() -> None:
+    """Sections are kept as they are, for the plugins' own models; an empty one is an empty mapping."""
+    config = parse_config(FULL)
+    assert config.database == "postgresql://styx@db/styx"
+    assert config.allowed_clouds == ("local", "ssh")
+    assert config.section("cloud", "ssh") == {"pools": {"lab": {"hosts": ["me@10.0.0.5"]}}}
+    assert config.section("cloud", "local") == {}
+    assert config.section("storage", "file") == {"root": "/srv/styx"}
+    assert config.section("backend", "agent") == {}
+    assert config.plugins["notify"]["urls"] == ["https://example.org/hook"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "clouds:\n"])
+def test_nothing_set(text: str) -> None:
+    """An empty file, and an empty section, set nothing."""
+    assert parse_config(text) == Config()
+
+
+def test_no_allowed_clouds_is_not_all_of_them() -> None:
+    """An empty list allows none, which is not the same as leaving it out."""
+    assert parse_config("allowed_clouds: []").allowed_clouds == ()
+    assert parse_config("").allowed_clouds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "says"),
+    [
+        ("cloud: {}", "cloud", "unknown key 'cloud'"),
+        ("database: 7", "database", "must be a URL"),
+        ("allowed_clouds: local", "allowed_clouds", "list of names"),
+        ("allowed_clouds: [1]", "allowed_clouds", "list of names"),
+        ("clouds: [ssh]", "clouds", "map names to settings"),
+        ("clouds: {ssh: 7}", "clouds", "map names to settings"),
+        ("- a", None, "must hold a mapping"),
+        ("a: [", None, "not valid YAML"),
+    ],
+)
+def test_mistakes_are_named(text: str, field: str | None, says: str) -> None:
+    """The error names the file and the key at fault."""
+    with pytest.raises(InvalidConfig, match=says) as refused:
+        parse_config(text, "my.yaml")
+    assert refused.value.field == field
+    assert refused.value.file == "my.yaml"
+
+
+def test_a_misspelt_key_is_guessed() -> None:
+    """What was probably meant is offered."""
+    with pytest.raises(InvalidConfig) as refused:
+        parse_config("cluods: {}")
+    assert refused.value.hint == "Did you mean 'clouds'?"
+
+
+def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing file sets nothing; one that cannot be read is an error; the home decides where it is."""
+    monkeypatch.setenv("STYX_HOME", str(tmp_path))
+    assert home() == tmp_path
+    assert load_config() == Config()
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidConfig, match="cannot read"):
+        load_config()
+    (tmp_path / "config.yaml").write_text("database: sqlite:////x.db\n")
+    assert load_config().database == "sqlite:////x.db"
