@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row
@@ -51,6 +52,12 @@ def _dump(value: Any) -> str:
 
 
 def _load(text: str) -> Any:
+    return _decode(text)[0]
+
+
+@lru_cache(maxsize=256)
+def _load_shared(text: str) -> Any:
+    """As _load, for what many records have in common and nobody changes: a thousand clusters share a few offers."""
     return _decode(text)[0]
 
 
@@ -184,7 +191,7 @@ def cluster_record(row: Sequence[Any]) -> ClusterRecord:
      autostop, autostop_set, error, operation) = row  # fmt: skip
     return ClusterRecord(
         name, slug, _CLUSTER_STATES[state], _read_time(created_at), _read_time(updated_at), num_nodes, cloud, account,
-        identity, scope, region, zone, instance_type, resources, _load(request), _load(offer), spot,
+        identity, scope, region, zone, instance_type, resources, _load_shared(request), _load_shared(offer), spot,
         None if hourly_cost is None else Decimal(hourly_cost), backend, attempt, task_name, user,
         None if launched_at is None else _read_time(launched_at),
         None if autostop is None else Autostop(**_load(autostop)), autostop_set,
