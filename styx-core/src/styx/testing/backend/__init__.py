@@ -6,8 +6,9 @@ mend the failures from the top.
 
 Fixtures to override where the defaults do not suit: ``make_cluster`` (an async context manager that gives a cluster of
 n nodes), ``fresh`` (how further objects are made), ``node_cpus`` (what the backend takes a node to have: this
-machine's), ``patience`` (real seconds that anything may take), ``settled`` (real seconds in which what must not happen
-would have happened).
+machine's), ``patience`` (real seconds that anything may take), ``stop_patience`` (the same for autostop: a backend may
+give a cluster some time for its first job), ``settled`` (real seconds in which what must not happen would have
+happened).
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from styx.api import Autostop, Backend, JobState
 from styx.testing.backend.base import BackendRules
 from styx.testing.backend.bench import Bench
@@ -11,11 +13,11 @@ from styx.testing.verdict import GaveUp, expect
 class AutostopRules(BackendRules):
     """What autostop() must and must not do. A policy of 0 minutes acts as soon as the cluster is idle."""
 
-    async def test_an_idle_cluster_stops_itself(self, bench: Bench) -> None:
+    async def test_an_idle_cluster_stops_itself(self, bench: Bench, stop_patience: float) -> None:
         """Once the policy is due, every node runs its own command for stopping."""
         await bench.start(bench.job("true"))
         await self._set(bench, Autostop(0, wait_for="jobs"))
-        stopped = await self._stopped(bench)
+        stopped = await self._stopped(bench, stop_patience)
         expect(
             stopped == {0: "stop", 1: "stop"},
             did=f"idle under Autostop(0), these nodes of two have stopped themselves: {stopped}",
@@ -23,11 +25,11 @@ class AutostopRules(BackendRules):
             change="run cluster.self_stop_command(rank, down=False) on each node, the head last",
         )
 
-    async def test_down_removes_instead(self, bench: Bench) -> None:
+    async def test_down_removes_instead(self, bench: Bench, stop_patience: float) -> None:
         """With ``down`` the nodes run their command for removing themselves."""
         await bench.start(bench.job("true"))
         await self._set(bench, Autostop(0, down=True, wait_for="jobs"))
-        stopped = await self._stopped(bench)
+        stopped = await self._stopped(bench, stop_patience)
         expect(
             stopped == {0: "down", 1: "down"},
             did=f"idle under Autostop(0, down=True), the nodes did {stopped}",
@@ -35,7 +37,7 @@ class AutostopRules(BackendRules):
             change="run cluster.self_stop_command(rank, down=True)",
         )
 
-    async def test_jobs_keep_it_awake(self, bench: Bench) -> None:
+    async def test_jobs_keep_it_awake(self, bench: Bench, stop_patience: float) -> None:
         """While a job goes on the cluster is not idle; when the job is over, it is."""
         gate = bench.cluster.root / "gate"
         number = await bench.running(f"until [ -e {gate} ]; do sleep 0.05; done")
@@ -44,7 +46,7 @@ class AutostopRules(BackendRules):
         early = bench.cluster.self_stops()
         gate.touch()
         await bench.until(lambda: bench.cluster.self_stops() or not gate.exists(), "autostop")
-        stopped = await self._stopped(bench)
+        stopped = await self._stopped(bench, stop_patience)
         expect(
             not early and len(stopped) == 2,
             did=f"under Autostop(0) the nodes did {early or 'nothing'} while job {number} ran, {stopped} afterwards",
@@ -52,11 +54,11 @@ class AutostopRules(BackendRules):
             change="count from the end of the last job, not from its start",
         )
 
-    async def test_without_waiting_jobs_do_not_count(self, bench: Bench) -> None:
+    async def test_without_waiting_jobs_do_not_count(self, bench: Bench, stop_patience: float) -> None:
         """With ``wait_for="none"`` the time runs though a job does."""
         await bench.running("sleep 600")
         await self._set(bench, Autostop(0, wait_for="none"))
-        stopped = await self._stopped(bench)
+        stopped = await self._stopped(bench, stop_patience)
         expect(
             len(stopped) == 2,
             did=f"under Autostop(0, wait_for='none') with a job running, the nodes did {stopped or 'nothing'}",
@@ -134,10 +136,8 @@ class AutostopRules(BackendRules):
         await bench.call(bench.backend.autostop(bench.cluster, policy), "autostop()")
 
     @staticmethod
-    async def _stopped(bench: Bench) -> dict[int, str]:
-        """What the nodes have done, once both did something or patience ran out."""
-        try:
-            await bench.until(lambda: len(bench.cluster.self_stops()) == len(bench.cluster.nodes), "autostop")
-        except GaveUp:
-            await bench.settle()
+    async def _stopped(bench: Bench, within: float) -> dict[int, str]:
+        """What the nodes have done, once all did something or the time is over."""
+        with contextlib.suppress(GaveUp):
+            await bench.until(lambda: len(bench.cluster.self_stops()) == len(bench.cluster.nodes), "autostop", within)
         return bench.cluster.self_stops()

@@ -48,6 +48,11 @@ class BackendRules:
         return 30.0
 
     @pytest.fixture
+    def stop_patience(self, patience: float) -> float:
+        """Real seconds within which an idle cluster stops itself under a policy of 0 minutes."""
+        return patience
+
+    @pytest.fixture
     def settled(self) -> float:
         """Real seconds in which what must not happen would have happened."""
         return 0.3

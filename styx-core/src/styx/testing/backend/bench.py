@@ -119,12 +119,13 @@ class Bench:
         await self.until((self.cluster.home(0) / "begun").exists, "the start of a job")
         return number
 
-    async def until(self, look: Callable[[], object], what: str) -> None:
+    async def until(self, look: Callable[[], object], what: str, within: float | None = None) -> None:
         """Look again and again until there is something to see."""
-        deadline = asyncio.get_running_loop().time() + self.patience
+        within = self.patience if within is None else within
+        deadline = asyncio.get_running_loop().time() + within
         while not look():
             if asyncio.get_running_loop().time() > deadline:
-                raise GaveUp(f"{what} did not come about within {self.patience:g} s")
+                raise GaveUp(f"{what} did not come about within {within:g} s")
             await asyncio.sleep(0.02)
 
     async def until_state(self, job_id: int, *states: JobState) -> JobInfo:
