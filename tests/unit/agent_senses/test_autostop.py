@@ -70,6 +70,14 @@ def test_only_what_is_waited_for_counts(wait_for: str, counts: set[str]) -> None
         assert clock.due(600.0) is (what not in counts)
 
 
+def test_who_waits_for_nothing_expects_no_first_job() -> None:
+    """At once is nearly at once then: whoever follows the last job still sees its end."""
+    clock = Autostop()
+    clock.set(policy(0, "none"), 0.0)
+    assert not clock.due(LAST_WORDS - 1)
+    assert clock.due(LAST_WORDS)
+
+
 def test_at_once_leaves_time_for_the_first_job() -> None:
     """With no idle minutes, the job that the policy was set for can still be submitted."""
     clock = Autostop()

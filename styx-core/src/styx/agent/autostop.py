@@ -59,5 +59,6 @@ class Autostop:
         """Whether the time is up."""
         if self.policy is None:
             return False
-        patience = max(self.policy["idle_minutes"] * 60.0, LAST_WORDS if self.used else FIRST_JOB)
+        expecting = self.waits_for(JOBS) and not self.used
+        patience = max(self.policy["idle_minutes"] * 60.0, FIRST_JOB if expecting else LAST_WORDS)
         return self.idle_seconds(now) >= patience
