@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 BRIDGE = ".styx/agent/bridge"
 """A program on the node that connects its standard input and output to the unix socket named by its argument.
 
-With ``--check`` before the socket it only tells, by its exit status, whether anybody answers there: the socket of a dead
-agent may still be lying about. The agent's installation puts the program there. It is how the socket is reached where
-sshd forbids stream-local forwarding.
+With ``--check`` before the socket it only tells, by its exit status, whether anybody answers there: the socket of a
+dead agent may still be lying about. The agent's installation puts the program there. It is how the socket is reached
+where sshd forbids stream-local forwarding.
 """
 
 KILL_TIMEOUT = 5.0  # seconds

@@ -1,0 +1,19 @@
+"""The agent backend under the rules that every backend is held to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from styx.builtin.agent.backend import AgentBackend
+from styx.testing import BackendConformance, services
+
+
+class TestAgentBackend(BackendConformance):
+    """All of them."""
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> AgentBackend:
+        """The backend, with a state directory of its own."""
+        return AgentBackend(services(tmp_path))
