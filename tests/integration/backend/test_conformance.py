@@ -17,3 +17,8 @@ class TestAgentBackend(BackendConformance):
     def backend(self, tmp_path: Path) -> AgentBackend:
         """The backend, with a state directory of its own."""
         return AgentBackend(services(tmp_path))
+
+    @pytest.fixture
+    def stop_patience(self) -> float:
+        """More than the minute that the agent gives a cluster for its first job."""
+        return 90.0
