@@ -158,7 +158,11 @@ class Host:
             for pid in family:  # the first process of a namespace takes all others with it, and unshare then ends
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            self._process.wait(PATIENCE)
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
     def _reload(self) -> None:
@@ -184,7 +188,8 @@ class Host:
 
     def _family(self) -> list[int]:
         """The process ids of sshd and its connections."""
-        found = [self._sshd()]
+        assert self._process is not None
+        found = _children(self._process.pid) if self.isolated else [self._process.pid]
         for pid in found:
             found += [child for child in _children(pid) if _name(child).startswith("sshd")]
         return found
@@ -242,10 +247,12 @@ class Hosts:
         return self._hosts
 
     def __exit__(self, *_: object) -> None:
-        for host in self._hosts:
-            host.stop()
-        if self._slot is not None:
-            self._slot.release()
+        try:
+            for host in self._hosts:
+                host.stop()
+        finally:
+            if self._slot is not None:
+                self._slot.release()
 
     def _make(self, slot: Slot, number: int) -> Host:
         directory = slot.directory / slot.name(number)
@@ -270,11 +277,15 @@ def _until(true: Callable[[], bool], what: str) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []  # it has just ended
 
 
 def _name(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
 
 
 def _sftp_server() -> str:

@@ -66,9 +66,8 @@ def test_a_gang_runs_is_cancelled_and_leaves_nothing(styx: Styx, hosts: list[Hos
 
 def test_machines_give_themselves_back_by_autostop(styx: Styx, hosts: list[Host]) -> None:
     """With autostop nobody has to come back: the machines are free, clean, and can be rented again."""
-    styx(
-        "launch", "-y", "-c", "auto", "--infra", "ssh/lab", "--num-nodes", "2", "-i", "0", "--down", "--", "echo", "hi"
-    )
+    gang = ("--infra", "ssh/lab", "--num-nodes", "2")
+    styx("launch", "-y", "-c", "auto", *gang, "-i", "0", "--down", "--", "echo", "hi")
     for host in hosts:
         assert_clean(host)
     assert "auto" not in styx("status", "-r", "-o", "json")

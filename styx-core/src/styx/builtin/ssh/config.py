@@ -26,6 +26,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from styx.builtin.settings import Settings, wrong
 
+SSH_PORT = 22
+
 _POOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<host>\[[^\]\s]+\]|[^@:\s\[\]]+)(?::(?P<port>\d+))?")
 _WORD = re.compile(r"[^\s-]\S*")  # nothing that a program could take for an option
@@ -57,7 +59,7 @@ class _Access(Settings):
     """What may be said of a host and of a whole pool."""
 
     user: str = ""  # else the present user's name
-    port: int = Field(default=22, ge=1, le=65535)
+    port: int = Field(default=SSH_PORT, ge=1, le=65535)
     identity_file: str = ""  # else the present user's own keys and agent
     proxy_jump: str = ""  # [user@]host[:port], by the user's own SSH configuration
     hourly_price: Decimal | None = Field(default=None, ge=0)  # USD; what the owner wants it to count as
@@ -126,8 +128,9 @@ class HostConfig(_Access):
 
     @property
     def label(self) -> str:
-        """The host as it is shown: its name, and the port where it is not 22."""
-        return self.host if self.port == 22 else f"{self.host}:{self.port}"  # noqa: PLR2004 - SSH's own
+        """The host as it is shown: its name, and the port where it is not SSH's own."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return self.host if self.port == SSH_PORT else f"{name}:{self.port}"
 
 
 class PoolConfig(_Access):

@@ -22,14 +22,14 @@ class Pins:
         self._directory = directory
         self._log = log
 
-    async def key(self, host: HostConfig) -> str:
+    async def key(self, host: HostConfig, target: Target) -> str:
         """The only key that this machine may show. Raises TransportError when it has to be asked and is not there."""
         if host.host_key:
             return host.host_key
         path = self.path(host)
         with contextlib.suppress(FileNotFoundError):
             return path.read_text(encoding="utf-8")
-        shown = await _ask(host)
+        shown = await _ask(target)
         try:
             pinned = _keep(path, shown)
         except OSError as error:
@@ -52,23 +52,17 @@ def file_name(host: HostConfig) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", f"{host.host}_{host.port}").lstrip(".")
 
 
-def target_of(host: HostConfig, host_key: str = "") -> Target:
-    """The machine as the transports know it."""
-    return Target(host.host, host.port, host.user, host.identity_file, host_key, "", host.proxy_jump)
-
-
-async def _ask(host: HostConfig) -> str:
+async def _ask(target: Target) -> str:
     """The key that the machine shows now, as an OpenSSH line."""
     import asyncssh
 
-    target = target_of(host)
     try:
-        tunnel = host.proxy_jump or ()
-        key = await asyncssh.get_server_host_key(host.host, host.port, tunnel=tunnel, config=None)
+        tunnel = target.proxy_jump or ()
+        key = await asyncssh.get_server_host_key(target.host, target.port, tunnel=tunnel, config=None)
     except (asyncssh.Error, OSError, ValueError) as error:
         raise translate(error, target) from error
     if key is None:
-        raise TransportError(f"{target.destination} shows no host key", node=host.host)
+        raise TransportError(f"{target.destination} shows no host key", node=target.host)
     return key.export_public_key("openssh").decode().strip()
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from styx.api import CommandResult, Endpoint, TransportError
+from styx.builtin.ssh.aliases import target_of
 from styx.builtin.ssh.config import HostConfig
-from styx.builtin.ssh.pins import Pins, target_of
+from styx.builtin.ssh.pins import Pins
 from styx.transports.connect import translate
 from styx.transports.ssh import SshTransport
 
@@ -145,25 +146,21 @@ class Reach:
             return transport
 
     async def _endpoint(self, host: HostConfig) -> Endpoint:
-        if host.identity_file and not Path(host.identity_file).expanduser().is_file():
+        target = await asyncio.to_thread(target_of, host)
+        if target.identity_file and not Path(target.identity_file).expanduser().is_file():
             raise TransportError(
-                f"identity_file {host.identity_file} of {host.label} does not exist", node=host.host,
+                f"identity_file {target.identity_file} of {host.label} does not exist", node=host.host,
                 hint="set clouds.ssh.pools.<pool>.identity_file to a private key that the host lets in",
             )  # fmt: skip
-        return endpoint(host, await self._pins.key(host))
+        known = {
+            "host": target.host, "port": str(target.port), "user": target.user, "identity_file": target.identity_file,
+            "proxy_jump": target.proxy_jump, "host_key": await self._pins.key(host, target),
+        }  # fmt: skip
+        return Endpoint("ssh", {name: value for name, value in known.items() if value})
 
     def endpoint(self, host: HostConfig) -> Endpoint:
         """How core reaches the machine, with its key pinned. Asks the machine if it was never met."""
-        return endpoint(host, _run(self._pins.key(host)))
-
-
-def endpoint(host: HostConfig, host_key: str) -> Endpoint:
-    """The machine as an endpoint."""
-    known = {
-        "host": host.host, "port": str(host.port), "user": host.user, "identity_file": host.identity_file,
-        "proxy_jump": host.proxy_jump, "host_key": host_key,
-    }  # fmt: skip
-    return Endpoint("ssh", {name: value for name, value in known.items() if value})
+        return _run(self._endpoint(host))
 
 
 def _give_up(link: _Link, transport: SshTransport | None, error: TransportError) -> None:
