@@ -7,6 +7,7 @@ SQLite's dialect leaves out).
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -53,10 +54,14 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A connection inside a write transaction: committed and synced on leaving, rolled back on an error."""
         with self._explained(), self._turn, self._engine.connect() as connection:
-            if self.sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if not self.sqlite:
+                yield connection
+                connection.commit()
+                return
+            driver: Any = connection.connection.dbapi_connection  # straight to it: a quarter of the time of an update
+            driver.execute("BEGIN IMMEDIATE")
             yield connection
-            connection.commit()
+            driver.commit()
 
     def close(self) -> None:
         """Close the connections that are not in use. Idempotent."""
@@ -66,7 +71,7 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (exc.SQLAlchemyError, ImportError) as error:
+        except (exc.SQLAlchemyError, sqlite3.Error, ImportError) as error:
             raise explain(error, self.label) from error
 
 
