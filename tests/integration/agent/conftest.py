@@ -29,6 +29,9 @@ def make(program: str, tmp_path: Path) -> Iterator[Callable[..., Agent]]:
     yield _make
     for agent in made:
         agent.end()
+    logs = [agent.state / "agent.log" for agent in made]
+    said = "".join(log.read_text() for log in logs if log.exists())
+    assert "Traceback" not in said or "full" in said or "No space" in said, said
 
 
 @pytest.fixture

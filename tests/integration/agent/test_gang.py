@@ -240,6 +240,21 @@ def test_shutdown_with_cancelling_reaches_the_peers(nodes: list[Agent]) -> None:
     until(lambda: not any(map(alive, pids)))
 
 
+def test_ranks_that_no_head_watches_any_more_are_ended(make: Make) -> None:
+    """When the head is gone for good, what it started elsewhere does not run for ever; a watched rank does."""
+    nodes = [make(), make(STYX_AGENT_ABANDONED="3")]
+    for agent in nodes:
+        agent.up()
+    client = form(nodes)
+    client.call("jobs.submit", **job("echo $$ > ran; sleep 100", num_nodes=2))
+    up_to(nodes[1], "\n")
+    pid = int(ran(nodes[1]))
+    time.sleep(4)
+    assert alive(pid)
+    nodes[0].kill()
+    until(lambda: not alive(pid))
+
+
 def test_a_claim_lapses(agent: Agent) -> None:
     """A reservation that is not committed in time is gone, and a commit after that is not_reserved."""
     client = agent.ready()

@@ -1,4 +1,8 @@
-"""The agent, put together: every method of the protocol and what runs in the background."""
+"""The agent, put together: every method of the protocol and what runs in the background.
+
+For tests and for clusters out of the ordinary, seconds may be set in the daemon's environment: ``STYX_AGENT_GRACE``,
+``STYX_AGENT_PATIENCE`` and ``STYX_AGENT_ABANDONED``; see the constants.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 GRACE = 5.0  # seconds between a job's SIGTERM and its SIGKILL
 PATIENCE = 30.0  # seconds that a node may be out of reach before the jobs on it are given up
+# Seconds after which ranks that no head watches are ended. Long, because the head's agent may only be down, and then
+# what runs is fine.
+ABANDONED = 900.0
 SHUTDOWN = 60.0  # seconds for the peers to end
 SAMPLING = 15.0  # seconds between samples of this node
 
@@ -38,7 +45,7 @@ class Agent:
         patience = _seconds(self.node.own, "STYX_AGENT_PATIENCE", PATIENCE)
         self.ranks = Ranks(state, self.node.token, _seconds(self.node.own, "STYX_AGENT_GRACE", GRACE), umask)
         vault = Vault(self.node.token, self.node.own.get("XDG_RUNTIME_DIR", ""))
-        gang = Gang(self.node, self.ranks)
+        gang = Gang(self.node, self.ranks, _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED))
         self.jobs = Jobs(self.node, vault)
         member: dict[str, Handler] = {
             "gang.reserve": gang.reserve,

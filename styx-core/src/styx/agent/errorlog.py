@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from .protocol import AgentError
+
 LIMIT = 1 << 18
 
 
@@ -15,7 +17,10 @@ class ErrorLog:
         self.path = os.path.join(state, "agent.log")
 
     def __call__(self, error: BaseException) -> None:
-        """Note an exception with its traceback."""
+        """Note an exception; with its traceback, unless it is a refusal, which is nobody's fault in here."""
+        if isinstance(error, AgentError):
+            self.note(f"{error.code}: {error.message}")
+            return
         import traceback
 
         self.note("".join(traceback.format_exception(type(error), error, error.__traceback__)))

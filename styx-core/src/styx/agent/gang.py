@@ -19,16 +19,14 @@ if TYPE_CHECKING:
     from .server import Send
 
 HEARTBEAT = 2.0  # seconds between items of a watch at most
-# Seconds after which ranks of a head that nobody has heard of are ended. Long, because the head's agent may only be
-# down, and then what runs is fine.
-ABANDONED = 900.0
 
 
 class Gang:
     """The member's side of starting a job on several nodes at once."""
 
-    def __init__(self, node: Node, ranks: Ranks) -> None:
+    def __init__(self, node: Node, ranks: Ranks, abandoned: float) -> None:
         self._node = node
+        self._abandoned = abandoned
         self._ranks = ranks
         self._claims: dict[tuple[int, int], dict[str, Any]] = {}
 
@@ -115,10 +113,10 @@ class Gang:
         return found
 
     async def end_abandoned(self) -> None:
-        """End ranks that no head watches any more, for ever."""
+        """End ranks that no head has watched for a long time, for ever."""
         while True:
-            await loop.sleep(ABANDONED / 10)
-            late = time.monotonic() - ABANDONED
+            await loop.sleep(self._abandoned / 10)
+            late = time.monotonic() - self._abandoned
             for rank in [rank for rank in self._ranks.active.values() if rank.since < late]:
                 if self._node.rank != 0:
                     await self._ranks.cancel(rank.job, rank.rank)

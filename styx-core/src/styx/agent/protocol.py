@@ -33,7 +33,7 @@ Methods
     jobs.submit {key, name, user, setup, run, envs, secrets, num_nodes, cpus, gpus, workdir, task_id,
         cluster_info: {...}, epoch} -> {id}
         The same key is the same job. A claim of 0 CPUs and 0 GPUs always starts; others start first in, first out.
-    jobs.list {ids: [id] or absent} -> {jobs: [job]}, newest first
+    jobs.list {ids: [id] or absent} -> {jobs: [job]}, newest first, as many as one frame holds
         job: {id, key, name, user, state, submitted_at, started_at, ended_at, exit_code, num_nodes, cpus, gpus,
         ranks: {"0": exit code}, reason}; states as in ``styx.api.JobState``
     jobs.wait {id} -> job, once it has ended
