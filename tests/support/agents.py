@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -171,6 +172,13 @@ class Agent:
             return int((self.state / "lock").read_text())
         return None
 
+    @property
+    def vault(self) -> Path:
+        """Where its secrets are on tmpfs; ask only while no daemon runs."""
+        with contextlib.closing(sqlite3.connect(self.state / "jobs.db")) as table:
+            (token,) = table.execute("SELECT value FROM facts WHERE name = 'token'").fetchone()
+        return Path("/dev/shm") / f"styx-{json.loads(token)}"
+
     def client(self) -> Client:
         """A new connection."""
         self._clients.append(Client(self.socket))
@@ -204,6 +212,8 @@ class Agent:
         for pid in marked(self.mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(sqlite3.Error, TypeError):
+            shutil.rmtree(self.vault, ignore_errors=True)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 

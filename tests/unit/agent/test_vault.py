@@ -53,6 +53,18 @@ def test_dropping_leaves_nothing(shm: Path) -> None:
     assert not shm.exists()
 
 
+def test_sweeping_keeps_what_waits(shm: Path) -> None:
+    """A restarted agent removes what no waiting job needs, and the directory with the last of it."""
+    kept = _vault()
+    for number in (1, 2, 30):
+        kept.keep(number, {"A": str(number)})
+    _vault().sweep([2])
+    assert [path.name for path in shm.iterdir()] == ["2"]
+    assert _vault().get(2) == {"A": "2"}
+    _vault().sweep([])
+    assert not shm.exists()
+
+
 def test_no_secrets_are_no_file(shm: Path) -> None:
     """A job without secrets leaves nothing."""
     _vault().keep(1, {})

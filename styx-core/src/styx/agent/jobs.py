@@ -70,6 +70,7 @@ class Jobs:
     def begin(self, cluster: Cluster) -> None:
         """Take up what an earlier agent left."""
         self._cluster = cluster
+        self._vault.sweep([record["id"] for record, _, _ in self._table.live()])
         for record, spec, placement in self._table.live():
             job = self.live[record["id"]] = Job(record, spec, placement)
             if placement is not None:

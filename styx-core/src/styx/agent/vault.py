@@ -8,7 +8,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Mapping
+    from typing import Collection, Mapping
 
 
 def _memory_backed(path: str) -> bool:
@@ -78,9 +78,7 @@ class Vault:
 
     def drop(self, job: int) -> None:
         """Forget a job's secrets."""
-        if self.get(job) is None:
-            return
-        del self._memory[job]
+        self._memory.pop(job, None)
         directory = _directory(self._token, self._runtime, make=False)
         if directory is not None:
             path = os.path.join(directory, str(job))
@@ -88,3 +86,10 @@ class Vault:
                 os.unlink(path)
             if not os.listdir(directory):
                 os.rmdir(directory)
+
+    def sweep(self, waiting: Collection[int]) -> None:
+        """Forget the secrets of all jobs but these: an agent that was killed may have left some behind."""
+        directory = _directory(self._token, self._runtime, make=False)
+        for name in os.listdir(directory) if directory is not None else []:
+            if name.isdigit() and int(name) not in waiting:
+                self.drop(int(name))
