@@ -31,10 +31,10 @@ async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progr
     progress("setup", "copying files")
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
         sources = await asyncio.to_thread(_resolve, context, task.file_mounts, task.base_dir, Path(scratch))
-        await together(_sync_node(handle, rank, task, sources) for rank in range(len(handle.nodes)))
+        await together(_sync_node(handle, rank, task, sources, Path(scratch)) for rank in range(len(handle.nodes)))
 
 
-async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path]) -> None:
+async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path], scratch: Path) -> None:
     transport = handle.transport(rank)
     endpoint = handle.nodes[rank].endpoint
     confined = endpoint is not None and endpoint.kind == "process"
@@ -51,7 +51,8 @@ async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping
                 hint="Use a path relative to the node's home, or run the task on another cloud.",
                 field="file_mounts",
             )
-        await upload(transport, source, target.removeprefix("~/"))
+        # An ignore file that came out of a store says nothing about what the task wants from there.
+        await upload(transport, source, target.removeprefix("~/"), ignore=not source.is_relative_to(scratch))
 
 
 def _resolve(
