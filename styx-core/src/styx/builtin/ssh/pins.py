@@ -7,12 +7,16 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from styx.api import TransportError
 from styx.builtin.disk import draft_beside
-from styx.builtin.ssh.config import HostConfig
+from styx.builtin.ssh.config import SSH_PORT, HostConfig
 from styx.transports import hostkeys
 from styx.transports.connect import Target, translate
+
+if TYPE_CHECKING:
+    import asyncssh
 
 
 class Pins:
@@ -56,14 +60,31 @@ async def _ask(target: Target) -> str:
     """The key that the machine shows now, as an OpenSSH line."""
     import asyncssh
 
+    jump = await _jump(target.proxy_jump) if target.proxy_jump else None
     try:
-        tunnel = target.proxy_jump or ()
-        key = await asyncssh.get_server_host_key(target.host, target.port, tunnel=tunnel, config=None)
+        key = await asyncssh.get_server_host_key(target.host, target.port, tunnel=jump or (), config=None)
     except (asyncssh.Error, OSError, ValueError) as error:
         raise translate(error, target) from error
+    finally:
+        if jump is not None:
+            jump.close()
     if key is None:
         raise TransportError(f"{target.destination} shows no host key", node=target.host)
     return key.export_public_key("openssh").decode().strip()
+
+
+async def _jump(text: str) -> asyncssh.SSHClientConnection:
+    """A connection to the machine in between, by the user's own configuration, keys and known_hosts."""
+    import asyncssh
+
+    user, _, place = text.rpartition("@")
+    host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdecimal() else (place, "", "")
+    options = {"host": host, **({"username": user} if user else {}), **({"port": int(port)} if port else {})}
+    try:
+        return await asyncssh.connect(**options)
+    except (asyncssh.Error, OSError, ValueError) as error:
+        target = Target(host, int(port or SSH_PORT), user, known_hosts="~/.ssh/known_hosts")
+        raise translate(error, target) from error
 
 
 def _keep(path: Path, key: str) -> str:

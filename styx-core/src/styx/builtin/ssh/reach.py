@@ -65,6 +65,7 @@ class _Link:
     def __init__(self) -> None:
         self.opening = asyncio.Lock()
         self.transport: SshTransport | None = None
+        self.endpoint: Endpoint | None = None
         self.users = 0
         self.idle: asyncio.TimerHandle | None = None
         self.down_until = 0.0
@@ -136,7 +137,8 @@ class Reach:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     if transport is None:
-                        transport = SshTransport(await self._endpoint(host))
+                        link.endpoint = await self._endpoint(host)
+                        transport = SshTransport(link.endpoint)
                     await transport.host_key()  # connects, unless it is connected
             except (TimeoutError, TransportError) as error:
                 problem = translate(error, target_of(host))
@@ -159,8 +161,10 @@ class Reach:
         return Endpoint("ssh", {name: value for name, value in known.items() if value})
 
     def endpoint(self, host: HostConfig) -> Endpoint:
-        """How core reaches the machine, with its key pinned. Asks the machine if it was never met."""
-        return _run(self._endpoint(host))
+        """How core reaches a machine that has just answered, with its key pinned."""
+        endpoint = self._links[host.label].endpoint
+        assert endpoint is not None, f"{host.label} was never asked"
+        return endpoint
 
 
 def _give_up(link: _Link, transport: SshTransport | None, error: TransportError) -> None:
