@@ -13,8 +13,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from styx.api import (
-    Autostop, Backend, BackendError, Cloud, Cluster, Idempotency, JobInfo, JobNotFound, JobSpec, JobState, LogChunk,
-    NodeMetrics, PluginError, Services, StyxError,
+    Autostop,
+    Backend,
+    BackendError,
+    Cloud,
+    Cluster,
+    Idempotency,
+    JobInfo,
+    JobNotFound,
+    JobSpec,
+    JobState,
+    LogChunk,
+    NodeMetrics,
+    PluginError,
+    Services,
+    StyxError,
 )  # fmt: skip
 from styx.engine.engine import Engine
 from styx.plugins import isolation
@@ -37,8 +50,8 @@ class Killed(BaseException):
     """The process is gone, as far as it can be in a test: nothing it does from here on has any effect."""
 
 
-_cancelled = isolation._cancelled  # noqa: SLF001 - the guard around plugins would take a death for their failure
-isolation._cancelled = lambda error: isinstance(error, Killed) or _cancelled(error)  # noqa: SLF001
+_cancelled = isolation._cancelled
+isolation._cancelled = lambda error: isinstance(error, Killed) or _cancelled(error)
 
 
 class Life:
@@ -53,6 +66,7 @@ class Life:
 
     @property
     def over(self) -> bool:
+        """Whether the process is dead."""
         return self.ends_at is not None and len(self.steps) > self.ends_at
 
     def step(self, name: str) -> None:
@@ -231,6 +245,7 @@ class World:
         return engine
 
     async def close(self) -> None:
+        """Close every engine and the store."""
         for engine in self._engines:
             await engine.close()
         self.store.close()
@@ -238,13 +253,16 @@ class World:
     # -- the truth, for tests to compare with
 
     def machines(self, account: MemoryAccount | None = None) -> list[Machine]:
+        """Every machine of the account."""
         account = account or self.account
         return [m for place in {o.scope.name for o in account.offers} for m in account.machines(place, self.clock)]
 
     def record(self, name: str = "c") -> ClusterRecord | None:
+        """The cluster on record."""
         return self.store.clusters.get(name)
 
     def reasons(self, name: str = "c") -> list[str]:
+        """Why its events happened, oldest first."""
         return [event.reason for event in self.store.events.of(name)]
 
     def unaccounted(self) -> list[Machine]:
@@ -253,7 +271,7 @@ class World:
             a.owner.name for n in self._names() for a in self.store.attempts.of(n) if a.state is not AttemptState.CLOSED
         }
         cloud = self.clouds["memory"][0](self._services())
-        owners = [(m, cloud._identify(m)) for m in self.machines()]  # type: ignore[attr-defined]  # noqa: SLF001
+        owners = [(m, cloud._identify(m)) for m in self.machines()]  # type: ignore[attr-defined]
         return [m for m, found in owners if found is None or found[0].name not in known]
 
     def _services(self) -> Services:
@@ -287,7 +305,7 @@ def _dead_holder() -> Holder:
 
 
 def _make_mortal(store: Store, life: Life) -> None:
-    database: Any = store._database  # noqa: SLF001 - there is no other place between a commit and its caller
+    database: Any = store._database
     write = database.write
 
     @contextmanager

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.local_nodes import assert_nothing_left
 
 from styx import plugins
 from styx.client.embedded import EmbeddedClient
+from support.local_nodes import assert_nothing_left
 
 
 @pytest.fixture

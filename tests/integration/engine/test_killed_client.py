@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support.local_nodes import assert_nothing_left, node_processes
 
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.spec import Task
 from styx.store.states import ClusterState
+from support.local_nodes import assert_nothing_left, node_processes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -145,7 +145,7 @@ def test_in_a_phase(home: Path, operation: str, phase: str) -> None:
 @pytest.mark.parametrize("operation", ["launch", "exec", "stop", "start", "down"])
 def test_at_any_moment(home: Path, operation: str) -> None:
     """Killed after a time drawn at random from as long as the operation takes."""
-    chance = random.Random(f"styx {operation}")  # noqa: S311
+    chance = random.Random(f"styx {operation}")
     in_time = 0
     for round_ in range(5):
         prepare(operation)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.local_nodes import assert_nothing_left, node_processes
 
 from styx.api import Autostop, BadInput, ClusterNotFound, ClusterNotUp, JobState, NoOffer
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.spec import Resources, Task
 from styx.store.states import ClusterState
+from support.local_nodes import assert_nothing_left, node_processes
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -211,7 +211,7 @@ def test_a_dry_run_makes_nothing(client: EmbeddedClient, home: Path) -> None:
     """The candidates are shown, and no cluster is."""
     result = client.launch(HELLO, LaunchOptions(cluster="c", dryrun=True))
     assert result.job_id is None
-    assert [c.infra for c in result.candidates if c.chosen][0].startswith("local")
+    assert next(c.infra for c in result.candidates if c.chosen).startswith("local")
     assert client.status() == []
     assert node_processes(home) == {}
 

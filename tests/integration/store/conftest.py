@@ -33,10 +33,12 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]
 
 @pytest.fixture
 def url(new_url: Callable[[], str]) -> str:
+    """The URL of one such database."""
     return new_url()
 
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
+    """A store on it."""
     with Store.open(url) as opened:
         yield opened

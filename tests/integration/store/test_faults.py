@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from support.records import cluster
 
 
 def digest(path: Path) -> str:
+    """What tells a file from a changed one."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -163,12 +165,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_changes_nothing(small_disk: Path) -> None:
     """When the disk fills, the write that did not fit is refused whole and all before it is there, also afterwards."""
     with Store.open(home=small_disk) as store:
-        written = 0
-        with pytest.raises(StoreError, match="full|could not be read or written") as refused:
-            for number in range(1000):
-                store.clusters.create(cluster(f"c{number}", resources="x" * 4000))
-                written = number + 1
-        assert refused.value.hint
+        refusal, written = None, 0
+        while refusal is None:
+            try:
+                store.clusters.create(cluster(f"c{written}", resources="x" * 4000))
+                written += 1
+            except StoreError as error:
+                refusal = error
+        assert "full" in refusal.message or "could not be read or written" in refusal.message
+        assert refusal.hint
         assert 5 < written < 1000
         assert len(store.clusters.list()) == written
     with sqlite3.connect(small_disk / DATABASE_NAME) as connection:
@@ -179,8 +184,8 @@ def test_a_full_disk_changes_nothing(small_disk: Path) -> None:
 def test_a_disk_that_is_full_from_the_start(small_disk: Path) -> None:
     """A database that cannot be made is an error, and no half of one stays."""
     filler = small_disk / "filler"
-    with pytest.raises(OSError, match="space"), filler.open("wb", buffering=0) as file:
-        while True:
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:  # until there is no space left
             file.write(b"x" * 4096)
     with pytest.raises(StoreError):
         Store.open(home=small_disk)

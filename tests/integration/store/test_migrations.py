@@ -31,6 +31,7 @@ def database(url: str):
 
 
 def drift(database: Database) -> list[object]:
+    """What Alembic would change to make the database what the code says."""
     with database.read() as connection:
         options = {"version_table": schema.revisions.name, "compare_type": True, "compare_server_default": True}
         found = compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)

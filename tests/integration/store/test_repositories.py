@@ -37,6 +37,7 @@ relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[Health
 
 
 def cleaned(values: dict[str, object]) -> dict[str, object]:
+    """What the columns of plain text make of it."""
     return {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
 
 

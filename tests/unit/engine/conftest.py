@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from support.world import World
 
 
 @pytest_asyncio.fixture
 async def new_world(tmp_path: Path) -> AsyncIterator[Callable[..., World]]:
+    """Makes worlds."""
     made: list[World] = []
 
     def make(*args: Any, **kwargs: Any) -> World:
@@ -26,4 +28,5 @@ async def new_world(tmp_path: Path) -> AsyncIterator[Callable[..., World]]:
 
 @pytest.fixture
 def world(new_world: Callable[..., World]) -> World:
+    """A world with a cloud that knows tokens."""
     return new_world()

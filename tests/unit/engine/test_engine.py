@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.world import HELLO, World, quiet
 
 from styx.api import (
-    BackendError, BadInput, ClusterNotFound, ClusterNotUp, InsufficientCapacity, InvalidTask, JobNotFound, JobState,
+    BackendError,
+    BadInput,
+    ClusterNotFound,
+    ClusterNotUp,
+    InsufficientCapacity,
+    InvalidTask,
+    JobNotFound,
+    JobState,
     NoOffer,
 )  # fmt: skip
 from styx.engine.codec import offer_from_data, offer_to_data
@@ -17,6 +23,7 @@ from styx.engine.redact import mask
 from styx.hookspecs import Event
 from styx.store.states import ClusterState
 from styx.testing.memory.catalog import default_offers
+from support.world import HELLO, World, quiet
 
 
 async def test_jobs(world: World) -> None:

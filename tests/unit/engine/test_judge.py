@@ -7,12 +7,12 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.records import NOW, cluster
 
 from styx.api import Autostop, Cause, Node, NodeState, Owner
 from styx.engine.judge import judge
 from styx.engine.observe import Sight
 from styx.store.states import ClusterState, legal
+from support.records import NOW, cluster
 
 OWNER = Owner("abcdef", "c", "a123")
 LIVE = [state for state in NodeState if state is not NodeState.TERMINATING]

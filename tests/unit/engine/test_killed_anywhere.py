@@ -24,42 +24,52 @@ PAIR = HELLO.nodes(2)
 
 
 async def launch(engine: Engine) -> object:
+    """Launch two nodes that stop themselves."""
     return await engine.launch(PAIR, "c", quiet, autostop=Autostop(10))
 
 
 async def exec_(engine: Engine) -> object:
+    """Queue another job."""
     return await engine.exec(PAIR, "c", quiet)
 
 
 async def stop(engine: Engine) -> object:
+    """Stop the cluster."""
     return await engine.stop("c", quiet)
 
 
 async def start(engine: Engine) -> object:
+    """Start it."""
     return await engine.start("c", None, quiet)
 
 
 async def down(engine: Engine) -> object:
+    """Remove it."""
     return await engine.down("c", quiet)
 
 
 async def forget(engine: Engine) -> object:
+    """Drop its record."""
     return await engine.down("c", quiet, forget=True)
 
 
 async def autostop(engine: Engine) -> object:
+    """Have it stop itself."""
     return await engine.autostop("c", Autostop(5))
 
 
 async def nothing(engine: Engine) -> object:
+    """Leave it at that."""
     return None
 
 
 async def up(world: World) -> None:
+    """It is up."""
     await world.engine().launch(PAIR, "c", quiet)
 
 
 async def stopped(world: World) -> None:
+    """It is stopped."""
     await up(world)
     await world.engine().stop("c", quiet)
 
@@ -75,11 +85,13 @@ async def fresh(world: World) -> None:
 
 
 def worlds(tmp_path: Path, kind: Idempotency) -> Iterator[World]:
+    """One new world after the other."""
     for number in count():
         yield World(tmp_path / str(number), kind)
 
 
 async def die_at(world: World, operation: Operation, step: int) -> Life:
+    """Run the operation in a client that dies before that step."""
     life = Life(ends_at=step)
     engine = world.engine(life)
     try:
@@ -164,7 +176,6 @@ async def test_launch_with_failover(tmp_path: Path, kind: Idempotency) -> None:
 @pytest.mark.parametrize("then", [stop, start, launch, down], ids=lambda then: then.__name__)
 async def test_stop(tmp_path: Path, then: Operation) -> None:
     """Stopping: it can be finished, turned back, or followed by anything else."""
-
     await every_step(tmp_path, Idempotency.TOKEN, up, stop, then)
 
 

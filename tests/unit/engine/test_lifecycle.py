@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.world import HELLO, World, quiet
 
 from styx.api import (
-    AuthFailed, Autostop, BackendError, ClusterBusy, ClusterNotFound, ClusterNotUp, InsufficientCapacity, Leftover,
-    NodeState, OutcomeUnknown, PluginError, Transient, Unsupported, WrongAccount,
+    AuthFailed,
+    Autostop,
+    BackendError,
+    ClusterBusy,
+    ClusterNotFound,
+    ClusterNotUp,
+    InsufficientCapacity,
+    Leftover,
+    NodeState,
+    OutcomeUnknown,
+    PluginError,
+    Transient,
+    Unsupported,
+    WrongAccount,
 )  # fmt: skip
 from styx.engine.operation import LEASE_SECONDS
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from styx.testing.memory.account import MemoryAccount
 from styx.testing.memory.cloud import BareMemoryCloud, MemoryCloud
+from support.world import HELLO, World, quiet
 
 
 async def up(world: World, nodes: int = 1, **options: object) -> None:
@@ -160,7 +172,7 @@ async def test_down_that_is_refused(world: World) -> None:
     record = world.record()
     assert record is not None
     assert (record.state, (record.error or {})["message"]) == (ClusterState.TERMINATING, "expired")
-    with pytest.raises(ClusterNotUp, match="styx down c|terminating"):
+    with pytest.raises(ClusterNotUp, match="terminating"):
         await world.engine().exec(HELLO, "c", quiet)
     await world.engine().down("c", quiet)
     assert (world.machines(), state(world)) == ([], None)
@@ -190,6 +202,7 @@ class TestAnotherAccount:
     """Credentials that are not those a cluster was made with."""
 
     async def switched(self, world: World) -> None:
+        """A cluster, and then the credentials of somebody else."""
         await up(world, autostop=Autostop(60, down=True))
         world.clouds["memory"] = (MemoryCloud, MemoryAccount("somebody-else"))
 
@@ -219,7 +232,7 @@ class TestAnotherAccount:
         assert state(world) is ClusterState.UP
 
     async def test_forgetting(self, world: World) -> None:
-        """The user may forget it; the machines are removed when the account is back, and a new cluster is not held up."""
+        """The user may forget it; its machines go when the account is back, and a new cluster is not held up."""
         await self.switched(world)
         await world.engine().down("c", quiet, forget=True)
         assert state(world) is None

@@ -111,7 +111,7 @@ def test_the_order_does_not_depend_on_the_order_of_the_answers(
 ) -> None:
     """However the clouds list what they have, the same offers come in the same order."""
     shuffled = shelf[:]
-    random.Random(seed).shuffle(shuffled)  # noqa: S311
+    random.Random(seed).shuffle(shuffled)
 
     def key(choice: Choice) -> tuple[object, ...]:
         offer = choice.offer
@@ -148,6 +148,7 @@ def test_the_question_is_never_narrower_than_the_judgement(alternative: Alternat
 
 OFFER = Offer("x", Scope("east"), "small", 4, 16, region="east", hourly_price=Decimal("1.00"))
 A100 = (Accelerator("A100", 2, 40),)
+FOUR = (Accelerator("A100", 4, 40),)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ A100 = (Accelerator("A100", 2, 40),)
         (Alternative(cpus=Amount(8.0, at_least=True)), OFFER, "4 vCPUs, wanted 8+"),
         (Alternative(memory=Amount(8.0, per_cpu=True)), OFFER, "16 GiB of memory, wanted 8x"),
         (Alternative(accelerators=A100), OFFER, "no accelerator, wanted 2x A100"),
-        (Alternative(accelerators=A100), replace(OFFER, accelerators=(Accelerator("A100", 4),)), "4x A100, wanted 2x A100"),
+        (Alternative(accelerators=A100), replace(OFFER, accelerators=FOUR), "4x A100, wanted 2x A100"),
         (Alternative(use_spot=True), OFFER, "not sold as spot"),
         (Alternative(max_hourly_cost=0.5), OFFER, "$1.00/h, wanted at most $0.5"),
         (Alternative(), replace(OFFER, available=1), "1 free, wanted 2"),

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.records import NOW
 
 from styx.store import Store
+from support.records import NOW
 
 
 class Clock:
@@ -19,18 +19,22 @@ class Clock:
         self.time = NOW
 
     def __call__(self) -> datetime:
+        """The time."""
         return self.time
 
     def advance(self, seconds: float) -> None:
+        """Move on."""
         self.time += timedelta(seconds=seconds)
 
 
 @pytest.fixture
 def clock() -> Clock:
+    """The clock of the store."""
     return Clock()
 
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    """A store of its own."""
     with Store.open(home=tmp_path / "home", clock=clock) as opened:
         yield opened

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.records import NOW, attempt
 
 from styx.api.errors import StoreError
 from styx.api.launch import Receipt
 from styx.store import Store
 from styx.store.records import AttemptState
+from support.records import NOW, attempt
 
 
 def state_of(store: Store, token: str) -> AttemptState:
+    """The state on record."""
     return next(a.state for a in store.attempts.of("c") if a.token == token)
 
 
@@ -104,6 +106,6 @@ def test_no_sequence_brings_a_tombstone_back(store: Store, wishes: list[object],
         except StoreError:
             pass
         seen.append(state_of(store, token))
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         if before is AttemptState.TOMBSTONE:
             assert after in {AttemptState.TOMBSTONE, AttemptState.CLOSED}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.records import HOLDER, NOW, attempt, cluster
 
 from styx.api.errors import ClusterBusy, ClusterNotFound
 from styx.api.names import slug
@@ -15,6 +14,7 @@ from styx.store import Store
 from styx.store.holder import current
 from styx.store.records import AttemptState, Holder, NodeRecord, Operation
 from styx.store.states import ClusterState
+from support.records import HOLDER, NOW, attempt, cluster
 
 
 def test_a_name_is_given_once(store: Store) -> None:
@@ -28,7 +28,7 @@ def test_a_name_is_given_once(store: Store) -> None:
 def test_two_names_with_one_slug_exclude_each_other(store: Store) -> None:
     """A name that would make the same provider names as another is refused, naming the other."""
     store.clusters.create(cluster("My.Cluster", slug="same"))
-    with pytest.raises(ClusterBusy, match="named 'My.Cluster' already"):
+    with pytest.raises(ClusterBusy, match=r"named 'My\.Cluster' already"):
         store.clusters.create(cluster("my-cluster", slug="same"))
     assert slug("My.Cluster") != slug("my-cluster")
 

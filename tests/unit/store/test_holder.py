@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from styx.store.holder import alive, current
 
@@ -22,8 +23,7 @@ def test_this_process_is_alive_under_a_new_id_each_time() -> None:
 def test_a_process_lives_until_it_ends() -> None:
     """A child counts as alive while it runs and as dead once it was killed, even before it is reaped."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        with open(f"/proc/{child.pid}/stat", encoding="utf-8") as file:
-            started = file.read().rpartition(")")[2].split()[19]
+        started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
         holder = replace(current(), pid=child.pid, started=started)
         assert alive(holder)
         child.send_signal(signal.SIGKILL)
@@ -32,7 +32,7 @@ def test_a_process_lives_until_it_ends() -> None:
     assert not alive(holder)
 
 
-def test_a_command_name_with_parentheses_is_read_rightly(tmp_path: object) -> None:
+def test_a_command_name_with_parentheses_is_read_rightly(tmp_path: Path) -> None:
     """The start time is found behind a program name that imitates the file's own format."""
     name = tmp_path / "a) R 1 (b"
     name.symlink_to(sys.executable)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.records import cluster
 
 from styx.store import Store
 from styx.store.peek import cluster_names
+from support.records import cluster
 
 
 def test_names_are_read_sorted(tmp_path: Path) -> None:

@@ -11,15 +11,25 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.records import (
-    NOW, attempt, cluster, cluster_fields, node_records, operations, prepareds, receipts, texts, times, wires,
-)  # fmt: skip
 
 from styx.api.launch import Prepared, Receipt
 from styx.store import Store
 from styx.store.records import AttemptState, NodeRecord, Operation
 from styx.store.rows import plain, write_time
 from styx.store.states import ClusterState
+from support.records import (
+    NOW,
+    attempt,
+    cluster,
+    cluster_fields,
+    node_records,
+    operations,
+    prepareds,
+    receipts,
+    texts,
+    times,
+    wires,
+)  # fmt: skip
 
 relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -9,7 +9,6 @@ import pytest
 from styx.api.errors import StoreError
 from styx.store import Store
 from styx.store.states import TRANSITIONS, ClusterState, legal
-
 from support.records import cluster
 
 PAIRS = list(product(ClusterState, ClusterState))
