@@ -7,6 +7,7 @@ Fixtures to override where the defaults do not suit: ``request_served`` (a model
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -194,8 +195,6 @@ class EngineConformance:
 
 def _words(script: str) -> list[str]:
     """The script as a shell splits it into words: what is quoted is one word."""
-    import shlex
-
     try:
         return shlex.split(script, comments=True)
     except ValueError:

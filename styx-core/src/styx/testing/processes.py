@@ -13,12 +13,11 @@ def marked(variables: Collection[str]) -> dict[int, str]:
     """The processes started with any of these (``NAME=value``) in their environment: pid -> command line."""
     wanted = {variable.encode() for variable in variables}
     found: dict[int, str] = {}
-    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
+    for name in os.listdir("/proc") if Path("/proc").is_dir() else ():  # noqa: PTH208 - hundreds of them, often
+        if name.isdigit() and int(name) != os.getpid():
             with contextlib.suppress(OSError):  # gone, or another user's
-                if not wanted.isdisjoint((entry / "environ").read_bytes().split(b"\0")):
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-                    found[int(entry.name)] = line.decode(errors="replace").strip()
+                if not wanted.isdisjoint(_read(name, "environ").split(b"\0")):
+                    found[int(name)] = _read(name, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
     return found
 
 
@@ -29,3 +28,8 @@ def kill_marked(variables: Collection[str]) -> dict[int, str]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return found
+
+
+def _read(process: str, what: str) -> bytes:
+    with open(f"/proc/{process}/{what}", "rb") as file:  # noqa: PTH123 - likewise
+        return file.read()
