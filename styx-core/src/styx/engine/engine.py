@@ -21,12 +21,14 @@ from styx.engine.context import Context, Progress
 from styx.engine.freshness import needs_a_look
 from styx.engine.handle import Handle
 from styx.engine.keys import public_key
-from styx.engine.launch import Wish, launch, require_fit
+from styx.engine.launch import launch
 from styx.engine.mounts import sync
+from styx.engine.obtain import Wish
 from styx.engine.operation import operation
 from styx.engine.plan import Plan, plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
+from styx.engine.reuse import require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
 from styx.engine.together import together
 from styx.plugins import plugin_manager

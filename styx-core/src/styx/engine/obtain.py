@@ -1,0 +1,186 @@
+"""Getting new machines: the best offers first, the next best where one is refused, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from styx.api.backend import Autostop
+from styx.api.errors import (
+    AuthFailed,
+    InvalidRequest,
+    NoOffer,
+    PermissionDenied,
+    PluginError,
+    ProviderError,
+    StyxError,
+    Unsupported,
+    WrongAccount,
+)
+from styx.api.launch import Boot, LaunchRequest
+from styx.api.names import Owner, new_attempt_id, slug
+from styx.api.nodes import Node
+from styx.engine.clouds import CloudAccount
+from styx.engine.codec import offer_to_data
+from styx.engine.context import Context, Progress
+from styx.engine.handle import Handle
+from styx.engine.plan import Plan, plan
+from styx.engine.provision import commit_intent, drive
+from styx.engine.setup import require_autostop, set_up
+from styx.optimizer.rank import Choice
+from styx.spec.model import TaskSpec
+from styx.store.records import AttemptState
+from styx.store.states import ClusterState
+
+RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to launch and how. ``task`` decides the machines; its files and job come later."""
+
+    task: TaskSpec
+    cluster: str
+    autostop: Autostop | None = None
+    retry_until_up: bool = False
+
+
+async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
+    """The choices on which the wish's autostop can be enforced. Raises NoOffer, Unsupported, BadInput."""
+    progress("plan", "asking the clouds what they have")
+    found = (await plan(context, wish.task)).require()
+    enforceable, refusal = [], None
+    for choice in found.choices:
+        try:
+            require_autostop(context.clouds.get(choice.offer.cloud).cloud, _policy(wish, choice))
+            enforceable.append(choice)
+        except Unsupported as error:
+            refusal = error
+    if refusal is not None and not enforceable:
+        raise refusal
+    return replace(found, choices=tuple(enforceable))
+
+
+def _policy(wish: Wish, choice: Choice) -> Autostop | None:
+    return wish.autostop or choice.alternative.autostop
+
+
+async def make(context: Context, wish: Wish, found: Plan, progress: Progress) -> Handle:
+    """Try the choices in turn until one gives nodes, then set them up. The cluster is PLANNING and ours."""
+    try:
+        choice, nodes = await _provision(context, wish, found.choices, progress)
+    except StyxError as error:
+        if not _left_behind(context, wish.cluster):
+            context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
+        else:
+            context.move(wish.cluster, ClusterState.FAILED, error.message, error=error.to_wire())
+        raise
+    cluster = context.store.clusters.get(wish.cluster)
+    assert cluster is not None
+    return await set_up(context, cluster, nodes, _policy(wish, choice), progress)
+
+
+def _left_behind(context: Context, name: str) -> bool:
+    """Whether any attempt of this cluster may have left something; one forgotten under its name does not count."""
+    cluster = context.store.clusters.get(name)
+    return cluster is None or any(
+        attempt.state is not AttemptState.CLOSED and attempt.created_at >= cluster.created_at
+        for attempt in context.store.attempts.of(name)
+    )
+
+
+async def _provision(
+    context: Context, wish: Wish, choices: Sequence[Choice], progress: Progress
+) -> tuple[Choice, list[Node]]:
+    while True:
+        reasons: dict[str, str] = {}
+        for choice in choices:
+            offer = choice.offer
+            where = _where(choice)
+            if offer.cloud in reasons or where in reasons:
+                continue
+            progress("provision", f"launching {wish.task.num_nodes}x {where}")
+            try:
+                return choice, await _attempt(context, wish, choice, progress)
+            except (InvalidRequest, WrongAccount):
+                raise  # no other place will help
+            except (ProviderError, PluginError) as error:
+                whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
+                reasons[offer.cloud if whole_cloud else where] = error.message
+                context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}", error=error.to_wire())
+        if not wish.retry_until_up:
+            story = "".join(f"\n  {where}: {why}" for where, why in reasons.items())
+            raise NoOffer(
+                f"no place would give the machines:{story}",
+                hint="-r/--retry-until-up keeps trying; `styx check` shows which clouds can be used.",
+                reasons=reasons,
+            )
+        progress("provision", f"nothing free; trying again in {RETRY_SECONDS:g} s")
+        await context.clock.sleep(RETRY_SECONDS)
+
+
+def _where(choice: Choice) -> str:
+    """One thing that can be asked for, as progress and errors name it."""
+    offer = choice.offer
+    spot = " (spot)" if choice.alternative.use_spot else ""
+    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.scope.name}"
+
+
+async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progress) -> list[Node]:
+    """One intent for one offer, from its first commit to running nodes."""
+    account = context.clouds.get(choice.offer.cloud)
+    identity = await account.identity()
+    owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())
+    prepared = await account.call(account.cloud.prepare, _request(context, wish, choice, owner))
+    attempt = await commit_intent(context, account, wish.cluster, "launch", prepared)
+    context.move(
+        wish.cluster,
+        ClusterState.PROVISIONING,
+        f"{choice.offer.cloud}/{choice.offer.scope.name}",
+        attempt=owner.attempt,
+        identity=identity.account,
+        **_bought(choice, account, wish.task.num_nodes),
+    )
+    return await drive(context, account, attempt, progress)
+
+
+def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, Any]:
+    """What the record says of the machines."""
+    offer = choice.offer
+    gpus = ", ".join(f"{a.count:g}x {a.name}" for a in offer.accelerators)
+    size = f"{offer.vcpus:g} CPUs, {offer.memory_gib:g} GiB"
+    return {
+        "cloud": offer.cloud,
+        "account": account.account,
+        "scope": offer.scope.name,
+        "region": offer.region,
+        "zone": offer.zone or "",
+        "instance_type": offer.instance_type,
+        "num_nodes": num_nodes,
+        "resources": f"{gpus}, {size}" if gpus else size,
+        "offer": offer_to_data(offer),
+        "spot": choice.alternative.use_spot,
+        "hourly_cost": choice.hourly_cost,
+    }
+
+
+def _request(context: Context, wish: Wish, choice: Choice, owner: Owner) -> LaunchRequest:
+    wanted = choice.alternative
+    image = wanted.image_id
+    return LaunchRequest(
+        owner=owner,
+        offer=choice.offer,
+        ranks=tuple(range(wish.task.num_nodes)),
+        boot=Boot(authorized_key=context.public_key),
+        spot=wanted.use_spot,
+        disk_gib=wanted.disk_size,
+        image=image if image is None or isinstance(image, str) else image.get(choice.offer.region),
+        ports=tuple(port for text in wanted.ports for port in _ports(text)),
+        labels=dict(wanted.labels),
+    )
+
+
+def _ports(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)

@@ -1,0 +1,132 @@
+"""Bringing an existing cluster up for a task, from whatever state it is in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from styx.api.backend import Autostop
+from styx.api.cloud import Cloud, SupportsStop
+from styx.api.errors import BadInput, ClusterNotUp, PluginError, ProviderError
+from styx.api.nodes import Node, NodeState
+from styx.engine.codec import offer_from_data
+from styx.engine.context import Context, Progress
+from styx.engine.handle import Handle
+from styx.engine.lifecycle import bring_back, remove_all
+from styx.engine.obtain import Wish, make, plan_machines
+from styx.engine.provision import drive
+from styx.engine.reconcile import current, see
+from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
+from styx.optimizer.rank import why_not
+from styx.spec.model import Alternative, TaskSpec
+from styx.store.records import AttemptState, ClusterRecord
+from styx.store.states import ClusterState
+
+
+async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
+    """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped."""
+    if cluster.state is ClusterState.UP:
+        policy = _fitting_policy(context, wish, cluster)
+        handle = connect(context, cluster)
+        if policy is not None:
+            await set_autostop(context, handle, policy)
+        return handle, False
+    if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
+        return await bring_back(context, cluster, policy, progress), False
+    if cluster.launched_at is not None and (survivors := await _survivors(context, cluster)):
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
+        if len(survivors) < cluster.num_nodes or not isinstance(_cloud(context, cluster), SupportsStop):
+            raise _half_gone(cluster, len(survivors))
+        return await bring_back(context, cluster, policy, progress), False
+    nodes = await _resume(context, wish, cluster, progress)
+    if nodes:
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
+        return await set_up(context, cluster, nodes, policy, progress), False
+    found = await plan_machines(context, wish, progress)
+    context.move(
+        cluster.name,
+        ClusterState.PLANNING,
+        "nothing of the last attempt is left",
+        num_nodes=wish.task.num_nodes,
+        launched_at=None,
+        autostop=None,
+        autostop_set=False,
+        error=None,
+    )
+    return await make(context, wish, found, progress), True
+
+
+def _fitting_policy(context: Context, wish: Wish, cluster: ClusterRecord) -> Autostop | None:
+    """The autostop that is asked for with this launch. Raises where the cluster, or the policy, will not do."""
+    alternative = require_fit(wish.task, cluster)
+    policy = wish.autostop or alternative.autostop
+    require_autostop(_cloud(context, cluster), policy)
+    return policy
+
+
+def _cloud(context: Context, cluster: ClusterRecord) -> Cloud:
+    return context.clouds.get(cluster.cloud, cluster.account).cloud
+
+
+async def _survivors(context: Context, cluster: ClusterRecord) -> list[Node]:
+    """What is left of a cluster that was in use once. Its disks may hold the only copy of something."""
+    attempts = current(context, cluster)
+    if not attempts or attempts[-1].state in (AttemptState.TOMBSTONE, AttemptState.CLOSED):
+        return []
+    found = await see(context, attempts)
+    if not found.nodes and not found.proves_absence:
+        raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
+    return list(found.nodes)
+
+
+def _half_gone(cluster: ClusterRecord, left: int) -> ClusterNotUp:
+    return ClusterNotUp(
+        f"of cluster {cluster.name!r}, {left} of {cluster.num_nodes} nodes are left, and they may hold your files",
+        hint=f"`styx down {cluster.name}` removes them; then launch again.",
+        cluster=cluster.name,
+        state=cluster.state.value,
+    )
+
+
+async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> list[Node]:
+    """The nodes of an interrupted first launch, all running; or none, and then nothing of it is left."""
+    mine = current(context, cluster)
+    newest = mine[-1] if mine else None
+    with suppress(BadInput):  # a task of another shape: what was begun for the last one is no use to it
+        if newest is not None and newest.state is AttemptState.OPEN:
+            require_fit(wish.task, cluster)
+            account = context.clouds.get(newest.cloud, newest.account)
+            await account.require_identity(newest.identity)
+            context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch")
+            with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
+                return await drive(context, account, newest, progress)
+        elif newest is not None and newest.state is AttemptState.SETTLED:
+            require_fit(wish.task, cluster)
+            found = await see(context, mine)
+            if not found.complete:
+                raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
+            if found.count(NodeState.RUNNING) == cluster.num_nodes:
+                return list(found.nodes)
+    await remove_all(context, cluster, progress)
+    return []
+
+
+def require_fit(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
+    """The alternative that the cluster satisfies. Raises BadInput when it is smaller, or another kind of machine."""
+    if task.num_nodes > cluster.num_nodes:
+        raise BadInput(
+            f"cluster {cluster.name!r} has {cluster.num_nodes} nodes, the task wants {task.num_nodes}",
+            hint="Launch it on a cluster of another name.",
+        )
+    offer = offer_from_data(cluster.offer)
+    misses = []
+    for alternative in task.resources.alternatives:
+        miss = why_not(alternative, offer, task.num_nodes)
+        if miss is None:
+            return alternative
+        misses.append(miss)
+    raise BadInput(
+        f"cluster {cluster.name!r} does not fit the task: {misses[0]}",
+        hint="Launch it on a cluster of another name, or loosen its resources.",
+    )
