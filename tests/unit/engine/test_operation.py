@@ -1,0 +1,86 @@
+"""Holding a cluster while working on it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from styx.api import ClusterBusy, ClusterNotFound, StoreError
+from styx.engine import operation as module
+from styx.engine.freshness import needs_a_look
+from styx.engine.operation import LOOK, operation
+from styx.store.holder import current
+from styx.store.records import Operation
+from styx.store.states import ClusterState
+from support.records import cluster
+from support.world import World
+
+
+async def test_the_cluster_is_held_for_the_block(world: World) -> None:
+    """Inside nobody else gets it; afterwards, also after an error, it is free."""
+    world.store.clusters.create(cluster("c"))
+    context = world.engine().context
+    with suppress(ZeroDivisionError):
+        async with operation(context.fresh(), "c", "stop") as record:
+            assert record.operation is not None
+            with pytest.raises(ClusterBusy):
+                await operation(context.fresh(), "c", "down").__aenter__()
+            _ = 1 / 0
+    async with operation(context.fresh(), "c", "down"):
+        pass
+    with pytest.raises(ClusterNotFound):
+        await operation(context.fresh(), "nope", "down").__aenter__()
+
+
+async def test_who_only_looks_is_waited_for(world: World) -> None:
+    """An operation begins as soon as a look is over, instead of being refused."""
+    world.store.clusters.create(cluster("c"))
+    context = world.engine().context
+    looking = asyncio.Event()
+
+    async def look() -> None:
+        async with operation(context.fresh(), "c", LOOK):
+            looking.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(look())
+    await looking.wait()
+    async with operation(context.fresh(), "c", "stop") as record:
+        assert record.operation is not None
+        assert record.operation.kind == "stop"
+    await task
+
+
+async def test_a_renewal_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is busy for a moment ends no operation, and the lease is given back as ever."""
+    world.store.clusters.create(cluster("c"))
+    context = world.engine().context.fresh()
+    tries, thrice = [], asyncio.Event()
+
+    def renew(*args: object) -> bool:
+        tries.append(args)
+        if len(tries) == 3:
+            thrice.set()
+        raise StoreError("locked")
+
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(context.store.clusters, "renew", renew)
+    async with operation(context, "c", "stop"):
+        await thrice.wait()
+    record = world.record()
+    assert record is not None
+    assert record.operation is None
+
+
+@pytest.mark.parametrize("state", list(ClusterState))
+def test_what_needs_a_look(world: World, state: ClusterState) -> None:
+    """A live operation is trusted, one that expired was interrupted; else only what is under way is looked at."""
+    now = world.clock.now()
+    busy = cluster("c", state, operation=Operation("stop", current(), now + timedelta(seconds=1)))
+    assert not needs_a_look(busy, now)
+    assert needs_a_look(busy, now + timedelta(seconds=1))
+    assert needs_a_look(cluster("c", state), now) is not state.settled
