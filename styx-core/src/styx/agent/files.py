@@ -1,4 +1,4 @@
-"""Learning at once that a file has grown: inotify, or polling where there is none."""
+"""Learning at once that a file has grown or been renamed: inotify, or polling where there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MODIFY = 0x2
+GROWN = 0x2  # IN_MODIFY
+RENAMED = 0x80  # IN_MOVED_TO, of a directory's files
 _NONBLOCK_CLOEXEC = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 _EVENT = struct.Struct("iIII")
 POLL = 0.02
@@ -19,7 +20,7 @@ SAFETY = 1.0  # seconds between looks even when nothing is reported: some file s
 
 
 class Watcher:
-    """Tells any number of tasks that files they watch have grown."""
+    """Tells any number of tasks that something has happened to files that they watch."""
 
     def __init__(self) -> None:
         self._signals: dict[str, tuple[loop.Signal, list[int]]] = {}  # path -> (signal, [watch or -1, users])
@@ -27,20 +28,23 @@ class Watcher:
         self._libc: Any = None
         self._descriptor = -1
 
-    def open(self, path: str) -> loop.Signal:
-        """Begin to watch an existing file; pair with :meth:`close`. Wait on the result with :attr:`patience`."""
+    def open(self, path: str, what: int = GROWN, signal: loop.Signal | None = None) -> loop.Signal:
+        """Begin to watch an existing file or directory; pair with :meth:`close`.
+
+        Wait on the result, which is ``signal`` if given, with :attr:`patience`.
+        """
         if self._libc is None:
             self._start()
         if path not in self._signals:
             watch = -1
             if self._descriptor >= 0:
-                watch = self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), _MODIFY)
+                watch = self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), what)
                 if watch >= 0:
                     self._paths[watch] = path
-            self._signals[path] = (loop.Signal(), [watch, 0])
-        signal, uses = self._signals[path]
+            self._signals[path] = (loop.Signal() if signal is None else signal, [watch, 0])
+        found, uses = self._signals[path]
         uses[1] += 1
-        return signal
+        return found
 
     def close(self, path: str) -> None:
         """End one :meth:`open`."""
@@ -56,9 +60,9 @@ class Watcher:
         if path in self._signals:
             self._signals[path][0].notify()
 
-    def patience(self, path: str) -> float:
-        """Return how many seconds to wait for the signal at most before looking anyway."""
-        return SAFETY if self._signals[path][1][0] >= 0 else POLL
+    def patience(self, path: str, poll: float = POLL) -> float:
+        """Return how many seconds to wait for the signal at most before looking anyway; ``poll`` if none will come."""
+        return SAFETY if self._signals[path][1][0] >= 0 else poll
 
     def _start(self) -> None:
         try:

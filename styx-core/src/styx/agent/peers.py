@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 20.0  # seconds for an answer that does not wait for anything
 SILENCE = 10.0  # seconds without a heartbeat after which a connection is taken for dead
+LOOK = 2.0  # seconds between looks at whether a command is still needed
 _SAID = 500
 _PR_SET_PDEATHSIG = 1
 
@@ -166,8 +167,8 @@ class _Command:
 
     async def _end_with_socket(self) -> None:
         """A command that goes on without its connection is ended."""
-        while self._who.alive() and self.socket.fileno() >= 0:
-            await loop.sleep(SILENCE)
+        while self.socket.fileno() >= 0:
+            await loop.sleep(LOOK)
         if self._who.alive():
             process.send([self._who.pid], signal.SIGTERM)
         errors, self._errors = self._errors, -1

@@ -10,8 +10,7 @@ import shutil
 import signal
 import time
 
-from . import loop, process
-from .files import Watcher
+from . import files, loop, process
 from .protocol import AgentError
 
 TYPE_CHECKING = False
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any, Mapping
 
 SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.sh")
-POLL = 0.1  # seconds; the end of a child is signalled, this finds what adopted ranks and changing phases do
+POLL = 0.1  # seconds between looks at ranks whose directories cannot be watched
+DYING = 0.02  # seconds between looks at ranks whose end is near; that of an adopted one is not signalled
 DRAIN = 0.5  # seconds that a rank's output may take to arrive after its exit code
 PHASES = ("setting_up", "ready", "running")
 ENDS = {"exit": "exited", "setup_exit": "setup_failed", "lost": "lost"}
@@ -82,7 +82,7 @@ class Ranks:
         self.active: dict[tuple[int, int], Rank] = {}
         self.changed = loop.Signal()
         self.children = loop.Signal()  # notified on SIGCHLD
-        self.logs = Watcher()
+        self.logs = files.Watcher()
         os.makedirs(self._root, exist_ok=True)
         os.makedirs(self._active_root, exist_ok=True)
 
@@ -93,7 +93,7 @@ class Ranks:
             if job.isdigit() and rank.isdigit():
                 found = self.find(int(job), int(rank))
                 if found is not None and not found.ended and found.identity is not None:
-                    self.active[found.job, found.rank] = found
+                    self._activate(found)
                 else:
                     os.unlink(os.path.join(self._active_root, name))
 
@@ -135,6 +135,7 @@ class Ranks:
             started.close("exit.126")
         else:
             started.identity = process.Identity.of(pid)
+        self._activate(started)  # after the start, which must not wait for what watching takes the first time
         self.changed.notify()
         self.children.notify()
 
@@ -143,12 +144,12 @@ class Ranks:
         for name in os.listdir(rank.directory):  # what an agent left that was killed before it started this
             os.unlink(os.path.join(rank.directory, name))
         phase = "setting_up" if spec["setup"] or hold else "running"
-        files = {"run.sh": spec["run"], "log": "", "phase." + phase: ""}
+        contents = {"run.sh": spec["run"], "log": "", "phase." + phase: ""}
         if phase == "setting_up":
-            files["setup.sh"] = spec["setup"]
+            contents["setup.sh"] = spec["setup"]
         if hold:
-            files["hold"] = ""
-        for name, content in files.items():
+            contents["hold"] = ""
+        for name, content in contents.items():
             with open(os.path.join(rank.directory, name), "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(content)
         with open(self._active_file(rank), "w"):
@@ -168,16 +169,16 @@ class Ranks:
             "sh", SHIM, rank.directory, self._shell, self.marker(rank.job), process.boot_id(), f"{self._umask:03o}",
             os.path.join(home, workdir),
         ]  # fmt: skip
-        files = [
+        actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
         default = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and an exec would hand that on
         try:
-            return os.posix_spawn("/bin/sh", argv, env, file_actions=files, setsigdef=default, setsid=True)
+            return os.posix_spawn("/bin/sh", argv, env, file_actions=actions, setsigdef=default, setsid=True)
         except NotImplementedError:  # an older C library; the group is what matters
-            return os.posix_spawn("/bin/sh", argv, env, file_actions=files, setsigdef=default, setpgroup=0)
+            return os.posix_spawn("/bin/sh", argv, env, file_actions=actions, setsigdef=default, setpgroup=0)
 
     def go(self, job: int, rank: int) -> None:
         """Let a rank that was started with ``hold`` run, now or as soon as its set-up is done."""
@@ -187,11 +188,23 @@ class Ranks:
     async def monitor(self) -> None:
         """Notice what becomes of the ranks, for ever."""
         while True:
-            await self.children.wait(POLL if self.active else None)
+            await self.children.wait(self._patience())
             reap()
             for rank in list(self.active.values()):
                 if self._look(rank):
                     self.changed.notify()
+
+    def _patience(self) -> float | None:
+        """Return for how long nothing need be looked at; what does happen is signalled before."""
+        if not self.active:
+            return None
+        if any(rank.exit_seen for rank in self.active.values()):
+            return DYING
+        return min(self.logs.patience(rank.directory, POLL) for rank in self.active.values())
+
+    def _activate(self, rank: Rank) -> None:
+        self.active[rank.job, rank.rank] = rank
+        self.logs.open(rank.directory, files.RENAMED, self.children)
 
     def _look(self, rank: Rank) -> bool:
         """Bring one rank up to date; whether its phase changed."""
@@ -227,6 +240,7 @@ class Ranks:
 
     def _finish(self, rank: Rank) -> None:
         del self.active[rank.job, rank.rank]
+        self.logs.close(rank.directory)
         self.logs.poke(rank.log)
         os.unlink(self._active_file(rank))
         if rank.phase == "lost":

@@ -34,7 +34,12 @@ steps() {
         if [ -e "$dir/hold" ]; then
             mv "$dir/phase.setting_up" "$dir/phase.ready"
             phase=ready
-            until [ -e "$dir/go" ] || [ -n "$stopped" ]; do sleep 0.1; done
+            looks=0 pause=0.02
+            until [ -e "$dir/go" ] || [ -n "$stopped" ]; do
+                sleep $pause
+                looks=$((looks + 1))
+                [ $looks -lt 50 ] || pause=0.2 # others are slow
+            done
         fi
         [ -z "$stopped" ] || return
         mv "$dir/phase.$phase" "$dir/phase.running"
