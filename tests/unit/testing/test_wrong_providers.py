@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,13 +52,16 @@ class Failures(NamedTuple):
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[tuple[Any, Path]]]]:
     """All suites, started: kind -> (process, where its report will be)."""
     place = tmp_path_factory.mktemp("reports")
+    # Thousands of small tests with a directory each: in memory, where there is a place for that.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(place)
+    scratch = tempfile.mkdtemp(prefix="styx-wrong-", dir=memory)
     started: dict[str, list[tuple[Any, Path]]] = defaultdict(list)
     for kind, shares in SHARES.items():
         for share in range(shares):
             report = place / f"{kind}-{share}.json"
             command = [sys.executable, str(HERE / "run.py"), str(HERE / f"suite_{kind}.py"), str(report)]
             process = subprocess.Popen(
-                command, env=os.environ | {"STYX_TEST_SHARE": f"{share}/{shares}"},
+                command, env=os.environ | {"STYX_TEST_SHARE": f"{share}/{shares}", "TMPDIR": scratch},
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
             started[kind].append((process, report))
@@ -65,6 +70,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, li
         if process.returncode is None:
             process.kill()
             process.communicate()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
