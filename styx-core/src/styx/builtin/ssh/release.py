@@ -11,11 +11,19 @@ from styx.builtin.ssh.marks import place
 # shims of jobs have the path of their state on their command line; jobs are in the process group of their shim, and
 # carry the node's name in their environment wherever they went.
 _KILL = r"""
+having() { # the files that hold a text; busybox's grep stops at the first NUL
+  if printf 'a\0b\n' | grep -qaF b 2>/dev/null; then grep -laF "$@" 2>/dev/null; return; fi
+  text=$1
+  shift
+  for file; do
+    cat "$file" 2>/dev/null | tr '\0' '\n' | grep -qF "$text" && echo "$file"
+  done
+}
 pids() {
   state=.styx/clusters/$key
-  grep -laF "/$state/" /proc/[0-9]*/cmdline 2>/dev/null
-  for file in $(grep -laF "STYX_NODE=$key-" /proc/[0-9]*/environ 2>/dev/null); do
-    tr '\0' '\n' <"$file" 2>/dev/null | grep -qx "STYX_NODE=$key-[0-9][0-9]*" && echo "$file"
+  having "/$state/" /proc/[0-9]*/cmdline
+  for file in $(having "STYX_NODE=$key-" /proc/[0-9]*/environ); do
+    cat "$file" 2>/dev/null | tr '\0' '\n' | grep -qx "STYX_NODE=$key-[0-9][0-9]*" && echo "$file"
   done
 }
 round=0
@@ -27,8 +35,8 @@ while [ $round -lt 20 ]; do
     [ "$pid" != $$ ] || continue
     case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) in '' | Z*) continue ;; esac
     alive=yes
-    kill -s KILL -- "-$pid" 2>/dev/null
-    kill -s KILL "$pid" 2>/dev/null
+    kill -9 "-$pid" 2>/dev/null # the one way to name a group that dash, bash and busybox all understand
+    kill -9 "$pid" 2>/dev/null
   done
   [ -n "$alive" ] || break
   round=$((round + 1))
