@@ -80,3 +80,6 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_config()
     (tmp_path / "config.yaml").write_text("database: sqlite:////x.db\n")
     assert load_config().database == "sqlite:////x.db"
+    monkeypatch.setenv("STYX_DATABASE_URL", "sqlite:////y.db")
+    assert load_config().database == "sqlite:////y.db"
+    assert load_config(tmp_path / "missing.yaml").database == "sqlite:////y.db"

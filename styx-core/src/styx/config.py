@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from styx.api.errors import InvalidConfig
 
 FILE_NAME = "config.yaml"
+DATABASE_VARIABLE = "STYX_DATABASE_URL"
 
 
 def home() -> Path:
@@ -62,15 +63,16 @@ _GROUPS = (*_GROUP_OF_KIND.values(), "plugins")
 
 
 def load_config(path: Path | None = None) -> Config:
-    """Read the configuration file; a missing file is an empty one. Raises InvalidConfig naming the key at fault."""
+    """Read the configuration file, where there is one, and the environment. Raises InvalidConfig naming the key."""
     path = path or home() / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        config = parse_config(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        return Config()
+        config = Config()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"cannot read {path}: {error}", file=str(path)) from error
-    return parse_config(text, str(path))
+    url = os.environ.get(DATABASE_VARIABLE)
+    return replace(config, database=url) if url else config
 
 
 def parse_config(text: str, source: str = FILE_NAME) -> Config:
