@@ -91,6 +91,21 @@ def test_a_new_plugin_passes_its_conformance_tests(kind: str, place: Place) -> N
     assert " passed" in said
 
 
+def test_a_task_runs_on_a_new_cloud(place: Place) -> None:
+    """With not a line of core changed, ``styx launch`` rents a machine there, runs a task, and removes it."""
+    try:
+        said = place.must(
+            *STYX, "launch", "-y", "-c", "outside", "--infra", "fresh-cloud", "--", "echo hello from $STYX_NODE_RANK"
+        )
+        status = json.loads(place.must(*STYX, "status", "-o", "json"))
+    finally:
+        down = place.run(*STYX, "down", "-y", "outside")
+    assert "hello from 0" in said
+    assert [cluster["name"] for cluster in status] == ["outside"]
+    assert down.returncode == 0, down.stderr
+    assert [path for path in place.root.glob(".cache/styx-fresh-cloud/*/*") if not path.name.startswith(".")] == []
+
+
 def test_an_emptied_method_fails_its_test(place: Place) -> None:
     """The tests that come with a package are not for show: a method that does nothing is noticed."""
     package = place.root / "styx-fresh-storage"
