@@ -90,13 +90,13 @@ class Gang:
         job, rank = _which(params)
         found = self._found(job, rank)
         while True:
-            ended = found.ended
+            told, ended = (found.phase, found.code), found.ended
             found.since = time.monotonic()
-            await send({"phase": found.phase, "code": found.code})
+            await send({"phase": told[0], "code": told[1]})
             if ended:
                 return {}
-            before, until = (found.phase, found.code), time.monotonic() + HEARTBEAT
-            while (found.phase, found.code) == before and time.monotonic() < until:
+            until = time.monotonic() + HEARTBEAT
+            while (found.phase, found.code) == told and time.monotonic() < until:
                 await self._ranks.changed.wait(until - time.monotonic())
 
     async def cancel(self, params: dict[str, Any], _send: Send | None = None) -> dict[str, Any]:
