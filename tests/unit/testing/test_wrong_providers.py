@@ -19,10 +19,22 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from styx.testing import BackendConformance, CloudConformance, StorageConformance
+from styx.testing import (
+    BackendConformance,
+    CloudConformance,
+    EngineConformance,
+    SandboxConformance,
+    StorageConformance,
+)
 
 HERE = Path(__file__).parent / "wrong"
-SHARES = {"clouds": 1, "stores": 1, "backends": 4}  # backends wait for real processes, and can do so side by side
+SHARES = {
+    "clouds": 1,
+    "stores": 1,
+    "backends": 4,
+    "engines": 1,
+    "sandboxes": 1,
+}  # backends wait for real processes, and can do so side by side
 # Rules that no deviation of the reference by one method breaks alone: without it most others have no ground either.
 GROUNDS = {"test_a_job_runs_to_its_end", "test_output_is_delivered_whole", "test_a_new_bucket_is_there_and_empty"}
 
@@ -105,9 +117,16 @@ def test_a_wrong_provider_fails_its_own_test(kind: str, wrong: Any, outcomes: An
     assert wrong.litters or not failed.clean_up
 
 
-@pytest.mark.parametrize(
-    ("kind", "suite"), [("clouds", CloudConformance), ("stores", StorageConformance), ("backends", BackendConformance)]
-)
+SUITES = {
+    "clouds": CloudConformance,
+    "stores": StorageConformance,
+    "backends": BackendConformance,
+    "engines": EngineConformance,
+    "sandboxes": SandboxConformance,
+}
+
+
+@pytest.mark.parametrize(("kind", "suite"), SUITES.items())
 def test_wrong_providers_are_meant_for_tests_that_exist(kind: str, suite: type[Any]) -> None:
     """No wrong provider names a test that has been renamed, and no two of a kind the same one."""
     meant = [wrong.test for wrong in WRONG[kind]]
