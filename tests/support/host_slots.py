@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -87,7 +88,7 @@ class Slot:
             with contextlib.suppress(OSError, ValueError):
                 _kill_stale(int(path.read_text()), path.parent)
         if in_namespaces():
-            names = [line.split()[0] for line in ip("netns", "list").splitlines()]
+            names = [line.split()[0] for line in ip("netns", "list").splitlines() if line.strip()]
             for name in names:
                 if name.startswith(self.name(0)[:-1]):
                     for pid in ip("netns", "pids", name).split():
@@ -95,8 +96,13 @@ class Slot:
                             os.kill(int(pid), signal.SIGKILL)
                     ip("netns", "del", name)
             # A namespace lives on while a process in it does, and its end of the cable with it.
-            for link in Path("/sys/class/net").glob(f"v{self.name(0)[:-1]}*"):
-                subprocess.run(["ip", "link", "del", link.name], capture_output=True, check=False)
+            give_up = time.monotonic() + 5
+            while cables := list(Path("/sys/class/net").glob(f"v{self.name(0)[:-1]}*")):
+                for cable in cables:
+                    subprocess.run(["ip", "link", "del", cable.name], capture_output=True, check=False)
+                if time.monotonic() > give_up:
+                    raise RuntimeError(f"cannot remove {cables}")
+                time.sleep(0.01)
             if Path(f"/sys/class/net/{self.bridge}").exists():
                 ip("link", "del", self.bridge)
             self._let_through("-D")
