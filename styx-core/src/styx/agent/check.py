@@ -19,9 +19,18 @@ def bad(message: str) -> AgentError:
 def text(params: Mapping[str, Any], name: str, default: str | None = None, limit: int = 1 << 20) -> str:
     """Return a string of at most ``limit`` characters without NUL; required when there is no default."""
     value = params.get(name, default)
-    if not isinstance(value, str) or len(value) > limit or "\0" in value:
+    if not isinstance(value, str) or len(value) > limit or "\0" in value or not _is_unicode(value):
         raise bad(f"{name} must be text of at most {limit} characters")
     return value
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether it is text that can leave Python: JSON can spell halves of characters, which no program can be given."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def integer(
@@ -64,7 +73,7 @@ def variables(params: Mapping[str, Any], name: str) -> dict[str, str]:
     """Return environment variables: names without ``=``, neither names nor values with NUL."""
     found = mapping(params, name)
     for key in found:
-        if not key or "=" in key or "\0" in key:
+        if not key or "=" in key or "\0" in key or not _is_unicode(key):
             raise bad(f"{name} holds a name that no environment variable can have")
         text(found, key)
     return found

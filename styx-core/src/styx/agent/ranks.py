@@ -129,9 +129,9 @@ class Ranks:
         self.active[job, rank] = started
         try:
             pid = self._spawn(started, spec["workdir"], env)
-        except OSError as error:  # an environment that is too long, say
+        except (OSError, ValueError) as error:  # an environment that is too long, or that no program can be given
             with open(started.log, "a") as file:
-                file.write(f"[styx: the job could not be started: {error.strerror}]\n")
+                file.write(f"[styx: the job could not be started: {getattr(error, 'strerror', None) or error}]\n")
             started.close("exit.126")
         else:
             started.identity = process.Identity.of(pid)

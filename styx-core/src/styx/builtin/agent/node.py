@@ -152,15 +152,16 @@ class AgentNode:
             connection.close()
 
     async def _listening(self, places: Places) -> bool:
-        if self._connection is not None and self._connection.usable:
+        async with self._connecting:
+            if self._connection is not None and self._connection.usable:
+                return True
+            try:
+                self._connection = Connection(await self.transport.open_unix(places.socket))
+            except HostKeyChanged:
+                raise
+            except TransportError:
+                return False
             return True
-        try:
-            self._connection = Connection(await self.transport.open_unix(places.socket))
-        except HostKeyChanged:
-            raise
-        except TransportError:
-            return False
-        return True
 
     async def _connected(self) -> Connection:
         async with self._connecting:
