@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -66,6 +67,25 @@ def test_an_interrupt_cancels_and_waits(loop: LoopThread) -> None:
     with pytest.raises(KeyboardInterrupt):
         loop.run(work())
     assert order == ["tidied"]
+
+
+def test_an_interrupt_before_the_first_step(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C that comes before the loop has got round to the coroutine ends the call too."""
+    free = threading.Event()
+    loop._loop.call_soon_threadsafe(free.wait, 5)
+
+    class Interrupted(Future):  # type: ignore[type-arg]
+        def result(self, timeout: float | None = None) -> object:
+            raise KeyboardInterrupt
+
+        def exception(self, timeout: float | None = None) -> BaseException | None:
+            free.set()
+            return super().exception(5)
+
+    monkeypatch.setattr("styx.client.loop.Future", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(asyncio.sleep(60))
+    monkeypatch.undo()
 
 
 class TestIterate:

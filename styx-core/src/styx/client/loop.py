@@ -35,8 +35,14 @@ class LoopThread:
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
                 outcome.set_exception(error)
 
+        def settle(_task: asyncio.Task[None]) -> None:
+            if not outcome.done():  # cancelled before its first step
+                coroutine.close()
+                outcome.set_exception(asyncio.CancelledError())
+
         def start() -> None:
             task.append(self._loop.create_task(supervise()))
+            task[0].add_done_callback(settle)
 
         def cancel() -> None:  # runs after start, whenever the interrupt came
             task[0].cancel()
