@@ -44,11 +44,13 @@ class LoopThread:
             task.append(self._loop.create_task(supervise()))
             task[0].add_done_callback(settle)
 
-        def cancel() -> None:  # runs after start, whenever the interrupt came
+        def cancel() -> None:  # runs after start, if that was asked for before the interrupt came
+            if not task:
+                start()
             task[0].cancel()
 
-        self._loop.call_soon_threadsafe(start)
         try:
+            self._loop.call_soon_threadsafe(start)
             return outcome.result()
         except KeyboardInterrupt:
             self._loop.call_soon_threadsafe(cancel)
