@@ -162,7 +162,7 @@ class TableBackend(Backend):
     async def metrics(self, cluster: Cluster) -> list[NodeMetrics]:
         return []
 
-    async def shutdown(self, cluster: Cluster) -> None:
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
         self._enter("backend.shutdown")
         runtime = self.far.setdefault(cluster.key, Runtime())
         for job in list(runtime.jobs):

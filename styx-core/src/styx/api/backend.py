@@ -188,5 +188,9 @@ class Backend(ABC):
         """The newest sample of every node that can be reached."""
 
     @abstractmethod
-    async def shutdown(self, cluster: Cluster) -> None:
-        """Cancel all jobs and end the runtime, before the nodes are stopped or removed. Idempotent."""
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
+        """Cancel all jobs and end the runtime, before the nodes are stopped or removed. Idempotent.
+
+        With ``keep`` the nodes may come back: jobs and their logs stay there, and :meth:`prepare` takes them up again.
+        Without, nothing of the runtime is left on any node that can be reached.
+        """

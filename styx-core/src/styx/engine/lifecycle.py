@@ -50,7 +50,7 @@ async def stop(context: Context, name: str, progress: Progress) -> None:
         handle = connect(context, cluster) if cluster.state is _S.UP else None
         context.move(name, _S.STOPPING)  # before anything ends: killed here, the cluster does not pass for up
         if handle is not None:
-            await _shut_down(context, handle)
+            await _shut_down(context, handle, keep=True)
         await _stop_nodes(context, cluster, account, progress)
         context.move(name, _S.STOPPED, "stopped by the user", autostop=None, autostop_set=False, error=None)
 
@@ -155,7 +155,7 @@ async def down(context: Context, name: str, progress: Progress) -> None:
                 handle = connect(context, cluster)
         context.move(name, _S.TERMINATING, "removed by the user")  # before anything ends, as with stop
         if handle is not None:
-            await _shut_down(context, handle)
+            await _shut_down(context, handle, keep=False)
         try:
             await remove_all(context, cluster, progress)
         except StyxError as error:
@@ -197,11 +197,11 @@ def _by_account(attempts: Sequence[AttemptRecord]) -> dict[tuple[str, str], list
     return groups
 
 
-async def _shut_down(context: Context, handle: Handle) -> None:
+async def _shut_down(context: Context, handle: Handle, *, keep: bool) -> None:
     """End the runtime and its jobs; a node that cannot be reached is the provider's to stop."""
     try:
         async with asyncio.timeout(SHUTDOWN_SECONDS):
-            await context.backend.shutdown(handle)
+            await context.backend.shutdown(handle, keep=keep)
     except (TimeoutError, StyxError):
         return
     finally:

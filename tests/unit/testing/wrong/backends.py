@@ -346,10 +346,10 @@ class OldSamples(MemoryBackend):
 class LeavesProcesses(MemoryBackend):
     """A process of its own that stays on the node."""
 
-    async def shutdown(self, cluster: Cluster) -> None:
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
         if await self._going(cluster):
             await cluster.transport(0).run("sleep 60 >/dev/null 2>&1 </dev/null &")
-        await super().shutdown(cluster)
+        await super().shutdown(cluster, keep=keep)
 
     async def _going(self, cluster: Cluster) -> bool:
         if cluster.key not in self.far.running:
@@ -361,9 +361,27 @@ class LeavesProcesses(MemoryBackend):
 class ShutsDownOnce(MemoryBackend):
     """An error where there is nothing to end."""
 
-    async def shutdown(self, cluster: Cluster) -> None:
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
         self._runtime(cluster)
+        await super().shutdown(cluster, keep=keep)
+
+
+@WRONG.breaks("test_what_is_kept_comes_back")
+class KeepsNothing(MemoryBackend):
+    """A stop that forgets the jobs."""
+
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
+        del keep
         await super().shutdown(cluster)
+
+
+@WRONG.breaks("test_what_is_not_kept_is_gone")
+class KeepsEverything(MemoryBackend):
+    """A removal that leaves the jobs."""
+
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
+        del keep
+        await super().shutdown(cluster, keep=True)
 
 
 @WRONG.breaks("test_wait_for_no_job_is_not_found")

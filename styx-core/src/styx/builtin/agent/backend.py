@@ -111,13 +111,13 @@ class AgentBackend(Backend):
             raise failures[0]
         return samples
 
-    async def shutdown(self, cluster: Cluster) -> None:
-        """End all jobs and agents and remove what they left on every node that can be reached.
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
+        """End all jobs and agents and, unless told to keep it, remove what they left on every node that can be reached.
 
         Raises the first error after the other nodes are done. A node without a runtime is fine.
         """
         nodes = self._all(cluster)
-        failures = await remove(nodes)
+        failures = await remove(nodes, keep=keep)
         for node in nodes:
             self._nodes.pop((cluster.key, node.rank), None)
         if failures:

@@ -22,8 +22,10 @@ while kill -0 $pid 2>/dev/null && ! grep -qs '^State:.Z' /proc/$pid/status; do
 done"""
 
 
-async def remove(nodes: Sequence[AgentNode]) -> list[Exception]:
-    """End the agents of these nodes (the head first) and all jobs, and delete their files; what failed, by rank.
+async def remove(nodes: Sequence[AgentNode], *, keep: bool = False) -> list[Exception]:
+    """End the agents of these nodes (the head first) and all jobs; what failed, by rank.
+
+    Their files are deleted, unless ``keep`` says that the agents will be started again.
 
     Idempotent; nothing being there is fine. A node whose agent will not end keeps its files: jobs may still need them.
     """
@@ -38,7 +40,7 @@ async def remove(nodes: Sequence[AgentNode]) -> list[Exception]:
             await node.end()
 
     async def clear(node: AgentNode) -> None:
-        await _clear(node, ended=awake[node.rank])
+        await _clear(node, ended=awake[node.rank], keep=keep)
 
     async def on(chosen: Sequence[AgentNode], step: Callable[[AgentNode], Coroutine[Any, Any, None]]) -> None:
         left = [node for node in chosen if node.rank not in failed]
@@ -52,14 +54,15 @@ async def remove(nodes: Sequence[AgentNode]) -> list[Exception]:
     return [failed[rank] for rank in sorted(failed)]
 
 
-async def _clear(node: AgentNode, *, ended: bool) -> None:
-    """Delete what the cluster has on the node; the program that all clusters share goes with the last of them."""
+async def _clear(node: AgentNode, *, ended: bool, keep: bool) -> None:
+    """Wait for the daemon's end and delete what the cluster has on the node, and with its last cluster the program."""
     places = await node.places()
     steps = [_AWAIT.format(lock=quote(f"{places.state}/lock"))] if ended else []
     here = isinstance(node.transport, ProcessTransport)
     if not here:
         steps.append(_forget_key(places))
-    steps.append(_delete(places, shared=here))
+    if not keep:
+        steps.append(_delete(places, shared=here))
     await install.check(node.transport, "\n".join(steps), "remove the agent", places)
 
 

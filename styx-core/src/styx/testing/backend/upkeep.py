@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from styx.api import Backend, JobState, NodeMetrics
 from styx.testing.backend.base import BackendRules
-from styx.testing.backend.bench import Bench
+from styx.testing.backend.bench import GROUND, Bench, text
 from styx.testing.verdict import expect
 
 
@@ -86,6 +86,33 @@ class UpkeepRules(BackendRules):
             change="leave nothing behind in shutdown() that keeps the runtime from starting: sockets, locks",
         )
 
+    async def test_what_is_kept_comes_back(self, bench: Bench) -> None:
+        """After shutdown(keep=True) and prepare(), the jobs that were there are still listed, with what they wrote."""
+        info = await bench.finish(bench.job("echo kept"))
+        before = await self._remembered(bench, info.id)
+        await bench.call(bench.backend.shutdown(bench.cluster, keep=True), "shutdown(keep=True)")
+        await bench.prepare()
+        after = await self._remembered(bench, info.id)
+        expect(
+            before == after,
+            did=f"of the jobs and the output {before}, shutdown(keep=True) and prepare() left {after}",
+            contract="with keep, jobs and their logs stay on the nodes and prepare() takes them up again",
+            change="end the runtime, and leave its files where they are",
+        )
+
+    async def test_what_is_not_kept_is_gone(self, bench: Bench) -> None:
+        """After shutdown() and prepare(), the cluster has no jobs: nothing of them was left."""
+        await bench.finish(bench.job("true"))
+        await self._shutdown(bench)
+        await bench.prepare()
+        listed = [(job.id, job.state.value) for job in await bench.jobs()]
+        expect(
+            not listed,
+            did=f"after shutdown() and prepare() the jobs {listed} are still there",
+            contract="without keep, nothing of the runtime is left on any node",
+            change="delete what the runtime keeps of the cluster",
+        )
+
     async def test_one_object_serves_several_clusters(self, bench: Bench, make_cluster: object) -> None:
         """Jobs of one cluster are not jobs of another."""
         assert callable(make_cluster)
@@ -102,6 +129,15 @@ class UpkeepRules(BackendRules):
             contract="one object serves any number of clusters",
             change="keep what you keep by cluster.key",
         )
+
+    @staticmethod
+    async def _remembered(bench: Bench, job_id: int) -> tuple[list[int], str]:
+        """The numbers of the jobs, and what one of them wrote."""
+        listed = [job.id for job in await bench.jobs()]
+        try:
+            return listed, text(await bench.output(job_id, follow=False))
+        except GROUND:
+            return listed, ""
 
     @staticmethod
     async def _shutdown(bench: Bench, backend: Backend | None = None) -> None:

@@ -36,6 +36,7 @@ class MemoryRuntimes:
         self.gpus = gpus
         self.grace = grace
         self.running: dict[str, Runtime] = {}
+        self.kept: dict[str, list[Job]] = {}  # by the keys of clusters that may come back
 
 
 class MemoryBackend(Backend):
@@ -55,9 +56,9 @@ class MemoryBackend(Backend):
     async def prepare(self, cluster: Cluster) -> None:
         """Start keeping jobs for the cluster, unless that is done already."""
         if cluster.key not in self.far.running:
-            self.far.running[cluster.key] = Runtime(
-                cluster, self.services.clock, (self.far.cpus, self.far.gpus), self.far.grace
-            )
+            runtime = Runtime(cluster, self.services.clock, (self.far.cpus, self.far.gpus), self.far.grace)
+            runtime.jobs += self.far.kept.pop(cluster.key, [])
+            self.far.running[cluster.key] = runtime
 
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         """Queue the job, or find the one that has its key."""
@@ -124,13 +125,16 @@ class MemoryBackend(Backend):
             for node in self._runtime(cluster).cluster.nodes
         ]
 
-    async def shutdown(self, cluster: Cluster) -> None:
-        """End everything and forget the cluster."""
+    async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
+        """End everything, and unless told to keep them forget the jobs."""
         runtime = self.far.running.get(cluster.key)
         if runtime is not None:
             await self.cancel(cluster, None)
             await runtime.close()
             self.far.running.pop(cluster.key, None)
+            self.far.kept[cluster.key] = runtime.jobs
+        if not keep:
+            self.far.kept.pop(cluster.key, None)
 
     def _runtime(self, cluster: Cluster) -> Runtime:
         if cluster.key not in self.far.running:
