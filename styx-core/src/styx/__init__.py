@@ -21,7 +21,22 @@ _PUBLIC = {
     "stop": "styx.sdk",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names below are resolved by __getattr__
+__all__ = [
+    "Dag",
+    "Resources",
+    "Task",
+    "__version__",
+    "autostop",
+    "cancel",
+    "down",
+    "exec",
+    "launch",
+    "logs",
+    "queue",
+    "start",
+    "status",
+    "stop",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
