@@ -96,6 +96,21 @@ async def test_a_policy_changes_the_task(world: World) -> None:
     assert "hidden-value" not in repr(asked)
 
 
+async def test_the_job_claims_what_the_alternative_that_fits_asks_for(world: World) -> None:
+    """Of a task's alternatives the one that the machine satisfies says how much of it the job is given."""
+    either = {"any_of": [{"accelerators": "H100:8", "cpus": "32+"}, {"accelerators": "32GB+", "cpus": "4+"}]}
+    await world.engine().launch(HELLO.override({"resources": either}), "c", quiet)
+    ((job,),) = (runtime.specs for runtime in world.runtimes.values())
+    assert (job.cpus, job.gpus) == (4, 1)
+
+
+async def test_files_that_are_not_there(world: World, tmp_path) -> None:
+    """What a task would copy is looked for before anything is rented."""
+    with pytest.raises(InvalidTask, match="workdir"):
+        await world.engine().launch(HELLO.override({"workdir": str(tmp_path / "gone")}), "c", quiet)
+    assert world.account.calls == []
+
+
 async def test_a_policy_that_leaves_the_task_alone(world: World, tmp_path) -> None:
     """A task that no policy changed is the very same one, relative paths and all."""
     (tmp_path / "here").mkdir()

@@ -15,7 +15,13 @@ from styx.optimizer.rank import Choice, query_for, rank, why_not
 from styx.spec.model import Alternative, Amount, Infra, ResourcesSpec
 from styx.testing.memory.catalog import fits
 
-DEVICES = st.builds(Accelerator, st.sampled_from(["A100", "H100", "T4"]), st.sampled_from([1, 2, 8]))
+MODELS = {"A100": 40, "H100": 80, "T4": 16}
+AMOUNTS = {"16GB": 16, "40GB+": 40, "nvidia:40GB": 40}
+COUNTS = st.sampled_from([1, 2, 8])
+DEVICES = st.builds(lambda name, count: Accelerator(name, count, MODELS[name]), st.sampled_from([*MODELS]), COUNTS)
+WISHES = st.builds(
+    lambda name, count: Accelerator(name, count, AMOUNTS.get(name, 0)), st.sampled_from([*MODELS, *AMOUNTS]), COUNTS
+)
 PRICES = st.none() | st.decimals(min_value=0, max_value=50, places=2)
 SIZES = st.sampled_from([1.0, 2.0, 4.0, 8.0, 16.0, 64.0])
 
@@ -54,7 +60,7 @@ alternatives = st.builds(
     ),
     cpus=st.none() | amounts,
     memory=st.none() | memories,
-    accelerators=st.lists(DEVICES, max_size=1).map(tuple),
+    accelerators=st.lists(WISHES, max_size=1).map(tuple),
     instance_type=st.none() | st.sampled_from(["small", "large"]),
     use_spot=st.booleans(),
     max_hourly_cost=st.none() | st.floats(0, 60),
@@ -98,7 +104,9 @@ def test_what_is_chosen_is_what_was_asked_for(spec: ResourcesSpec, shelf: list[O
             offer.vcpus if wanted.memory.per_cpu else 1
         )
         for device in wanted.accelerators:
-            assert any(has.name == device.name and has.count >= device.count for has in offer.accelerators)
+            (has,) = offer.accelerators
+            assert has.count >= device.count
+            assert has.memory_gib >= device.memory_gib if device.memory_gib else has.name == device.name
         assert not wanted.use_spot or offer.spot_hourly_price is not None
         assert offer.available is None or offer.available >= nodes
         price = offer.price(spot=wanted.use_spot)
@@ -149,6 +157,8 @@ def test_the_question_is_never_narrower_than_the_judgement(alternative: Alternat
 OFFER = Offer("x", Scope("east"), "small", 4, 16, region="east", hourly_price=Decimal("1.00"))
 A100 = (Accelerator("A100", 2, 40),)
 FOUR = (Accelerator("A100", 4, 40),)
+MIXED = (Accelerator("A100", 1, 40), Accelerator("H100", 2, 80))
+AT_LEAST_32 = (Accelerator("32GB+", 2, 32),)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +172,8 @@ FOUR = (Accelerator("A100", 4, 40),)
         (Alternative(memory=Amount(8.0, per_cpu=True)), OFFER, "16 GiB of memory, wanted 8x"),
         (Alternative(accelerators=A100), OFFER, "no accelerator, wanted 2x A100"),
         (Alternative(accelerators=A100), replace(OFFER, accelerators=FOUR), "4x A100, wanted 2x A100"),
+        (Alternative(accelerators=AT_LEAST_32), replace(OFFER, accelerators=FOUR), "4x A100, wanted 2x 32GB+"),
+        (Alternative(accelerators=AT_LEAST_32), replace(OFFER, accelerators=MIXED), None),
         (Alternative(use_spot=True), OFFER, "not sold as spot"),
         (Alternative(max_hourly_cost=0.5), OFFER, "$1.00/h, wanted at most $0.5"),
         (Alternative(), replace(OFFER, available=1), "1 free, wanted 2"),

@@ -87,12 +87,14 @@ def test_devices_by_memory() -> None:
     """A device asked for by memory matches any model with that much; one asked for by name only that model."""
     ((at_least,),), _ = devices.devices("32GB+", HERE)
     ((exact,),), _ = devices.devices("nvidia:16GB", HERE)
-    assert devices.satisfies(at_least, "A100", 40)
-    assert not devices.satisfies(at_least, "T4", 16)
-    assert devices.satisfies(exact, "T4", 16)
-    assert not devices.satisfies(exact, "A100", 40)
-    assert devices.satisfies(A100, "a100", 0)
-    assert not devices.satisfies(A100, "A100-80GB", 80)
+    big, small = Accelerator("A100", 1, 40), Accelerator("T4", 1, 16)
+    assert devices.satisfies(at_least, big)
+    assert not devices.satisfies(at_least, small)
+    assert devices.satisfies(exact, small)
+    assert not devices.satisfies(exact, big)
+    assert not devices.satisfies(exact, Accelerator("T4"))
+    assert devices.satisfies(A100, Accelerator("a100"))
+    assert not devices.satisfies(A100, Accelerator("A100-80GB", 1, 80))
 
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[A-Za-z0-9]", fullmatch=True)

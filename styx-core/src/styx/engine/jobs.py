@@ -10,7 +10,8 @@ from styx.api.errors import JobNotFound
 from styx.engine.context import Context
 from styx.engine.handle import Handle
 from styx.engine.mounts import WORKDIR
-from styx.spec.model import Alternative, TaskSpec
+from styx.engine.reuse import require_fit
+from styx.spec.model import TaskSpec
 from styx.store.records import ClusterRecord
 
 # What a job claims of a node's CPUs when the task does not say: several small jobs may share a node, as in SkyPilot.
@@ -18,9 +19,9 @@ DEFAULT_CPUS = 0.5
 
 
 def job_for(context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: bool) -> JobSpec:
-    """The job that runs this task on that cluster."""
+    """The job that runs this task on that cluster. Raises BadInput where it does not fit."""
     key = secrets.token_hex(8)
-    wanted = _claim(task, cluster)
+    wanted = require_fit(task, cluster)
     stamp = context.clock.now().strftime("%Y-%m-%d-%H-%M-%S-%f")
     return JobSpec(
         key=key,
@@ -41,15 +42,6 @@ def job_for(context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: 
             "zone": cluster.zone,
         },
     )
-
-
-def _claim(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
-    """The alternative that the cluster was made for, as far as its machine tells: its accelerators decide."""
-    has = {str(device[0]).lower() for device in cluster.offer.get("accelerators", ())}  # type: ignore[attr-defined]
-    for alternative in task.resources.alternatives:
-        if all(device.name.lower() in has for device in alternative.accelerators):
-            return alternative
-    return task.resources.alternatives[0]
 
 
 async def newest(context: Context, handle: Handle) -> JobInfo:

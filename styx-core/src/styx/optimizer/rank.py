@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, OfferQuery
+from styx.spec.devices import satisfies, wants_memory
 from styx.spec.model import Alternative, Amount, ResourcesSpec
 
 
@@ -33,7 +34,7 @@ def query_for(alternative: Alternative, num_nodes: int) -> OfferQuery:
     return OfferQuery(
         vcpus=cpus.value if cpus else None,
         memory_gib=memory.value if memory and not memory.per_cpu else None,
-        accelerators=alternative.accelerators,
+        accelerators=tuple(device for device in alternative.accelerators if not wants_memory(device)),
         instance_type=alternative.instance_type,
         region=alternative.infra.region,
         zone=alternative.infra.zone,
@@ -121,10 +122,11 @@ def _memory(wanted: Amount | None, vcpus: float) -> Amount | None:
 
 
 def _has(offer: Offer, wanted: Accelerator, *, divisible: bool) -> bool:
-    for device in offer.accelerators:
-        if device.name.lower() == wanted.name.lower():
-            return device.count >= wanted.count if divisible else device.count == wanted.count
-    return False
+    return any(
+        device.count >= wanted.count if divisible else device.count == wanted.count
+        for device in offer.accelerators
+        if satisfies(wanted, device)
+    )
 
 
 def _devices(devices: Iterable[Accelerator]) -> str:

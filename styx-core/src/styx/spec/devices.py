@@ -41,13 +41,13 @@ def wants_memory(device: Accelerator) -> bool:
     return _MEMORY.fullmatch(device.name.rpartition(":")[2]) is not None
 
 
-def satisfies(wanted: Accelerator, name: str, memory_gib: int) -> bool:
-    """Whether a device of model ``name`` with that much memory is what ``wanted`` names. Counts are not compared."""
+def satisfies(wanted: Accelerator, device: Accelerator) -> bool:
+    """Whether a device is of the kind that ``wanted`` names. Counts are not compared; unknown memory is too little."""
     if not wants_memory(wanted):
-        return wanted.name.lower() == name.lower()
-    if wanted.name.rstrip().endswith("+"):
-        return memory_gib >= wanted.memory_gib
-    return memory_gib == wanted.memory_gib
+        return wanted.name.lower() == device.name.lower()
+    if wanted.name.endswith("+"):
+        return device.memory_gib >= wanted.memory_gib
+    return device.memory_gib == wanted.memory_gib
 
 
 def written(device: Accelerator) -> str:
