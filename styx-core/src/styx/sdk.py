@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import functools
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -34,8 +35,16 @@ T = TypeVar("T")
 _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, Engine] = WeakKeyDictionary()
 
 
-@functools.cache
+_starting = threading.Lock()
+
+
 def _loop() -> LoopThread:
+    with _starting:  # the cache alone would let two threads start one each
+        return _started()
+
+
+@functools.cache
+def _started() -> LoopThread:
     return LoopThread()
 
 

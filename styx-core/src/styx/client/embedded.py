@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,31 +32,35 @@ class EmbeddedClient:
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._loop: LoopThread | None = None
+        self._opening = threading.RLock()  # several threads may share a client, and what is opened is opened once
 
     @property
     def store(self) -> Store:
         """The store, opened on first use. Raises StoreError, InvalidConfig."""
-        if self._store is None:
-            self._store = Store.open(load_config().database, home=home())
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = Store.open(load_config().database, home=home())
+            return self._store
 
     @property
     def loop(self) -> LoopThread:
         """The thread that runs the engine."""
-        if self._loop is None:
-            from styx.client.loop import LoopThread
+        with self._opening:
+            if self._loop is None:
+                from styx.client.loop import LoopThread
 
-            self._loop = LoopThread()
-        return self._loop
+                self._loop = LoopThread()
+            return self._loop
 
     @property
     def engine(self) -> Engine:
         """The engine, opened on first use."""
-        if self._engine is None:
-            from styx.engine.engine import Engine
+        with self._opening:
+            if self._engine is None:
+                from styx.engine.engine import Engine
 
-            self._engine = Engine.open(home(), self.store)
-        return self._engine
+                self._engine = Engine.open(home(), self.store)
+            return self._engine
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
