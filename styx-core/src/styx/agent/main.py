@@ -32,6 +32,11 @@ def main(argv: list[str], build: str = "source") -> int:
         return 1
 
 
+def console() -> int:
+    """Run as the installed program ``styx-agent``, for looking at a node's agent by hand."""
+    return main(sys.argv[1:])
+
+
 class _Usage(Exception):
     pass
 
