@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,27 @@ def test_a_cluster_that_the_user_stops_forgets_its_policy(agent: Agent) -> None:
     until(lambda: not alive(agent.pid or 0))
     agent.up()
     assert agent.client().call("autostop.get")["policy"] is None
+
+
+def test_what_waits_is_not_begun_by_a_node_that_removes_itself(agent: Agent) -> None:
+    """Its running job is killed; the next in line does not start in the ruins, and no secret is left on tmpfs."""
+    ending = f"kill $(cat {agent.home}/pid); touch {agent.home}/ended"
+    client = agent.ready(self_stop={"down": ending})
+    before = set(Path("/dev/shm").glob("styx-*"))
+    cpus = client.call("hello", protocol=1, client="t")["cpus"]
+    first = client.call("jobs.submit", **job("echo $$ > pid; exec sleep 100", cpus=cpus))["id"]
+    waiting = client.call("jobs.submit", **job("touch begun", cpus=cpus, secrets={"TOKEN": "t"}))["id"]
+    until((agent.home / "pid").exists)
+    client.call("autostop.set", idle_minutes=0, down=True, wait_for="none")
+    until((agent.home / "ended").exists)
+    client.call("jobs.wait", id=first)
+    time.sleep(0.3)
+    assert client.call("jobs.list", ids=[waiting])["jobs"][0]["state"] == "pending"
+    assert not (agent.home / "begun").exists()
+    ours = [path for path in set(Path("/dev/shm").glob("styx-*")) - before if _names(path, agent)]
+    assert ours == []
+
+
+def _names(path: Path, agent: Agent) -> bool:
+    link = path / "state"
+    return link.is_symlink() and str(link.readlink()).endswith(str(agent.state))

@@ -44,7 +44,7 @@ class Agent:
         self.node = Node(state, build)
         patience = _seconds(self.node.own, "STYX_AGENT_PATIENCE", PATIENCE)
         self.ranks = Ranks(state, self.node.token, _seconds(self.node.own, "STYX_AGENT_GRACE", GRACE), umask)
-        vault = Vault(self.node.token, self.node.own.get("XDG_RUNTIME_DIR", ""))
+        vault = Vault(self.node.token, state, self.node.own.get("XDG_RUNTIME_DIR", ""))
         gang = Gang(self.node, self.ranks, _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED))
         self.jobs = Jobs(self.node, vault)
         member: dict[str, Handler] = {

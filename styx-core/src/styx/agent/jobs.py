@@ -169,6 +169,8 @@ class Jobs:
             self._cluster.learn()
 
     def _place_all(self) -> None:
+        if self.closing:
+            return  # what begins now would be killed with the node
         blocked = False
         cluster = self._cluster
         for job in [job for job in self.live.values() if job.placement is None and not job.ended]:
@@ -189,6 +191,11 @@ class Jobs:
                 self._begin(job)
                 continue
             blocked = blocked or counted
+
+    def leave(self) -> None:
+        """Begin no job any more: the node is about to be removed, and no secret may outlive it."""
+        self.closing = True
+        self._vault.clear()
 
     def learned(self) -> None:
         """Go on with what is known of the cluster now."""

@@ -122,7 +122,9 @@ class Policy:
 
     async def _stop_cluster(self, mode: str) -> None:
         """Have every node stop itself, this one last: it is the one that can ask again."""
-        self._jobs.closing = True  # a job submitted now would be lost with the nodes
+        self._jobs.closing = True  # a job submitted or begun now would be lost with the nodes
+        if mode == "down":
+            self._jobs.leave()
         self._keep(acted=True)
         await loop.gather([_stop_peer(peer, mode) for peer in self._cluster.peers()])
         await self.stop_here(mode)
@@ -132,6 +134,7 @@ class Policy:
         """The command did not do what it should, or it takes very long: this node is of use again."""
         await loop.sleep(AGAIN)
         self._jobs.closing = False
+        self._jobs.schedule()
 
     async def self_stop(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:
         """Answer ``node.self_stop``."""
