@@ -73,7 +73,7 @@ def test_no_such_name(site):
 @pytest.mark.parametrize(
     ("code", "status", "message"),
     [
-        ("raise RuntimeError('no')", "broken", "failed while importing cloud 'acme': RuntimeError: no"),
+        ("raise RuntimeError('no')", "broken", "failed while importing styx_acme.cloud: RuntimeError: no"),
         ("import sys; sys.exit(9)", "broken", "it called sys.exit(9)"),
         ("import acme_sdk", "missing-dependency", "No module named 'acme_sdk'"),
         ("from json import nothing", "broken", "ImportError: cannot import name 'nothing' from 'json'"),

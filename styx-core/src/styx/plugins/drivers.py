@@ -29,7 +29,7 @@ def load_driver(plugin: str, kind: str, name: str, target: str) -> Any:
         # Without this, an ImportError inside the plugin would be reported as "no such driver".
         causes.append(cause)
 
-    doing = f"while importing {kind} {name!r}"
+    doing = f"while importing {target.partition(':')[0]}"  # as load_target says
     with guard(plugin, doing):
         try:
             return DriverManager(KINDS[kind].group, name, on_load_failure_callback=keep).driver
