@@ -6,7 +6,6 @@ Fixtures to override where the defaults do not suit: ``request_served`` (a model
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,11 +16,12 @@ from typing import NoReturn
 import pytest
 
 from styx.api import Engine, InvalidRequest, ModelRequest, ServePlan, Unsupported
+from styx.testing.provider import MakingRules
 from styx.testing.verdict import expect
 from styx.testing.watch import network_attempts
 
 
-class EngineConformance:
+class EngineConformance(MakingRules):
     """Every rule for engines, one test each. Subclass it and define the fixture ``engine``."""
 
     @pytest.fixture
@@ -32,9 +32,9 @@ class EngineConformance:
         )
 
     @pytest.fixture
-    def fresh(self, engine: Engine) -> Callable[[], Engine]:
-        """Makes another object with the same settings."""
-        return lambda: type(engine)(engine.services)
+    def provider(self, engine: Engine) -> Engine:
+        """The engine."""
+        return engine
 
     @pytest.fixture
     def request_served(self) -> ModelRequest:
@@ -51,21 +51,10 @@ class EngineConformance:
         """The plan for what can be served."""
         return engine.plan(request_served)
 
-    def test_name_fits_into_commands_and_manifests(self, engine: Engine) -> None:
-        """An engine's name is lower case, a letter first: users type it and manifests list it."""
-        name = getattr(engine, "name", None)
-        expect(
-            isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name),
-            did=f"its name is {name!r}",
-            contract="`name` is lower-case letters, digits and hyphens, a letter first",
-            change="set the class variable `name` to what the manifest calls the engine",
-        )
-
-    def test_engines_are_pure(self, fresh: Callable[[], Engine], request_served: ModelRequest) -> None:
-        """Making an engine, asking and planning need no network: it plans, core runs."""
+    def test_engines_are_pure(self, engine: Engine, request_served: ModelRequest) -> None:
+        """Asking and planning need no network: an engine plans, core runs."""
         with network_attempts() as attempts:
             try:
-                engine = fresh()
                 engine.supports(request_served)
                 engine.plan(request_served)
             except OSError:

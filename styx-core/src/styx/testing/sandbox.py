@@ -10,7 +10,6 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -25,16 +24,15 @@ from styx.api import (
     SandboxInfo,
     SandboxSpec,
     SandboxState,
-    new_installation_id,
 )
 from styx.testing.driver import Driver
+from styx.testing.provider import MakingRules
 from styx.testing.verdict import expect
-from styx.testing.watch import network_attempts
 
 BINARY = bytes(range(256)) * 64
 
 
-class SandboxConformance:
+class SandboxConformance(MakingRules):
     """Every rule for sandboxes, one test each. Subclass it and define the fixture ``sandbox``."""
 
     @pytest.fixture
@@ -45,19 +43,9 @@ class SandboxConformance:
         )
 
     @pytest.fixture
-    def fresh(self, sandbox: Sandbox) -> Callable[[], Sandbox]:
-        """Makes another object of the same account, as the next client of the same user would."""
-        return lambda: type(sandbox)(sandbox.services)
-
-    @pytest.fixture
-    def neighbour(self, sandbox: Sandbox) -> Sandbox:
-        """An object for the same account that belongs to another installation of Styx."""
-        return type(sandbox)(replace(sandbox.services, installation=new_installation_id()))
-
-    @pytest.fixture
-    def clock(self, sandbox: Sandbox) -> Clock:
-        """Where the kit takes its time from."""
-        return sandbox.services.clock
+    def provider(self, sandbox: Sandbox) -> Sandbox:
+        """The provider of sandboxes."""
+        return sandbox
 
     @pytest.fixture
     def driver(self, clock: Clock) -> Driver:
@@ -88,21 +76,6 @@ class SandboxConformance:
     def box(self, make: Callable[..., SandboxInfo]) -> str:
         """The name of a sandbox."""
         return make().name
-
-    def test_making_the_object_needs_no_network(self, fresh: Callable[[], Sandbox]) -> None:
-        """The constructor keeps its services and does nothing else."""
-        with network_attempts() as attempts:
-            try:
-                fresh()
-            except OSError:
-                if not attempts:
-                    raise
-        expect(
-            not attempts,
-            did=f"__init__ reached for the network: {', '.join(attempts)}",
-            contract="no network in the constructor",
-            change="connect on first use",
-        )
 
     def test_check_succeeds_and_again(self, sandbox: Sandbox, driver: Driver) -> None:
         """check() passes where sandboxes can be made, as often as it is asked."""

@@ -13,11 +13,10 @@ import pytest_asyncio
 from styx.api import Backend
 from styx.testing.backend.bench import Bench
 from styx.testing.cluster import ProcessCluster, process_cluster
+from styx.testing.provider import ProviderRules
 
-FRESH = "write the class so that __init__(services) is all it needs, or override the fixture `fresh`"
 
-
-class BackendRules:
+class BackendRules(ProviderRules):
     """What a rule for backends has at hand. ``backend`` is the author's to define."""
 
     @pytest.fixture
@@ -28,9 +27,9 @@ class BackendRules:
         )
 
     @pytest.fixture
-    def fresh(self, backend: Backend) -> Callable[[], Backend]:
-        """Makes another object, as the next client of the same user would."""
-        return lambda: type(backend)(backend.services)
+    def provider(self, backend: Backend) -> Backend:
+        """The backend."""
+        return backend
 
     @pytest.fixture
     def make_cluster(self) -> Callable[[int], AbstractAsyncContextManager[ProcessCluster]]:

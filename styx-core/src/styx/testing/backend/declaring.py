@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from styx.api import Backend, JobState
-from styx.testing.backend.base import FRESH, BackendRules
+from styx.testing.backend.base import BackendRules
 from styx.testing.backend.bench import Bench
+from styx.testing.provider import MakingRules
 from styx.testing.verdict import expect
-from styx.testing.watch import network_attempts
+
+MAKING = MakingRules()  # not a base: its tests are no coroutines, which pytest-asyncio's mark wants
 
 
 class DeclarationRules(BackendRules):
@@ -17,39 +18,15 @@ class DeclarationRules(BackendRules):
 
     async def test_name_fits_into_commands_and_manifests(self, backend: Backend) -> None:
         """A backend's name is lower case, a letter first: users type it and manifests list it."""
-        name = getattr(backend, "name", None)
-        expect(
-            isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name),
-            did=f"its name is {name!r}",
-            contract="`name` is lower-case letters, digits and hyphens, a letter first",
-            change="set the class variable `name` to what the manifest calls the backend",
-        )
+        MAKING.test_name_fits_into_commands_and_manifests(backend)
 
-    async def test_making_the_object_needs_no_network(self, backend: Backend, fresh: Callable[[], Backend]) -> None:
+    async def test_making_the_object_needs_no_network(self, fresh: Callable[[], Backend]) -> None:
         """The constructor keeps its services and does nothing else."""
-        del backend
-        with network_attempts() as attempts:
-            try:
-                fresh()
-            except OSError:
-                if not attempts:
-                    raise
-        expect(
-            not attempts,
-            did=f"__init__ reached for the network: {', '.join(attempts)}",
-            contract="__init__ keeps services and does nothing else",
-            change="connect on first use",
-        )
+        MAKING.test_making_the_object_needs_no_network(fresh)
 
     async def test_the_object_can_be_made_again(self, backend: Backend, fresh: Callable[[], Backend]) -> None:
         """Two objects live side by side: each client has its own."""
-        try:
-            second = fresh()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the author should read it as a broken rule
-            problem = f"a second {type(backend).__name__}(services) raised {type(error).__name__}: {error}"
-        else:
-            problem = "" if second is not backend else "a second construction returned the first object"
-        expect(not problem, did=problem, contract="one object per client; __init__ takes services alone", change=FRESH)
+        MAKING.test_the_object_can_be_made_again(backend, fresh)
 
     async def test_prepare_again_succeeds(self, bench: Bench) -> None:
         """prepare() on nodes that are prepared is success: every launch on a cluster begins with it."""

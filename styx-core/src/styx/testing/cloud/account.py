@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from styx.api import Cloud, Idempotency, Identity, Offer, ProviderError, Scope, SelfStop, Traits
-from styx.testing.cloud.base import FRESH, CloudRules
+from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.driver import Driver
+from styx.testing.provider import MakingRules
 from styx.testing.verdict import GaveUp, expect
-from styx.testing.watch import naps, network_attempts
+from styx.testing.watch import naps
 
 
-class AccountRules(CloudRules):
+class AccountRules(CloudRules, MakingRules):
     """Declaration, construction, identity, scopes, threads."""
-
-    def test_name_fits_into_commands_and_manifests(self, cloud: Cloud) -> None:
-        """A cloud's name is lower case, a letter first: users type it and manifests list it."""
-        name = getattr(cloud, "name", None)
-        expect(
-            isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name),
-            did=f"its name is {name!r}",
-            contract="`name` is lower-case letters, digits and hyphens, a letter first",
-            change="set the class variable `name` to what the manifest calls the cloud",
-        )
 
     def test_traits_are_whole_and_typed(self, cloud: Cloud) -> None:
         """Traits are given in the contract's own types, times as seconds that exist."""
@@ -54,32 +44,6 @@ class AccountRules(CloudRules):
             contract="core replays a stored launch within token_lifetime only, so 0 means never",
             change="set token_lifetime to how long the provider remembers a token (or keeps a name)",
         )
-
-    def test_making_the_object_needs_no_network(self, cloud: Cloud, fresh: Callable[[], Cloud]) -> None:
-        """The constructor keeps its services and does nothing else."""
-        del cloud
-        with network_attempts() as attempts:
-            try:
-                fresh()
-            except OSError:
-                if not attempts:
-                    raise
-        expect(
-            not attempts,
-            did=f"__init__ reached for the network: {', '.join(attempts)}",
-            contract="a cloud that is not reachable must still be constructible",
-            change="make the SDK's client on first use",
-        )
-
-    def test_the_object_can_be_made_again(self, cloud: Cloud, fresh: Callable[[], Cloud]) -> None:
-        """Two objects of one account live side by side: each client has its own."""
-        try:
-            second = fresh()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the author should read it as a broken rule
-            problem = f"a second {type(cloud).__name__}(services) raised {type(error).__name__}: {error}"
-        else:
-            problem = "" if second is not cloud else "a second construction returned the first object"
-        expect(not problem, did=problem, contract="one object per client; __init__ takes services alone", change=FRESH)
 
     def test_check_says_who_we_are(self, cloud: Cloud, driver: Driver) -> None:
         """check() returns an Identity with an account id."""

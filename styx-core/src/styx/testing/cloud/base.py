@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
 import pytest
 
-from styx.api import Accelerator, Boot, Clock, Cloud, Offer, OfferQuery, ProviderError, new_installation_id
+from styx.api import Accelerator, Boot, Clock, Cloud, Offer, OfferQuery, ProviderError
 from styx.testing.cloud.lab import Lab
 from styx.testing.driver import Driver
+from styx.testing.provider import ProviderRules
 from styx.testing.verdict import ContractBroken, GaveUp
 
-FRESH = "write the class so that __init__(services) is all it needs, or override the fixture `fresh`"
 
-
-class CloudRules:
+class CloudRules(ProviderRules):
     """What a rule for clouds has at hand. ``cloud`` is the author's to define."""
 
     @pytest.fixture
@@ -26,19 +24,9 @@ class CloudRules:
         pytest.fail("define the fixture `cloud`: it returns your Cloud, made with styx.testing.services(tmp_path, ...)")
 
     @pytest.fixture
-    def fresh(self, cloud: Cloud) -> Callable[[], Cloud]:
-        """Makes another object of the same account, as the next client of the same user would."""
-        return lambda: type(cloud)(cloud.services)
-
-    @pytest.fixture
-    def neighbour(self, cloud: Cloud) -> Cloud:
-        """An object for the same account that belongs to another installation of Styx."""
-        return type(cloud)(replace(cloud.services, installation=new_installation_id()))
-
-    @pytest.fixture
-    def clock(self, cloud: Cloud) -> Clock:
-        """Where the kit takes its time from."""
-        return cloud.services.clock
+    def provider(self, cloud: Cloud) -> Cloud:
+        """The cloud."""
+        return cloud
 
     @pytest.fixture
     def deadline(self, cloud: Cloud) -> float:

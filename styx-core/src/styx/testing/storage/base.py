@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from styx.api import Clock, Storage, new_installation_id
+from styx.api import Clock, Storage
 from styx.testing.driver import Driver
+from styx.testing.provider import ProviderRules
 from styx.testing.storage.shelf import Shelf
 
-FRESH = "write the class so that __init__(services) is all it needs, or override the fixture `fresh`"
 ODD_KEYS = (
     "with space.txt",
     "100%/a%20b.txt",
@@ -30,7 +29,7 @@ ODD_KEYS = (
 )
 
 
-class StorageRules:
+class StorageRules(ProviderRules):
     """What a rule for stores has at hand. ``storage`` is the author's to define."""
 
     @pytest.fixture
@@ -41,19 +40,9 @@ class StorageRules:
         )
 
     @pytest.fixture
-    def fresh(self, storage: Storage) -> Callable[[], Storage]:
-        """Makes another object of the same account, as the next client of the same user would."""
-        return lambda: type(storage)(storage.services)
-
-    @pytest.fixture
-    def neighbour(self, storage: Storage) -> Storage:
-        """An object for the same account that belongs to another installation of Styx."""
-        return type(storage)(replace(storage.services, installation=new_installation_id()))
-
-    @pytest.fixture
-    def clock(self, storage: Storage) -> Clock:
-        """Where the kit takes its time from."""
-        return storage.services.clock
+    def provider(self, storage: Storage) -> Storage:
+        """The store."""
+        return storage
 
     @pytest.fixture
     def driver(self, clock: Clock) -> Driver:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from styx.api import ProviderError, Storage
 from styx.testing.driver import Driver
-from styx.testing.storage.base import FRESH, StorageRules
+from styx.testing.provider import MakingRules
+from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
 from styx.testing.verdict import expect
-from styx.testing.watch import naps, network_attempts
+from styx.testing.watch import naps
 
 
-class DeclarationRules(StorageRules):
+class DeclarationRules(StorageRules, MakingRules):
     """Declaration, construction, check."""
-
-    def test_name_fits_into_commands_and_manifests(self, storage: Storage) -> None:
-        """A store's name is lower case, a letter first: users type it and manifests list it."""
-        name = getattr(storage, "name", None)
-        expect(
-            isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name),
-            did=f"its name is {name!r}",
-            contract="`name` is lower-case letters, digits and hyphens, a letter first",
-            change="set the class variable `name` to what the manifest calls the store",
-        )
 
     def test_schemes_are_those_of_uris(self, storage: Storage) -> None:
         """A store names the schemes of its URIs, as they are written before ``://``."""
@@ -36,32 +26,6 @@ class DeclarationRules(StorageRules):
             contract="`schemes` is a tuple of URI schemes, lower case, without ://",
             change='set the class variable `schemes = ("...",)`',
         )
-
-    def test_making_the_object_needs_no_network(self, storage: Storage, fresh: Callable[[], Storage]) -> None:
-        """The constructor keeps its services and does nothing else."""
-        del storage
-        with network_attempts() as attempts:
-            try:
-                fresh()
-            except OSError:
-                if not attempts:
-                    raise
-        expect(
-            not attempts,
-            did=f"__init__ reached for the network: {', '.join(attempts)}",
-            contract="a store that is not reachable must still be constructible",
-            change="make the SDK's client on first use",
-        )
-
-    def test_the_object_can_be_made_again(self, storage: Storage, fresh: Callable[[], Storage]) -> None:
-        """Two objects of one account live side by side: each client has its own."""
-        try:
-            second = fresh()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the author should read it as a broken rule
-            problem = f"a second {type(storage).__name__}(services) raised {type(error).__name__}: {error}"
-        else:
-            problem = "" if second is not storage else "a second construction returned the first object"
-        expect(not problem, did=problem, contract="one object per client; __init__ takes services alone", change=FRESH)
 
     def test_check_succeeds_and_again(self, storage: Storage, driver: Driver) -> None:
         """check() passes for a store that can be used, as often as it is asked."""
