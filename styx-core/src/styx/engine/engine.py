@@ -30,7 +30,6 @@ from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
 from styx.engine.reuse import require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
-from styx.engine.together import together
 from styx.plugins import plugin_manager
 from styx.plugins.manager import PluginManager
 from styx.spec import Task
@@ -38,6 +37,7 @@ from styx.store import Store
 from styx.store.holder import current
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
+from styx.transports.together import together
 
 DEFAULT_BACKEND = "agent"
 LOOKS_AT_ONCE = 16

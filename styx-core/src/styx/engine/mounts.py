@@ -14,9 +14,9 @@ from styx.api.storage import Storage
 from styx.api.transport import Transport
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
-from styx.engine.together import together
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.transports.files import upload
+from styx.transports.together import together
 
 # SkyPilot's tasks know the directory by its own name, so a link of that name leads to ours.
 WORKDIR = "styx_workdir"

@@ -11,8 +11,8 @@ from styx.builtin.agent import channel, codec
 from styx.builtin.agent.connection import ConnectionLost, Message
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.remove import remove
-from styx.builtin.agent.together import each, together
 from styx.transports.process import ProcessTransport, user_name
+from styx.transports.together import each, together
 
 # Which of several servers gives the orders: the one with the highest. The store lets one client at a time hold a
 # cluster; until servers share clusters there is nothing to tell apart.

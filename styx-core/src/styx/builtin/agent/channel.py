@@ -19,9 +19,9 @@ from styx.builtin.agent.codec import clean
 from styx.builtin.agent.connection import Connection, ConnectionLost
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
-from styx.builtin.agent.together import together
 from styx.transports.process import ProcessTransport
 from styx.transports.ssh import SshTransport
+from styx.transports.together import together
 
 REACH_DEADLINE = 20.0  # seconds for a peer to answer the head
 LOCAL_ADDRESS = "127.0.0.1"

@@ -10,8 +10,8 @@ from styx.builtin.agent import install
 from styx.builtin.agent.channel import LOCKED, mark
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
-from styx.builtin.agent.together import failures
 from styx.transports.process import ProcessTransport
+from styx.transports.together import failures
 
 # A daemon writes to its directory until it has gone; its process id is in its lock. A zombie has: its parent alone can
 # bury it.
