@@ -1,21 +1,12 @@
-"""What integration tests share: real hosts, and a Styx home of each test's own."""
+"""What integration tests share: real hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from support.hosts import Host, Hosts
-
-
-@pytest.fixture(autouse=True)
-def styx_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty STYX_HOME for this test alone."""
-    home = tmp_path / "styx-home"
-    monkeypatch.setenv("STYX_HOME", str(home))
-    return home
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -80,7 +82,8 @@ def test_only_the_user_can_read_it(tmp_path: Path) -> None:
     with Store.open(home=home):
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         assert stat.S_IMODE((home / DATABASE_NAME).stat().st_mode) == 0o600
-    assert [path.name for path in home.iterdir()] == [DATABASE_NAME]
+        assert stat.S_IMODE((home / "state.id").stat().st_mode) == 0o600
+    assert sorted(path.name for path in home.iterdir()) == [DATABASE_NAME, "state.id"]
 
 
 def as_nobody(home: Path, code: str) -> str:
@@ -117,9 +120,6 @@ except StoreError as error:
 @pytest.fixture
 def shared_home() -> Iterator[Path]:
     """A directory that another user can reach, which pytest's own cannot."""
-    import shutil
-    import tempfile
-
     home = Path(tempfile.mkdtemp(prefix="styx-home-"))
     home.chmod(0o755)
     yield home

@@ -27,7 +27,8 @@ async def test_what_runs_on_nodes_is_seen_and_ended() -> None:
     async with process_cluster(1) as cluster:
         await cluster.transport(0).run("setsid sleep 321 >/dev/null 2>&1 </dev/null &")
         left = cluster.processes()
-        assert list(left.values()) == ["sleep 321"]
+        (command,) = left.values()
+        assert "sleep 321" in command  # or what is about to become it
         assert os.getpid() not in left
     assert cluster.processes() == {}
     assert not cluster.root.exists()
