@@ -62,6 +62,7 @@ class FakeClient:
     events: list[EventRecord] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
+    remade: tuple[str, datetime] | None = None
 
     def add(self, name: str, state: str = "up", **fields: object) -> ClusterRecord:
         """Put a cluster there as if it had been made earlier."""
@@ -122,6 +123,9 @@ class FakeClient:
         self._enter("status", tuple(names), refresh)
         found = [record for record in self.clusters.values() if not names or record.name in names]
         return sorted(found, key=lambda record: record.created_at, reverse=True)
+
+    def lost(self) -> tuple[str, datetime] | None:
+        return self.remade
 
     def nodes(self, name: str) -> list[NodeRecord]:
         self._enter("nodes", name)

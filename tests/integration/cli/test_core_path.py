@@ -202,3 +202,18 @@ def test_a_database_that_is_damaged(styx, styx_home: Path):
     assert str(file) in result.stderr
     assert "Traceback" not in result.stderr
     file.unlink()
+
+
+def test_a_database_that_is_lost_while_a_cluster_runs(styx, styx_home: Path):
+    """Status does not say that there is nothing; with the database put back all is as it was."""
+    styx("launch", "-c", "dev", "-d", "sleep 100")
+    database = styx_home / "state.db"
+    kept = database.rename(styx_home / "kept.db")
+    said = styx("status").stdout
+    assert said.startswith("No clusters on record. The database was lost and made anew at ")
+    found = {each["check"]: each for each in json.loads(styx("doctor", "-o", "json").stdout)}
+    assert found["records"]["level"] == "warning"
+    assert any(found["records"]["fix"].split("'")[1] in path.name for path in (styx_home / "local" / "nodes").iterdir())
+    kept.rename(database)
+    assert states(styx, "-r") == {"dev": "up"}
+    assert styx("down", "dev", "-y").stdout == "Cluster dev is gone.\n"

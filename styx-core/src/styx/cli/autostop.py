@@ -21,8 +21,8 @@ def policy(idle_minutes: int | None, wait_for: str | None, *, down: bool) -> Aut
     return Autostop(idle_minutes or 0, down=down, **({"wait_for": wait_for} if wait_for else {}))
 
 
-def describe(autostop: Autostop | None) -> str:
-    """The policy in a table: ``30m``, ``30m (down)``; empty for none."""
+def describe(autostop: Autostop | None, *, confirmed: bool = True) -> str:
+    """The policy in a table: ``30m``, ``30m (down)``; with ``?`` when the node may not know it; empty for none."""
     if autostop is None:
         return ""
-    return f"{autostop.idle_minutes}m{' (down)' if autostop.down else ''}"
+    return f"{autostop.idle_minutes}m{' (down)' if autostop.down else ''}{'' if confirmed else '?'}"

@@ -42,7 +42,7 @@ def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) ->
         "created_at": _time(record.created_at),
         "launched_at": _time(record.launched_at),
         "updated_at": _time(record.updated_at),
-        "autostop": _autostop(record.autostop),
+        "autostop": _autostop(record.autostop, confirmed=record.autostop_set),
         "operation": record.operation.kind if record.operation else None,
         "error": record.error,
     }
@@ -156,7 +156,12 @@ def _money(cost: Decimal | None) -> str | None:
     return None if cost is None else format(cost, "f")
 
 
-def _autostop(policy: Autostop | None) -> Shape | None:
+def _autostop(policy: Autostop | None, *, confirmed: bool) -> Shape | None:
     if policy is None:
         return None
-    return {"idle_minutes": policy.idle_minutes, "down": policy.down, "wait_for": policy.wait_for}
+    return {
+        "idle_minutes": policy.idle_minutes,
+        "down": policy.down,
+        "wait_for": policy.wait_for,
+        "confirmed": confirmed,
+    }

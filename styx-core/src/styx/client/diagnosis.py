@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from styx.api.errors import StyxError
 from styx.api.storage import Storage
 from styx.client.protocol import CheckResult
+from styx.config import home
 from styx.hookspecs import DoctorFinding
+from styx.store.memory import memory_path
+from styx.store.peek import DATABASE_NAME
 
 if TYPE_CHECKING:
     from styx.client.embedded import EmbeddedClient
@@ -56,6 +59,7 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
     try:
         store = client.store
         findings.append(DoctorFinding("store", "ok", f"{len(store.clusters.list())} clusters, id {store.installation}"))
+        findings.extend(_lost(client))
         context = client.engine.context
     except StyxError as error:
         return [*findings, DoctorFinding("store", "error", error.message, error.hint or "")]
@@ -67,6 +71,22 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
     for answer in context.plugins.call("styx_doctor"):
         findings.extend(answer)
     return findings
+
+
+def _lost(client: EmbeddedClient) -> list[DoctorFinding]:
+    lost = client.lost()
+    if lost is None:
+        return []
+    installation, when = lost
+    return [
+        DoctorFinding(
+            "records",
+            "warning",
+            f"the database was lost and made anew at {when:%Y-%m-%d %H:%M} UTC: what was on record before is unknown",
+            f"Machines from before have {installation!r} in their names and tags: look for them where you rent them. "
+            f"Once none is left, remove {memory_path(home() / DATABASE_NAME)}.",
+        )
+    ]
 
 
 _TOOLS = {

@@ -13,6 +13,7 @@ from styx.config import home, load_config
 from styx.store import Store
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
@@ -99,6 +100,11 @@ class EmbeddedClient:
         if refresh or any(needs_a_look(record, now) for record in records):
             return self.loop.run(self.engine.status(names, refresh=refresh))
         return records
+
+    def lost(self) -> tuple[str, datetime] | None:
+        """See :class:`~styx.client.protocol.Client`."""
+        memory = self.store.memory
+        return (memory.installation, memory.remade) if memory.remade is not None else None
 
     def nodes(self, name: str) -> list[NodeRecord]:
         """See :class:`~styx.client.protocol.Client`."""

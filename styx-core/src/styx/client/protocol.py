@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.hookspecs import DoctorFinding
     from styx.spec import Task
@@ -84,6 +86,9 @@ class Client(Protocol):
 
     def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """Clusters, newest first. Those that an interruption or autostop may have changed are looked at first."""
+
+    def lost(self) -> tuple[str, datetime] | None:
+        """The installation's id, and when its database was made anew because it had been lost; None if it was not."""
 
     def nodes(self, name: str) -> list[NodeRecord]:
         """The nodes of a cluster by rank."""

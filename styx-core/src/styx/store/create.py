@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, insert, inspect, select, text
@@ -14,6 +16,7 @@ from styx.api.names import new_installation_id
 from styx.store import schema
 from styx.store.database import Database
 from styx.store.faults import damaged, explain
+from styx.store.memory import Memory, recall, remember
 
 _LOCK = 0x73747978  # PostgreSQL advisory lock: "styx"
 
@@ -71,21 +74,37 @@ def ensure_schema(database: Database) -> None:
         _upgrade(connection, database)
 
 
-def installation(database: Database) -> str:
-    """The id of this installation, made on first use."""
+def installation(database: Database, clock: Callable[[], datetime]) -> Memory:
+    """The id of this installation, made on first use; that of an earlier database in the same place, if there was one.
+
+    ``remade`` says when this database took the place of the one before.
+    """
+    place = Path(database.url.database or "").absolute() if database.sqlite else None
+    known = recall(place) if place is not None else None
+    found, made = _installation(database, known.installation if known else new_installation_id())
+    if known is not None and known.installation == found and not made:
+        return known
+    memory = Memory(found, clock() if made and known is not None else None)
+    if place is not None:
+        remember(place, memory)
+    return memory
+
+
+def _installation(database: Database, proposed: str) -> tuple[str, bool]:
+    """The id on record, and whether it was put there now."""
     known = select(schema.installations.c.id)
     with database.read() as connection:
         found = connection.scalar(known)
     if found is not None:
-        return str(found)
+        return str(found), False
     with database.write() as connection:
         if not database.sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         found = connection.scalar(known)
-        if found is None:
-            found = new_installation_id()
-            connection.execute(insert(schema.installations), {"id": found})
-    return str(found)
+        if found is not None:
+            return str(found), False
+        connection.execute(insert(schema.installations), {"id": proposed})
+    return proposed, True
 
 
 def _upgrade(connection: Connection, database: Database) -> None:

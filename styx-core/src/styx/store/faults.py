@@ -50,7 +50,7 @@ def _sqlite(error: sqlite3.Error, path: str) -> StoreError:
             f"{path} stayed locked by another process",
             hint="Another styx command is stuck in a write: end it (`fuser` on the file names it) and try again.",
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StoreError(
             f"the disk that holds {path} is full; nothing was changed", hint="Free some space there and try again."
         )
@@ -59,7 +59,7 @@ def _sqlite(error: sqlite3.Error, path: str) -> StoreError:
             f"{path} could not be read or written ({error}); nothing was changed",
             hint="Check the disk's free space, quota and health, and try again.",
         )
-    if code in _DAMAGED:
+    if code in _DAMAGED or str(error) == "unsupported file format":  # its header says so, and no code
         return damaged(path, str(error))
     if code in _UNWRITABLE:
         return _unwritable(path, str(error))

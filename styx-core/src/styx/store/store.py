@@ -27,12 +27,14 @@ def utc_now() -> datetime:
 class Store:
     """Everything an installation remembers. Thread-safe; several processes may have the same database open.
 
-    ``installation`` is six characters, made when the database was, and the same ever after.
+    ``installation`` is six characters, made when the first database was, and the same ever after; ``memory`` says
+    whether this is still that one.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self.installation = installation(database)
+        self.memory = installation(database, clock)
+        self.installation = self.memory.installation
         self.clusters = Clusters(database, clock)
         self.attempts = Attempts(database)
         self.nodes = Nodes(database)

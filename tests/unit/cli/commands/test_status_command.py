@@ -42,6 +42,20 @@ def test_nothing_there(styx, client: FakeClient):
     assert client.closed
 
 
+def test_nothing_there_because_the_database_was_lost(styx, client: FakeClient):
+    """It does not pretend that nothing runs, and names the command that says more."""
+    client.remade = ("abc123", EPOCH)
+    said = styx("status").stdout
+    assert "lost and made anew at 2025-01-02 03:04" in said
+    assert "styx doctor" in said
+
+
+def test_an_autostop_that_may_not_be_set_is_marked(styx, client: FakeClient):
+    """The record has the policy before the node does; until the node has it, nobody should rely on it."""
+    client.add("dev", autostop=Autostop(5))
+    assert " 5m? " in styx("status").stdout
+
+
 def test_table(styx, client: FakeClient):
     """The table has one line for each cluster, newest first, with cost, place and autostop."""
     client.add("old", "stopped")
@@ -54,6 +68,7 @@ def test_table(styx, client: FakeClient):
         spot=True,
         hourly_cost=Decimal("12.5"),
         autostop=Autostop(30, down=True),
+        autostop_set=True,
     )
     header, new, old = styx("status").stdout.splitlines()
     assert header.split() == ["NAME", "STATE", "INFRA", "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"]
@@ -68,7 +83,7 @@ def test_json_shape(styx, client: FakeClient):
     assert list(shape) == KEYS
     assert shape["hourly_cost"] == "1.20"
     assert shape["created_at"] == shape["launched_at"] == "2025-01-02T03:04:05Z"
-    assert shape["autostop"] == {"idle_minutes": 5, "down": False, "wait_for": "jobs_and_ssh"}
+    assert shape["autostop"] == {"idle_minutes": 5, "down": False, "wait_for": "jobs_and_ssh", "confirmed": False}
     assert (shape["region"], shape["infra"], shape["operation"], shape["error"]) == (None, "aws/a", None, None)
 
 

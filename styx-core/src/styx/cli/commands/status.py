@@ -31,7 +31,8 @@ JSON = """
 A list of objects:
   {name, state, infra, cloud, region, zone, account, instance_type,
    resources, num_nodes, spot, hourly_cost, task, user, created_at,
-   launched_at, updated_at, autostop: {idle_minutes, down, wait_for},
+   launched_at, updated_at,
+   autostop: {idle_minutes, down, wait_for, confirmed},
    operation, error: {code, message, hint}}
 With -v also nodes: [{rank, id, state, ip, private_ip, public_ip, seen_at}].
 With --history: [{at, cluster, kind, from, to, reason}].
@@ -78,9 +79,19 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     if output == "json":
         click.echo(json_text([views.cluster(r, client.nodes(r.name) if verbose else None) for r in records]))
     elif not records:
-        click.echo("No clusters. Make one: styx launch -c NAME -- COMMAND")
+        click.echo(_nothing(client))
     else:
         click.echo(_details(client, records) if verbose else _table(records))
+
+
+def _nothing(client: Client) -> str:
+    lost = client.lost()
+    if lost is None:
+        return "No clusters. Make one: styx launch -c NAME -- COMMAND"
+    return (
+        f"No clusters on record. The database was lost and made anew at {moment(lost[1])}: clusters from before may "
+        "still run.\nstyx doctor says how to find them."
+    )
 
 
 def _table(records: Sequence[ClusterRecord]) -> str:
@@ -93,7 +104,7 @@ def _table(records: Sequence[ClusterRecord]) -> str:
             r.num_nodes,
             _machine(r),
             money(r.hourly_cost),
-            autostop.describe(r.autostop),
+            autostop.describe(r.autostop, confirmed=r.autostop_set),
             ago(r.launched_at or r.created_at, now),
         )
         for r in records
