@@ -63,6 +63,15 @@ def test_mistakes_are_named(text: str, field: str | None, says: str) -> None:
     assert refused.value.file == "my.yaml"
 
 
+def test_a_home_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before anything is made in it; one of a user who does not exist is a directory of that name."""
+    monkeypatch.setenv("STYX_HOME", "/tmp/\udcff")
+    with pytest.raises(InvalidConfig, match="is not UTF-8 text"):
+        home()
+    monkeypatch.setenv("STYX_HOME", "~nobody-of-this-name/styx")
+    assert home() == Path.cwd() / "~nobody-of-this-name/styx"
+
+
 def test_a_misspelt_key_is_guessed() -> None:
     """What was probably meant is offered."""
     with pytest.raises(InvalidConfig) as refused:

@@ -29,8 +29,17 @@ DATABASE_VARIABLE = "STYX_DATABASE_URL"
 
 
 def home() -> Path:
-    """The root of all state of this installation: ``$STYX_HOME`` or ``~/.styx``. It need not exist yet."""
-    return Path(os.environ.get("STYX_HOME") or "~/.styx").expanduser().absolute()
+    """The root of all state of this installation: ``$STYX_HOME`` or ``~/.styx``. It need not exist yet.
+
+    Raises InvalidConfig for one that is not text, which much of what is written into it must be.
+    """
+    # os.path, because pathlib raises where there is no home; as styx.plugins.paths and styx.store.peek have it.
+    path = os.path.abspath(os.path.expanduser(os.environ.get("STYX_HOME") or "~/.styx"))  # noqa: PTH100, PTH111
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise InvalidConfig(f"{path!r} is not UTF-8 text", hint="Set STYX_HOME to a directory whose name is.") from None
+    return Path(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +78,23 @@ def load_config(path: Path | None = None) -> Config:
         config = parse_config(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         config = Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidConfig(f"cannot read {path}: {error}", file=str(path)) from error
+    except OSError as error:
+        raise InvalidConfig(
+            f"cannot read {path}: {error.strerror}",
+            hint="Mend it, or set STYX_HOME to another directory.",
+            file=str(path),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidConfig(f"cannot read {path}: it is not UTF-8 text", file=str(path)) from error
     url = os.environ.get(DATABASE_VARIABLE)
     return replace(config, database=url) if url else config
 
 
 def parse_config(text: str, source: str = FILE_NAME) -> Config:
     """Read configuration text; ``source`` names it in errors. Raises InvalidConfig."""
-    import yaml
+    from styx import plain_yaml
 
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise InvalidConfig(f"{source} is not valid YAML: {error}", file=source, line=line) from error
+    data = plain_yaml.read(text, source)
     if data is None:
         return Config()
     if not isinstance(data, dict):

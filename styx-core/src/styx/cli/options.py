@@ -29,14 +29,26 @@ def apply(*decorators: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT]
     return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
 
 
+def _as_text(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+    """The argument, which no file is named by: one that is not text in the first place is refused here."""
+    for word in (value,) if isinstance(value, str) else value or ():
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise click.BadParameter(f"{word!r} is not UTF-8 text") from None
+    return value
+
+
 def cluster_argument(function: FunctionT) -> FunctionT:
     """Argument CLUSTER, the name of one cluster."""
-    return click.argument("cluster", shell_complete=cluster_names)(function)
+    return click.argument("cluster", callback=_as_text, shell_complete=cluster_names)(function)
 
 
 def clusters_argument(function: FunctionT) -> FunctionT:
     """Argument CLUSTERS, names and patterns, passed as ``patterns``."""
-    return click.argument("patterns", metavar="[CLUSTERS]...", nargs=-1, shell_complete=cluster_names)(function)
+    return click.argument(
+        "patterns", metavar="[CLUSTERS]...", nargs=-1, callback=_as_text, shell_complete=cluster_names
+    )(function)
 
 
 def output_option(function: FunctionT) -> FunctionT:

@@ -28,13 +28,12 @@ def path() -> Path:
 
 def read() -> Settings:
     """All settings as they are written; a missing file is an empty one. Raises InvalidConfig."""
-    import yaml
-
+    from styx import plain_yaml
     from styx.config import load_config
 
     load_config(path())
     try:
-        settings = yaml.safe_load(path().read_text(encoding="utf-8"))
+        settings: Settings | None = plain_yaml.read(path().read_text(encoding="utf-8"), str(path()))
     except FileNotFoundError:
         return {}
     return settings or {}

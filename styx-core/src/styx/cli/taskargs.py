@@ -10,6 +10,8 @@ import click
 from styx.cli import dotenv
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from styx.spec import Task
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -55,19 +57,37 @@ def yaml_file(entrypoint: Sequence[str]) -> str | None:
     """The entry point when it is a file (or ``-``) rather than a command."""
     if len(entrypoint) != 1:
         return None
-    from pathlib import Path
-
     (word,) = entrypoint
-    is_file = word == STDIN or word.lower().endswith(YAML_SUFFIXES) or Path(word).expanduser().is_file()
+    is_file = word == STDIN or word.lower().endswith(YAML_SUFFIXES) or _is_file(word)
     return word if is_file else None
 
 
+def _is_file(word: str) -> bool:
+    try:
+        return _path(word).is_file()
+    except OSError:  # a command may be longer than the name of a file
+        return False
+
+
+def _path(word: str) -> Path:
+    """The path, with ``~`` expanded where there is such a home; pathlib would raise where there is none."""
+    import os
+    from pathlib import Path
+
+    return Path(os.path.expanduser(word))  # noqa: PTH111
+
+
 def command_line(words: Sequence[str]) -> str | None:
-    """The shell command that ``words`` mean: one word as it is written, several with each kept as one word."""
+    """The shell command that ``words`` mean: one word as it is written, several with each kept as one word.
+
+    Raises click.UsageError for one that is empty, as an unset variable of the caller's would be.
+    """
     import shlex
 
     if not words:
         return None
+    if not "".join(words).strip():
+        raise click.UsageError("the command is empty")
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
@@ -88,8 +108,6 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
-    from pathlib import Path
-
     workdir, url, ref = options.get("workdir"), options.get("git_url"), options.get("git_ref")
     if workdir and url:
         raise click.UsageError("--workdir and --git-url exclude each other")
@@ -98,12 +116,10 @@ def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
     if url:
         return {"url": url, "ref": ref} if ref else {"url": url}
     # Relative to where the user is, not to where the task file is.
-    return str(Path(workdir).expanduser().absolute()) if workdir else None
+    return str(_path(workdir).absolute()) if workdir else None
 
 
 def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, str], changes: Mapping[str, Any]) -> Task:
-    from pathlib import Path
-
     from styx.spec import load_task
 
-    return load_task(Path(file).expanduser(), envs=envs, secrets=secrets, overrides=changes)
+    return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes)

@@ -29,6 +29,15 @@ def test_check_exit_code(styx, client: FakeClient, checks, names, code):
     assert styx("check", *names).exit_code == code
 
 
+@pytest.mark.parametrize("names", [["awz"], ["local", "awz"], [""]])
+def test_check_of_what_is_not_there(styx, client: FakeClient, names):
+    """A name that nothing has is a mistake, not a success."""
+    client.checks = [GOOD]
+    result = styx("check", *names)
+    assert result.exit_code == 2
+    assert f"no cloud and no store is named {names[-1]!r}" in result.stderr
+
+
 def test_check_output(styx, client: FakeClient):
     """The table shows who we are or why not; the JSON shape is fixed."""
     client.checks = [GOOD, BAD]

@@ -65,6 +65,28 @@ def test_a_command_instead_of_a_file(styx, client: FakeClient, words, run):
         assert result.stderr.endswith("Cluster dev is up. The task has nothing to run.\n")
 
 
+@pytest.mark.parametrize("word", ["echo " + "x" * 300, "~nobody-of-this-name/bin/x"])
+def test_a_command_that_can_be_no_file(styx, client: FakeClient, word):
+    """A command longer than the name of a file may be, or below a home that is not there, is a command."""
+    assert styx("launch", "-c", "dev", word).exit_code == 0
+    assert last(client).run == word
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["--", ""], ["", ""]])
+def test_an_empty_command_is_a_mistake(styx, client: FakeClient, words):
+    """Nothing is made for what is probably a variable of the caller's that is not set."""
+    result = styx("launch", "-y", *words)
+    assert (result.exit_code, client.calls) == (2, [])
+    assert "the command is empty" in result.stderr
+
+
+def test_a_task_file_of_somebody_without_a_home(styx, client: FakeClient):
+    """It is missing like any other file."""
+    result = styx("launch", "-y", "~nobody-of-this-name/task.yaml")
+    assert (result.exit_code, client.calls) == (2, [])
+    assert "unexpected" not in result.stderr
+
+
 def test_yaml_on_stdin(styx, client: FakeClient):
     """A dash reads the task from standard input."""
     assert styx("launch", "-c", "dev", "-", stdin="run: echo stdin\n").exit_code == 0

@@ -111,6 +111,16 @@ def test_progress_is_one_line_a_step(styx, client: FakeClient):
     assert styx("stop", "a", "-y").stderr == "stop: waiting for 1 of 1 nodes\n"
 
 
+@pytest.mark.parametrize(
+    "words", [["stop"], ["start"], ["down"], ["status"], ["queue"], ["logs"], ["ssh"], ["cancel"], ["autostop", "-i1"]]
+)
+def test_a_cluster_named_by_what_is_no_text(styx, client: FakeClient, words):
+    """Bytes that are not UTF-8 can be the name of a file, but not of a cluster."""
+    result = styx(*words, "dev\udcff")
+    assert result.exit_code == 2
+    assert "is not UTF-8 text" in result.stderr
+
+
 def test_autostop(styx, client: FakeClient):
     """-i sets the policy, --cancel clears it; a named cluster needs no consent."""
     client.add("a")

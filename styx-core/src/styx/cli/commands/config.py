@@ -65,14 +65,11 @@ def get(key: str, output: str) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Change one setting; VALUE is YAML. Comments in the file are not kept."""
-    import yaml
+    from styx import plain_yaml
 
-    if not all(key.split(".")):
+    if not all(key.split(".")) or key.count(".") >= plain_yaml.MAX_DEPTH:
         raise click.UsageError(f"{key!r} is not a key; write section.name")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise click.UsageError(f"the value of {key} is not YAML: {getattr(error, 'problem', None) or error}") from error
+    parsed = plain_yaml.read(value, f"the value of {key}")
     everything = settings.read()
     settings.put(everything, key, parsed)
     settings.write(everything)

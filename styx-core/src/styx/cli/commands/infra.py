@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import click
 
 from styx.cli import habits, options, views
@@ -20,7 +22,8 @@ A list of {kind, name, account, enabled, message, capabilities: [...]};
 kind is cloud or storage, account is null where there is none.
 """
 CHECK_EXIT = """
-0, or 1: one of those named cannot be used, or none at all can.
+0, or 1: one of those named cannot be used, or none at all can;
+2: there is none of such a name.
 """
 DOCTOR = """
 styx doctor
@@ -46,6 +49,7 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
     with connected() as client, progress() as report:
         report("check", f"asking {', '.join(names) or 'all clouds and stores'}")
         results = client.check(names)
+    _require(names, {result.name for result in results})
     if output == "json":
         click.echo(json_text([views.check(result) for result in results]))
     elif results:
@@ -57,6 +61,16 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
         click.echo("No cloud and no store is installed. styx plugins list shows what is.")
     usable = [result.enabled for result in results]
     ctx.exit(0 if (all(usable) if names else any(usable)) else 1)
+
+
+def _require(names: Iterable[str], found: Collection[str]) -> None:
+    missing = [name for name in names if name not in found]
+    if missing:
+        from styx.api.errors import BadInput
+
+        raise BadInput(
+            f"no cloud and no store is named {missing[0]!r}", hint="styx check, without names, shows all there are."
+        )
 
 
 @click.command(cls=Command, notes={"Examples": DOCTOR, "Exit code": DOCTOR_EXIT, "JSON": DOCTOR_JSON})
