@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 import pytest_socket
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 # Settings of the tests themselves, such as the URL of a database server to use.
 KEPT = "STYX_TEST_"
+
+# How much is tried: little at every run, much with `pytest --hypothesis-profile=thorough`. Time is no property here.
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session", autouse=True)

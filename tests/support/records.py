@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from styx.api.backend import Autostop
@@ -15,6 +16,7 @@ from styx.api.names import Owner
 from styx.api.nodes import Endpoint
 from styx.api.offers import Scope
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, Holder, NodeRecord, Operation
+from styx.store.rows import plain
 from styx.store.states import ClusterState
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -44,6 +46,13 @@ def attempt(token: str = "t", cluster_name: str = "c", **changes: Any) -> Attemp
     )
     return replace(record, **changes)
 
+
+def cleaned(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the columns of plain text make of these fields."""
+    return {name: plain(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # all examples share one database
 
 # -- anything a provider, a policy or a user may put into a record
 

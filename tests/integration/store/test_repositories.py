@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.backend import Autostop
@@ -17,46 +17,40 @@ from styx.api.errors import ClusterBusy, StoreError
 from styx.store import Store
 from styx.store.holder import current
 from styx.store.records import AttemptState
-from styx.store.rows import plain
 from styx.store.states import ClusterState
 from support.records import (
     HOLDER,
     NOW,
     attempt,
+    cleaned,
     cluster,
     cluster_fields,
     node_records,
     operations,
     prepareds,
     receipts,
+    relaxed,
     times,
     wires,
 )  # fmt: skip
 
-relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def cleaned(values: dict[str, object]) -> dict[str, object]:
-    """What the columns of plain text make of it."""
-    return {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
-
 
 @relaxed
-@given(data=st.data())
-def test_any_record_survives(store: Store, data: st.DataObject) -> None:
+@given(
+    fields=cluster_fields, operation=st.none() | operations, node=node_records, prepared=prepareds, called=times,
+    receipt=receipts, error=wires,
+)  # fmt: skip
+def test_any_record_survives(store: Store, fields, operation, node, prepared, called, receipt, error) -> None:
     """Clusters, nodes and attempts with whatever text come back as they were written."""
-    fields = data.draw(cluster_fields)
-    record = cluster("c", operation=data.draw(st.none() | operations), **fields)
+    record = cluster("c", operation=operation, **fields)
     store.clusters.create(record)
     try:
         assert store.clusters.get("c") == replace(record, **cleaned(fields))
-        node = data.draw(node_records)
         store.nodes.replace("c", [node])
         assert [n.endpoint for n in store.nodes.of("c")] == [node.endpoint]
-        prepared = replace(data.draw(prepareds), token=secrets.token_hex(16))  # the database outlives one example
+        prepared = replace(prepared, token=secrets.token_hex(16))  # the database outlives one example
         wanted = attempt(prepared.token, prepared=prepared)
         store.attempts.add(wanted)
-        called, receipt, error = data.draw(times), data.draw(receipts), data.draw(wires)
         store.attempts.called(prepared.token, called)
         store.attempts.receipt(prepared.token, receipt)
         store.attempts.settle(prepared.token, AttemptState.CLOSED, error)

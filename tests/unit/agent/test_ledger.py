@@ -102,7 +102,7 @@ class Placements(RuleBasedStateMachine):
             assert free_gpus == pytest.approx(self.nodes[node][1] - sum(used.values()) / 100)
 
 
-Placements.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Placements.TestCase.settings = settings(stateful_step_count=30)
 TestPlacements = Placements.TestCase
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.errors import InvalidTask
@@ -89,7 +89,6 @@ def test_minutes() -> None:
             amounts.minutes(written, HERE)
 
 
-@settings(deadline=None)
 @given(
     st.floats(min_value=amounts.SMALLEST, max_value=amounts.MAX_MEMORY),
     st.booleans(),
@@ -101,7 +100,6 @@ def test_writing_and_reading_gives_the_same(value: float, at_least: bool, per_cp
     assert amounts.memory(str(amount), HERE) == amount
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.integers())))
 def test_nothing_but_an_amount_or_an_error(value: object) -> None:
     """Whatever is written, the answer is an amount or InvalidTask."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.errors import InvalidTask
@@ -100,7 +100,6 @@ def test_devices_by_memory() -> None:
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[A-Za-z0-9]", fullmatch=True)
 
 
-@settings(deadline=None)
 @given(names | st.sampled_from(["32GB+", "nvidia:16GB"]), st.integers(1, 1000) | st.sampled_from([0.25, 0.5]))
 def test_writing_and_reading_gives_the_same(name: str, count: float) -> None:
     """Every device is read back from what is written of it."""

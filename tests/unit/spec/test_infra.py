@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.errors import InvalidTask
@@ -48,7 +48,6 @@ def test_refused(written: object) -> None:
 part = st.none() | st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 
 
-@settings(deadline=None)
 @given(part, part, part)
 def test_writing_and_reading_gives_the_same(cloud: str | None, region: str | None, zone: str | None) -> None:
     """Every place is read back from what str() writes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.backend import Autostop
@@ -33,7 +33,6 @@ def test_ports(written: object, ports: tuple[str, ...]) -> None:
     assert machine.ports(written, HERE) == ports
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 65535), st.integers(0, 300)), max_size=20))
 def test_ports_are_neither_lost_nor_invented(pairs: list[tuple[int, int]]) -> None:
     """The ranges hold the same ports as those written, once, and reading them again changes nothing."""

@@ -30,7 +30,6 @@ def is_a_task_or_refused(make: Any) -> None:
     json.dumps(task.to_dict(), allow_nan=False).encode()
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text() | yamlish)
 @example("\ud800")
 @example("a: !!int x")
@@ -43,14 +42,12 @@ def test_any_text(text: str) -> None:
     is_a_task_or_refused(lambda: sole(parse_text(text, "f.yaml")))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     """Any bytes are a task or refused."""
     is_a_task_or_refused(lambda: sole(parse_bytes(data, "f.yaml")))
 
 
-@settings(max_examples=200, deadline=None)
 @given(tasks_or_not | anything)
 def test_any_data(data: Any) -> None:
     """Any nested data are a task or refused, also by way of YAML."""
@@ -62,7 +59,6 @@ def test_any_data(data: Any) -> None:
     is_a_task_or_refused(lambda: sole(parse_text(written, None)))
 
 
-@settings(max_examples=200, deadline=None)
 @given(tasks_or_not | anything)
 def test_any_override(data: Any) -> None:
     """Any override gives a task or is refused."""
@@ -71,7 +67,7 @@ def test_any_override(data: Any) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(parse.KEYS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(value=anything)
 def test_any_value_of_any_field(key: str, value: Any) -> None:
     """Any value in any field of a task is taken or refused."""
@@ -79,7 +75,7 @@ def test_any_value_of_any_field(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(alternatives.KEYS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(value=anything)
 def test_any_value_of_any_field_of_resources(key: str, value: Any) -> None:
     """Any value in any field of resources is taken or refused, in the base and in an entry of any_of."""
@@ -87,7 +83,6 @@ def test_any_value_of_any_field_of_resources(key: str, value: Any) -> None:
     is_a_task_or_refused(lambda: Task(resources={"any_of": [{key: value}]}))
 
 
-@settings(deadline=None)
 @given(plain_data)
 def test_what_is_dumped_is_read(data: dict[str, Any]) -> None:
     """Data that PyYAML writes are read as the same data."""
@@ -95,7 +90,6 @@ def test_what_is_dumped_is_read(data: dict[str, Any]) -> None:
     assert found == data
 
 
-@settings(max_examples=200, deadline=None)
 @given(tasks)
 def test_a_task_is_read_back_from_its_mapping(data: dict[str, Any]) -> None:
     """``from_dict(to_dict(t)) == t``, whatever the base directory; so is a task that went through YAML and JSON."""
@@ -114,7 +108,6 @@ def test_a_task_is_read_back_from_its_mapping(data: dict[str, Any]) -> None:
     assert Task.from_yaml(yaml.safe_dump({**mapping, "name": "t"})) == task.named("t")
 
 
-@settings(max_examples=50, deadline=None)
 @given(tasks, st.integers(1, 1000))
 def test_override_leaves_the_rest_alone(data: dict[str, Any], nodes: int) -> None:
     """Overriding one field changes that field only, and overriding it again takes the change back."""
@@ -125,7 +118,6 @@ def test_override_leaves_the_rest_alone(data: dict[str, Any], nodes: int) -> Non
     assert changed.override({"num_nodes": 7}) == task
 
 
-@settings(deadline=None)
 @given(resources)
 def test_resources_are_read_back(data: dict[str, Any]) -> None:
     """The canonical mapping of resources means the same alternatives in the same order."""

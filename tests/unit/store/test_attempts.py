@@ -91,7 +91,7 @@ def test_tombstones_by_account(store: Store) -> None:
     assert [a.token for a in store.attempts.tombstones("x", "two")] == ["b"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wishes=st.lists(st.sampled_from([*AttemptState, "add"]), max_size=8), token=st.uuids().map(str))
 def test_no_sequence_brings_a_tombstone_back(store: Store, wishes: list[object], token: str) -> None:
     """Whatever is tried in whatever order, a tombstone is followed by nothing but tombstone and closed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.launch import Prepared, Receipt
@@ -20,23 +20,18 @@ from styx.store.states import ClusterState
 from support.records import (
     NOW,
     attempt,
+    cleaned,
     cluster,
     cluster_fields,
     node_records,
     operations,
     prepareds,
     receipts,
+    relaxed,
     texts,
     times,
     wires,
 )  # fmt: skip
-
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def cleaned(fields: dict[str, Any]) -> dict[str, Any]:
-    """What the columns of plain text make of it."""
-    return {name: plain(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 @relaxed

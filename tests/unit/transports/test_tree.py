@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api import InvalidTask
@@ -33,7 +33,6 @@ async def unpacked(found: list[Entry]) -> dict[str, tarfile.TarInfo]:
 
 
 @given(st.dictionaries(NAMES, CONTENTS, max_size=5))
-@settings(max_examples=40, deadline=None)
 def test_any_names_and_contents_arrive_as_they_are(tmp_path_factory: pytest.TempPathFactory, files: dict[bytes, bytes]):
     """Names are bytes: newlines, dashes, what is no UTF-8, and long ones below several directories."""
     import asyncio

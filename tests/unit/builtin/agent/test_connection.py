@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.agent.protocol import MAX_FRAME, AgentError, ProtocolError
@@ -131,7 +131,6 @@ async def test_nonsense_ends_the_connection(agent: Agent, connection: Connection
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5))
-@settings(max_examples=100, deadline=None)
 def test_whatever_an_agent_sends_a_caller_gets_an_error_of_ours(pieces: list[bytes]):
     """Bytes of any kind, and then the end: never another exception, never an endless wait."""
 

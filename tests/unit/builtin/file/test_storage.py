@@ -236,7 +236,7 @@ PART = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(st.lists(PART, min_size=1, max_size=3).map("/".join), st.binary(max_size=20), max_size=8))
 def test_any_tree_comes_back_as_it_went(store: FileStorage, tmp_path: Path, tree: dict[str, bytes]) -> None:
     """Whatever keys there are, they are listed sorted, and what is downloaded is what was uploaded."""

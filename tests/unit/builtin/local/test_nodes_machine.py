@@ -118,5 +118,5 @@ class Directories(RuleBasedStateMachine):
             assert seen == {key: value for key, value in self.wanted.items() if key[0].installation == name}
 
 
-Directories.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Directories.TestCase.settings = settings(stateful_step_count=25)
 TestDirectories = Directories.TestCase
