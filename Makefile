@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs bench wheels clean
+.PHONY: help demo test check format docs picture bench wheels clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,8 @@ format: $(READY) ## Mend what the linter can mend by itself
 
 docs: $(READY) ## Write the generated part of docs/ again
 	$(BIN)/python scripts/docs.py
+
+picture: $(READY) ## Draw the README's picture again, from a real run
 	$(BIN)/python scripts/picture.py
 
 bench: $(READY) ## Measure, and print asked, measured and floor

@@ -36,7 +36,7 @@ def main() -> None:
                 cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
             )  # fmt: skip
             console.print(Text.from_ansi(done.stdout))
-    svg = console.export_svg(title="styx", clear=False)
+    svg = console.export_svg(title="styx", unique_id="styx")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # nothing is fetched to show it
     svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")
     (ROOT / "docs" / "run.svg").write_text(

@@ -88,11 +88,11 @@ def test_a_refusal_names_the_host_and_not_the_address(hook: Hook) -> None:
 
 
 def test_an_unreachable_host_is_a_transport_error(hook: Hook) -> None:
-    """A server that is down is named, and so is the way to try again."""
+    """A server that is down is named in plain words, and so is where its address is kept."""
     url = hook.url.replace(f":{hook.server.server_port}", ":1")
-    with pytest.raises(TransportError, match="was not told") as caught:
+    with pytest.raises(TransportError, match=r"was not told: Connection refused$") as caught:
         Notify(Settings(urls=(url,), timeout=1)).styx_event(event())
-    assert caught.value.hint == "Try it: styx notify test"
+    assert "plugins.notify.urls" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "no address", "ftp://example.org/x"])

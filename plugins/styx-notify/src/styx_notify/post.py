@@ -29,5 +29,13 @@ def post(url: str, message: Mapping[str, str], timeout: float) -> None:
     except urllib.error.HTTPError as error:
         why = f"it answered {error.code}"
     except (OSError, ValueError) as error:
-        why = str(getattr(error, "reason", None) or error or type(error).__name__).replace(url, host(url))
-    raise TransportError(f"the web hook on {host(url)} was not told: {why}", hint="Try it: styx notify test") from None
+        why = _plainly(getattr(error, "reason", None) or error).replace(url, host(url))
+    raise TransportError(
+        f"the web hook on {host(url)} was not told: {why}",
+        hint="Check plugins.notify.urls in config.yaml and whether that server runs.",
+    ) from None
+
+
+def _plainly(reason: object) -> str:
+    """What went wrong without the number of the error."""
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
