@@ -1,0 +1,80 @@
+"""What the documents show is so: tasks load, commands and options exist, Python compiles, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from styx.cli.main import cli
+from styx.plugins.manifest import parse_manifest
+from styx.spec import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Every block of code in that language, with the page it is on."""
+    for page in PAGES:
+        for found, text in FENCE.findall(page.read_text(encoding="utf-8")):
+            if found == language:
+                yield page.name, text
+
+
+def commands() -> Iterator[list[str]]:
+    """The words of every ``styx`` command shown in a shell block, comments left out."""
+    for _, text in blocks("sh"):
+        for line in text.splitlines():
+            for part in line.split("&&"):
+                words = shlex.split(part, comments=True)
+                if words[:1] == ["styx"]:
+                    yield words[1:]
+
+
+@pytest.mark.parametrize("text", [text for _, text in blocks("yaml") if "run:" in text])
+def test_tasks_load(text: str) -> None:
+    """Every task shown is one."""
+    task = Task.from_dict(yaml.safe_load(text) | {"secrets": {}})
+    assert task.spec.run
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_commands_and_options_exist(words: list[str]) -> None:
+    """Every command shown is parsed without complaint."""
+    command: click.Command = cli
+    context = click.Context(cli, info_name="styx", resilient_parsing=True)
+    while isinstance(command, click.Group):
+        name, *words = words
+        found = command.get_command(context, name)
+        if found is None:
+            pytest.skip(f"{name} comes with a plugin that is not installed here")
+        command = found
+    parser = command.make_parser(click.Context(command, parent=context))
+    parser.parse_args(args=list(words))
+
+
+@pytest.mark.parametrize("text", [text for page, text in blocks("python") if page != "hooks.md"])
+def test_python_compiles(text: str) -> None:
+    """Every piece of Python shown is Python."""
+    compile(text, "documentation", "exec")
+
+
+@pytest.mark.parametrize("text", [text for _, text in blocks("toml") if "summary" in text])
+def test_manifests_are_right(text: str) -> None:
+    """Every manifest shown is accepted."""
+    assert parse_manifest(tomllib.loads(text), "documentation")["name"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to a file of ours leads to one."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
