@@ -19,8 +19,9 @@ UNIT_TESTS = Path(__file__).parent / "unit"
 KEPT = "STYX_TEST_"
 
 # How much is tried: little at every run, much with `pytest --hypothesis-profile=thorough`. Time is no property here.
-hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
-hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+timeless = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("quick", timeless, max_examples=40)
+hypothesis.settings.register_profile("thorough", timeless, max_examples=1000)
 hypothesis.settings.load_profile("quick")
 
 

@@ -43,8 +43,11 @@ def server() -> Iterator[str]:
         if os.geteuid() == 0:
             user = "nobody"
             os.chown(root, pwd.getpwnam(user).pw_uid, -1)
+            bin_dir = _reachable(bin_dir, root, user)
         data = root / "data"
-        init = [bin_dir / "initdb", "-D", data, "-U", "styx", "--auth=trust", "--encoding=utf8", "--no-sync"]
+        # No locale: LANG may name one that this machine does not have.
+        options = ("-U", "styx", "--auth=trust", "--encoding=utf8", "--no-locale", "--no-sync")
+        init = [bin_dir / "initdb", "-D", data, *options]
         made = subprocess.run(init, user=user, cwd=root, capture_output=True, text=True, timeout=WAIT, check=False)
         if made.returncode != 0:
             raise Unavailable(f"initdb failed: {made.stderr.strip()[-300:]}")
@@ -59,6 +62,17 @@ def server() -> Iterator[str]:
             process.wait(WAIT)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _reachable(bin_dir: Path, root: Path, user: str) -> Path:
+    """The programs, or a copy of them if they are where the user may not go, such as below /root."""
+    try:
+        subprocess.run([bin_dir / "postgres", "--version"], user=user, cwd=root, capture_output=True, check=True)
+    except PermissionError:
+        for part in ("bin", "lib", "share"):
+            shutil.copytree(bin_dir.parent / part, root / "installation" / part, symlinks=True)
+        return root / "installation" / "bin"
+    return bin_dir
 
 
 def _await(process: subprocess.Popen[bytes], root: Path) -> None:

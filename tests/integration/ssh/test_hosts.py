@@ -13,7 +13,7 @@ import pytest
 from styx.api import HostKeyChanged, TransportError
 from styx.transports import open_transport
 from support.host_slots import Slot
-from support.hosts import Host, Hosts
+from support.hosts import Host, Hosts, unavailable
 
 TESTS = Path(__file__).parents[2]
 
@@ -84,6 +84,8 @@ async def test_a_reboot_ends_processes_and_keeps_files(host: Host) -> None:
 
 def test_what_a_killed_run_left_is_removed() -> None:
     """The next run to get a slot removes the files, processes and networks that bear its name."""
+    if reason := unavailable():
+        pytest.skip(reason)
     code = (
         "import os, signal; from support.hosts import Hosts; hosts = Hosts(2).__enter__();"
         "(hosts[0].home / 'witness').write_text('x'); print(hosts[0].home / 'witness');"

@@ -55,6 +55,7 @@ def test_several_threads_at_once(loop: LoopThread) -> None:
 def test_an_interrupt_cancels_and_waits(loop: LoopThread) -> None:
     """Ctrl-C cancels the coroutine, lets it put things in order, and only then reaches the caller."""
     order = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
     async def work() -> None:
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
@@ -64,8 +65,11 @@ def test_an_interrupt_cancels_and_waits(loop: LoopThread) -> None:
             await asyncio.sleep(0)
             order.append("tidied")
 
-    with pytest.raises(KeyboardInterrupt):
-        loop.run(work())
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(work())
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert order == ["tidied"]
 
 
