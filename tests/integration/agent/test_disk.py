@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from styx.agent.protocol import AgentError
 from support.agents import Agent, job, until
+from support.disks import small_disk
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root"),
-]
+pytestmark = pytest.mark.root
 
 
 @pytest.fixture
 def small(agent: Agent) -> Iterator[Agent]:
     """An agent whose state is on a disk of 3 MiB."""
-    agent.state.mkdir(mode=0o700)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs", agent.state], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"mount does not work here: {mounted.stderr.decode()}")
-    yield agent
-    agent.end()
-    subprocess.run(["umount", "-l", agent.state], check=True)
+    with small_disk(agent.state, "size=3m,mode=0700"):
+        yield agent
+        agent.end()
 
 
 def _fill(agent: Agent) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ import pytest
 
 from styx.api import NotYet, PermissionDenied, QuotaExceeded, SelfStop
 from styx.builtin.local.machine import SCOPE
+from support.disks import small_disk
 
 from .conftest import LOOP, PATIENCE, SLEEP, Machine
 
@@ -46,15 +46,8 @@ class Disk:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A file system of 256 KiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a file system")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=64", "tmpfs", path]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("may not mount a file system here")
-    yield Disk(path)
-    subprocess.run(["umount", "-l", path], check=True)
+    with small_disk(tmp_path / "disk", "size=256k,nr_inodes=64") as path:
+        yield Disk(path)
 
 
 @pytest.fixture

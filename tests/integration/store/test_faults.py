@@ -19,6 +19,7 @@ import pytest
 from styx.api.errors import StoreError
 from styx.store import Store
 from styx.store.peek import DATABASE_NAME
+from support import disks
 from support.records import cluster
 
 
@@ -149,17 +150,8 @@ def test_a_database_of_another_user(shared_home: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 KiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", "size=512k") as place:
+        yield place
 
 
 def test_a_full_disk_changes_nothing(small_disk: Path) -> None:

@@ -14,9 +14,7 @@ CONTENT = st.lists(st.sampled_from([b"a", b"bb", b"\n"]), max_size=60).map(b"".j
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(st.sampled_from([b"a", b"bb", b"\n"]), max_size=60).map(b"".join), st.integers(0, 12), st.integers(1, 9)
-)
+@given(CONTENT, st.integers(0, 12), st.integers(1, 9))
 def test_the_last_lines(tmp_path: Path, content: bytes, lines: int, chunk: int) -> None:
     """The offset is that of the last lines, an unfinished one included, however small the blocks that are read."""
     path = tmp_path / "log"

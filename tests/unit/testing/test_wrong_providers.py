@@ -28,13 +28,8 @@ from styx.testing import (
 )
 
 HERE = Path(__file__).parent / "wrong"
-SHARES = {
-    "clouds": 1,
-    "stores": 1,
-    "backends": 4,
-    "engines": 1,
-    "sandboxes": 1,
-}  # backends wait for real processes, and can do so side by side
+# Into how many processes each is parted: backends wait for real ones, and can do so side by side.
+SHARES = {"clouds": 1, "stores": 1, "backends": 4, "engines": 1, "sandboxes": 1}
 # Rules that no deviation of the reference by one method breaks alone: without it most others have no ground either.
 GROUNDS = {"test_a_job_runs_to_its_end", "test_output_is_delivered_whole", "test_a_new_bucket_is_there_and_empty"}
 
@@ -134,7 +129,7 @@ def test_wrong_providers_are_meant_for_tests_that_exist(kind: str, suite: type[A
     assert len(set(meant)) == len(meant)
 
 
-@pytest.mark.parametrize(("kind", "suite"), [("clouds", CloudConformance), ("stores", StorageConformance)])
+@pytest.mark.parametrize(("kind", "suite"), [each for each in SUITES.items() if each[0] != "backends"])
 def test_every_rule_has_a_wrong_provider(kind: str, suite: type[Any]) -> None:
     """There is no test in these suites that nothing has been seen to fail."""
     rules = {name for name in dir(suite) if name.startswith("test_")}

@@ -18,6 +18,7 @@ from styx.builtin.file.config import FileConfig
 from styx.builtin.file.storage import FileStorage
 from styx.plugins.config import validated
 from styx.testing import services
+from support.disks import small_disk
 
 SECRET = "do not tell"
 
@@ -178,15 +179,8 @@ def test_a_killed_writer_leaves_the_old_object(store: FileStorage, root: Path, t
 @pytest.fixture
 def small_root(tmp_path: Path) -> Iterator[Path]:
     """A root on a disk of one mebibyte."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small disk")
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine does not let us mount a disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "small", "size=1m") as place:
+        yield place
 
 
 def test_a_full_disk_is_said_and_loses_nothing(small_root: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import making
 from registry import Registry
 
 from styx.api import Autostop, BackendError, Cluster, JobInfo, JobSpec, JobState, LogChunk, NodeMetrics
@@ -63,6 +64,16 @@ class Shouting(MemoryBackend):
     """A name that nobody can type."""
 
     name = "Memory Backend!"
+
+
+@WRONG.breaks("test_making_the_object_needs_no_network")
+class ConnectsAtOnce(making.ConnectsAtOnce, MemoryBackend):
+    """A client made in the constructor."""
+
+
+@WRONG.breaks("test_the_object_can_be_made_again")
+class Singleton(making.Singleton, MemoryBackend):
+    """One object for everybody."""
 
 
 @WRONG.breaks("test_prepare_again_succeeds")

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import making
 from clouds_base import WRONG
 
 from styx.api import (
@@ -25,7 +24,6 @@ from styx.api import (
     Prepared,
     Receipt,
     Scope,
-    Services,
     Traits,
 )
 from styx.testing.memory import BareMemoryCloud, MemoryCloud
@@ -56,26 +54,13 @@ class ForgetsTokensAtOnce(MemoryCloud):
 
 
 @WRONG.breaks("test_making_the_object_needs_no_network")
-class ConnectsAtOnce(MemoryCloud):
+class ConnectsAtOnce(making.ConnectsAtOnce, MemoryCloud):
     """A client made in the constructor."""
-
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", 9), timeout=0.2).close()
 
 
 @WRONG.breaks("test_the_object_can_be_made_again")
-class Singleton(MemoryCloud):
+class Singleton(making.Singleton, MemoryCloud):
     """One object for everybody."""
-
-    made: ClassVar[dict[tuple[int, str], Any]] = {}
-
-    def __new__(cls, services: Services) -> Any:
-        key = (id(services.config), services.installation)
-        if key not in cls.made:
-            cls.made[key] = super().__new__(cls)
-        return cls.made[key]
 
 
 @WRONG.breaks("test_check_says_who_we_are")

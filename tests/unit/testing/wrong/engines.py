@@ -9,6 +9,7 @@ import socket
 from dataclasses import replace
 from typing import Any
 
+import making
 from generated import generated
 from registry import Registry
 
@@ -34,6 +35,16 @@ class Shouting(Sample):  # type: ignore[misc, valid-type]
     """A name that nobody can type."""
 
     name = "Sample Engine!"
+
+
+@WRONG.breaks("test_making_the_object_needs_no_network")
+class ConnectsAtOnce(making.ConnectsAtOnce, Sample):  # type: ignore[misc, valid-type]
+    """A client made in the constructor."""
+
+
+@WRONG.breaks("test_the_object_can_be_made_again")
+class Singleton(making.Singleton, Sample):  # type: ignore[misc, valid-type]
+    """One object for everybody."""
 
 
 @WRONG.breaks("test_engines_are_pure")

@@ -63,12 +63,6 @@ def main(suite: str, report: str) -> int:
     """Run one suite file in this process; its rows go to ``report``. The exit code is pytest's."""
     # Nothing of the project's own configuration: an author has his own, and asyncio's mode is then the strict one.
     options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(Path(suite).parent), "--noconftest"]
-    options += [
-        "--import-mode=importlib",
-        "-o",
-        "asyncio_default_fixture_loop_scope=function",
-        "--tb=line",
-        "-W",
-        "error",
-    ]
+    options += ["--import-mode=importlib", "--tb=line", "-W", "error"]
+    options += ["-o", "asyncio_default_fixture_loop_scope=function"]
     return int(pytest.main([*options, suite], plugins=[Recorder(Path(report))]))

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import making
 from generated import generated
 from registry import Registry
 
@@ -16,6 +18,23 @@ from styx.api import Conflict, NotFound, SandboxInfo, SandboxSpec
 
 WRONG = Registry()
 Sample, Config = generated("sandbox")
+
+
+@WRONG.breaks("test_name_fits_into_commands_and_manifests")
+class Shouting(Sample):  # type: ignore[misc, valid-type]
+    """A name that nobody can type."""
+
+    name = "Sample Sandbox!"
+
+
+@WRONG.breaks("test_making_the_object_needs_no_network")
+class ConnectsAtOnce(making.ConnectsAtOnce, Sample):  # type: ignore[misc, valid-type]
+    """A client made in the constructor."""
+
+
+@WRONG.breaks("test_the_object_can_be_made_again")
+class Singleton(making.Singleton, Sample):  # type: ignore[misc, valid-type]
+    """One object for everybody."""
 
 
 @WRONG.breaks("test_check_succeeds_and_again")
@@ -158,3 +177,36 @@ class KeepsAll(Sample):  # type: ignore[misc, valid-type]
 
     def terminate(self, name: str) -> None:
         pass
+
+
+@WRONG.breaks("test_missing_sandboxes_are_not_found")
+class OwnWords(Sample):  # type: ignore[misc, valid-type]
+    """Another error for what is not there."""
+
+    def exec(self, name: str, command: Sequence[str], **how: Any) -> Any:
+        if not self._place(name).exists():
+            raise Conflict(f"{name} is not there")
+        return super().exec(name, command, **how)
+
+
+@WRONG.breaks("test_sandboxes_are_apart")
+class OneDisk(Sample):  # type: ignore[misc, valid-type]
+    """What a sandbox lacks is looked for in the others."""
+
+    def read(self, name: str, path: str) -> Any:
+        try:
+            return super().read(name, path)
+        except NotFound:
+            for other in self._home.glob(f"*/files/{path}"):
+                return other.read_bytes()
+            raise
+
+
+@WRONG.breaks("test_threads_do_not_disturb_each_other")
+class OneAnswer(Sample):  # type: ignore[misc, valid-type]
+    """What a command gave is kept on the object for a moment."""
+
+    def exec(self, name: str, command: Sequence[str], **how: Any) -> Any:
+        self.answer = super().exec(name, command, **how)
+        threading.Event().wait(0.02)  # others come in between
+        return self.answer

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote
 
+import making
 from stores_base import WRONG, Misstores
 
-from styx.api import AuthFailed, Conflict, NotFound, Services
+from styx.api import AuthFailed, Conflict, NotFound
 from styx.testing.memory import MemoryStorage
 from styx.testing.memory.storage import Bucket
 
@@ -34,26 +33,13 @@ class SchemesAsList(MemoryStorage):
 
 
 @WRONG.breaks("test_making_the_object_needs_no_network")
-class ConnectsAtOnce(MemoryStorage):
+class ConnectsAtOnce(making.ConnectsAtOnce, MemoryStorage):
     """A client made in the constructor."""
-
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", 9), timeout=0.2).close()
 
 
 @WRONG.breaks("test_the_object_can_be_made_again")
-class Singleton(MemoryStorage):
+class Singleton(making.Singleton, MemoryStorage):
     """One object for everybody."""
-
-    made: ClassVar[dict[tuple[int, str], Any]] = {}
-
-    def __new__(cls, services: Services) -> Any:
-        key = (id(services.config), services.installation)
-        if key not in cls.made:
-            cls.made[key] = super().__new__(cls)
-        return cls.made[key]
 
 
 @WRONG.breaks("test_check_succeeds_and_again")
