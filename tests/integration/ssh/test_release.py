@@ -80,6 +80,18 @@ def test_terminate_leaves_no_file(host: Host, launched: tuple[SshCloud, Owner]) 
     assert [path.name for path in (host.home / ".ssh").iterdir()] == ["authorized_keys"]
 
 
+def test_terminate_leaves_what_other_ranks_run(host: Host, launched: tuple[SshCloud, Owner]) -> None:
+    """Hosts may share their processes, as containers can: what belongs to a node on another host is left to that."""
+    cloud, owner = launched
+    host.run(f"setsid sh -c 'sleep 601; :' shim $HOME/.styx/clusters/{owner.name}/0 >/dev/null 2>&1 &")
+    host.run(f"setsid sh -c 'sleep 602; :' shim /elsewhere/.styx/clusters/{owner.name}/1/jobs >/dev/null 2>&1 &")
+    start(host, 603, STYX_NODE=owner.node_name(1))
+    start(host, 604, STYX_NODE=owner.node_name(10))
+    until(lambda: len(sleeping(host)) == 4)
+    cloud.terminate(LAB, owner, [])
+    assert sleeping(host) == ["602", "603", "604"]
+
+
 def test_terminate_of_a_stranger_touches_nothing(host: Host, launched: tuple[SshCloud, Owner]) -> None:
     """An attempt that does not hold the machine removes nothing from it, however alike the names are."""
     cloud, owner = launched

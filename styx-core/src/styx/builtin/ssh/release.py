@@ -1,4 +1,8 @@
-"""Giving a machine back: what the node ran is killed, what it kept is deleted, and the reservation goes last."""
+"""Giving a machine back: what the node ran is killed, what it kept is deleted, and the reservation goes last.
+
+What a task's ``file_mounts`` put into the home stays, like what its jobs wrote there: it is the user's own machine, and
+a file that was mounted over one of theirs cannot be told from it any more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from styx.builtin.ssh.marks import place
 
 # The pattern is put together from variables, so that no command line that carries this text matches it. Agents and the
 # shims of jobs have the path of their state on their command line; jobs are in the process group of their shim, and
-# carry the node's name in their environment wherever they went.
+# carry the node's name in their environment wherever they went. The rank is part of both: hosts may share their
+# processes, as containers can, and a node that gives its host back must not end another that is about to.
 _KILL = r"""
 having() { # the files that hold a text; busybox's grep stops at the first NUL
   if printf 'a\0b\n' | grep -qaF b 2>/dev/null; then grep -laF "$@" 2>/dev/null; return; fi
@@ -21,9 +26,12 @@ having() { # the files that hold a text; busybox's grep stops at the first NUL
 }
 pids() {
   state=.styx/clusters/$key
-  having "/$state/" /proc/[0-9]*/cmdline
+  any=$(echo $which | tr ' ' '|')
+  for file in $(having "/$state/" /proc/[0-9]*/cmdline); do
+    cat "$file" 2>/dev/null | tr '\0' '\n' | grep -qE "/$state/($any)([^0-9]|\$)" && echo "$file"
+  done
   for file in $(having "STYX_NODE=$key-" /proc/[0-9]*/environ); do
-    cat "$file" 2>/dev/null | tr '\0' '\n' | grep -qx "STYX_NODE=$key-[0-9][0-9]*" && echo "$file"
+    cat "$file" 2>/dev/null | tr '\0' '\n' | grep -qxE "STYX_NODE=$key-($any)" && echo "$file"
   done
 }
 round=0
@@ -53,9 +61,10 @@ ranks() { # the ranks of this attempt that hold the machine
 }
 held=$(ranks)
 if [ -z "$held" ] && [ ! -d ".styx/clusters/$key" ]; then exit 0; fi
-kill_all
+which=${held:-$(ls ".styx/clusters/$key")}
+[ -z "$which" ] || kill_all
 others=$(ls .styx/nodes | wc -l)
-for rank in ${held:-$(ls ".styx/clusters/$key")}; do
+for rank in $which; do
   socket=/tmp/styx-$(id -u)/$(printf %s "$key/$rank/$HOME" | sha256sum 2>/dev/null | cut -c1-16).sock
   rm -rf ".styx/clusters/$key/$rank" "$socket" "$socket".*
 done
