@@ -190,7 +190,13 @@ def test_idle_exit(agent: Agent) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_the_daemon_and_not_its_jobs(agent: Agent, number: int) -> None:
     """SIGTERM and SIGINT are orderly; SIGHUP is nothing; the job goes on with default signal handlers."""
-    client = agent.ready()
+    ignored = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)  # as by whatever nohup or a script's & has started
+    before = [signal.signal(each, signal.SIG_IGN) for each in ignored]
+    try:
+        client = agent.ready()
+    finally:
+        for each, handler in zip(ignored, before, strict=True):
+            signal.signal(each, handler)
     work = client.call(
         "jobs.submit", **job("grep -E 'Sig(Ign|Blk)' /proc/self/status; until [ -e go ]; do sleep 0.02; done")
     )

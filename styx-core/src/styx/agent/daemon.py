@@ -76,7 +76,7 @@ def _child(state: str, path: str, build: str, idle_exit: float | None, lock: int
         os.chdir("/")
         for target, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
             os.dup2(os.open(os.devnull, flags), target)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        _default_signals()
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         umask = os.umask(0o077)
@@ -90,6 +90,14 @@ def _child(state: str, path: str, build: str, idle_exit: float | None, lock: int
         _tell(ready, {"error": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(status)
+
+
+def _default_signals() -> None:
+    """Undo what the caller ignores or blocks, as a background job of a script does: jobs would inherit it."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # those two Python itself ignores
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 async def _main(
