@@ -15,7 +15,7 @@ from .conftest import Machine
 # pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 CLIENTS = 4
-ROUNDS = 25
+ROUNDS = 8
 
 
 def at_once(*calls: Callable[[], object]) -> list[str]:
