@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from styx.cli.render import clean, note
@@ -122,13 +122,17 @@ def exit_code(job: JobInfo) -> int:
     return 128 - code if code < 0 else code & 0xFF or FAILED
 
 
+# Reasons that say no more than the state does.
+_SAID = frozenset({"the set-up failed"})
+
+
 def describe_end(job: JobInfo) -> str:
     """One sentence on how the job ended."""
     how = {"failed": "failed", "failed_setup": "failed in its setup", "cancelled": "was cancelled", "lost": "was lost"}
     sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"
     if job.state != "cancelled" and job.exit_code:
         sentence += f" with exit code {job.exit_code}"
-    return f"{sentence}: {clean(job.reason)}" if job.reason else f"{sentence}."
+    return f"{sentence}: {clean(job.reason)}" if job.reason and job.reason not in _SAID else f"{sentence}."
 
 
 def hints(cluster: str, job_id: int | None) -> str:
@@ -141,5 +145,10 @@ def hints(cluster: str, job_id: int | None) -> str:
         f"styx queue {name}": "list the jobs",
         f"styx cancel {name}{number or ' JOB'}": "cancel it",
     }
+    return commented(commands)
+
+
+def commented(commands: Mapping[str, str]) -> str:
+    """Commands to choose from, each with what it does."""
     width = max(map(len, commands))
     return "\n".join(f"  {command:<{width}}  # {what}" for command, what in commands.items())

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="styx", standalone_mode=False)
     except click.Abort as error:
-        return _interrupted(error.__cause__)
+        return _interrupted(error.__cause__ or error.__context__)  # click hides the Ctrl-C at a question
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from styx.cli import views
-from styx.cli.follow import DETACHED, follow, hints
+from styx.cli.follow import DETACHED, commented, follow, hints
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, note
 
@@ -52,10 +52,12 @@ def _what_exists(client: Client, cluster: str | None, started: datetime) -> str:
         return "\nStopped. Nothing was made."
     lines = ["\nStopped."]
     for record in records:
-        name = shlex.quote(record.name)
-        lines += [
-            f"Cluster {clean(record.name)} is {record.state.replace('_', ' ')}:",
-            f"  styx queue {name}  # see whether the job was queued",
-            f"  styx down {name}   # remove it",
-        ]
+        name, up = shlex.quote(record.name), record.state == "up"
+        next_steps = (
+            {f"styx queue {name}": "see whether the job was queued"}
+            if up
+            else {f"styx launch -c {name} ...": "go on, with the same task"}
+        )
+        lines.append(f"Cluster {clean(record.name)} is {'up' if up else 'there in part'}:")
+        lines.append(commented({**next_steps, f"styx down {name}": "remove it"}))
     return "\n".join(lines)

@@ -74,7 +74,7 @@ def test_cancel_one(styx, client: FakeClient):
     client.add("a")
     client.add_job("a", RUNNING)
     result = styx("cancel", "a", "1")
-    assert (result.exit_code, result.stdout) == (0, "Cancelled: 1.\n")
+    assert (result.exit_code, result.output) == (0, "Cancelled job 1.\n")
     assert client.job("a", 1).state == JobState.CANCELLED
 
 
@@ -82,7 +82,18 @@ def test_cancel_what_has_ended(styx, client: FakeClient):
     """Cancelling a job that has ended changes nothing and says so."""
     client.add("a")
     client.add_job("a")
-    assert "Nothing to cancel" in styx("cancel", "a", "1").stdout
+    result = styx("cancel", "a", "1")
+    assert (result.exit_code, result.stdout) == (0, "Job 1 has ended already: succeeded.\n")
+    assert "Nothing to cancel" in styx("cancel", "a", "--all", "-y").stdout
+
+
+def test_cancel_what_is_not_there(styx, client: FakeClient):
+    """A number that no job has is exit code 2; the other jobs are cancelled all the same."""
+    client.add("a")
+    client.add_job("a", RUNNING)
+    result = styx("cancel", "a", "99", "1", "-y")
+    assert (result.exit_code, result.stdout) == (2, "Cancelled job 1.\n")
+    assert "cluster 'a' has no job 99" in result.stderr
 
 
 def test_cancel_all_needs_consent(styx, client: FakeClient):
@@ -94,7 +105,7 @@ def test_cancel_all_needs_consent(styx, client: FakeClient):
     assert refused.exit_code == 2
     assert "--yes" in refused.stderr
     assert client.job("a", 1).state == JobState.RUNNING
-    assert styx("cancel", "a", "--all", "-y").stdout == "Cancelled: 1, 2.\n"
+    assert styx("cancel", "a", "--all", "-y").stdout == "Cancelled jobs 1, 2.\n"
 
 
 @pytest.mark.parametrize("words", [["a"], ["a", "1", "--all"], ["a", "x"], ["a", "0"], []])
@@ -188,6 +199,13 @@ def test_failure_is_explained(styx, client: FakeClient):
     client.add("a")
     client.add_job("a", Outcome(state=JobState.FAILED, exit_code=7, reason="rank 1 went first"))
     assert styx("logs", "a").stderr == "Job 1 failed with exit code 7: rank 1 went first\n"
+
+
+def test_a_failure_is_told_once(styx, client: FakeClient):
+    """A reason that says no more than the state is left out."""
+    client.add("a")
+    client.add_job("a", Outcome(state=JobState.FAILED_SETUP, exit_code=9, reason="the set-up failed"))
+    assert styx("logs", "a").stderr == "Job 1 failed in its setup with exit code 9.\n"
 
 
 def test_a_job_that_has_not_ended(styx, client: FakeClient):

@@ -217,7 +217,7 @@ def test_what_costs_money_needs_consent(styx, client: FakeClient, task):
 
 
 @pytest.mark.usefixtures("terminal")
-@pytest.mark.parametrize(("answer", "there"), [("y\n", True), ("\n", True), ("n\n", False)])
+@pytest.mark.parametrize(("answer", "there"), [("y\n", True), ("\n", False), ("n\n", False)])
 def test_asking(styx, client: FakeClient, task, answer, there):
     """At a terminal the offers are shown first, and the answer counts."""
     client.candidates = PAID
@@ -257,14 +257,33 @@ def test_ctrl_c_before_anything_was_made(styx, client: FakeClient, task):
     assert "Nothing was made." in result.stderr
 
 
+def test_ctrl_c_during_the_first_plan(styx, client: FakeClient, task):
+    """Ctrl-C before anybody was asked says that nothing was made, too."""
+    client.interrupt = {"plan"}
+    result = styx("launch", "-c", "dev", task)
+    assert (result.exit_code, result.stderr) == (130, "\nStopped. Nothing was made.\n")
+
+
 def test_ctrl_c_while_machines_come_up(styx, client: FakeClient, task):
-    """Ctrl-C says what exists and how to remove it."""
+    """Ctrl-C says what exists, how to go on and how to remove it."""
     client.interrupt = {"provision"}
     result = styx("launch", task)
     assert result.exit_code == 130
-    assert "Cluster made-up is provisioning:" in result.stderr
-    assert "styx down made-up" in result.stderr
+    assert result.stderr.endswith(
+        "Cluster made-up is there in part:\n"
+        "  styx launch -c made-up ...  # go on, with the same task\n"
+        "  styx down made-up           # remove it\n"
+    )
     assert client.closed
+
+
+def test_ctrl_c_on_a_cluster_that_is_up(styx, client: FakeClient, task):
+    """Ctrl-C on a cluster that is up points at its queue: the job may be in it."""
+    client.add("dev")
+    client.interrupt = {"exec"}
+    result = styx("exec", "dev", task)
+    assert result.exit_code == 130
+    assert "Cluster dev is up:\n  styx queue dev  # see whether the job was queued\n" in result.stderr
 
 
 def test_ctrl_c_while_following(styx, client: FakeClient, task):

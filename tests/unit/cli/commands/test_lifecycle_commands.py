@@ -31,14 +31,28 @@ def test_no_terminal_to_ask_on(styx, client: FakeClient, command):
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(
-    ("answer", "code", "there"), [("y\n", 0, False), ("\n", 0, False), ("n\n", 1, True), ("", 1, True)]
+    ("answer", "code", "there"), [("y\n", 0, False), ("\n", 1, True), ("n\n", 1, True), ("", 1, True)]
 )
 def test_asking(styx, client: FakeClient, answer, code, there):
-    """At a terminal the question names the cluster; no, and no answer, change nothing and end with 1."""
+    """At a terminal the question names the cluster; no, Enter alone and no answer change nothing and end with 1."""
     client.add("a")
     result = styx("down", "a", stdin=answer)
     assert "Remove cluster a and all on it?" in result.stderr
     assert (result.exit_code, "a" in client.clusters) == (code, there)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_interrupt_at_the_question(styx, client: FakeClient, monkeypatch):
+    """Ctrl-C at a question changes nothing and ends with 130, as everywhere."""
+
+    def press(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    client.add("a")
+    monkeypatch.setattr("click.termui._readline_prompt", press)  # CliRunner replaces what is below
+    result = styx("down", "a")
+    assert (result.exit_code, "a" in client.clusters) == (130, True)
+    assert result.stderr.endswith("\nInterrupted. Nothing was changed.\n")
 
 
 def test_starting_what_is_free_needs_no_consent(styx, client: FakeClient):

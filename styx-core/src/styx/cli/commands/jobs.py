@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -113,18 +114,24 @@ def _ran_for(job: JobInfo, now: datetime) -> str:
 def cancel(cluster: str, jobs: tuple[int, ...], everything: bool, yes: bool) -> None:
     """Cancel jobs. Those that have ended already are left as they are."""
     if everything == bool(jobs):
-        raise click.UsageError("give job numbers (styx queue lists them) or --all, and not both")
-    what = "all jobs" if everything else f"job{'s' if len(jobs) > 1 else ''} {', '.join(map(str, jobs))}"
+        raise click.UsageError("give job numbers (`styx queue` lists them) or --all, and not both")
+    what = "all jobs" if everything else _jobs(jobs)
     with connected() as client:
         if everything or len(jobs) > 1:
             confirm(f"Cancel {what} on {clean(cluster)}?", yes=yes)
-        with progress() as report:
-            report("cancel", what)
-            cancelled = client.cancel(cluster, None if everything else jobs)
-    if cancelled:
-        click.echo(f"Cancelled: {', '.join(map(str, sorted(cancelled)))}.")
-    else:
-        click.echo("Nothing to cancel: no such job was waiting or running.")
+        cancelled = client.cancel(cluster, None if everything else jobs)
+        if cancelled:
+            click.echo(f"Cancelled {_jobs(cancelled)}.")
+        elif everything:
+            click.echo("Nothing to cancel: no job was waiting or running.")
+        for job in dict.fromkeys(jobs):
+            if job not in cancelled:  # raises JobNotFound where there is no such job
+                click.echo(f"Job {job} has ended already: {client.job(cluster, job).state.replace('_', ' ')}.")
+
+
+def _jobs(numbers: Iterable[int]) -> str:
+    each = [str(number) for number in sorted(set(numbers))]
+    return f"job{'s' if len(each) > 1 else ''} {', '.join(each)}"
 
 
 @click.command(cls=Command, refused=habits.LOGS, notes={"Examples": LOGS, "Exit code": LOGS_EXIT})

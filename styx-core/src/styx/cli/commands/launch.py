@@ -10,14 +10,15 @@ import click
 from styx.cli import autostop, consent, habits, options, views
 from styx.cli.command import Command, option
 from styx.cli.complete import cluster_names
-from styx.cli.follow import EXIT_CODES
-from styx.cli.render import json_text
+from styx.cli.follow import DETACHED, EXIT_CODES
+from styx.cli.render import json_text, note
 from styx.cli.session import connected
 from styx.cli.submit import finish, submit
 from styx.cli.taskargs import build_task
 
 if TYPE_CHECKING:
-    from styx.client.protocol import LaunchOptions, LaunchResult
+    from styx.client.protocol import Client, LaunchOptions, LaunchResult
+    from styx.spec import Task
 
 EXAMPLES = """
 styx launch task.yaml                      # on a new cluster
@@ -88,9 +89,17 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
         if dryrun:
             _show(consent.dry_run(client, task, wanted), output)
             return
-        agreed = wanted if arguments["yes"] else consent.ask_to_launch(client, task, wanted)
+        agreed = wanted if arguments["yes"] else _agreed(client, task, wanted)
         result = submit(client, agreed.cluster, lambda report: client.launch(task, agreed, report))
         ctx.exit(finish(client, result, detach=detach, output=output))
+
+
+def _agreed(client: Client, task: Task, wanted: LaunchOptions) -> LaunchOptions:
+    try:
+        return consent.ask_to_launch(client, task, wanted)
+    except KeyboardInterrupt:
+        note("\nStopped. Nothing was made.")
+        raise click.exceptions.Exit(DETACHED) from None
 
 
 def _launch_options(arguments: Mapping[str, Any]) -> LaunchOptions:
