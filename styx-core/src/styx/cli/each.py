@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from styx.cli.render import clean, note
+from styx.words import sentences
 
 
 def each(names: Iterable[str], work: Callable[[str], None]) -> int:
@@ -20,6 +21,6 @@ def each(names: Iterable[str], work: Callable[[str], None]) -> int:
         try:
             work(name)
         except StyxError as error:
-            note(f"{clean(name)}: {clean(error.message)}{f' {clean(error.hint)}' if error.hint else ''}")
+            note(f"{clean(name)}: {clean(sentences(error.message, error.hint))}")
             code = code or error.exit_code
     return code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from styx.api.errors import ClusterNotFound
     from styx.client.protocol import Client
     from styx.store.records import ClusterRecord
 
@@ -25,37 +26,55 @@ def find(client: Client, patterns: Sequence[str], *, refresh: bool = False) -> l
 
     Looks at the named clusters alone where no pattern makes it look at all of them.
     """
-    if not patterns:
-        return client.status(refresh=refresh)
-    if any(map(is_pattern, patterns)):
-        records = client.status(refresh=refresh)
-        chosen = [r for r in records if any(r.name == word or fnmatchcase(r.name, word) for word in patterns)]
-    else:
-        chosen = client.status(patterns, refresh=refresh)
-    _check_all_matched(client, patterns, [record.name for record in chosen])
+    chosen = _matching(client, patterns, refresh=refresh)
+    for error in _missing(client, patterns, chosen).values():
+        raise error
     return chosen
 
 
-def require(client: Client, patterns: Sequence[str], *, everything: bool) -> list[ClusterRecord]:
-    """Like :func:`find`, for commands that change something: nothing is meant by default, all only by ``-a``."""
+def require(
+    client: Client, patterns: Sequence[str], *, everything: bool
+) -> tuple[list[ClusterRecord], dict[str, ClusterNotFound]]:
+    """Like :func:`find`, for commands that change something: nothing is meant by default, all only by ``-a``.
+
+    Words without a match are returned beside the clusters, each with its error; that of an only word is raised.
+    """
     if everything and patterns:
         raise click.UsageError("give cluster names or --all, not both")
     if not everything and not patterns:
         raise click.UsageError("name the clusters, or say --all")
-    return find(client, patterns)
+    records = _matching(client, patterns, refresh=False)
+    missing = _missing(client, patterns, records)
+    if len(missing) == len(set(patterns)) == 1:
+        raise next(iter(missing.values()))
+    return records, missing
 
 
-def _check_all_matched(client: Client, patterns: Iterable[str], names: Sequence[str]) -> None:
+def _matching(client: Client, patterns: Sequence[str], *, refresh: bool) -> list[ClusterRecord]:
+    if not any(map(is_pattern, patterns)):
+        return client.status(patterns, refresh=refresh)
+    records = client.status(refresh=refresh)
+    return [r for r in records if any(r.name == word or fnmatchcase(r.name, word) for word in patterns)]
+
+
+def _missing(client: Client, patterns: Iterable[str], records: Sequence[ClusterRecord]) -> dict[str, ClusterNotFound]:
+    names = [record.name for record in records]
     missing = [word for word in patterns if not any(name == word or fnmatchcase(name, word) for name in names)]
     if not missing:
-        return
+        return {}
+    known = [record.name for record in client.status()]
+    return {word: _not_found(word, known) for word in missing}
+
+
+def _not_found(word: str, known: Sequence[str]) -> ClusterNotFound:
     from difflib import get_close_matches
 
     from styx.api.errors import ClusterNotFound
 
-    word = missing[0]
+    hint = "`styx status` lists the clusters."
     if is_pattern(word):
-        raise ClusterNotFound(f"no cluster matches {word!r}", hint="styx status lists the clusters.", cluster=word)
-    close = get_close_matches(word, [record.name for record in client.status()], 1)
-    hint = f"Did you mean {close[0]!r}?" if close else "styx status lists the clusters."
-    raise ClusterNotFound(f"there is no cluster {word!r}", hint=hint, cluster=word)
+        return ClusterNotFound(f"no cluster matches {word!r}", hint=hint, cluster=word)
+    close = get_close_matches(word, known, 1)
+    return ClusterNotFound(
+        f"there is no cluster {word!r}", hint=f"Did you mean {close[0]!r}?" if close else hint, cluster=word
+    )

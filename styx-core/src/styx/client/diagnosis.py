@@ -15,6 +15,7 @@ from styx.config import home
 from styx.hookspecs import DoctorFinding
 from styx.store.memory import memory_path
 from styx.store.peek import DATABASE_NAME
+from styx.words import count, sentences
 
 if TYPE_CHECKING:
     from styx.client.embedded import EmbeddedClient
@@ -41,7 +42,7 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckRes
         assert isinstance(storage, Storage)
         storage.check()
     except StyxError as error:
-        message = f"{error.message.removesuffix('.')}. {error.hint}" if error.hint else error.message
+        message = sentences(error.message, error.hint) if error.hint else error.message
         return CheckResult(kind, name, "default", False, message)
     return CheckResult(kind, name, "default", True, "usable", storage.schemes)
 
@@ -58,7 +59,8 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
     findings = [DoctorFinding("python", "ok", f"{platform.python_version()} at {sys.executable}")]
     try:
         store = client.store
-        findings.append(DoctorFinding("store", "ok", f"{len(store.clusters.list())} clusters, id {store.installation}"))
+        clusters = count(len(store.clusters.list()), "cluster")
+        findings.append(DoctorFinding("store", "ok", f"{clusters}, id {store.installation}"))
         findings.extend(_lost(client))
         context = client.engine.context
     except StyxError as error:

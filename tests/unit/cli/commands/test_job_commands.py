@@ -56,10 +56,10 @@ def test_one_broken_cluster_does_not_hide_the_others(styx, client: FakeClient):
     client.add("bad")
     client.add("good")
     client.add_job("good")
-    client.errors["bad"] = TransportError("cannot reach node 0", hint="styx status -r")
+    client.errors["bad"] = TransportError("cannot reach node 0", hint="See `styx status -r`.")
     result = styx("queue", "-o", "json")
     assert [job["cluster"] for job in json.loads(result.stdout)] == ["good"]
-    assert result.stderr == "bad: cannot reach node 0 styx status -r\n"
+    assert result.stderr == "bad: cannot reach node 0. See `styx status -r`.\n"
     assert result.exit_code == 74
 
 

@@ -116,7 +116,19 @@ def test_one_failure_does_not_stop_the_rest(styx, client: FakeClient):
     result = styx("down", "--all", "-y")
     assert list(client.clusters) == ["b"]
     assert result.exit_code == 77
-    assert "b: the token has expired Log in again." in result.stderr
+    assert "b: the token has expired. Log in again." in result.stderr
+
+
+@pytest.mark.parametrize("command", [["stop"], ["down"], ["autostop", "-i", "5"]])
+def test_an_unknown_name_does_not_stop_the_rest(styx, client: FakeClient, command):
+    """All that is named is looked up first; what is not there is told and counts as failed, the others are done."""
+    for name in ("t-1", "t-2", "git"):
+        client.add(name)
+    result = styx(*command, "t-*", "git*", "nope", "x*", "-y")
+    assert result.exit_code == 2
+    assert "nope: there is no cluster 'nope'. `styx status` lists the clusters.\n" in result.stderr
+    assert "x*: no cluster matches 'x*'." in result.stderr
+    assert {call[1] for call in client.calls if call[0] == command[0]} == {"t-1", "t-2", "git"}
 
 
 def test_progress_is_one_line_a_step(styx, client: FakeClient):

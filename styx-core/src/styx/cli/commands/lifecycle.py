@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +17,15 @@ from styx.cli.progress import Report, progress
 from styx.cli.render import clean
 from styx.cli.selection import is_pattern, require
 from styx.cli.session import connected
+from styx.words import count
 
 if TYPE_CHECKING:
+    from styx.api.errors import ClusterNotFound
     from styx.store.records import ClusterRecord
 
 SEVERAL = """
 0, or that of the first cluster that failed; the others are still done.
+A name or pattern that no cluster has counts as a failure: 2.
 """
 START = """
 styx start dev
@@ -70,7 +73,7 @@ def start(
     """Start stopped clusters; setup is not run again."""
     policy = autostops.policy(idle_minutes, wait_for, down=down)
     with connected() as client:
-        records = require(client, patterns, everything=everything)
+        records, missing = require(client, patterns, everything=everything)
         if everything:
             records = [record for record in records if record.state == "stopped"]
         costs = [record.hourly_cost for record in records if record.state != "up"]
@@ -80,7 +83,7 @@ def start(
             confirm(f"Start {_names(records)} for {price(None if unknown else total)}?", yes=yes)
         elif _not_named(patterns, everything, records):
             confirm(f"Start {_names(records)}?", yes=yes)
-        ctx.exit(_carry_out(records, "is up", lambda name, report: client.start(name, policy, report)))
+        ctx.exit(_carry_out(records, missing, "is up", lambda name, report: client.start(name, policy, report)))
 
 
 @click.command(cls=Command, refused=habits.STOP, notes={"Examples": STOP, "Exit code": SEVERAL})
@@ -92,12 +95,12 @@ def start(
 def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: bool) -> None:
     """Stop clusters and keep their disks. Running jobs are cancelled."""
     with connected() as client:
-        records = require(client, patterns, everything=everything)
+        records, missing = require(client, patterns, everything=everything)
         if everything:
             records = [record for record in records if record.state != "stopped"]
         if records:
             confirm(f"Stop {_names(records)}?", yes=yes)
-        ctx.exit(_carry_out(records, "is stopped", client.stop))
+        ctx.exit(_carry_out(records, missing, "is stopped", client.stop))
 
 
 @click.command(cls=Command, refused=habits.DOWN, notes={"Examples": DOWN, "Exit code": SEVERAL})
@@ -117,14 +120,14 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
 def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget: bool, yes: bool) -> None:
     """Remove clusters and all they hold: machines, disks, running jobs."""
     with connected() as client:
-        records = require(client, patterns, everything=everything)
+        records, missing = require(client, patterns, everything=everything)
         if records:
             confirm(f"{'Forget' if forget else 'Remove'} {_names(records)} and all on it?", yes=yes)
 
         def remove(name: str, report: Report) -> None:
             client.down(name, forget=forget, progress=report)
 
-        ctx.exit(_carry_out(records, "is forgotten" if forget else "is gone", remove))
+        ctx.exit(_carry_out(records, missing, "is forgotten" if forget else "is gone", remove))
 
 
 @click.command(cls=Command, refused=habits.AUTOSTOP, notes={"Examples": AUTOSTOP, "Exit code": SEVERAL})
@@ -154,24 +157,32 @@ def autostop(
         raise click.UsageError("say -i MINUTES, or --cancel")
     policy = None if cancel else autostops.policy(idle_minutes, wait_for, down=down)
     with connected() as client:
-        records = require(client, patterns, everything=everything)
+        records, missing = require(client, patterns, everything=everything)
         if _not_named(patterns, everything, records):
             confirm(f"Change autostop of {_names(records)}?", yes=yes)
         done = f"has autostop {autostops.describe(policy)}" if policy else "has no autostop"
-        ctx.exit(_carry_out(records, done, lambda name, _report: client.autostop(name, policy)))
+        ctx.exit(_carry_out(records, missing, done, lambda name, _report: client.autostop(name, policy)))
 
 
-def _carry_out(records: Sequence[ClusterRecord], done: str, work: Callable[[str, Report], None]) -> int:
-    if not records:
+def _carry_out(
+    records: Sequence[ClusterRecord],
+    missing: Mapping[str, ClusterNotFound],
+    done: str,
+    work: Callable[[str, Report], None],
+) -> int:
+    """Do it to all, the words that match nothing counted as failures that came first."""
+    if not records and not missing:
         click.echo("There is no such cluster; nothing to do.")
         return 0
 
     def one(name: str) -> None:
+        if name in missing:
+            raise missing[name]
         with progress() as report:
             work(name, report)
         click.echo(f"Cluster {clean(name)} {done}.")
 
-    return each((record.name for record in records), one)
+    return each([*missing, *(record.name for record in records)], one)
 
 
 def _not_named(patterns: Sequence[str], everything: bool, records: Sequence[ClusterRecord]) -> bool:
@@ -181,4 +192,4 @@ def _not_named(patterns: Sequence[str], everything: bool, records: Sequence[Clus
 
 def _names(records: Sequence[ClusterRecord]) -> str:
     names = ", ".join(clean(record.name) for record in records)
-    return f"cluster {names}" if len(records) == 1 else f"{len(records)} clusters ({names})"
+    return f"cluster {names}" if len(records) == 1 else f"{count(len(records), 'cluster')} ({names})"

@@ -1,0 +1,13 @@
+"""Sentences for people, put together so that they read as if somebody had written them."""
+
+from __future__ import annotations
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 node``, ``2 nodes``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sentences(*parts: str | None) -> str:
+    """The parts that are there as sentences on one line: each ends with one full stop, or as it is written."""
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
