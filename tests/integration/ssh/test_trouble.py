@@ -78,6 +78,30 @@ def test_a_dead_machine_does_not_hold_up_the_others(hosts: list[Host], make_clou
     assert cloud.observe(LAB, [intent.owner]).complete
 
 
+def test_nothing_is_kept_of_attempts_that_are_gone(hosts: list[Host], make_cloud: MakeCloud, prepare: Prepare) -> None:
+    """The note of an attempt goes once all its machines were seen without it, however it ended, and not before."""
+    cloud = make_cloud(hosts)
+    attempts = cloud.services.state_dir / "attempts"
+    gang = prepare(cloud, (0, 1))
+    cloud.launch(gang)
+    hosts[0].cut()
+    cloud.terminate(LAB, gang.owner, [])
+    cloud.observe(LAB, [gang.owner])
+    assert [path.name for path in attempts.iterdir()] == [gang.owner.name]
+    hosts[0].restore()
+    cloud.terminate(LAB, gang.owner, [])
+    assert cloud.observe(LAB, [gang.owner]).complete
+    assert list(attempts.iterdir()) == []
+
+    alone = prepare(cloud)
+    cloud.launch(alone)
+    cloud.observe(LAB, [alone.owner])
+    assert [path.name for path in attempts.iterdir()] == [alone.owner.name]
+    make_cloud(hosts, "another client").terminate(LAB, alone.owner, [])  # as it does when it stops itself
+    assert cloud.observe(LAB, [alone.owner]).nodes == ()
+    assert list(attempts.iterdir()) == []
+
+
 def test_a_launch_that_cannot_see_its_machines_is_not_guessed(
     host: Host, make_cloud: MakeCloud, prepare: Prepare
 ) -> None:

@@ -36,6 +36,16 @@ def test_where_nothing_can_be_written_nothing_is_claimed(tmp_path: Path) -> None
     assert notes.read(OWNER) is None
 
 
+def test_a_note_is_removed_once(tmp_path: Path) -> None:
+    """What was removed is not known any more, and removing it again is harmless."""
+    notes = Notes(tmp_path)
+    notes.write(OWNER, ["a"], ["a"])
+    notes.remove(OWNER)
+    notes.remove(OWNER)
+    assert notes.read(OWNER) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_old_notes_are_dropped(tmp_path: Path, monkeypatch) -> None:
     """The directory does not grow for ever; the newest stay."""
     monkeypatch.setattr(module, "_KEEP", 3)

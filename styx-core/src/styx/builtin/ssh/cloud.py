@@ -179,6 +179,9 @@ class SshCloud(Cloud):
             for mark in found.marks
             if mark.owner.installation == self.services.installation and (owners is None or mark.owner in owners)
         ]
+        if owners is not None and not problems:
+            for owner in set(owners) - {mark.owner for found in seen.values() for mark in found.marks}:
+                self._notes.remove(owner)
         unreachable = tuple(f"{label}: {problem}" for label, problem in sorted(problems.items()))
         return Observation(scope, self.services.clock.now(), tuple(nodes), unreachable=unreachable)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from styx.api import Owner
 from styx.builtin.disk import write_atomically
 
-_KEEP = 1000  # notes; of attempts that are long gone the oldest are dropped
+_KEEP = 1000  # notes; of attempts that nobody has looked for since they went, the oldest are dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Notes:
             return Note(frozenset(map(str, data["may"])), frozenset(map(str, data["asked"])))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def remove(self, owner: Owner) -> None:
+        """Forget an attempt that was seen to be gone: nobody asks for it again. Idempotent."""
+        with contextlib.suppress(OSError):
+            (self._directory / owner.name).unlink()
 
     def _sweep(self) -> None:
         notes = list(self._directory.iterdir())
