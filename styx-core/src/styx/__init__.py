@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Dag": "styx.spec",
     "Resources": "styx.spec",
+    "StyxError": "styx.api.errors",
     "Task": "styx.spec",
     "autostop": "styx.sdk",
     "cancel": "styx.sdk",
@@ -24,6 +25,7 @@ _PUBLIC = {
 __all__ = [
     "Dag",
     "Resources",
+    "StyxError",
     "Task",
     "__version__",
     "autostop",
@@ -40,6 +42,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from styx.api.errors import StyxError
     from styx.sdk import autostop, cancel, down, exec, launch, logs, queue, start, status, stop  # noqa: A004
     from styx.spec import Dag, Resources, Task
 

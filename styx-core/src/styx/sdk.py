@@ -67,6 +67,14 @@ class _TwoFaced(Generic[P, T]):
         return _loop().run(self.aio(*args, **kwargs))
 
 
+def _expect(call: str, *arguments: tuple[object, Any]) -> None:
+    """Raise TypeError that shows the ``call`` as it is meant, unless each argument is of its type."""
+    for position, (given, wanted) in enumerate(arguments, 1):
+        if not isinstance(given, wanted):
+            what = type(given).__name__
+            raise TypeError(f"argument {position} cannot be of type {what}; it is called as styx.{call}")
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job on a cluster. ``id`` is None when the task had nothing to run."""
@@ -108,6 +116,8 @@ async def launch(
 
     ``resources`` replace those of the task. Raises NoOffer, ClusterBusy, BadInput and provider errors.
     """
+    order = "launch(task, resources, cluster='name')"
+    _expect(order, (task, Task), (resources, Resources | None), (cluster, str | None))
     if resources is not None:
         task = task.resources(resources)
     name, job_id, _ = await _engine().launch(task, cluster, progress, autostop=autostop, retry_until_up=retry_until_up)
@@ -117,6 +127,7 @@ async def launch(
 @_TwoFaced
 async def exec(task: Task, cluster: str, *, progress: Progress = silent) -> Job:  # noqa: A001 - SkyPilot's users know it
     """Queue a task on a cluster that is up, without provisioning or setup. Raises ClusterNotUp, ClusterNotFound."""
+    _expect("exec(task, 'cluster')", (task, Task), (cluster, str))
     return Job(cluster, await _engine().exec(task, cluster, progress))
 
 
@@ -129,47 +140,56 @@ async def wait(job: Job) -> JobInfo:
 @_TwoFaced
 async def status(names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
     """Clusters, newest first; with ``refresh`` every provider is asked."""
+    if isinstance(names, str):  # which is a sequence of names as well, of one letter each
+        raise TypeError(f"styx.status(names) takes a list of names: write styx.status([{names!r}])")
     return await _engine().status(names, refresh=refresh)
 
 
 @_TwoFaced
 async def start(cluster: str, *, autostop: Autostop | None = None, progress: Progress = silent) -> None:
     """Bring a stopped cluster back. Idempotent."""
+    _expect("start('cluster')", (cluster, str))
     await _engine().start(cluster, autostop, progress)
 
 
 @_TwoFaced
 async def stop(cluster: str, *, progress: Progress = silent) -> None:
     """Stop a cluster's machines and keep their disks. Idempotent."""
+    _expect("stop('cluster')", (cluster, str))
     await _engine().stop(cluster, progress)
 
 
 @_TwoFaced
 async def down(cluster: str, *, progress: Progress = silent) -> None:
     """Remove a cluster and all it made."""
+    _expect("down('cluster')", (cluster, str))
     await _engine().down(cluster, progress)
 
 
 @_TwoFaced
 async def autostop(cluster: str, policy: Autostop | None) -> None:
     """Set or (None) clear autostop. Raises Unsupported where nothing could enforce it."""
+    _expect("autostop('cluster', policy)", (cluster, str), (policy, Autostop | None))
     await _engine().autostop(cluster, policy)
 
 
 @_TwoFaced
 async def queue(cluster: str) -> list[JobInfo]:
     """The jobs of a cluster, newest first."""
+    _expect("queue('cluster')", (cluster, str))
     return await _engine().queue(cluster)
 
 
 @_TwoFaced
 async def cancel(cluster: str, job_ids: Sequence[int] | None = None) -> list[int]:
     """Cancel these jobs, or all; the numbers of those that this call cancelled."""
+    _expect("cancel('cluster', [job_id])", (cluster, str), (job_ids, Sequence | None))
     return await _engine().cancel(cluster, job_ids)
 
 
 def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:
     """The output of a job (by default the newest) line by line; with ``follow`` until it has ended."""
+    _expect("logs('cluster', job_id)", (cluster, str), (job_id, int | None))
 
     async def chunks() -> AsyncIterator[LogChunk]:
         source = _engine().logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None)

@@ -52,7 +52,8 @@ class StyxError(Exception):
     """What happened, to what (``message``), and what to do next (``hint``).
 
     ``code`` is a stable lower-case name for programs; ``exit_code`` is what the command line ends with.
-    Extra keyword arguments become attributes named in ``fields`` and travel with :meth:`to_wire`.
+    Extra keyword arguments become attributes named in ``fields`` and travel with :meth:`to_wire`. The hint is also a
+    note of the exception, so that a traceback shows it.
     """
 
     code: ClassVar[str] = "error"
@@ -66,8 +67,22 @@ class StyxError(Exception):
             raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}; it has {known}")
         super().__init__(message)
         self.message = message
+        self._hint: str | None = None
         self.hint = hint
         self.details = {name: value for name, value in details.items() if value is not None}
+
+    @property
+    def hint(self) -> str | None:
+        """What to do next."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        if self._hint:
+            self.__notes__.remove(_note(self._hint))
+        self._hint = hint
+        if hint:
+            self.add_note(_note(hint))
 
     def __init_subclass__(cls) -> None:
         """Register the class under its code, so that :func:`from_wire` can find it."""
@@ -87,6 +102,10 @@ class StyxError(Exception):
         if self.details:
             wire["details"] = self.details
         return wire
+
+
+def _note(hint: str) -> str:
+    return f"Hint: {hint}"
 
 
 def from_wire(wire: Mapping[str, Any]) -> StyxError:
