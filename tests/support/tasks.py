@@ -140,7 +140,11 @@ tasks = st.fixed_dictionaries(
         "num_nodes": st.integers(1, 1000),
         "resources": resources,
         "envs": st.dictionaries(variable, line | st.integers(), max_size=3),
-        "secrets": st.dictionaries(variable, st.none(), max_size=2),
+        "secrets": st.dictionaries(
+            variable,
+            st.none() | st.fixed_dictionaries({"ref": st.sampled_from(["vault:team/key", "file:x y"])}),
+            max_size=2,
+        ),
         "file_mounts": st.dictionaries(name.map("/{}".format), name | st.just("s3://b/k") | storage, max_size=3),
         "setup": line,
         "run": line,

@@ -338,6 +338,45 @@ def test_unknown_fields_have_a_suggestion(key: str, hint: str) -> None:
     assert hint in str(caught.value.hint)
 
 
+def test_a_secret_may_refer_to_one_kept_elsewhere() -> None:
+    """``{ref: scheme:name}`` is kept as it is written, needs no value, and gives way to one; plain text is a value."""
+    task = Task.from_yaml("run: x\nsecrets: {A: {ref: 'vault:team/key'}, B: 'vault:team/key'}")
+    assert task.spec.secret_refs == {"A": "vault:team/key"}
+    assert task.spec.secrets == {"B": "vault:team/key"}
+    assert task.missing_secrets() == []
+    assert task.to_dict()["secrets"] == {"A": {"ref": "vault:team/key"}, "B": None}
+    given = task.secrets(A="a").spec
+    assert (given.secrets["A"], given.secret_refs) == ("a", {})
+    named = task.secrets(B={"ref": "file:b"}, A=None).spec
+    assert (named.secrets, named.secret_refs, named.missing_secrets) == ({}, {"B": "file:b"}, ("A",))
+    assert task.override({"secrets": {"A": {"ref": "file:a"}}}).spec.secret_refs == {"A": "file:a"}
+    assert "secrets" not in task.override({"secrets": None}).to_dict()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {},
+        {"ref": None},
+        {"ref": "hunter2"},
+        {"ref": ":hunter2"},
+        {"ref": "hunter:"},
+        {"ref": 3},
+        {"hunter2": 1},
+        {"ref": "a:b", "hunter2": 1},
+        {"ref": "a:hunter\n2"},
+    ],
+    ids=str,
+)
+def test_what_is_no_reference_is_not_shown(reference: dict[str, object]) -> None:
+    """A reference has a scheme and a name; what has not may be the secret itself, so no message repeats it."""
+    with pytest.raises(InvalidTask, match=r"secrets\.TOKEN: is not a reference") as refused:
+        Task(secrets={"TOKEN": reference})
+    assert "hunter" not in repr(refused.value.to_wire())
+    with pytest.raises(InvalidTask, match="envs"):
+        Task(envs={"TOKEN": {"ref": "vault:x"}})
+
+
 def test_a_list_of_secrets_refers_to_managed_ones() -> None:
     """The list form names secrets that a plugin keeps."""
     task = Task(secrets=["team/token"], managed_secrets=[{"cert": {"mount_path": "/c"}}])

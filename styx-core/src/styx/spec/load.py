@@ -35,7 +35,7 @@ def load_task(
     path: str | os.PathLike[str],
     *,
     envs: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, object] | None = None,
     overrides: Mapping[str, Any] | None = None,
     check_files: bool = True,
 ) -> Task:
@@ -51,7 +51,7 @@ def load_dag(
     path: str | os.PathLike[str],
     *,
     envs: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, object] | None = None,
     check_files: bool = True,
 ) -> Dag:
     """The tasks of a YAML file of one or more documents.
@@ -107,7 +107,7 @@ def sole(
     source: Source,
     *,
     envs: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, object] | None = None,
     overrides: Mapping[str, Any] | None = None,
     check_files: bool = False,
 ) -> Task:
@@ -128,7 +128,7 @@ def sole(
 
 
 def _dag(
-    source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None, *, check_files: bool
+    source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, object] | None, *, check_files: bool
 ) -> Dag:
     header, documents = _split(source)
     if len(documents) > MAX_TASKS:
@@ -190,7 +190,9 @@ def _check_primary(dag: Dag, header: dict[str, object] | None, source: Source) -
             raise at.error(f"{fields.describe(each)} is listed twice")
 
 
-def _task(document: object, source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, str] | None) -> Task:
+def _task(
+    document: object, source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, object] | None
+) -> Task:
     return Task.from_spec(parse.parse_task(document, _place(source, document), Path.cwd(), envs=envs, secrets=secrets))
 
 

@@ -113,4 +113,5 @@ class TaskSpec:
     depends_on: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)  # service, pool, volumes, inputs, outputs, config, ...
     base_dir: Path = field(default_factory=Path.cwd)  # what relative paths are relative to
+    secret_refs: Mapping[str, str] = field(default_factory=dict)  # "vault:team/key": resolved when the task is run
     missing_secrets: tuple[str, ...] = ()  # named without a value, which must come before the task runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from styx.spec import alternatives, fields, files, hooks, service
 from styx.spec.model import TaskSpec
@@ -21,6 +21,7 @@ MAX_GIGABYTES = 1e9
 
 T = TypeVar("T")
 
+_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S.*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RENAMED = {
     "command": "run",
@@ -92,28 +93,29 @@ def parse_task(
         )
     _known(data, place)
     where = {key: place.at(data, key) for key in data}
-    found_envs, _ = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs)
+    found_envs = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs).values
     extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
     written = data.get(SECRETS)
     if isinstance(written, list):  # names of secrets that somebody else keeps: the short form of managed_secrets
         managed = fields.items(extra.get("managed_secrets"), place)
         extra["managed_secrets"] = [*managed, *fields.items(plain(written, where[SECRETS]), place)]
         written = None
-    found_secrets, missing = variables(SECRETS, written, where.get(SECRETS, place), secrets)
+    found = variables(SECRETS, written, where.get(SECRETS, place), secrets)
     return TaskSpec(
         name=_optional(data, where, "name", name),
         workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
         setup=_optional(data, where, "setup", script) or "",
         run=_optional(data, where, "run", script) or "",
         envs=found_envs,
-        secrets=found_secrets,
+        secrets=found.values,
         num_nodes=_optional(data, where, "num_nodes", num_nodes) or 1,
         file_mounts=files.file_mounts(data.get("file_mounts"), where.get("file_mounts", place), found_envs),
         resources=alternatives.resources(data.get("resources"), where.get("resources", place)),
         depends_on=_optional(data, where, "depends_on", depends_on) or (),
         extra=extra,
         base_dir=base_dir,
-        missing_secrets=missing,
+        secret_refs=found.references,
+        missing_secrets=found.missing,
     )
 
 
@@ -143,36 +145,53 @@ def depends_on(value: object, place: Place) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def variables(
-    kind: str, value: object, place: Place, given: Mapping[str, object] | None = None
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The variables of ``envs`` or ``secrets``, and the names of secrets without a value; ``envs`` need theirs.
+class Variables(NamedTuple):
+    """The variables of ``envs`` or ``secrets``; only secrets may be without a value, or refer to one kept elsewhere."""
 
-    Those ``given`` win over those written. No message shows a value: it may be a secret.
+    values: dict[str, str]
+    references: dict[str, str]
+    missing: tuple[str, ...]
+
+
+def variables(kind: str, value: object, place: Place, given: Mapping[str, object] | None = None) -> Variables:
+    """Read ``envs`` or ``secrets``; those ``given`` win over those written.
+
+    No message shows a value: it may be a secret.
     """
     written = fields.mapping(value, place)
     given = plain_mapping(given, Place(field=kind))
-    found: dict[str, str] = {}
-    missing: list[str] = []
+    found = Variables({}, {}, ())
     for key in (*written, *(key for key in given if key not in written)):
         at = place.at(written, key) if key in written else Place(field=f"{kind}.{key}")
         if not _VARIABLE.fullmatch(key):
             raise at.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
         each = given.get(key, written.get(key))
+        if each is None and kind == ENVS:
+            raise at.error(f"variable {key!r} has no value", hint=f'Give it with --env {key}=VALUE; "" makes it empty.')
         if each is None:
-            if kind == ENVS:
-                raise at.error(
-                    f"variable {key!r} has no value", hint=f'Give it with --env {key}=VALUE; "" makes it empty.'
-                )
-            missing.append(key)
-            continue
-        if not isinstance(each, (str, int, float)):
-            raise at.error(f"must be text, not {fields.describe(each)}")
-        text = str(each)
-        if "\0" in text:
-            raise at.error("holds a NUL character, which no environment variable can")
-        found[key] = text
-    return found, tuple(missing)
+            found = found._replace(missing=(*found.missing, key))
+        elif isinstance(each, dict) and kind == SECRETS:
+            found.references[key] = _reference(each, at)
+        else:
+            found.values[key] = _variable(each, at)
+    return found
+
+
+def _variable(value: object, place: Place) -> str:
+    if not isinstance(value, (str, int, float)):
+        raise place.error(f"must be text, not {fields.describe(value)}")
+    text = str(value)
+    if "\0" in text:
+        raise place.error("holds a NUL character, which no environment variable can")
+    return text
+
+
+def _reference(value: dict[str, object], place: Place) -> str:
+    """``{ref: "scheme:name"}``: where a plugin finds the secret. What is no reference may be the secret itself."""
+    text = value.get("ref") if len(value) == 1 else None
+    if not isinstance(text, str) or not text.isprintable() or not _REFERENCE.fullmatch(text):
+        raise place.error("is not a reference to a secret", hint='For example: {ref: "vault:team/key"}.')
+    return text
 
 
 def _optional(

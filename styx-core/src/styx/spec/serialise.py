@@ -22,9 +22,10 @@ def to_mapping(spec: TaskSpec) -> dict[str, object]:
         found["resources"] = resources
     if spec.envs:
         found["envs"] = dict(spec.envs)
-    secrets = [*spec.secrets, *spec.missing_secrets]
+    secrets: dict[str, object] = dict.fromkeys([*spec.secrets, *spec.missing_secrets])
+    secrets |= {name: {"ref": reference} for name, reference in spec.secret_refs.items()}
     if secrets:
-        found["secrets"] = dict.fromkeys(secrets)
+        found["secrets"] = secrets
     if spec.file_mounts:
         found["file_mounts"] = {
             target: files.absolute(spec, mount) if isinstance(mount, str) else files.storage_to_mapping(spec, mount)

@@ -115,18 +115,25 @@ class Task:
     def envs(self, variables: Mapping[str, object]) -> Task:
         """More environment variables, or other values for them."""
         at = _at("envs")
-        read, _ = parse.variables(parse.ENVS, plain_mapping(variables, at), at)
-        return self._replace(envs={**self._spec.envs, **read})
+        read = parse.variables(parse.ENVS, plain_mapping(variables, at), at)
+        return self._replace(envs={**self._spec.envs, **read.values})
 
     def secrets(self, variables: Mapping[str, object] | None = None, **more: object) -> Task:
-        """More secrets, or other values for them; None names one whose value must come before the task runs."""
+        """More secrets, or other values for them.
+
+        None names one whose value must come before the task runs; ``{"ref": "vault:team/key"}`` one that a plugin looks
+        up then.
+        """
         at = _at("secrets")
         given = {**plain_mapping(variables, at), **more}
-        read, missing = parse.variables(parse.SECRETS, plain_mapping(given, at), at)
-        kept = {key: each for key, each in self._spec.secrets.items() if key not in missing}
-        names = dict.fromkeys([*self._spec.missing_secrets, *missing])
+        read = parse.variables(parse.SECRETS, plain_mapping(given, at), at)
+        values = {key: each for key, each in self._spec.secrets.items() if key not in given}
+        references = {key: each for key, each in self._spec.secret_refs.items() if key not in given}
+        missing = [key for key in self._spec.missing_secrets if key not in given]
         return self._replace(
-            secrets={**kept, **read}, missing_secrets=tuple(each for each in names if each not in read)
+            secrets={**values, **read.values},
+            secret_refs={**references, **read.references},
+            missing_secrets=(*missing, *read.missing),
         )
 
     def workdir(self, path: str | os.PathLike[str] | Mapping[str, str] | None, *, ref: str | None = None) -> Task:
@@ -229,7 +236,10 @@ def overridden(spec: TaskSpec, changes: Mapping[str, object]) -> TaskSpec:
     return spec
 
 
-_CLEARED: Mapping[str, dict[str, Any]] = {"envs": {"envs": {}}, "secrets": {"secrets": {}, "missing_secrets": ()}}
+_CLEARED: Mapping[str, dict[str, Any]] = {
+    "envs": {"envs": {}},
+    "secrets": {"secrets": {}, "secret_refs": {}, "missing_secrets": ()},
+}
 
 
 def _replaced(spec: TaskSpec, own: Mapping[str, object]) -> TaskSpec:
