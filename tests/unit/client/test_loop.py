@@ -175,3 +175,23 @@ def test_closing_ends_what_still_runs() -> None:
     loop.run(leave())
     loop.close()
     assert ended == [True]
+
+
+def test_closing_ends_what_the_cancelled_begin() -> None:
+    """A task that a cancelled one leaves to tidy up is not thrown away either."""
+    loop, left = LoopThread(), []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append(asyncio.ensure_future(asyncio.Event().wait()))
+
+    async def leave() -> None:
+        left.append(asyncio.ensure_future(forever()))
+        await asyncio.sleep(0)
+
+    loop.run(leave())
+    loop.close()
+    assert len(left) == 2
+    assert all(task.done() for task in left)

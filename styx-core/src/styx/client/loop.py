@@ -111,9 +111,9 @@ class LoopThread:
 async def _wind_up() -> None:
     """As :func:`asyncio.run` does at its end: nothing is left that would complain when it is thrown away."""
     loop = asyncio.get_running_loop()
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    while rest := asyncio.all_tasks() - {asyncio.current_task()}:  # what is cancelled may begin something to tidy up
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
     await loop.shutdown_asyncgens()
     await asyncio.sleep(0)  # connections that were just closed say goodbye

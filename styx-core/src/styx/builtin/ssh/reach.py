@@ -12,7 +12,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,6 +145,7 @@ class Reach:
                 _give_up(link, transport, problem)
                 raise problem from error
             link.transport, link.error = transport, None
+            _loop.open.add(transport)
             return transport
 
     async def _endpoint(self, host: HostConfig) -> Endpoint:
@@ -173,14 +174,19 @@ def _give_up(link: _Link, transport: SshTransport | None, error: TransportError)
     link.down_until = asyncio.get_running_loop().time() + STILL_DOWN_SECONDS
     link.transport = None
     if transport is not None:
-        _loop.keep(transport.close())
+        _loop.keep(_close(transport))
 
 
 def _let_go(link: _Link) -> None:
     """Close a connection that nobody has used for a while."""
     transport, link.transport = link.transport, None
     if transport is not None:
-        _loop.keep(transport.close())
+        _loop.keep(_close(transport))
+
+
+async def _close(transport: SshTransport) -> None:
+    await transport.close()
+    _loop.open.discard(transport)
 
 
 class _Loop:
@@ -191,12 +197,14 @@ class _Loop:
         self._process = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.open: set[SshTransport] = set()  # connections to close in the end
 
     def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run a coroutine there and wait for it here."""
         with self._lock:
             if self._loop is None or self._process != os.getpid():  # a fork has the object and not the thread
                 self._loop, self._process = asyncio.new_event_loop(), os.getpid()
+                self.open = set()
                 thread = threading.Thread(target=self._loop.run_forever, name="styx-ssh", daemon=True)
                 thread.start()
                 atexit.register(_end, self._loop, thread)
@@ -213,20 +221,33 @@ class _Loop:
 
 
 def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """At the end of the process: drop what still goes on, so that nothing complains of being dropped."""
+    """At the end of the process: nothing is left in the loop that would complain when it is thrown away."""
+    if not thread.is_alive():  # in a fork
+        return
+    with contextlib.suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(_wind_up(), loop).result(END_SECONDS * 4)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(END_SECONDS)
+    if not loop.is_running():
+        loop.close()
 
-    async def drop() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=END_SECONDS)
 
-    if thread.is_alive():  # not in a fork
-        with contextlib.suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(drop(), loop).result(END_SECONDS * 2)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(END_SECONDS)
+async def _wind_up() -> None:
+    """Cancel what goes on. A command that is given up is ended on its machine by a task that begins only then."""
+    await _cancel(asyncio.all_tasks())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await asyncio.gather(*(transport.close() for transport in _loop.open), return_exceptions=True)
+    while rest := asyncio.all_tasks() - {asyncio.current_task()}:  # one that has not begun ends at once
+        await _cancel(rest)
+    await asyncio.sleep(0)  # connections that were just closed say goodbye
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    mine = [task for task in tasks if task is not asyncio.current_task()]
+    for task in mine:
+        task.cancel()
+    await asyncio.gather(*mine, return_exceptions=True)
 
 
 _loop = _Loop()
