@@ -296,3 +296,29 @@ def test_it_runs_on_python_3_8(tmp_path: Path) -> None:
         assert not (agent.state / "agent.log").exists()
     finally:
         agent.end()
+
+
+def test_a_socket_that_is_removed_comes_back(agent: Agent) -> None:
+    """Who cleans up /tmp does not cut the cluster off: the agent listens again, and starting it finds it running."""
+    client = agent.ready()
+    pid = client.call("hello", protocol=PROTOCOL, client="t")["pid"]
+    Path(agent.socket).unlink()
+    until(lambda: Path(agent.socket).exists())
+    assert agent.client().call("hello", protocol=PROTOCOL, client="t")["pid"] == pid
+    client.call("agent.shutdown", cancel_jobs=False)
+    until(lambda: not Path(agent.socket).exists())
+
+
+def test_sockets_of_agents_that_were_killed_are_swept(make: Callable[..., Agent]) -> None:
+    """One that starts removes what nobody listens on and nobody has begun to listen on for long."""
+    agent = make()
+    directory = Path(agent.socket).parent
+    names = {"dead.sock": True, "young.sock": False, "other.txt": True}
+    for name, old in names.items():
+        (directory / name).touch()
+        if old:
+            os.utime(directory / name, (1, 1))
+    agent.ready()
+    until(lambda: not (directory / "dead.sock").exists())
+    assert (directory / "young.sock").exists()
+    assert (directory / "other.txt").exists()

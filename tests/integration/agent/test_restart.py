@@ -151,3 +151,22 @@ def test_a_kill_at_any_moment_of_a_start_loses_nothing(agent: Agent, tries: int)
         ended = client.call("jobs.wait", id=number)
         assert ended["state"] == "succeeded", ended
         assert (agent.home / f"ran-{index}").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_a_number_that_was_used_before_the_table_was_lost_is_another_job(agent: Agent, still: bool) -> None:
+    """A head without its table counts from one again; it runs the new job, and not what ran as number one before."""
+    client = agent.ready()
+    before = "echo before; sleep 100" if still else "echo before"
+    number = client.call("jobs.submit", **job(before, key="before"))["id"]
+    until(lambda: client.log(number, follow=False) == {0: b"before\n"})
+    if not still:
+        client.call("jobs.wait", id=number)
+    agent.kill()
+    for path in agent.state.glob("jobs.db*"):
+        path.unlink()
+    client = agent.ready()
+    again = client.call("jobs.submit", **job("echo after", key="after"))["id"]
+    assert again == number
+    assert client.log(again) == {0: b"after\n"}
+    assert client.call("jobs.wait", id=again)["state"] == "succeeded"

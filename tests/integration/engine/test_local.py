@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from styx.api import Autostop, BadInput, ClusterNotFound, ClusterNotUp, JobState, NoOffer
+from styx.api import Autostop, BackendError, BadInput, ClusterNotFound, ClusterNotUp, JobState, NoOffer
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.spec import Resources, Task
@@ -226,3 +229,38 @@ def test_a_secret_stays_secret(client: EmbeddedClient, home: Path) -> None:
     written = [path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert written == []
     assert output(client, "c", job) == secret.upper()
+
+
+def agents(home: Path) -> dict[int, str]:
+    """The agents of all nodes."""
+    return {pid: command for pid, command in node_processes(home).items() if "main.py daemon" in command}
+
+
+PAIR = Task("pair").nodes(2).run("echo rank $STYX_NODE_RANK")
+
+
+@pytest.mark.parametrize("how", ["launch", "exec"])
+def test_agents_that_died_are_woken(client: EmbeddedClient, home: Path, how: str) -> None:
+    """After a reboot of its nodes a job on all of them runs, though nothing starts agents at boot."""
+    output(client, "c", launch(client, PAIR))
+    for pid in agents(home):
+        os.kill(pid, signal.SIGKILL)
+    number = launch(client, PAIR) if how == "launch" else client.exec(PAIR, "c").job_id
+    assert sorted(output(client, "c", number).split("\n")) == ["", "rank 0", "rank 1"]
+
+
+@pytest.mark.parametrize("what", ["the table of jobs", "the whole runtime"])
+def test_launch_sets_up_again_what_nodes_have_lost(client: EmbeddedClient, home: Path, what: str) -> None:
+    """A cluster on record as up whose nodes do not know it any more is usable after a launch, as the error says."""
+    output(client, "c", launch(client, PAIR))
+    for pid in agents(home):
+        os.kill(pid, signal.SIGKILL)
+    for runtime in home.glob("local/nodes/*/*/home/.styx"):
+        if what == "the whole runtime":
+            shutil.rmtree(runtime)
+        for path in runtime.glob("clusters/*/*/jobs.db*"):
+            path.unlink()
+    with pytest.raises(BackendError):
+        client.exec(PAIR, "c")
+    number = launch(client, PAIR.run("echo again $STYX_NODE_RANK"))
+    assert sorted(output(client, "c", number).split("\n")) == ["", "again 0", "again 1"]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RUNNING = 75  # exit status when one already serves this state
 TAKE_OVER = 20.0  # seconds to wait for one that is on its way in or out
 _LOOK = 0.02
+LISTENS = 2.0  # seconds between looks at whether the socket still is where clients look for it
+_DEAD = 3600.0  # seconds after which a socket that nobody listens on is rubbish; one that is being made is younger
 
 
 def start(state: str, path: str, build: str, idle_exit: float | None) -> int:
@@ -109,12 +111,45 @@ async def _main(
         loop.spawn(_signals(agent))
         agent.begin()
         serving = loop.spawn(agent.serve(listening, idle_exit))
+        loop.spawn(_stay_reachable(agent, path, log))
         _tell(ready, {"pid": os.getpid()})
         os.close(ready)
+        _sweep(os.path.dirname(path))
         await serving.join()
         await loop.sleep(0.02)  # the last answer is on its way
     finally:
+        _unlink(path)
+
+
+async def _stay_reachable(agent: Agent, path: str, log: ErrorLog) -> None:
+    """Listen again when somebody has removed the socket, for ever: who cleans up /tmp cannot know."""
+    while True:
+        await loop.sleep(LISTENS)
+        if os.path.lexists(path):
+            continue
+        try:
+            loop.spawn(agent.server.serve(server.listen(path)))
+        except (AgentError, OSError) as error:
+            log(error)
+
+
+def _sweep(directory: str) -> None:
+    """Remove the sockets of agents that were killed and whose clusters are gone."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        try:
+            old = time.time() - os.lstat(path).st_mtime > _DEAD
+        except OSError:
+            continue
+        if old and name.endswith(".sock") and not server.answers(path):
+            _unlink(path)
+
+
+def _unlink(path: str) -> None:
+    try:
         os.unlink(path)
+    except OSError:
+        return  # somebody else was faster
 
 
 async def _signals(agent: Agent) -> None:

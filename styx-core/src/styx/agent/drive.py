@@ -102,7 +102,7 @@ class Drive:
         }
         return {
             "job": self.job, "rank": rank, "spec": spec, "cpus": self._spec["cpus"], "gpus": self._gpus[rank],
-            "hold": len(self._nodes) > 1, "epoch": epoch, "seconds": RESERVED_FOR,
+            "hold": len(self._nodes) > 1, "epoch": epoch, "seconds": RESERVED_FOR, "head": self._spec.get("head", ""),
         }  # fmt: skip
 
     async def _start(self, requests: list[dict[str, Any]], again: bool, no_secrets: bool) -> None:

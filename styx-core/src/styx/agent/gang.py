@@ -42,12 +42,14 @@ class Gang:
             "secrets": check.variables(spec, "secrets"),
             "gpus": check.listing(params, "gpus", int) or [],
             "hold": check.flag(params, "hold"),
+            "head": check.text(params, "head", "", limit=100),
         }
         seconds = check.number(params, "seconds", 30.0)
         check.number(params, "cpus")
         self._node.configured()
         self._node.fence(check.integer(params, "epoch", 0))
         self._lapse()
+        await self._ranks.disown(job, rank, claim["head"])
         if self._ranks.find(job, rank) is None:
             self._claims[job, rank] = dict(claim, until=time.monotonic() + seconds)
         return {}

@@ -216,7 +216,8 @@ class Jobs:
         config = self._node.configured()
         ips = [config["node_ips"][node] if node < len(config["node_ips"]) else "127.0.0.1" for node, _ in placement]
         secrets = self._vault.get(job.id) if job.spec["secrets"] else {}
-        job.drive = Drive(job.id, job.spec, placement, cluster.member, cluster.patience, lambda _: self._moved(job))
+        spec = dict(job.spec, head=self._node.token)
+        job.drive = Drive(job.id, spec, placement, cluster.member, cluster.patience, lambda _: self._moved(job))
         if job.cancelling:
             job.drive.cancel()
         end = await job.drive.run(secrets, ips, self._node.epoch, again)

@@ -84,7 +84,8 @@ class Output:
         if node != 0:
             await self._remote(job, number, rank, node, follow, tail, offset, send)
             return
-        while (found := self._ranks.find(number, rank)) is None:
+        # What another table of jobs had started under this number is about to go.
+        while (found := self._ranks.find(number, rank)) is None or found.head not in {"", self._node.token}:
             if not follow or job is None or job.ended:
                 return
             await self._ranks.changed.wait(RETRY)

@@ -51,6 +51,15 @@ class Rank:
         """The file with its output."""
         return os.path.join(self.directory, "log")
 
+    @property
+    def head(self) -> str:
+        """The token of the table whose job this is; empty when nobody said."""
+        try:
+            with open(os.path.join(self.directory, "head")) as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
     def read(self) -> tuple[str, int | None]:
         """Return (phase, code) as the directory tells it; ("", None) when nothing was ever started."""
         for name in os.listdir(self.directory):
@@ -114,6 +123,17 @@ class Ranks:
             return None
         return found
 
+    async def disown(self, job: int, rank: int, head: str) -> None:
+        """End and remove a rank of that number that another table of jobs had started.
+
+        A head that lost its table counts from one again, and what ran before under a number is not the job that has it
+        now. ``head`` is the token of the table.
+        """
+        found = self.find(job, rank)
+        if found is not None and head and found.head not in {"", head}:
+            await self.cancel(job, rank)
+            shutil.rmtree(found.directory)
+
     def start(self, job: int, rank: int, spec: Mapping[str, Any], env: Mapping[str, str], hold: bool) -> None:
         """Start a rank from {setup, run, workdir}; one that was started before is left alone.
 
@@ -144,7 +164,7 @@ class Ranks:
         for name in os.listdir(rank.directory):  # what an agent left that was killed before it started this
             os.unlink(os.path.join(rank.directory, name))
         phase = "setting_up" if spec["setup"] or hold else "running"
-        contents = {"run.sh": spec["run"], "log": "", "phase." + phase: ""}
+        contents = {"run.sh": spec["run"], "log": "", "head": spec.get("head", ""), "phase." + phase: ""}
         if phase == "setting_up":
             contents["setup.sh"] = spec["setup"]
         if hold:

@@ -28,8 +28,13 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
     if cluster.state is ClusterState.UP:
         policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
-        if policy is not None:
-            await set_autostop(context, handle, policy)
+        try:  # a node may have been rebooted, or lost what the runtime had there
+            await context.backend.prepare(handle)
+            if policy is not None:
+                await set_autostop(context, handle, policy)
+        except BaseException:
+            await handle.close()
+            raise
         return handle, False
     if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
         policy = _fitting_policy(context, wish, cluster) or cluster.autostop

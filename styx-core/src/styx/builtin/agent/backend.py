@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
-from styx.api import Autostop, Backend, Cluster, JobInfo, JobSpec, LogChunk, NodeMetrics, Services, TransportError
+from styx.api import (
+    Autostop,
+    Backend,
+    Cluster,
+    HostKeyChanged,
+    JobInfo,
+    JobSpec,
+    LogChunk,
+    NodeMetrics,
+    Services,
+    TransportError,
+)
 from styx.builtin.agent import channel, codec
 from styx.builtin.agent.connection import ConnectionLost, Message
 from styx.builtin.agent.node import AgentNode
@@ -18,6 +30,7 @@ from styx.transports.together import each, together
 # cluster; until servers share clusters there is nothing to tell apart.
 EPOCH = 0
 CANCEL_DEADLINE = 60.0  # seconds for the processes of cancelled jobs to end, by force if need be
+WAKE_DEADLINE = 15.0  # seconds; the head says what becomes of a job whose nodes cannot be reached
 HEAD = 0
 
 
@@ -45,7 +58,12 @@ class AgentBackend(Backend):
         await self._configure(cluster, nodes[HEAD], ips, peers)
 
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
-        """Queue a job with the head."""
+        """Queue a job with the head, once the agents that it may need are up: a node that was rebooted starts none."""
+        if job.num_nodes > 1:
+            _, failed = await each(_wake(node) for node in self._all(cluster)[1:])
+            changed = [error for error in failed if isinstance(error, HostKeyChanged)]
+            if changed:
+                raise changed[0]
         params = codec.job_params(job, user=user_name(), epoch=EPOCH)
         return codec.integer(await self._node(cluster, HEAD).call("jobs.submit", params), "id", 1)
 
@@ -149,6 +167,11 @@ class AgentBackend(Backend):
             },
             "env": {"STYX_NODE": name} if name else {},  # what marks the processes of a local node
         })  # fmt: skip
+
+
+async def _wake(node: AgentNode) -> None:
+    async with asyncio.timeout(WAKE_DEADLINE):
+        await node.wake()
 
 
 async def _sample(node: AgentNode) -> NodeMetrics:
