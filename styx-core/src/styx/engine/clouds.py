@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,8 @@ from styx.api.cloud import Cloud, Identity
 from styx.api.errors import AuthFailed, BadInput, NotYet, RateLimited, StoreError, StyxError, Transient, WrongAccount
 from styx.api.services import Clock, Services
 from styx.config import Config
-from styx.plugins.isolation import guard
+from styx.engine import answers
+from styx.plugins.isolation import failure, guard
 from styx.plugins.manager import PluginManager
 
 CALLS_AT_ONCE = 8  # per account
@@ -23,6 +25,21 @@ SHORTEST_PAUSE = 0.02  # seconds, for a provider that says "again, at once"
 DEFAULT_ACCOUNT = "default"
 
 ResultT = TypeVar("ResultT")
+
+
+# How the answer of each method of a cloud is checked; that of `offers` and `launch` where they are called.
+_ANSWERS: Mapping[str, Callable[[object], object]] = {
+    "check": answers.identity,
+    "prepare": answers.prepared,
+    "prepare_start": answers.prepared,
+    "observe": answers.observation,
+}
+
+
+def _seconds(said: object) -> float:
+    """The pause that a provider asks for, or a second where that is no length of time."""
+    known = isinstance(said, int | float) and 0 <= said < math.inf
+    return float(said) if known else 1.0  # type: ignore[arg-type]
 
 
 class CloudAccount:
@@ -49,11 +66,11 @@ class CloudAccount:
                 return await self._in_thread(partial(self._guarded, function, *args))
             except NotYet as answer:
                 pause, last = (
-                    max(answer.after, SHORTEST_PAUSE),
+                    max(_seconds(answer.after), SHORTEST_PAUSE),
                     Transient(f"{self.cloud.name}: still waiting for {answer.waiting_for}"),
                 )
             except RateLimited as error:
-                pause, last = float(error.retry_after or 2.0**tries), error
+                pause, last = _seconds(error.retry_after or 2.0**tries), error
                 tries += 1
             except Transient as error:
                 tries += 1
@@ -82,8 +99,17 @@ class CloudAccount:
             )
 
     def _guarded(self, function: Callable[..., ResultT], *args: object) -> ResultT:
-        with guard(self.cloud.name, f"in {getattr(function, '__name__', 'a call')}"):
-            return function(*args)
+        name = getattr(function, "__name__", "a call")
+        with guard(self.cloud.name, f"in {name}"):
+            try:
+                answer = function(*args)
+            except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError) as error:
+                # Real ones come to the main thread and to the loop; one from here would take the loop down.
+                raise failure(self.cloud.name, f"in {name}", error) from error
+            check = _ANSWERS.get(name)
+            if check is not None:
+                check(answer)
+            return answer
 
     async def _in_thread(self, function: Callable[[], ResultT]) -> ResultT:
         if self._threads is None:

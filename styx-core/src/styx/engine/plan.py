@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from styx.api.errors import BadInput, NoOffer, StyxError
 from styx.api.offers import Offer
+from styx.engine import answers
 from styx.engine.context import Context
 from styx.optimizer.rank import Choice, Rejection, query_for, rank
 from styx.spec.model import Alternative, TaskSpec
@@ -74,7 +75,7 @@ async def _offers(
             account = context.clouds.get(name)
 
             def offers() -> list[Offer]:
-                return list(account.cloud.offers(query))
+                return answers.offers(account.cloud.offers(query), name)
 
             return await account.call(offers)
         except StyxError as error:  # a cloud that cannot be asked silences itself, not the others

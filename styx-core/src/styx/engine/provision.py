@@ -17,6 +17,7 @@ from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import LaunchState, Node, NodeState, Observation
 from styx.api.offers import Scope
+from styx.engine import answers
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.observe import Sight, sight
@@ -87,7 +88,7 @@ async def _ask(context: Context, account: CloudAccount, attempt: AttemptRecord) 
     def launch(prepared: Prepared) -> Receipt:
         # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
         context.store.attempts.called(prepared.token, context.clock.now())
-        receipt = cloud.launch(prepared)
+        receipt = answers.receipt(cloud.launch(prepared))
         context.store.attempts.receipt(prepared.token, receipt)
         return receipt
 

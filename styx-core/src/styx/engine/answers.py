@@ -1,0 +1,136 @@
+"""Whether what a cloud answers is what the contract says, before anything is decided from it.
+
+A plugin that answers nonsense must not take the command down with it, nor the other clouds. What is wrong raises
+TypeError or ValueError, which the guard around every call turns into an error that names the plugin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from styx.api.cloud import Identity
+from styx.api.launch import Prepared, Receipt
+from styx.api.names import Owner
+from styx.api.nodes import Endpoint, LaunchOutcome, Leftover, Node, NodeState, Observation
+from styx.api.offers import Accelerator, Offer, Scope
+
+
+def identity(answer: object) -> Identity:
+    """The answer of ``check``."""
+    found: Identity = _is(answer, Identity, "check()")
+    _text(found.account, "Identity.account")
+    return found
+
+
+def offers(answer: Iterable[object], cloud: str) -> list[Offer]:
+    """The answer of ``offers``, read to its end; ``cloud`` is who was asked."""
+    return [_offer(each, cloud) for each in answer]
+
+
+def prepared(answer: object) -> Prepared:
+    """The answer of ``prepare`` and ``prepare_start``."""
+    found: Prepared = _is(answer, Prepared, "prepare()")
+    _is(found.owner, Owner, "Prepared.owner")
+    _text(_is(found.scope, Scope, "Prepared.scope").name, "Scope.name")
+    for rank in found.ranks:
+        _is(rank, int, "Prepared.ranks")
+    _is(found.payload, str, "Prepared.payload")
+    _text(found.token, "Prepared.token")
+    return found
+
+
+def receipt(answer: object) -> Receipt:
+    """The answer of ``launch``. Whatever it is, something may have been made."""
+    found: Receipt = _is(answer, Receipt, "launch()")
+    for rank, node_id in _is(found.node_ids, Mapping, "Receipt.node_ids").items():
+        _is(rank, int, "a rank in Receipt.node_ids")
+        _text(node_id, "a node in Receipt.node_ids")
+    _price(found.hourly_cost, "Receipt.hourly_cost")
+    return found
+
+
+def observation(answer: object) -> Observation:
+    """The answer of ``observe``. Nothing is taken as gone because it could not be read."""
+    found: Observation = _is(answer, Observation, "observe()")
+    _is(found.scope, Scope, "Observation.scope")
+    _is(found.as_of, datetime, "Observation.as_of")
+    for node in found.nodes:
+        _node(node)
+    for leftover in found.leftovers:
+        _is(_is(leftover, Leftover, "one of Observation.leftovers").owner, Owner, "Leftover.owner")
+    for outcome in found.launches:
+        _is(outcome, LaunchOutcome, "one of Observation.launches")
+    for name in found.unreachable:
+        _is(name, str, "one of Observation.unreachable")
+    return found
+
+
+def _offer(answer: object, cloud: str) -> Offer:
+    offer: Offer = _is(answer, Offer, "one of offers()")
+    if offer.cloud != cloud:
+        raise ValueError(f"it offers a machine of another cloud, {offer.cloud!r}")
+    _text(_is(offer.scope, Scope, "Offer.scope").name, "Scope.name")
+    _text(offer.instance_type, "Offer.instance_type")
+    _is(offer.region, str, "Offer.region")
+    _is(offer.zone, str | None, "Offer.zone")
+    _amount(offer.vcpus, "Offer.vcpus")
+    _amount(offer.memory_gib, "Offer.memory_gib")
+    for device in offer.accelerators:
+        _text(_is(device, Accelerator, "one of Offer.accelerators").name, "Accelerator.name")
+        _amount(device.count, "Accelerator.count")
+        _amount(device.memory_gib, "Accelerator.memory_gib")
+    _price(offer.hourly_price, "Offer.hourly_price")
+    _price(offer.spot_hourly_price, "Offer.spot_hourly_price")
+    _is(offer.available, int | None, "Offer.available")
+    _is(offer.disk_gib, int | None, "Offer.disk_gib")
+    _is(offer.capabilities, frozenset | set, "Offer.capabilities")
+    return offer
+
+
+def _node(answer: object) -> None:
+    node: Node = _is(answer, Node, "one of Observation.nodes")
+    _text(node.id, "Node.id")
+    _is(node.owner, Owner, "Node.owner")
+    _is(node.state, NodeState, "Node.state")
+    _is(node.rank, int | None, "Node.rank")
+    for address in (node.private_ip, node.public_ip):
+        _is(address, str | None, "an address of a Node")
+    _price(node.hourly_cost, "Node.hourly_cost")
+    if node.endpoint is not None:
+        _text(_is(node.endpoint, Endpoint, "Node.endpoint").kind, "Endpoint.kind")
+        for name, value in node.endpoint.options.items():
+            _is(value, str, f"option {name!r} of Node.endpoint")
+
+
+def _is(value: Any, kind: Any, what: str) -> Any:
+    if not isinstance(value, kind):
+        wanted = getattr(kind, "__name__", str(kind))
+        raise TypeError(f"{what} is {_shown(value)}, which is no {wanted}")
+    return value
+
+
+def _text(value: object, what: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{what} is {_shown(value)}, which is no name")
+
+
+def _amount(value: object, what: str) -> None:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{what} is {_shown(value)}, which is no amount")
+
+
+def _price(value: object, what: str) -> None:
+    """None is a price that is not known; a whole number is as exact as a Decimal."""
+    if value is None:
+        return
+    if not isinstance(value, int | Decimal) or not Decimal(value).is_finite() or value < 0:
+        raise ValueError(f"{what} is {_shown(value)}, which is no price: it must be a Decimal, 0 or more")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."  # noqa: PLR2004 - enough to find it by
