@@ -165,7 +165,7 @@ def test_switching_off(styx):
     assert off.stderr.startswith("crash is disabled: it is switched off in ")
     result = styx("crash")
     assert result.returncode == EXIT_UNUSABLE
-    assert "Hint: Switch it on: styx plugins enable crash" in result.stderr
+    assert "Hint: `styx plugins enable crash` switches it on." in result.stderr
     assert "[disabled]" in next(line for line in styx("--help").stdout.splitlines() if line.split()[:1] == ["crash"])
     assert styx("plugins", "enable", "crash").stderr == "crash is ok.\n"
     assert "RuntimeError: no luck" in styx("crash").stderr

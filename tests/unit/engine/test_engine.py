@@ -41,6 +41,21 @@ async def test_jobs(world: World) -> None:
         await engine.job("c", 9)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "rank", "hint"), [(1, 1, "Its only node is 0."), (2, 5, "Its 2 nodes are 0 to 1."), (2, -1, None)]
+)
+async def test_no_such_rank(world: World, nodes: int, rank: int, hint: str | None) -> None:
+    """A rank that a job or a cluster has not is bad input, which says what ranks there are."""
+    engine = world.engine()
+    await engine.launch(HELLO.nodes(nodes), "c", quiet)
+    with pytest.raises(BadInput, match=f"job 1 of cluster 'c' has no rank {rank}") as of_job:
+        await anext(engine.logs("c", None, follow=False, tail=None, rank=rank, offsets=None))
+    with pytest.raises(BadInput, match=f"cluster 'c' has no node {rank}") as of_cluster:
+        await engine.shell("c", rank, None)
+    assert of_job.value.hint == of_cluster.value.hint
+    assert of_job.value.hint == hint or hint is None
+
+
 async def test_no_such_cluster(world: World) -> None:
     """Every operation on a name that is not there says so."""
     engine = world.engine()

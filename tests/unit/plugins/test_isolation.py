@@ -135,6 +135,23 @@ def test_collect_lets_ctrl_c_through():
         collect([("a", interrupt), ("b", boom)], "in a test")
 
 
+def test_ctrl_c_comes_to_the_main_thread_alone():
+    """Raised by a plugin's code in another thread it is a failure like any other: there it would end a loop of ours."""
+    found = []
+
+    def work():
+        try:
+            with guard("acme", "in a test"):
+                raise KeyboardInterrupt
+        except PluginError as error:
+            found.append(error.message)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == ["plugin 'acme' failed in a test: KeyboardInterrupt"]
+
+
 def test_describe_a_long_text():
     """A description is one line, however the message is laid out."""
     assert describe(ValueError("a\n\n\tb   c")) == "ValueError: a b c"

@@ -123,7 +123,7 @@ def test_off(site):
     save_settings(PluginSettings(deny=("acme",)))
     error = plugin_error()
     assert error.message.startswith("cloud 'acme' of plugin 'acme' cannot be used (disabled): it is switched off in ")
-    assert error.hint == "Switch it on: styx plugins enable acme"
+    assert error.hint == "`styx plugins enable acme` switches it on."
     assert "styx_acme" not in sys.modules
 
 

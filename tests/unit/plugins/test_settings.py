@@ -109,4 +109,11 @@ def test_off(monkeypatch, settings, environment, reason):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     found = settings.off("acme")
-    assert found is None if reason is None else reason in found
+    if reason is None:
+        assert found is None
+        return
+    why, fix = found
+    assert reason in why
+    # What switches it on again is where it was switched off.
+    variable = next((name for name in environment if name in why), None)
+    assert variable in fix if variable else fix == "`styx plugins enable acme` switches it on."

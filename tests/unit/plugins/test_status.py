@@ -51,7 +51,7 @@ def test_what_is_off_is_not_complained_about():
     """A broken plugin that is switched off is disabled, with the way to switch it on."""
     problem = Problem(status="broken", reason="bad", fix="mend")
     (plugin,) = resolve([entry("acme", problem=problem)], PluginSettings(deny=("acme",)))
-    assert (plugin.status, plugin.fix) == ("disabled", "Switch it on: styx plugins enable acme")
+    assert (plugin.status, plugin.fix) == ("disabled", "`styx plugins enable acme` switches it on.")
 
 
 def test_two_claim_one_name():
@@ -59,7 +59,7 @@ def test_two_claim_one_name():
     one, two = resolve([entry("a", "cloud:x", "cloud:mine"), entry("b", "cloud:x")], NOTHING)
     assert (one.status, two.status) == ("conflict", "conflict")
     assert one.reason == "the cloud name 'x' is claimed by b as well"
-    assert one.fix == "Choose: styx plugins enable a --prefer cloud:x, or styx plugins disable a"
+    assert one.fix == "Choose: `styx plugins enable a --prefer cloud:x` or `styx plugins disable a`."
     assert (one.serves("cloud:x"), one.serves("cloud:mine"), two.serves("cloud:x")) == (False, True, False)
 
 
@@ -90,7 +90,7 @@ def test_a_command_of_core():
     (plugin,) = resolve([entry("acme", "command:launch", "command:acme")], settings, ("launch",))
     assert plugin.status == "conflict"
     assert plugin.reason == "the command name 'launch' is core's own"
-    assert plugin.fix == "Tell the author of styx-acme, or do without: styx plugins disable acme"
+    assert plugin.fix == "Tell the author of styx-acme, or do without: `styx plugins disable acme`."
     assert (plugin.serves("command:launch"), plugin.serves("command:acme")) == (False, True)
 
 
@@ -102,7 +102,7 @@ def test_namesakes():
     )
     assert (one.status, two.status) == ("conflict", "conflict")
     assert one.reason == "the plugin name 'acme' is claimed by two as well"
-    assert one.fix == "Remove one of them: pip uninstall one"
+    assert one.fix == "Remove one of them: `pip uninstall one`."
     assert not one.serves("cloud:x")
     assert not two.serves("cloud:y")
 
@@ -124,7 +124,7 @@ def test_a_namesake_of_what_comes_with_core():
     core, other = resolve(both, PluginSettings(prefer={"cloud:x": "local"}))
     assert (core.status, other.status) == ("ok", "conflict")
     assert other.reason == "the plugin name 'local' is core's own"
-    assert other.fix == "Remove one of them: pip uninstall fake"
+    assert other.fix == "Remove one of them: `pip uninstall fake`."
     assert (core.serves("cloud:x"), other.serves("cloud:x")) == (True, False)
 
 
@@ -143,7 +143,7 @@ def test_missing_dependencies():
     judged = with_dependencies(plugin)
     assert judged.status == "missing-dependency"
     assert judged.reason == "it needs acme_sdk.compute and json.nothing, which are not installed"
-    assert judged.fix == "Install what it depends on: pip install styx-acme"
+    assert judged.fix == "Install what it depends on: `pip install styx-acme`."
     assert not judged.serves("cloud:x")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncssh
 import pytest
@@ -47,6 +48,15 @@ def test_any_options_give_a_target_or_a_transport_error(options: dict[str, str])
     assert 0 < target.port < 65536
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_terminal_is_asked_for_where_there_is_one(monkeypatch, here):
+    """Without a terminal here ssh would only complain that it can make none there."""
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: here))
+    transport = SshTransport(Endpoint("ssh", {"host": "h", "known_hosts": "/kh"}))
+    for command in (None, "ls"):
+        assert ("-t" in transport.interactive(command)) is here
+
+
 def test_the_ssh_program_gets_the_pinned_key_and_nothing_of_the_users():
     """The terminal is as strict as core's own connection."""
     key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
@@ -54,7 +64,7 @@ def test_the_ssh_program_gets_the_pinned_key_and_nothing_of_the_users():
     transport = SshTransport(endpoint)
     argv = transport.interactive("echo hi")
     assert argv[0] == "ssh"
-    assert argv[-4:] == ["-t", "--", "u@h", "echo hi"]
+    assert argv[-3:] == ["--", "u@h", "echo hi"]
     assert {"StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "GlobalKnownHostsFile=/dev/null"} <= set(argv)
     trusted = next(word for word in argv if word.startswith("UserKnownHostsFile="))
     assert Path(trusted.split("=", 1)[1].strip('"')).read_text().startswith("* ssh-ed25519 ")

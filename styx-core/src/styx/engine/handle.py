@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsTransport
-from styx.api.errors import TransportError
+from styx.api.errors import BadInput, TransportError
 from styx.api.names import Owner
 from styx.api.nodes import Node
 from styx.api.transport import Transport
@@ -28,7 +28,7 @@ class Handle:
         return [(node.rank, node.id, node.endpoint) for node in self.nodes]
 
     def transport(self, rank: int) -> Transport:
-        """The transport to the node with this rank. Raises TransportError without such a node or a way to it."""
+        """The transport to the node with this rank. Raises BadInput without such a node, TransportError without a way."""
         if rank not in self._transports:
             self._transports[rank] = self._open(rank)
         return self._transports[rank]
@@ -36,7 +36,7 @@ class Handle:
     def _open(self, rank: int) -> Transport:
         node = next((node for node in self.nodes if node.rank == rank), None)
         if node is None:
-            raise TransportError(f"cluster {self.name!r} has no node {rank}", hint=f"It has {len(self.nodes)} nodes.")
+            raise BadInput(f"cluster {self.name!r} has no node {rank}", hint=f"{ranks(len(self.nodes))}.")
         if isinstance(self._cloud, SupportsTransport):
             return self._cloud.transport(node)
         if node.endpoint is None:
@@ -55,3 +55,8 @@ class Handle:
         for transport in self._transports.values():
             await transport.close()
         self._transports.clear()
+
+
+def ranks(number: int) -> str:
+    """What ranks there are among this many nodes, as a sentence without its full stop."""
+    return f"Its {number} nodes are 0 to {number - 1}" if number > 1 else "Its only node is 0"

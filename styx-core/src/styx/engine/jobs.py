@@ -6,9 +6,9 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 from styx.api.backend import JobInfo, JobSpec, LogChunk
-from styx.api.errors import JobNotFound
+from styx.api.errors import BadInput, JobNotFound
 from styx.engine.context import Context
-from styx.engine.handle import Handle
+from styx.engine.handle import Handle, ranks
 from styx.engine.mounts import WORKDIR
 from styx.engine.reuse import require_fit
 from styx.spec.model import TaskSpec
@@ -77,7 +77,14 @@ async def logs(
     rank: int | None,
     offsets: Mapping[int, int] | None,
 ) -> AsyncIterator[LogChunk]:
-    """The output of one job, by default the newest."""
-    number = (await newest(context, handle)).id if job_id is None else job_id
+    """The output of one job, by default the newest. Raises JobNotFound, and BadInput for a rank that it has not."""
+    number = job_id
+    if number is None or rank is not None:
+        found = await job(context, handle, job_id)
+        number = found.id
+        if rank is not None and not 0 <= rank < found.num_nodes:
+            raise BadInput(
+                f"job {number} of cluster {handle.name!r} has no rank {rank}", hint=f"{ranks(found.num_nodes)}."
+            )
     async for chunk in context.backend.logs(handle, number, follow=follow, tail=tail, rank=rank, offsets=offsets):
         yield chunk

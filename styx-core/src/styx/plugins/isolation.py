@@ -25,10 +25,10 @@ def guard(plugin: str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (StyxError, NotYet, KeyboardInterrupt, GeneratorExit):
+    except (StyxError, NotYet, GeneratorExit):
         raise
     except BaseException as error:
-        if _cancelled(error):
+        if _cancelled(error) or _interrupted(error):
             raise
         raise failure(plugin, doing, error) from error
 
@@ -39,16 +39,23 @@ def _cancelled(error: BaseException) -> bool:
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
+def _interrupted(error: BaseException) -> bool:
+    """Whether it is the user's Ctrl-C, which only the main thread ever gets; in another it would end an event loop."""
+    import threading
+
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+
+
 def failure(plugin: str, doing: str, error: BaseException) -> PluginError:
     """The error that says what a plugin did wrong."""
     missing = _missing_library(error)
     if missing:
         status, first = "missing-dependency", f"Install what has the module {missing!r}"
     else:
-        status, first = "broken", f"Look closer: styx --debug plugins check {plugin}"
+        status, first = "broken", f"Look closer with `styx --debug plugins check {plugin}`"
     return PluginError(
         f"plugin {plugin!r} failed {doing}: {describe(error)}",
-        hint=f"{first}; or do without: styx plugins disable {plugin}",
+        hint=f"{first}, or do without: `styx plugins disable {plugin}`.",
         plugin=plugin,
         status=status,
     )

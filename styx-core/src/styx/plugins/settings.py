@@ -23,17 +23,18 @@ class PluginSettings(NamedTuple):
     deny: tuple[str, ...] = ()
     prefer: dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default; nobody changes it
 
-    def off(self, plugin: str) -> str | None:
-        """Why the plugin is switched off, or None when it is not."""
+    def off(self, plugin: str) -> tuple[str, str] | None:
+        """Why the plugin is switched off and what switches it on, or None when it is not off."""
+        enable = f"`styx plugins enable {plugin}` switches it on."
         if plugin in (_from_environment(DENY_VARIABLE) or ()):
-            return f"{DENY_VARIABLE} names it"
+            return f"{DENY_VARIABLE} names it", f"Take it out of the environment variable {DENY_VARIABLE}."
         if plugin in self.deny:
-            return f"it is switched off in {paths.settings_file()}"
+            return f"it is switched off in {paths.settings_file()}", enable
         allowed = _from_environment(ALLOW_VARIABLE)
         if allowed is not None and plugin not in allowed:
-            return f"{ALLOW_VARIABLE} does not name it"
+            return f"{ALLOW_VARIABLE} does not name it", f"Add it to the environment variable {ALLOW_VARIABLE}."
         if self.allow is not None and plugin not in self.allow:
-            return f"the allow list in {paths.settings_file()} does not name it"
+            return f"the allow list in {paths.settings_file()} does not name it", enable
         return None
 
 

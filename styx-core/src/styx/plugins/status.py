@@ -117,7 +117,7 @@ def with_dependencies(plugin: Plugin) -> Plugin:
     return plugin._replace(
         status=MISSING_DEPENDENCY,
         reason=f"it needs {_list(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed",
-        fix=f"Install what it depends on: pip install {distribution}",
+        fix=f"Install what it depends on: `pip install {distribution}`.",
     )
 
 
@@ -126,7 +126,7 @@ def _alone(entry: PluginEntry, settings: PluginSettings) -> Plugin:
     name = entry["manifest"]["name"]
     off = settings.off(name)
     if off is not None:
-        return Plugin(entry, DISABLED, off, f"Switch it on: styx plugins enable {name}")
+        return Plugin(entry, DISABLED, *off)
     problem = entry["problem"]
     if problem is not None:
         return Plugin(entry, problem["status"], problem["reason"], problem["fix"])
@@ -145,7 +145,7 @@ def _among_namesakes(plugin: Plugin, plugins: Sequence[Plugin]) -> Plugin:
         return plugin
     why = Why(
         reason=f"the plugin name {plugin.name!r} is {_whose([each.entry['distribution'] for each in others])}",
-        fix=f"Remove one of them: pip uninstall {plugin.entry['distribution']}",
+        fix=f"Remove one of them: `pip uninstall {plugin.entry['distribution']}`.",
     )
     return _without(plugin, dict.fromkeys(claims(plugin.manifest), why))
 
@@ -182,10 +182,10 @@ def _explain(
 ) -> Why:
     kind, _, name = claim.partition(":")
     preferred = settings.prefer.get(claim)
-    fix = f"Choose: styx plugins enable {plugin.name} --prefer {claim}, or styx plugins disable {plugin.name}"
+    fix = f"Choose: `styx plugins enable {plugin.name} --prefer {claim}` or `styx plugins disable {plugin.name}`."
     if claim in taken:
         whose = _whose([CORE])
-        fix = f"Tell the author of {plugin.entry['distribution']}, or do without: styx plugins disable {plugin.name}"
+        fix = f"Tell the author of {plugin.entry['distribution']}, or do without: `styx plugins disable {plugin.name}`."
     elif any(each.name == preferred for each in rivals):
         whose = f"left to {preferred}, as you prefer"
     else:

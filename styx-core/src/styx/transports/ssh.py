@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -152,10 +153,10 @@ class SshTransport(Transport):
         return SshStream(process.stdout, process.stdin, end)
 
     def interactive(self, command: str | None = None) -> list[str]:
-        """The ``ssh`` program with this node's key pinned, and a terminal."""
+        """The ``ssh`` program with this node's key pinned, and a terminal there if there is one here."""
         return [
             *self.target.openssh(),
-            "-t",
+            *(["-t"] if sys.stdin.isatty() else []),
             "--",
             self.target.destination,
             *([command] if command is not None else []),

@@ -114,7 +114,7 @@ def test_a_job_that_is_not_there_is_job_not_found():
     found = codec.refusal(refused, "node 0 of c", "c", 7)
     assert isinstance(found, JobNotFound)
     assert (found.cluster, found.job) == ("c", 7)
-    assert "styx queue c" in (found.hint or "")
+    assert (found.message, found.hint) == ("cluster 'c' has no job 7", "`styx queue c` lists its jobs.")
     assert isinstance(codec.refusal(refused, "node 0 of c", "c"), BackendError)
 
 

@@ -21,12 +21,12 @@ _LATEST = 253_402_300_799.0  # the last second of the year 9999, the last a date
 _LARGEST = 1 << 62
 _STATES = frozenset(state.value for state in JobState)
 _HINTS = {
-    "stale_epoch": "another server has taken over this cluster",
-    "shutting_down": "the cluster is being stopped or removed",
-    "no_space": "free disk space on the node",
-    "too_large": "put large scripts and values into files below the workdir",
-    "too_many": "wait for jobs to end, or cancel some",
-    "unsupported_protocol": "`styx start` installs the agent that fits this version of Styx",
+    "stale_epoch": "Another server has taken over this cluster.",
+    "shutting_down": "The cluster is being stopped or removed.",
+    "no_space": "Free disk space on the node.",
+    "too_large": "Put large scripts and values into files below the workdir.",
+    "too_many": "Wait for jobs to end, or cancel some.",
+    "unsupported_protocol": "`styx start` installs the agent that fits this version of Styx.",
 }
 
 
@@ -109,10 +109,10 @@ def refusal(error: AgentError | ProtocolError, node: str, cluster: str, job: int
         return BackendError(f"the agent on {node} does not make sense: {clean(str(error))}", node=node)
     if error.code == "not_found" and job is not None:
         return JobNotFound(
-            f"cluster {cluster} has no job {job}",
+            f"cluster {cluster!r} has no job {job}",
             cluster=cluster,
             job=job,
-            hint=f"`styx queue {cluster}` lists its jobs",
+            hint=f"`styx queue {cluster}` lists its jobs.",
         )
     what = clean(error.message) or clean(error.code)
     return BackendError(f"the agent on {node} refuses: {what}", hint=_HINTS.get(error.code), node=node)
