@@ -49,6 +49,11 @@ class Place:
         assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def install(self, *options: str) -> None:
+        """Install all five packages by one call of pip, without asking an index for anything."""
+        packages = [word for kind in KINDS for word in (*options, f"./styx-fresh-{kind}")]
+        self.must("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *packages)
+
     def listed(self) -> dict[str, dict[str, object]]:
         """The plugins from outside core, by name, as ``styx plugins list`` tells them."""
         found = json.loads(self.must(*STYX, "plugins", "list", "-o", "json"))
@@ -57,12 +62,25 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """All five kinds, written by the command and installed by one call of pip."""
+    """All five kinds, written by the command and installed."""
+    place = written(tmp_path_factory)
+    place.install()
+    return place
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """All five kinds, written by the command and installed as their author does, with -e."""
+    place = written(tmp_path_factory)
+    place.install("--editable")
+    return place
+
+
+def written(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place with a package of each kind, not installed yet."""
     place = Place(tmp_path_factory.mktemp("outside"))
     for kind in KINDS:
         place.must(*STYX, "plugins", "new", f"fresh-{kind}", "--kind", kind)
-    packages = [f"./styx-fresh-{kind}" for kind in KINDS]
-    place.must("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *packages)
     return place
 
 
@@ -126,6 +144,23 @@ def test_a_removed_plugin_is_gone(place: Place) -> None:
     names = [f"styx-fresh-{kind}" for kind in KINDS]
     place.must("-m", "pip", "uninstall", "--quiet", "--yes", *names)
     assert place.listed() == {}
+
+
+def test_an_editable_plugin_is_as_its_author_left_it(workshop: Place) -> None:
+    """Listed, checked and tested where its sources are, and a change to them counts from the next command."""
+    assert {name: plugin["status"] for name, plugin in workshop.listed().items()} == {
+        f"fresh-{kind}": "ok" for kind in KINDS
+    }
+    checked = json.loads(workshop.must(*STYX, "plugins", "check", "-o", "json"))
+    assert {row["status"] for row in checked} == {"ok"}
+    package = workshop.root / "styx-fresh-storage"
+    test = (*STYX, "plugins", "test", ".", "--", "-q", "-p", "no:cacheprovider")
+    assert " passed" in workshop.must(*test, cwd=package)
+    source = package / "src" / "styx_fresh_storage" / "storage.py"
+    source.write_text("raise RuntimeError('half done')\n" + source.read_text())
+    checked = workshop.run(*STYX, "plugins", "check", "fresh-storage")
+    assert checked.returncode != 0
+    assert "half done" in checked.stdout + checked.stderr
 
 
 def test_this_environment_is_untouched() -> None:
