@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def expect(ok: object, *, did: str, contract: str, change: str) -> None:
     """Fail the test, in three sentences for an author who has never seen the kit, unless ``ok`` is true."""
@@ -13,6 +16,34 @@ def expect(ok: object, *, did: str, contract: str, change: str) -> None:
             f"  the contract: {contract}\n"
             f"  to change:    {change}"
         )
+
+
+@contextmanager
+def succeeds(doing: str, *, contract: str, change: str) -> Iterator[None]:
+    """Fail the test as :func:`expect` does when the block raises; ``doing`` says what it does."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except AssertionError:
+        raise  # says itself what is wrong
+    except Exception as error:  # noqa: BLE001 - whatever it is, the author should read it as a broken rule
+        expect(False, did=f"{doing} raised {type(error).__name__}: {error}", contract=contract, change=change)
+
+
+@contextmanager
+def refuses(doing: str, *errors: type[Exception], contract: str, change: str) -> Iterator[None]:
+    """Fail the test as :func:`expect` does unless the block raises one of these errors."""
+    __tracebackhide__ = True
+    try:
+        yield
+        problem = "succeeded"
+    except errors:
+        return
+    except AssertionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - likewise
+        problem = f"raised {type(error).__name__}: {error}"
+    expect(False, did=f"{doing} {problem}", contract=contract, change=change)
 
 
 class ContractBroken(AssertionError):

@@ -7,7 +7,7 @@ import contextlib
 from styx.api import Autostop, Backend, JobState
 from styx.testing.backend.base import BackendRules
 from styx.testing.backend.bench import Bench
-from styx.testing.verdict import GaveUp, expect
+from styx.testing.verdict import GaveUp, expect, succeeds
 
 
 class AutostopRules(BackendRules):
@@ -99,18 +99,13 @@ class AutostopRules(BackendRules):
     async def test_setting_and_clearing_again_succeeds(self, bench: Bench) -> None:
         """autostop() is idempotent, in both directions."""
         await bench.start(bench.job("true"))
-        try:
-            for policy in (None, None, Autostop(60), Autostop(60), None):
-                await self._set(bench, policy)
-            problem = ""
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the broken rule
-            problem = f"{type(error).__name__}: {error}"
-        expect(
-            not problem,
-            did=f"setting and clearing the policy twice each raised {problem}",
+        with succeeds(
+            "setting and clearing the policy twice each",
             contract="autostop() is idempotent",
             change="clearing what is not set is success",
-        )
+        ):
+            for policy in (None, None, Autostop(60), Autostop(60), None):
+                await self._set(bench, policy)
 
     async def test_a_fresh_object_can_clear_it(self, bench: Bench, fresh: object) -> None:
         """The policy belongs to the cluster: what one client set, the next one clears."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from styx.api import Backend, JobState, NodeMetrics
 from styx.testing.backend.base import BackendRules
 from styx.testing.backend.bench import GROUND, Bench, text
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, succeeds
 
 
 class UpkeepRules(BackendRules):
@@ -59,20 +59,15 @@ class UpkeepRules(BackendRules):
 
     async def test_shutdown_again_succeeds(self, bench: Bench) -> None:
         """shutdown() of what is shut down, or was never prepared, is success."""
-        problem = ""
-        try:
+        with succeeds(
+            "shutdown() before prepare(), after it, and again",
+            contract="shutdown() is idempotent",
+            change="when nothing runs there, there is nothing to do",
+        ):
             await self._shutdown(bench)
             await bench.prepare()
             await self._shutdown(bench)
             await self._shutdown(bench)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the broken rule
-            problem = f"{type(error).__name__}: {error}"
-        expect(
-            not problem,
-            did=f"shutdown() before prepare(), after it, and again raised {problem}",
-            contract="shutdown() is idempotent",
-            change="when nothing runs there, there is nothing to do",
-        )
 
     async def test_it_can_be_prepared_anew(self, bench: Bench) -> None:
         """After shutdown(), as before a stop and a start of the nodes, prepare() makes the cluster usable again."""

@@ -11,7 +11,7 @@ import pytest
 from styx.api import Cloud, Idempotency, ProviderError, Receipt
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab, Launched, mine
-from styx.testing.verdict import ContractBroken, GaveUp, expect
+from styx.testing.verdict import ContractBroken, GaveUp, expect, succeeds
 
 
 class TerminateRules(CloudRules):
@@ -136,18 +136,12 @@ class TerminateRules(CloudRules):
     @staticmethod
     def _succeeds(action: Callable[[], None], what: str) -> None:
         __tracebackhide__ = True
-        try:
-            action()
-        except ProviderError as error:
-            problem = f"{type(error).__name__}: {error}"
-        else:
-            problem = ""
-        expect(
-            not problem,
-            did=f"{what} raised {problem}",
+        with succeeds(
+            what,
             contract="terminate() is idempotent; nothing being there is success",
             change="swallow the provider's not-found",
-        )
+        ):
+            action()
 
     @staticmethod
     def _stayed(lab: Lab, launched: Launched, whose: str, change: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 from styx.api import Conflict, NotFound, ProviderError, Storage
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, refuses, succeeds
 
 
 class BucketRules(StorageRules):
@@ -28,17 +28,12 @@ class BucketRules(StorageRules):
     def test_create_again_succeeds(self, shelf: Shelf) -> None:
         """Creating what is ours already is success."""
         name = shelf.bucket()
-        try:
-            shelf.create(name)
-            problem = ""
-        except ProviderError as error:
-            problem = f"{type(error).__name__}: {error}"
-        expect(
-            not problem,
-            did=f"creating our own bucket again raised {problem}",
+        with succeeds(
+            "creating our own bucket again",
             contract="create() is idempotent for our own",
             change="when the provider says that the name is taken, look whether it is ours",
-        )
+        ):
+            shelf.create(name)
 
     def test_create_again_keeps_the_objects(self, shelf: Shelf) -> None:
         """Creating what is ours already changes nothing in it."""
@@ -56,51 +51,36 @@ class BucketRules(StorageRules):
     def test_another_installations_name_is_a_conflict(self, shelf: Shelf, neighbour: Storage) -> None:
         """A name that somebody else has is Conflict, so that two users never share a bucket by accident."""
         name = shelf.bucket(storage=neighbour)
-        try:
-            shelf.create(name)
-            problem = "succeeded"
-        except Conflict:
-            return
-        except ProviderError as error:
-            problem = f"raised {type(error).__name__}: {error}"
-        expect(
-            False,
-            did=f"creating a bucket whose name another installation has {problem}",
+        with refuses(
+            "creating a bucket whose name another installation has",
+            Conflict,
             contract="Conflict when somebody else has the name",
             change="mark buckets with services.installation (a tag, a label, a marker object) and compare",
-        )
+        ):
+            shelf.create(name)
 
     def test_delete_removes_the_bucket(self, shelf: Shelf) -> None:
         """After delete() the bucket is gone, with all that was in it."""
         name = shelf.bucket({"a.txt": b"a", "deep/er/b.txt": b"b"})
         shelf.delete(name)
-        try:
-            found = shelf.keys(name)
-        except NotFound:
-            return
-        expect(
-            False,
-            did=f"after delete({name!r}) it can still be listed: {found}",
+        with refuses(
+            f"list() after delete({name!r})",
+            NotFound,
             contract="delete() removes the bucket and all in it",
             change="remove the objects, versions and unfinished uploads first, then the bucket",
-        )
+        ):
+            shelf.keys(name)
 
     def test_delete_of_a_missing_bucket_succeeds(self, shelf: Shelf) -> None:
         """Removing what is not there is success, whether it was removed before or never was."""
         never, gone = shelf.name(), shelf.bucket()
-        problem = ""
         for name, what in ((never, "a bucket that never was"), (gone, "a bucket"), (gone, "that bucket again")):
-            try:
+            with succeeds(
+                f"deleting {what}",
+                contract="delete() is idempotent: a missing bucket is success",
+                change="swallow the provider's not-found",
+            ):
                 shelf.delete(name)
-            except ProviderError as error:
-                problem = f"deleting {what} raised {type(error).__name__}: {error}"
-                break
-        expect(
-            not problem,
-            did=problem,
-            contract="delete() is idempotent: a missing bucket is success",
-            change="swallow the provider's not-found",
-        )
 
     def test_a_bucket_made_anew_is_empty(self, shelf: Shelf) -> None:
         """What was in a bucket before it was deleted does not come back with its name."""

@@ -9,7 +9,7 @@ from styx.testing.driver import Driver
 from styx.testing.provider import MakingRules
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, refuses, succeeds
 from styx.testing.watch import naps
 
 
@@ -29,33 +29,25 @@ class DeclarationRules(StorageRules, MakingRules):
 
     def test_check_succeeds_and_again(self, storage: Storage, driver: Driver) -> None:
         """check() passes for a store that can be used, as often as it is asked."""
-        try:
-            for _ in range(2):
-                driver.call(storage.check, what="check()")
-            problem = ""
-        except ProviderError as error:
-            problem = f"{type(error).__name__}: {error}"
-        expect(
-            not problem,
-            did=f"check() raised {problem}",
+        with succeeds(
+            "check()",
             contract="check() raises only when the store cannot be used, and is safe to repeat",
             change="make one cheap call that changes nothing; or mend the credentials this test runs with",
-        )
+        ):
+            for _ in range(2):
+                driver.call(storage.check, what="check()")
 
     def test_a_foreign_uri_is_refused(self, shelf: Shelf) -> None:
         """A URI of another scheme is refused, not taken for one of ours."""
         bucket = shelf.bucket({"a.txt": b"a"})
         foreign = f"no-such-scheme://{bucket}/a.txt"
-        try:
-            found = shelf.driver.call(lambda: list(shelf.storage.list(foreign)), what="list()")
-        except ProviderError:
-            return
-        expect(
-            False,
-            did=f"list({foreign!r}) answered {found}",
+        with refuses(
+            f"list({foreign!r})",
+            ProviderError,
             contract="a URI is scheme://bucket/key with one of `schemes`",
             change="raise InvalidRequest for any other scheme",
-        )
+        ):
+            shelf.driver.call(lambda: list(shelf.storage.list(foreign)), what="list()")
 
     def test_calls_never_sleep(self, shelf: Shelf) -> None:
         """Waiting is core's: no call sleeps, neither for a bucket to appear nor before a retry."""

@@ -11,7 +11,7 @@ import pytest
 from styx.api import NotFound, ProviderError
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf, read_tree
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, refuses
 
 
 class DownloadRules(StorageRules):
@@ -82,38 +82,21 @@ class DownloadRules(StorageRules):
     def test_nothing_there_is_not_found(self, shelf: Shelf, key: str) -> None:
         """A key or a prefix with nothing at or below it is NotFound, and leaves nothing behind."""
         bucket = shelf.bucket({"a.txt": b"a"})
-        target = shelf.scratch() / "target"
-        problem = "succeeded"
-        try:
+        target, doing = shelf.scratch() / "target", f"download() of {key!r}, which is not there,"
+        contract, change = "NotFound when there is nothing", "look for the objects before touching the target"
+        with refuses(doing, NotFound, contract=contract, change=change):
             shelf.download(bucket, key, target)
-        except NotFound:
-            problem = ""
-        except ProviderError as error:
-            problem = f"raised {type(error).__name__}: {error}"
-        made = target.exists()
-        expect(
-            not problem and not made,
-            did=f"download() of {key!r}, which is not there, {problem or 'raised NotFound'}"
-            f"{' and left ' + target.name if made else ''}",
-            contract="NotFound when there is nothing",
-            change="look for the objects before touching the target",
-        )
+        expect(not target.exists(), did=f"{doing} left {target.name}", contract=contract, change=change)
 
     def test_download_from_a_missing_bucket_is_not_found(self, shelf: Shelf) -> None:
         """A bucket that does not exist is NotFound."""
-        problem = "succeeded"
-        try:
-            shelf.download(shelf.name(), "a.txt")
-        except NotFound:
-            return
-        except ProviderError as error:
-            problem = f"raised {type(error).__name__}: {error}"
-        expect(
-            False,
-            did=f"download() from a bucket that does not exist {problem}",
+        with refuses(
+            "download() from a bucket that does not exist",
+            NotFound,
             contract="NotFound when there is nothing",
             change="map the provider's no-such-bucket to NotFound",
-        )
+        ):
+            shelf.download(shelf.name(), "a.txt")
 
     def test_no_uri_reads_another_bucket(self, shelf: Shelf) -> None:
         """Dots in a key do not lead out of the bucket when reading."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from styx.api import NotFound, ProviderError, StoredObject
+from styx.api import NotFound, StoredObject
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, refuses, succeeds
 
 NESTED = {
     "data/a.txt": b"a",
@@ -132,29 +132,17 @@ class ListRules(StorageRules):
     def test_an_empty_prefix_is_empty(self, shelf: Shelf) -> None:
         """Nothing below a prefix of a bucket that is there is an empty list."""
         bucket = shelf.bucket({"a.txt": b"a"})
-        try:
-            found, problem = shelf.keys(bucket, "nothing/here/"), ""
-        except ProviderError as error:
-            found, problem = [], f"raised {type(error).__name__}: {error}"
-        expect(
-            not problem and found == [],
-            did=f"list(.../nothing/here/) {problem or f'is {found}'}",
-            contract="an empty prefix is empty",
-            change="return nothing when nothing matches",
-        )
+        contract, change = "an empty prefix is empty", "return nothing when nothing matches"
+        with succeeds("list(.../nothing/here/)", contract=contract, change=change):
+            found = shelf.keys(bucket, "nothing/here/")
+        expect(found == [], did=f"list(.../nothing/here/) is {found}", contract=contract, change=change)
 
     def test_a_missing_bucket_is_not_found(self, shelf: Shelf) -> None:
         """Listing a bucket that does not exist is NotFound: a slip in a name must not look like no data."""
-        bucket = shelf.name()
-        try:
-            problem = f"is {shelf.keys(bucket)}"
-        except NotFound:
-            return
-        except ProviderError as error:
-            problem = f"raised {type(error).__name__}: {error}"
-        expect(
-            False,
-            did=f"the list of a bucket that does not exist {problem}",
+        with refuses(
+            "list() of a bucket that does not exist",
+            NotFound,
             contract="a missing bucket is NotFound",
             change="map the provider's no-such-bucket to NotFound; raise it before the first object is asked for",
-        )
+        ):
+            shelf.keys(shelf.name())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from styx.api import NotFound, ProviderError
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf, read_tree
-from styx.testing.verdict import expect
+from styx.testing.verdict import expect, refuses
 
 BINARY = bytes(range(256)) * 1024  # 256 KiB that no text mode survives
 
@@ -115,20 +115,13 @@ class UploadRules(StorageRules):
 
     def test_upload_to_a_missing_bucket_is_not_found(self, shelf: Shelf) -> None:
         """A bucket is made by create() alone, not by a slip in a URI."""
-        bucket = shelf.name()
-        try:
-            shelf.put(bucket, "a.txt", b"a")
-            problem = "succeeded"
-        except NotFound:
-            return
-        except ProviderError as error:
-            problem = f"raised {type(error).__name__}: {error}"
-        expect(
-            False,
-            did=f"upload() into a bucket that does not exist {problem}",
+        with refuses(
+            "upload() into a bucket that does not exist",
+            NotFound,
             contract="NotFound: the thing named does not exist",
             change="raise NotFound, and make buckets in create() only",
-        )
+        ):
+            shelf.put(shelf.name(), "a.txt", b"a")
 
     def test_upload_of_nothing_is_refused(self, shelf: Shelf) -> None:
         """A source that does not exist is a provider error, and changes nothing."""
