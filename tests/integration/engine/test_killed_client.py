@@ -147,7 +147,7 @@ def test_at_any_moment(home: Path, operation: str) -> None:
     """Killed after a time drawn at random from as long as the operation takes."""
     chance = random.Random(f"styx {operation}")
     in_time = 0
-    for round_ in range(5):
+    for round_ in range(3):
         prepare(operation)
         in_time += killed(operation, after=chance.uniform(0.0, 0.15 if operation != "exec" else 0.02))
         status(home)
