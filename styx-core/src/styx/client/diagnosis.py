@@ -13,6 +13,7 @@ from styx.api.storage import Storage
 from styx.client.protocol import CheckResult
 from styx.config import home
 from styx.hookspecs import DoctorFinding
+from styx.plugins.isolation import guard
 from styx.store.memory import memory_path
 from styx.store.peek import DATABASE_NAME
 from styx.words import count, sentences
@@ -40,7 +41,8 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckRes
             return CheckResult(kind, name, account.account, True, identity.account, _abilities(type(account.cloud)))
         storage = context.plugins.create(kind, name, context.clouds.services(kind, name))
         assert isinstance(storage, Storage)
-        storage.check()
+        with guard(name, "in check"):
+            storage.check()
     except StyxError as error:
         message = sentences(error.message, error.hint) if error.hint else error.message
         return CheckResult(kind, name, "default", False, message)
@@ -70,8 +72,24 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
         level = {"ok": "ok", "disabled": "ok"}.get(plugin.status, "error")
         message = plugin.reason or f"{plugin.entry['distribution']} {plugin.entry['version']}"
         findings.append(DoctorFinding(f"plugin {plugin.name}", level, message, plugin.fix))
-    for answer in context.plugins.call("styx_doctor"):
-        findings.extend(answer)
+    return [*findings, *_plugins_findings(context)]
+
+
+def _plugins_findings(context: Context) -> list[DoctorFinding]:
+    """What the plugins found; an error for each that failed, or found what is no finding."""
+    collected = context.plugins.collect("styx_doctor")
+    findings: list[DoctorFinding] = []
+    for failed in collected.failures:
+        name = failed.details.get("plugin")
+        findings.append(
+            DoctorFinding(f"plugin {name}" if name else "plugins", "error", failed.message, failed.hint or "")
+        )
+    for name, answer in collected.results:
+        if isinstance(answer, list | tuple) and all(isinstance(each, DoctorFinding) for each in answer):
+            findings.extend(answer)
+        else:
+            problem = f"plugin {name!r} failed in styx_doctor: it answered what is no list of DoctorFinding"
+            findings.append(DoctorFinding(f"plugin {name}", "error", problem, f"styx plugins disable {name}"))
     return findings
 
 
