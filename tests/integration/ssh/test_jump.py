@@ -60,3 +60,19 @@ def test_an_unknown_machine_in_between_is_not_trusted(
         cloud.check()
     assert f"the host key of {gate.user}@{gate.address} is not the one on record" in refused.value.message
     assert not (cloud.services.state_dir / "host_keys").exists()
+
+
+def test_a_changed_machine_in_between_is_the_one_that_is_named(
+    hosts: list[Host], make_cloud: MakeCloud, user_home: Path
+) -> None:
+    """When the way to a known machine cannot be trusted any more, nobody is told to distrust the machine itself."""
+    gate, inner = hosts
+    shutil.copy(gate.identity_file, user_home / ".ssh" / "id_ed25519")
+    (user_home / ".ssh" / "known_hosts").write_text(f"[{gate.address}]:{gate.port},{gate.address} {gate.host_key}\n")
+    jump = f"{gate.user}@{gate.address}:{gate.port}"
+    make_cloud([inner], proxy_jump=jump).check()
+    gate.change_host_key()
+    with pytest.raises(AuthFailed) as refused:
+        make_cloud([inner], proxy_jump=jump).check()
+    assert f"the host key of {gate.user}@{gate.address} is not the one on record" in refused.value.message
+    assert "~/.ssh/known_hosts" in refused.value.message

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -154,7 +156,7 @@ async def test_a_call_cancelled_at_any_moment_leaves_nothing(shared_hosts: list[
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-    assert not running(host)
+    await until(lambda: not running(host))  # it has been killed; the system may take a moment to let go of it
 
 
 async def test_a_command_behind_a_stream_ends_with_it(host: Host):
@@ -397,3 +399,36 @@ async def test_closing_leaves_no_task_behind(host: Host):
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     host.run("kill $(cat pid)")
+
+
+async def test_the_ssh_program_is_let_in_by_the_key_that_lets_us_in(host: Host) -> None:
+    """A key that is only in $HOME, where the program would not look, opens the terminal as well as the connection."""
+    folder = Path.home() / ".ssh"
+    folder.mkdir(mode=0o700)
+    shutil.copy(host.identity_file, folder / "id_ed25519")
+    async with reaching(host, identity_file="") as transport:
+        assert (await transport.run("echo in")).text == "in"
+        argv = transport.interactive("echo in, too")
+    ssh = await asyncio.create_subprocess_exec(
+        argv[0], "-o", "BatchMode=yes", *argv[1:],
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await ssh.communicate()
+    assert out.decode().strip() == "in, too", err.decode()
+
+
+async def test_patience_ends_where_the_node_answers(host: Host) -> None:
+    """A node that does not take the call is given up after the time it has for that; one that does has more."""
+    async with reaching(host) as transport:
+        transport.patience = 0.3
+        assert (await transport.run("echo in")).text == "in"
+    if not host.isolated:
+        return
+    host.cut()
+    async with reaching(host) as transport:
+        transport.patience = 0.3
+        began = time.monotonic()
+        with pytest.raises(TransportError, match="does not answer"):
+            await transport.run("echo in")
+        assert time.monotonic() - began < 2
+    host.restore()

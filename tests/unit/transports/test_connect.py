@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from styx.api import Endpoint, HostKeyChanged, TransportError
 from styx.transports import open_transport
-from styx.transports.connect import Target, connect, translate
+from styx.transports.connect import DEFAULT_KEYS, Target, connect, translate
 from styx.transports.ssh import SshTransport
 
 TEXT = st.text(max_size=20)
@@ -68,6 +68,28 @@ def test_the_ssh_program_gets_the_pinned_key_and_nothing_of_the_users():
     assert {"StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "GlobalKnownHostsFile=/dev/null"} <= set(argv)
     trusted = next(word for word in argv if word.startswith("UserKnownHostsFile="))
     assert Path(trusted.split("=", 1)[1].strip('"')).read_text().startswith("* ssh-ed25519 ")
+
+
+def test_the_ssh_program_gets_the_keys_that_our_own_connection_uses():
+    """Without an identity_file those are the keys in $HOME, wherever the program itself would look."""
+    folder = Path.home() / ".ssh"
+    folder.mkdir()
+    (folder / "id_rsa").touch()
+    (folder / "id_ed25519").touch()
+    (folder / "id_ed25519.pub").touch()
+    argv = Target.parse({"host": "h", "known_hosts": "/kh"}).openssh()
+    given = [argv[at + 1] for at, word in enumerate(argv) if word == "-i"]
+    assert given == [f"{folder}/id_ed25519", f"{folder}/id_rsa"]
+    assert "IdentitiesOnly=yes" not in argv  # the agent's keys are used, too
+    argv = Target.parse({"host": "h", "known_hosts": "/kh", "identity_file": "~/mine"}).openssh()
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "-i"] == [f"{Path.home()}/mine"]
+
+
+def test_the_default_keys_are_those_of_the_library():
+    """The list is asyncssh's; the keys on hardware tokens, which need a program of their own, are left to ssh."""
+    from asyncssh import public_key
+
+    assert tuple(name for name, _ in public_key._DEFAULT_KEY_FILES if not name.endswith("_sk")) == DEFAULT_KEYS
 
 
 def test_a_jump_host_is_handed_on():

@@ -15,8 +15,10 @@ from styx.transports import hostkeys
 if TYPE_CHECKING:
     import asyncssh
 
-CONNECT_TIMEOUT = 15.0  # seconds until the TCP connection stands
+CONNECT_TIMEOUT = 15.0  # seconds until the TCP connection stands and the node has let us in
 LOGIN_TIMEOUT = 30.0  # seconds for key exchange and authentication
+DEFAULT_KEYS = ("id_ed448", "id_ed25519", "id_ecdsa", "id_rsa", "id_dsa")  # below ~/.ssh, as asyncssh tries them
+KNOWN_HOSTS = "~/.ssh/known_hosts"
 KEEPALIVE_INTERVAL = 15.0  # seconds of silence before the node is asked whether it is still there
 KEEPALIVE_COUNT = 3  # unanswered questions after which the connection counts as lost
 
@@ -52,7 +54,11 @@ class Target:
         return f"{self.user}@{self.host}" if self.user else self.host
 
     def openssh(self) -> list[str]:
-        """The ``ssh`` program with every option but the destination. Writes the pinned known_hosts file."""
+        """The ``ssh`` program with every option but the destination. Writes the pinned known_hosts file.
+
+        It gets the keys that a connection of ours uses: by itself it would look for them in the home that the system
+        has for the user, which ``$HOME`` may not be.
+        """
         trusted = str(hostkeys.pinned_file(self.host_key)) if self.host_key else self.known_hosts
         options = ["StrictHostKeyChecking=yes"]
         if trusted:
@@ -60,13 +66,20 @@ class Target:
         if self.identity_file:
             options.append("IdentitiesOnly=yes")
         argv = ["ssh", "-p", str(self.port), *(part for option in options for part in ("-o", option))]
-        if self.identity_file:
-            argv += ["-i", os.path.expanduser(self.identity_file)]  # noqa: PTH111 - Path.expanduser raises without a home
+        keys = [self.identity_file] if self.identity_file else [f"~/.ssh/{name}" for name in DEFAULT_KEYS]
+        for key in keys:
+            path = os.path.expanduser(key)  # noqa: PTH111 - Path.expanduser raises without a home
+            if self.identity_file or os.path.isfile(path):  # noqa: PTH113 - as above
+                argv += ["-i", path]
         return argv + (["-J", self.proxy_jump] if self.proxy_jump else [])
 
 
-async def connect(target: Target) -> asyncssh.SSHClientConnection:
-    """Open a connection. Raises HostKeyChanged, or TransportError with what to check."""
+async def connect(target: Target, patience: float | None = None) -> asyncssh.SSHClientConnection:
+    """Open a connection. Raises HostKeyChanged, or TransportError with what to check.
+
+    ``patience`` is how many seconds a node that is reached directly has for accepting the TCP connection; those on the
+    other side of the world that accept it have their time for the rest.
+    """
     import asyncssh
 
     if not target.host_key and not target.known_hosts:
@@ -77,12 +90,13 @@ async def connect(target: Target) -> asyncssh.SSHClientConnection:
     jump: asyncssh.SSHClientConnection | None = None
     presented: list[asyncssh.SSHKey] = []
     try:
-        options = _options(target, presented)
-        if target.proxy_jump:
-            # The way to the jump host is the user's own: their SSH configuration, keys and known_hosts.
-            jump = await asyncssh.connect(**_jump(target.proxy_jump), login_timeout=LOGIN_TIMEOUT)
-            options["tunnel"] = jump
-        connection = await asyncssh.connect(target.host, target.port, **options)
+        async with asyncio.timeout(None if target.proxy_jump else patience) as limit:
+            options = _options(target, presented, limit)
+            if target.proxy_jump:
+                options["tunnel"] = jump = await connect_jump(target.proxy_jump)
+            connection = await asyncssh.connect(target.host, target.port, **options)
+    except TransportError:  # of the machine in between
+        raise
     except (asyncssh.Error, asyncssh.KeyImportError, OSError, ValueError) as error:
         if jump is not None:
             jump.close()
@@ -93,7 +107,19 @@ async def connect(target: Target) -> asyncssh.SSHClientConnection:
     return connection
 
 
-def _options(target: Target, presented: list[asyncssh.SSHKey]) -> dict[str, Any]:
+async def connect_jump(text: str) -> asyncssh.SSHClientConnection:
+    """A connection to the machine in between, by the user's own configuration, keys and known_hosts."""
+    import asyncssh
+
+    where = _jump(text)
+    try:
+        return await asyncssh.connect(**where, login_timeout=LOGIN_TIMEOUT)
+    except (asyncssh.Error, OSError, ValueError) as error:
+        target = Target(where["host"], where.get("port", 22), where.get("username", ""), known_hosts=KNOWN_HOSTS)
+        raise translate(error, target) from error
+
+
+def _options(target: Target, presented: list[asyncssh.SSHKey], limit: asyncio.Timeout) -> dict[str, Any]:
     options: dict[str, Any] = {
         "config": None,  # the endpoint says everything; the user's own configuration must not change its meaning
         "connect_timeout": CONNECT_TIMEOUT,
@@ -106,21 +132,28 @@ def _options(target: Target, presented: list[asyncssh.SSHKey]) -> dict[str, Any]
     if target.identity_file:
         options["client_keys"] = [str(Path(target.identity_file).expanduser())]
     if not target.host_key:
-        return options | {"known_hosts": str(Path(target.known_hosts).expanduser())}
+        listed = str(Path(target.known_hosts).expanduser())
+        return options | {"known_hosts": listed, "client_factory": lambda: pinning_client([], presented, limit)}
     pinned = hostkeys.parse(target.host_key)
     algorithms = dict.fromkeys(name.decode() for key in pinned for name in key.sig_algorithms)
     return options | {
         "known_hosts": ([], [], []),  # nothing is trusted by list: the client object below decides, and remembers
         "server_host_key_algs": f"^{','.join(algorithms)}",
-        "client_factory": lambda: _pinning_client(pinned, presented),
+        "client_factory": lambda: pinning_client(pinned, presented, limit),
     }
 
 
-def _pinning_client(pinned: list[asyncssh.SSHKey], presented: list[asyncssh.SSHKey]) -> asyncssh.SSHClient:
+def pinning_client(
+    pinned: list[asyncssh.SSHKey], presented: list[asyncssh.SSHKey], limit: asyncio.Timeout
+) -> asyncssh.SSHClient:
+    """Accepts the pinned keys, keeps what was shown, for the error, and lifts ``limit`` once the node has answered."""
     import asyncssh
 
     class Client(asyncssh.SSHClient):
-        """Accepts the pinned keys and keeps what was shown, for the error."""
+        def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+            del conn
+            if not limit.expired():
+                limit.reschedule(None)
 
         def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
             del host, addr, port

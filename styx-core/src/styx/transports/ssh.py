@@ -65,6 +65,7 @@ class SshTransport(Transport):
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.target = Target.parse(endpoint.options)
+        self.patience: float | None = None  # see connect
         self._gate = SessionGate()
         self._connecting = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
@@ -182,7 +183,7 @@ class SshTransport(Transport):
     async def _connected(self) -> asyncssh.SSHClientConnection:
         async with self._connecting:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self.target)
+                self._connection = await connect(self.target, self.patience)
                 self._forwarding = True
             return self._connection
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from styx.api import TransportError
 from styx.builtin.disk import draft_beside
-from styx.builtin.ssh.config import SSH_PORT, HostConfig
+from styx.builtin.ssh.config import HostConfig
 from styx.transports import hostkeys
-from styx.transports.connect import Target, translate
-
-if TYPE_CHECKING:
-    import asyncssh
+from styx.transports.connect import Target, connect_jump, pinning_client, translate
 
 
 class Pins:
@@ -26,14 +23,18 @@ class Pins:
         self._directory = directory
         self._log = log
 
-    async def key(self, host: HostConfig, target: Target) -> str:
-        """The only key that this machine may show. Raises TransportError when it has to be asked and is not there."""
+    async def key(self, host: HostConfig, target: Target, patience: float | None = None) -> str:
+        """The only key that this machine may show.
+
+        Raises TransportError when it has to be asked and is not there, within ``patience`` seconds if there is nothing
+        in between.
+        """
         if host.host_key:
             return host.host_key
         path = self.path(host)
         with contextlib.suppress(FileNotFoundError):
             return path.read_text(encoding="utf-8")
-        shown = await _ask(target)
+        shown = await _ask(target, patience)
         try:
             pinned = _keep(path, shown)
         except OSError as error:
@@ -56,13 +57,19 @@ def file_name(host: HostConfig) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", f"{host.host}_{host.port}").lstrip(".")
 
 
-async def _ask(target: Target) -> str:
+async def _ask(target: Target, patience: float | None) -> str:
     """The key that the machine shows now, as an OpenSSH line."""
     import asyncssh
 
-    jump = await _jump(target.proxy_jump) if target.proxy_jump else None
+    jump = await connect_jump(target.proxy_jump) if target.proxy_jump else None
     try:
-        key = await asyncssh.get_server_host_key(target.host, target.port, tunnel=jump or (), config=None)
+        async with asyncio.timeout(None if jump else patience) as limit:
+            options = asyncssh.SSHClientConnectionOptions(
+                config=None, client_factory=lambda: pinning_client([], [], limit)
+            )
+            key = await asyncssh.get_server_host_key(
+                target.host, target.port, tunnel=jump or (), config=None, options=options
+            )
     except (asyncssh.Error, OSError, ValueError) as error:
         raise translate(error, target) from error
     finally:
@@ -71,20 +78,6 @@ async def _ask(target: Target) -> str:
     if key is None:
         raise TransportError(f"{target.destination} shows no host key", node=target.host)
     return key.export_public_key("openssh").decode().strip()
-
-
-async def _jump(text: str) -> asyncssh.SSHClientConnection:
-    """A connection to the machine in between, by the user's own configuration, keys and known_hosts."""
-    import asyncssh
-
-    user, _, place = text.rpartition("@")
-    host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdecimal() else (place, "", "")
-    options = {"host": host, **({"username": user} if user else {}), **({"port": int(port)} if port else {})}
-    try:
-        return await asyncssh.connect(**options)
-    except (asyncssh.Error, OSError, ValueError) as error:
-        target = Target(host, int(port or SSH_PORT), user, known_hosts="~/.ssh/known_hosts")
-        raise translate(error, target) from error
 
 
 def _keep(path: Path, key: str) -> str:
