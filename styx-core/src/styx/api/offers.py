@@ -60,9 +60,10 @@ class OfferQuery:
 
     vcpus: float | None = None  # at least
     memory_gib: float | None = None  # at least
-    accelerators: tuple[Accelerator, ...] = ()
+    accelerators: tuple[Accelerator, ...] = ()  # names as the user wrote them: compare them whatever their case
     instance_type: str | None = None
     region: str | None = None
     zone: str | None = None
     spot: bool = False
     num_nodes: int = 1
+    named: bool = False  # the user asked for this cloud; else it is one of all, and should not hold the others up

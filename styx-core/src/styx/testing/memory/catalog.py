@@ -47,7 +47,9 @@ def fits(offer: Offer, query: OfferQuery) -> bool:
         and offer.memory_gib >= (query.memory_gib or 0)
         and all(
             any(
-                device.name == wanted.name and device.count >= wanted.count and device.memory_gib >= wanted.memory_gib
+                device.name.lower() == wanted.name.lower()
+                and device.count >= wanted.count
+                and device.memory_gib >= wanted.memory_gib
                 for device in offer.accelerators
             )
             for wanted in query.accelerators
