@@ -71,6 +71,13 @@ def clusters(styx_home: Path) -> None:
         (("styx", "down", "dev", "de"), ["demo"]),
         (("styx", "launch", "-c", "dem"), ["demo"]),
         (("styx", "status", "-o", "j"), ["json"]),
+        (("styx", "launch", "--infra", "s"), ["ssh"]),
+        (("styx", "check", "lo"), ["local"]),
+        (("styx", "plugins", "disable", "lo"), ["local"]),
+        (("styx", "plugins", "enable", "ss"), ["ssh"]),
+        (("styx", "plugins", "show", "fi"), ["file"]),
+        (("styx", "config", "set", "clouds."), ["clouds.ssh"]),
+        (("styx", "config", "get", "d"), ["database"]),
     ],
 )
 def test_bash(words, expected):
@@ -83,6 +90,39 @@ def test_options_that_are_refused_are_not_offered():
     offered = in_bash("styx", "launch", "--")
     assert "--gpus" in offered
     assert not {"--async", "--no-async", "--clone-disk-from"}.intersection(offered)
+
+
+@pytest.mark.parametrize("words", [("launch", "--infra", ""), ("plugins", "show", ""), ("config", "set", "")])
+def test_nothing_is_imported_to_complete(words):
+    """Names come from the index: neither pydantic nor a plugin's code is imported for them."""
+    program = "from styx.cli.main import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program],
+        env={
+            **os.environ,
+            "_STYX_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(["styx", *words]),
+            "COMP_CWORD": str(len(words)),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "plain," in result.stdout
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert not {name for name in imported if name.startswith(("pydantic", "sqlalchemy", "styx.builtin"))}
+
+
+def test_the_lines_in_help_work_in_a_fresh_home(tmp_path: Path):
+    """The lines that install the script for bash, as help has them, need nothing to be there."""
+    from styx.cli.commands.completion import INSTALL
+
+    lines = [line for line in INSTALL.splitlines() if "bash" in line and not line.startswith(("#", "eval"))]
+    home = tmp_path / "home"
+    home.mkdir()
+    run(["env", f"HOME={home}", shutil.which("bash") or pytest.skip("bash is not installed"), "-ec"], "\n".join(lines))
+    assert "_styx_completion" in (home / ".local/share/bash-completion/completions/styx").read_text()
 
 
 def test_without_a_database():

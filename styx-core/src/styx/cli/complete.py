@@ -1,8 +1,13 @@
-"""Shell completion of what only the store knows. Reads SQLite directly and imports nothing heavy."""
+"""Shell completion of what only this installation knows. Imports nothing heavy, and no plugin.
+
+Errors, such as settings that cannot be read, complete nothing: the outermost loop keeps quiet while a shell completes.
+"""
 
 from __future__ import annotations
 
 import click
+
+CORE_KEYS = ("allowed_clouds", "database")
 
 
 def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -12,3 +17,44 @@ def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -
     given = ctx.params.get(param.name or "") or ()
     taken = {given} if isinstance(given, str) else set(given)
     return [name for name in names() if name.startswith(incomplete) and name not in taken]
+
+
+def plugin_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The installed plugins, usable or not."""
+    from styx.cli import added
+
+    del ctx, param
+    return sorted({plugin.name for plugin in added.plugins() if plugin.name.startswith(incomplete)})
+
+
+def clouds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The clouds that can be used."""
+    del ctx, param
+    return [name for name in _provided("cloud") if name.startswith(incomplete)]
+
+
+def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The clouds and stores, for ``styx check``, that the command line does not name yet."""
+    taken = ctx.params.get(param.name or "") or ()
+    names = {*_provided("cloud"), *_provided("storage")}
+    return sorted(name for name in names if name.startswith(incomplete) and name not in taken)
+
+
+def config_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The settings of core, and the sections that plugins read; what stands in a section only its model knows."""
+    from styx.cli.sections import known
+
+    del ctx, param
+    return sorted(key for key in {*CORE_KEYS, *(section for section, _, _ in known())} if key.startswith(incomplete))
+
+
+def _provided(kind: str) -> list[str]:
+    from styx.cli import added
+
+    found = {
+        provided["name"]
+        for plugin in added.plugins()
+        for provided in plugin.manifest["provides"]
+        if provided["kind"] == kind and plugin.serves(f"{kind}:{provided['name']}")
+    }
+    return sorted(found)

@@ -94,7 +94,7 @@ def put(settings: Settings, key: str, value: Any) -> None:
             inner = place[part] = {}
         if not isinstance(inner, dict):
             above = ".".join(parents[:depth])
-            raise BadInput(f"{above} is a value, not a section", hint=f"styx config unset {above} removes it first.")
+            raise BadInput(f"{above} is a value, not a section", hint=f"`styx config unset {above}` removes it first.")
         place = inner
     place[last] = value
 

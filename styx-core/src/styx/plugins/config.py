@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from styx.api.errors import InvalidConfig, PluginError
 from styx.plugins.isolation import guard, load_target
+from styx.plugins.unknown_keys import FORBIDDEN, unknown_key
+
+MISSING = "missing"  # as pydantic calls a field that is required and not there
 
 
 def plugin_config(name: str) -> Mapping[str, Any]:
@@ -34,9 +37,10 @@ def load_model(plugin: str, target: str) -> type[Any]:
     return model
 
 
-def validated(plugin: str, target: str, data: Any, section: str) -> Any:
+def validated(plugin: str, target: str, data: Any, section: str, *, partial: bool = False) -> Any:
     """``data`` as an instance of the model, or as it is when the manifest names none.
 
+    With ``partial`` it may lack what the model requires, and is then returned as it is.
     Raises InvalidConfig that names the field as it is written in the settings, like ``clouds.ssh.pools.lab.hosts``.
     """
     if not target:
@@ -50,9 +54,19 @@ def validated(plugin: str, target: str, data: Any, section: str) -> Any:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join((section, *map(str, first["loc"])))
-            more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-            raise InvalidConfig(
-                f"settings: {field}: {first['msg']}{more}", hint="See them: styx config list", field=field
-            ) from None
+            found = error.errors(include_url=False, include_input=False)
+            wrong = [each for each in found if not (partial and each["type"] == MISSING)]
+            if not wrong:
+                return data
+            raise _invalid(model, wrong, section) from None
+
+
+def _invalid(model: type[Any], errors: Sequence[Mapping[str, Any]], section: str) -> InvalidConfig:
+    """The error for the first mistake; a misspelt key comes first, for the key that it stands for is then missing."""
+    first = min(errors, key=lambda each: each["type"] != FORBIDDEN)
+    path, what = first["loc"], first["msg"]
+    if first["type"] == FORBIDDEN:
+        what, path = unknown_key(model, path), path[:-1]
+    field = ".".join((section, *map(str, path)))
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return InvalidConfig(f"settings: {field}: {what}{more}", hint="`styx config list` shows all settings.", field=field)

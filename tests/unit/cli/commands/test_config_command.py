@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from styx.cli import added
 from support.fake_client import FakeClient
 
 
@@ -64,6 +65,11 @@ def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
         (["get", "nope"], "nope is not set"),
         (["get", "database.url"], "database.url is not set"),
         (["unset", "clouds.aws"], "clouds.aws is not set"),
+        (["set", "clouds.ssh.pool", "x"], "clouds.ssh: unknown key 'pool'; did you mean 'pools'?"),
+        (["set", "clouds.ssh.pools.lab.hots", "[a]"], "clouds.ssh.pools.lab: unknown key 'hots'; did you mean 'hosts'"),
+        (["set", "clouds", "{ssh: {pool: 1}}"], "clouds.ssh: unknown key 'pool'"),
+        (["set", "storage.file", "5"], "storage.file"),
+        (["set", "storage.file.root", "relative"], "must be an absolute path"),
     ],
 )
 def test_refused(styx, file: Path, words, message):
@@ -86,6 +92,31 @@ def test_a_broken_file_is_not_overwritten(styx, file: Path):
     assert file.read_text() == "database: [\n"
 
 
+def test_a_section_can_be_written_bit_by_bit(styx, file: Path):
+    """What a section still lacks is no reason to refuse what is right."""
+    assert styx("config", "set", "clouds.ssh.pools.lab.user", "me").output == ""
+    assert styx("config", "set", "clouds.ssh.pools.lab.hosts", "[10.0.0.5]").output == ""
+    assert file.read_text().count("\n") == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("clouds.shs.pools", "No installed plugin reads clouds.shs. Did you mean clouds.ssh? It is kept"),
+        ("plugins.other.x", "No installed plugin reads plugins.other. It is kept as it is, unchecked.\n"),
+        ("clouds.ssh.pool", "clouds.ssh is kept unchecked: plugin ssh is disabled.\n"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(styx, file: Path, monkeypatch, key, told):
+    """A section that no usable plugin reads is written, and said to be unchecked."""
+    monkeypatch.setenv("STYX_PLUGINS_DENY", "ssh")
+    added.plugins.cache_clear()
+    result = styx("config", "set", key, "{}")
+    added.plugins.cache_clear()
+    assert (result.exit_code, result.stderr.startswith(told)) == (0, True)
+    assert file.exists()
+
+
 def test_list_hides_secrets(styx, file: Path):
     """Passwords in URLs and values of secret keys are hidden in lists; get shows what is asked for."""
     styx("config", "set", "database", "postgresql://styx:hunter2@db/styx")
@@ -101,8 +132,8 @@ def test_list_hides_secrets(styx, file: Path):
 def test_list_is_flat(styx, file: Path):
     """The list has one dotted key a line; without settings it says where they would be."""
     assert str(file) in styx("config", "list").stdout
-    styx("config", "set", "clouds.ssh.user", "me")
-    assert styx("config", "list").stdout == "clouds.ssh.user = me\n"
+    styx("config", "set", "storage.file.root", "/srv/styx")
+    assert styx("config", "list").stdout == "storage.file.root = /srv/styx\n"
 
 
 def test_lost_comments_are_announced(styx, file: Path):

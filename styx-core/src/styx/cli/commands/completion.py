@@ -8,10 +8,16 @@ from styx.cli.command import Command
 
 PROGRAM = "styx"
 INSTALL = """
-bash  styx completion bash > ~/.local/share/bash-completion/completions/styx
-zsh   styx completion zsh > ~/.zfunc/_styx   # a directory in $fpath
-fish  styx completion fish > ~/.config/fish/completions/styx.fish
-For this shell only: eval "$(styx completion bash)"
+# for every bash from now on
+mkdir -p ~/.local/share/bash-completion/completions
+styx completion bash > ~/.local/share/bash-completion/completions/styx
+# zsh: ~/.zfunc stands for a directory in $fpath
+mkdir -p ~/.zfunc && styx completion zsh > ~/.zfunc/_styx
+# fish
+mkdir -p ~/.config/fish/completions
+styx completion fish > ~/.config/fish/completions/styx.fish
+# for this shell only
+eval "$(styx completion bash)"
 """
 
 
@@ -19,7 +25,7 @@ For this shell only: eval "$(styx completion bash)"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for a shell: commands, options, and names of clusters."""
+    """Print the completion script for a shell: commands, options, names of clusters, clouds and plugins."""
     from click.shell_completion import get_completion_class
 
     complete = get_completion_class(shell)

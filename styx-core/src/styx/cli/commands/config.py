@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from styx.cli import options, settings
+from styx.cli import complete, options, settings
 from styx.cli.command import Command
 from styx.cli.render import clean, json_text
 
@@ -49,7 +49,7 @@ def list_(output: str) -> None:
 
 
 @config.command(cls=Command, notes={"Examples": GET})
-@click.argument("key")
+@click.argument("key", shell_complete=complete.config_keys)
 @options.output_option
 def get(key: str, output: str) -> None:
     """Print one setting or section, as it is written."""
@@ -61,22 +61,27 @@ def get(key: str, output: str) -> None:
 
 
 @config.command("set", cls=Command, notes={"Examples": SET})
-@click.argument("key")
+@click.argument("key", shell_complete=complete.config_keys)
 @click.argument("value")
 def set_(key: str, value: str) -> None:
-    """Change one setting; VALUE is YAML. Comments in the file are not kept."""
+    """Change one setting; VALUE is YAML. Comments in the file are not kept.
+
+    The section that it stands in is checked by the plugin that reads it, and written only if it is right.
+    """
     from styx import plain_yaml
+    from styx.cli import sections
 
     if not all(key.split(".")) or key.count(".") >= plain_yaml.MAX_DEPTH:
         raise click.UsageError(f"{key!r} is not a key; write section.name")
     parsed = plain_yaml.read(value, f"the value of {key}")
     everything = settings.read()
     settings.put(everything, key, parsed)
+    sections.check(everything, key)
     settings.write(everything)
 
 
 @config.command(cls=Command, notes={"Examples": UNSET})
-@click.argument("key")
+@click.argument("key", shell_complete=complete.config_keys)
 def unset(key: str) -> None:
     """Remove one setting or section. Comments in the file are not kept."""
     everything = settings.read()
@@ -96,7 +101,7 @@ def path() -> None:
 def _not_set(key: str) -> Exception:
     from styx.api.errors import BadInput
 
-    return BadInput(f"{key} is not set", hint="styx config list shows what is.")
+    return BadInput(f"{key} is not set", hint="`styx config list` shows what is set.")
 
 
 def _text(value: Any) -> str:

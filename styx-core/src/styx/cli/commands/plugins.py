@@ -10,9 +10,11 @@ import click
 
 from styx.cli import added, debug, options
 from styx.cli.command import Command, option
+from styx.cli.complete import plugin_names
 from styx.cli.render import clean, json_text, note, table
 from styx.plugins.kinds import KINDS
 from styx.plugins.status import DISABLED, OK, with_dependencies
+from styx.words import count
 
 if TYPE_CHECKING:
     from styx.plugins.status import Plugin
@@ -93,7 +95,7 @@ def list_(output: str) -> None:
 
 
 @plugins.command(cls=Command, notes={"Examples": SHOW})
-@click.argument("name")
+@click.argument("name", shell_complete=plugin_names)
 @options.output_option
 def show(name: str, output: str) -> None:
     """Show everything a plugin says of itself. Does not import it."""
@@ -119,7 +121,7 @@ def capabilities(output: str) -> None:
 
 
 @plugins.command(cls=Command, notes={"Examples": CHECK, "Exit code": CHECK_EXIT, "JSON": CHECK_JSON})
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=plugin_names)
 @options.output_option
 @click.pass_context
 def check(ctx: click.Context, name: str | None, output: str) -> None:
@@ -165,7 +167,7 @@ def test(ctx: click.Context, path: str, arguments: tuple[str, ...]) -> None:
     from styx.api.errors import BadInput
 
     if find_spec("pytest") is None:
-        raise BadInput("pytest is not installed", hint="pip install 'styx-core[testing]'")
+        raise BadInput("pytest is not installed", hint="`pip install 'styx-core[testing]'` installs it.")
     ctx.exit(subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=path, check=False).returncode)
 
 
@@ -176,11 +178,11 @@ def refresh() -> None:
 
     found = index.refresh()
     reset()
-    note(f"Read {len(found['plugins'])} plugins.")
+    note(f"Read the manifests of {count(len(found['plugins']), 'plugin')}.")
 
 
 @plugins.command(cls=Command, notes={"Examples": ENABLE})
-@click.argument("name")
+@click.argument("name", shell_complete=plugin_names)
 @option("--prefer", multiple=True, metavar="KIND:NAME", help="Give this contested name to the plugin. Repeatable.")
 def enable(name: str, prefer: tuple[str, ...]) -> None:
     """Switch a plugin on; with --prefer, settle a conflict over a name in its favour."""
@@ -191,7 +193,7 @@ def enable(name: str, prefer: tuple[str, ...]) -> None:
 
 
 @plugins.command(cls=Command, notes={"Examples": DISABLE})
-@click.argument("name")
+@click.argument("name", shell_complete=plugin_names)
 def disable(name: str) -> None:
     """Switch a plugin off: nothing it provides is used, and its code is not imported."""
     from styx.plugins import switching

@@ -1,0 +1,69 @@
+"""Checking a section of the settings before it is written, by the model of the plugin that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from styx.cli import added
+from styx.cli.render import clean, note
+from styx.plugins.kinds import KINDS
+from styx.plugins.status import CONFLICT, OK, with_dependencies
+
+if TYPE_CHECKING:
+    from styx.plugins.status import Plugin
+
+PLUGINS = "plugins"
+
+
+def check(settings: Mapping[str, Any], key: str) -> None:
+    """Check the section that ``key`` stands in, or all that stand below it; what is not there yet may be missing.
+
+    Raises InvalidConfig. A section that no usable plugin reads is kept and told to be unchecked.
+    """
+    group, *rest = key.split(".")
+    sections = settings.get(group)
+    if group in _groups() and isinstance(sections, Mapping):
+        for name in rest[:1] or list(sections):
+            _check(group, name, sections[name])
+
+
+def known() -> Iterator[tuple[str, Plugin, str]]:
+    """Every section that an installed plugin reads, like ``clouds.ssh``, with its plugin and the model's target."""
+    groups = {kind.name: kind.section for kind in KINDS.values()}
+    for plugin in added.plugins():
+        if plugin.manifest["config"]:
+            yield f"{PLUGINS}.{plugin.name}", plugin, plugin.manifest["config"]
+        for provided in plugin.manifest["provides"]:
+            if provided["config"]:
+                yield f"{groups[provided['kind']]}.{provided['name']}", plugin, provided["config"]
+
+
+def _groups() -> set[str]:
+    return {PLUGINS, *(kind.section for kind in KINDS.values())}
+
+
+def _check(group: str, name: str, data: Any) -> None:
+    from styx.api.errors import PluginError
+    from styx.plugins.config import validated
+
+    section = f"{group}.{name}"
+    found = [(with_dependencies(plugin), target) for each, plugin, target in known() if each == section]
+    if not found:
+        note(f"No installed plugin reads {clean(section)}.{_guess(group, name)} It is kept as it is, unchecked.")
+    for plugin, target in found:
+        if plugin.status not in (OK, CONFLICT):
+            note(f"{clean(section)} is kept unchecked: plugin {plugin.name} is {plugin.status}.")
+            continue
+        try:
+            validated(plugin.name, target, {} if data is None else data, section, partial=True)
+        except PluginError as error:
+            note(f"{clean(section)} is kept unchecked: {clean(error.message)}")
+
+
+def _guess(group: str, name: str) -> str:
+    from difflib import get_close_matches
+
+    names = [each.removeprefix(f"{group}.") for each, _, _ in known() if each.startswith(f"{group}.")]
+    near = get_close_matches(name, names, 1)
+    return f" Did you mean {group}.{near[0]}?" if near else ""
