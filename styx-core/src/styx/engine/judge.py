@@ -13,6 +13,7 @@ from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 
 _S = ClusterState
+_NAMED = 3  # things that could not be seen, in one sentence
 _BEFORE_NODES = frozenset({_S.PLANNING, _S.PROVISIONING, _S.SETTLING})
 _UNFINISHED = _BEFORE_NODES | {_S.SETTING_UP, _S.STARTING}
 
@@ -32,7 +33,7 @@ def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - o
     if cluster.state is _S.TERMINATING or (cluster.state is _S.UNKNOWN and sight.given_up):
         return Verdict(_S.TERMINATING, f"the removal was interrupted; {len(sight.nodes)} nodes are still there")
     if len(sight.nodes) < cluster.num_nodes and not sight.proves_absence:
-        return Verdict(_S.UNKNOWN, f"{len(sight.nodes)} of {cluster.num_nodes} nodes could be seen")
+        return Verdict(_S.UNKNOWN, f"{len(sight.nodes)} of {cluster.num_nodes} nodes could be seen{_unseen(sight)}")
     if cluster.state in _BEFORE_NODES:
         return _interrupted(cluster, sight)
     if sight.count(NodeState.STOPPED) == cluster.num_nodes:
@@ -67,6 +68,12 @@ def _interrupted(cluster: ClusterRecord, sight: Sight) -> Verdict:
     return Verdict(_S.FAILED, f"interrupted while {what}; {running} of {cluster.num_nodes} nodes run")
 
 
+def _unseen(sight: Sight) -> str:
+    more = len(sight.unseen) - _NAMED
+    story = "; ".join(sight.unseen[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return f": {story}" if story else ""
+
+
 def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
     state = cluster.state
     removes_itself = cluster.autostop is not None and cluster.autostop.down and state in (_S.UP, _S.UNKNOWN)
@@ -79,7 +86,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     if sight.complete and not sight.settled and state in (_S.PROVISIONING, _S.SETTLING):
         return Verdict(_S.SETTLING, "it is not known yet what came of the launch")
     if not sight.proves_absence:
-        return Verdict(_S.UNKNOWN, "not everything could be looked at")
+        return Verdict(_S.UNKNOWN, f"not everything could be looked at{_unseen(sight)}")
     if rest:
         return Verdict(_S.FAILED, f"no node is left, but {rest} other things are")
     if removed:

@@ -22,6 +22,7 @@ class Sight:
     going: int = 0
     preempted: bool = False
     leftovers: int = 0
+    unseen: tuple[str, ...] = ()  # what could not be looked at, each with the reason
     complete: bool = True
     settled: bool = True
     given_up: bool = False  # the attempt is a tombstone: what is there should not be
@@ -47,6 +48,7 @@ def sight(seen: Observation, attempt: AttemptRecord, *, settled: bool = True, gi
         going=len(mine) - len(live),
         preempted=any(node.cause is Cause.PREEMPTED for node in mine),
         leftovers=sum(1 for leftover in seen.leftovers if leftover.owner == attempt.owner),
+        unseen=seen.unreachable,
         complete=seen.complete,
         settled=settled,
         given_up=given_up,

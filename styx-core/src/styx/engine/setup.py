@@ -13,7 +13,7 @@ from styx.api.nodes import Endpoint, Node, NodeState
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.observe import record_of
-from styx.store.records import ClusterRecord, NodeRecord
+from styx.store.records import ClusterRecord, NodeRecord, Operation
 from styx.store.states import ClusterState
 
 
@@ -89,17 +89,25 @@ def connect(context: Context, cluster: ClusterRecord) -> Handle:
     return Handle(cluster.name, owner, nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
 
 
-def not_up(cluster: ClusterRecord) -> ClusterNotUp:
-    """The error for work on a cluster that is not up, with what to do about it."""
+def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotUp:
+    """The error for work on a cluster that is not up: why, as far as is on record, and what to do about it.
+
+    ``busy`` is what another client is doing to it right now.
+    """
     hints = {
         ClusterState.STOPPED: f"`styx start {cluster.name}` brings it back.",
         ClusterState.TERMINATING: f"`styx down {cluster.name}` finishes the removal.",
         ClusterState.STOPPING: f"`styx stop {cluster.name}` finishes that, `styx start {cluster.name}` turns it back.",
         ClusterState.FAILED: f"`styx launch -c {cluster.name}` goes on, `styx down {cluster.name}` removes it.",
     }
+    hint = hints.get(cluster.state, f"`styx status -r {cluster.name}` looks at what is there.")
+    if busy is not None:
+        who = f"process {busy.holder.pid} on {busy.holder.host}"
+        hint = f"{who} is busy with it ({busy.kind}): wait until that is done."
+    why = (cluster.error or {}).get("message")
     return ClusterNotUp(
-        f"cluster {cluster.name!r} is {cluster.state.replace('_', ' ')}, not up",
-        hint=hints.get(cluster.state, f"`styx status -r {cluster.name}` looks at what is there."),
+        f"cluster {cluster.name!r} is {cluster.state.replace('_', ' ')}, not up{f': {why}' if why else ''}",
+        hint=hint,
         cluster=cluster.name,
         state=cluster.state.value,
     )
