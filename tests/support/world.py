@@ -182,10 +182,15 @@ class Plugins:
         self.plugins: Sequence[Any] = ()
 
     def names(self, kind: str) -> list[str]:
-        return sorted(self.world.clouds) if kind == "cloud" else ["agent"]
+        return {"cloud": sorted(self.world.clouds), "backend": ["agent"]}.get(kind, [])
 
     def with_capability(self, capability: str) -> list[str]:
         return []
+
+    def load(self, kind: str, name: str) -> Any:
+        if name not in self.world.clouds:
+            raise PluginError(f"no plugin provides a {kind} named {name!r}", hint="Installed: memory.")
+        return self.world.clouds[name][0]
 
     def create(self, kind: str, name: str, services: Services) -> Any:
         if kind == "backend":
@@ -212,6 +217,9 @@ class Plugins:
 
     def call(self, hook: str, **arguments: Any) -> list[Any]:
         return [self.world.hooks[hook](**arguments)] if hook in self.world.hooks else []
+
+    def first(self, hook: str, **arguments: Any) -> Any:
+        return self.world.hooks[hook](**arguments) if hook in self.world.hooks else None
 
     def fold_policy(self, task: Mapping[str, Any], operation: str) -> Mapping[str, Any]:
         return self.world.hooks["styx_policy"](task=task, operation=operation) or task

@@ -201,7 +201,7 @@ async def test_work_on_a_cluster_that_is_not_up(world: World) -> None:
 
 async def test_what_nobody_sells(world: World) -> None:
     """The error names a reason for each cloud, and nothing is on record."""
-    with pytest.raises(NoOffer, match="memory: has nothing like it") as refused:
+    with pytest.raises(NoOffer, match="memory: large: 16 vCPUs, wanted 999") as refused:
         await world.engine().launch(HELLO.override({"resources": {"cpus": 999}}), "c", quiet)
     assert set(refused.value.reasons) == {"memory"}
     assert world.store.events.of("c") == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import IntEnum, auto
+from typing import NamedTuple
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, OfferQuery
 from styx.spec.devices import satisfies, wants_memory
@@ -20,12 +22,34 @@ class Choice:
     hourly_cost: Decimal | None
 
 
+class Rule(IntEnum):
+    """What an offer is tried on, in this order: the later the one it fails, the closer it came."""
+
+    CLOUD = auto()
+    REGION = auto()
+    ZONE = auto()
+    INSTANCE_TYPE = auto()
+    SIZE = auto()
+    ACCELERATORS = auto()
+    PRICE = auto()
+    AVAILABLE = auto()
+
+
+class Miss(NamedTuple):
+    """The first requirement that an offer fails: the rule, what was wanted by it (a name), and the whole sentence."""
+
+    rule: Rule
+    wanted: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One offer that would not do, and the one requirement that ruled it out."""
+    """One offer that would not do, and the one requirement that ruled it out; ``miss`` where that is one of ours."""
 
     offer: Offer
     reason: str
+    miss: Miss | None = None
 
 
 def query_for(alternative: Alternative, num_nodes: int) -> OfferQuery:
@@ -40,6 +64,7 @@ def query_for(alternative: Alternative, num_nodes: int) -> OfferQuery:
         zone=alternative.infra.zone,
         spot=alternative.use_spot,
         num_nodes=num_nodes,
+        named=alternative.infra.cloud is not None,
     )
 
 
@@ -55,9 +80,9 @@ def rank(
     rejections: list[Rejection] = []
     for position, (alternative, found) in enumerate(zip(resources.alternatives, offers, strict=True)):
         for offer in found:
-            reason = why_not(alternative, offer, num_nodes)
-            if reason:
-                rejections.append(Rejection(offer, reason))
+            miss = first_miss(alternative, offer, num_nodes)
+            if miss is not None:
+                rejections.append(Rejection(offer, miss.reason, miss))
                 continue
             price = offer.price(spot=alternative.use_spot)
             choice = Choice(offer, alternative, None if price is None else price * num_nodes)
@@ -76,36 +101,57 @@ def rank(
     return [choice for _, choice in choices], rejections
 
 
-def why_not(alternative: Alternative, offer: Offer, num_nodes: int) -> str | None:  # noqa: PLR0911 - one line a rule
+def why_not(alternative: Alternative, offer: Offer, num_nodes: int) -> str | None:
     """None when the offer satisfies the alternative, else the first requirement that it misses."""
+    miss = first_miss(alternative, offer, num_nodes)
+    return None if miss is None else miss.reason
+
+
+def first_miss(alternative: Alternative, offer: Offer, num_nodes: int) -> Miss | None:
+    """See :func:`why_not`."""
+    for judge in (_place, _machine, _deal):
+        miss = judge(alternative, offer, num_nodes)
+        if miss is not None:
+            return miss
+    return None
+
+
+def _place(alternative: Alternative, offer: Offer, num_nodes: int) -> Miss | None:
+    del num_nodes
     infra = alternative.infra
-    divisible = DIVISIBLE in offer.capabilities
     if infra.cloud not in (None, offer.cloud):
-        return f"not on {infra.cloud}"
+        return Miss(Rule.CLOUD, infra.cloud, f"not on {infra.cloud}")
     if infra.region not in (None, offer.region):
-        return f"region {offer.region or '-'}, wanted {infra.region}"
+        return Miss(Rule.REGION, infra.region, f"region {offer.region or '-'}, wanted {infra.region}")
     if infra.zone not in (None, offer.zone):
-        return f"zone {offer.zone or '-'}, wanted {infra.zone}"
-    if alternative.instance_type not in (None, offer.instance_type):
-        return f"instance type {offer.instance_type}, wanted {alternative.instance_type}"
+        return Miss(Rule.ZONE, infra.zone, f"zone {offer.zone or '-'}, wanted {infra.zone}")
+    return None
+
+
+def _machine(alternative: Alternative, offer: Offer, num_nodes: int) -> Miss | None:
+    del num_nodes
+    divisible, kind = DIVISIBLE in offer.capabilities, alternative.instance_type
+    if kind not in (None, offer.instance_type):
+        return Miss(Rule.INSTANCE_TYPE, kind, f"instance type {offer.instance_type}, wanted {kind}")
     if not _enough(alternative.cpus, offer.vcpus, divisible):
-        return f"{offer.vcpus:g} vCPUs, wanted {alternative.cpus}"
+        return Miss(Rule.SIZE, "", f"{offer.vcpus:g} vCPUs, wanted {alternative.cpus}")
     if not _enough(_memory(alternative.memory, offer.vcpus), offer.memory_gib, divisible):
-        return f"{offer.memory_gib:g} GiB of memory, wanted {alternative.memory}"
+        return Miss(Rule.SIZE, "", f"{offer.memory_gib:g} GiB of memory, wanted {alternative.memory}")
     for wanted in alternative.accelerators:
         if not _has(offer, wanted, divisible=divisible):
-            return f"{_devices(offer.accelerators)}, wanted {_devices((wanted,))}"
+            reason = f"{_devices(offer.accelerators)}, wanted {_devices((wanted,))}"
+            return Miss(Rule.ACCELERATORS, wanted.name, reason)
+    return None
+
+
+def _deal(alternative: Alternative, offer: Offer, num_nodes: int) -> Miss | None:
     if alternative.use_spot and offer.spot_hourly_price is None:
-        return "not sold as spot"
-    price = offer.price(spot=alternative.use_spot)
-    if (
-        alternative.max_hourly_cost is not None
-        and price is not None
-        and price > Decimal(str(alternative.max_hourly_cost))
-    ):
-        return f"${price}/h, wanted at most ${alternative.max_hourly_cost:g}"
+        return Miss(Rule.PRICE, "", "not sold as spot")
+    price, most = offer.price(spot=alternative.use_spot), alternative.max_hourly_cost
+    if most is not None and price is not None and price > Decimal(str(most)):
+        return Miss(Rule.PRICE, "", f"${price}/h, wanted at most ${most:g}")
     if offer.available is not None and offer.available < num_nodes:
-        return f"{offer.available} free, wanted {num_nodes}"
+        return Miss(Rule.AVAILABLE, "", f"{offer.available} free, wanted {num_nodes}")
     return None
 
 
