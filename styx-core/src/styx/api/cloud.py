@@ -54,6 +54,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something of an account that cannot be used though the account can. ``serious``: somebody has to see to it."""
+
+    message: str
+    serious: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Traits:
     """How the provider behaves, so that core can act accordingly. Times are seconds."""
 
@@ -63,6 +71,7 @@ class Traits:
     atomic_gang: bool = False  # one launch call makes all ranks or none
     boot_script: bool = False  # Boot.script is run at first boot
     private_network: bool = False  # nodes of one attempt reach each other by private_ip
+    confined: bool = False  # several nodes share a machine, so that each has its home and no other path of its own
     self_stop: frozenset[SelfStop] = field(default_factory=frozenset)
     boot_deadline: float = 600.0  # a node that has not come up by then never will
 
@@ -85,6 +94,13 @@ class Cloud(ABC):
     @abstractmethod
     def check(self) -> Identity:
         """Who am I. One cheap call; raises AuthFailed when the credentials do not work. Safe to repeat."""
+
+    def faults(self) -> Sequence[Fault]:
+        """What cannot be used though :meth:`check` succeeds, worst first; asked for by ``styx check`` alone.
+
+        May take longer than a check. Optional; by default nothing. Safe to repeat.
+        """
+        return ()
 
     @abstractmethod
     def scopes(self) -> Iterable[Scope]:

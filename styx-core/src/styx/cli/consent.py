@@ -28,24 +28,26 @@ def dry_run(client: Client, task: Task, options: LaunchOptions) -> LaunchResult:
 
 
 def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchOptions:
-    """Get consent to what the launch will cost, and return the options with the cluster's name settled.
+    """Get consent to what the launch will cost, and return the options with that and the cluster's name settled.
 
-    Nobody is asked about a cluster that is up, or about what is free. Raises BadInput when nobody can be asked.
+    Nobody is asked about a cluster that is up, or about what is free: consent is to nothing then, should the launch
+    find things changed. Raises BadInput when nobody can be asked.
     """
     from dataclasses import replace
+    from decimal import Decimal
 
     existing = next((c for c in client.status() if c.name == options.cluster), None) if options.cluster else None
     if existing is not None and existing.state == "up":
-        return options
+        return replace(options, agreed_hourly_cost=Decimal(0))
     if existing is not None and existing.hourly_cost is not None:
         if existing.hourly_cost:
             what = f"cluster {clean(existing.name)}, which is {existing.state},"
             confirm(f"Bring up {what} for {price(existing.hourly_cost)}?")
-        return options
+        return replace(options, agreed_hourly_cost=existing.hourly_cost)
     plan = dry_run(client, task, options)
-    named = replace(options, cluster=options.cluster or plan.cluster or None)
     chosen = next((offer for offer in plan.candidates if offer.chosen), None)
     cost = chosen.hourly_cost if chosen else None
+    named = replace(options, cluster=options.cluster or plan.cluster or None, agreed_hourly_cost=cost)
     if cost != 0:
         if interactive():
             note(plan_table(plan.candidates))

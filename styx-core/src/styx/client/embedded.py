@@ -71,7 +71,7 @@ class EmbeddedClient:
                 hint="Leave --account out: each cloud has one account, that of its own settings and credentials.",
             )
         if options.dryrun:
-            found = self.loop.run(self.engine.plan(task)).require()
+            found = self.loop.run(self.engine.plan(task, progress, autostop=options.autostop))
             return LaunchResult(options.cluster or "", None, candidates=_candidates(found))
         name, job_id, made = self.loop.run(
             self.engine.launch(
@@ -82,6 +82,7 @@ class EmbeddedClient:
                 retry_until_up=options.retry_until_up,
                 setup=not options.no_setup,
                 fast=options.fast,
+                agreed_hourly_cost=options.agreed_hourly_cost,
             )
         )
         return LaunchResult(name, job_id, created=made)

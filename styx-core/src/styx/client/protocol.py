@@ -28,7 +28,11 @@ def silent(phase: str, sentence: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """How to launch, apart from what. ``cluster`` None means a generated name."""
+    """How to launch, apart from what. ``cluster`` None means a generated name.
+
+    ``agreed_hourly_cost`` is what was consented to, in USD for all nodes: a launch that finds nothing for that makes
+    nothing. None means that nobody was asked, or that any price will do.
+    """
 
     cluster: str | None = None
     dryrun: bool = False
@@ -37,6 +41,7 @@ class LaunchOptions:
     no_setup: bool = False
     fast: bool = False  # skip provisioning checks and setup on a cluster that is already up
     account: str | None = None
+    agreed_hourly_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,10 @@ class LaunchResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether one cloud (or store) can be used; ``message`` says who we are there, or why not and what to do."""
+    """Whether one cloud (or store) can be used; ``message`` says who we are there, or why not and what to do.
+
+    ``faults`` are sentences about what cannot be used of it, worst first.
+    """
 
     kind: str
     name: str
@@ -73,6 +81,7 @@ class CheckResult:
     enabled: bool
     message: str
     capabilities: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class Client(Protocol):

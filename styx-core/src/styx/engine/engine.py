@@ -6,11 +6,13 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
+from decimal import Decimal
 from pathlib import Path
 
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
-from styx.api.errors import BadInput, ClusterNotFound, InvalidTask
+from styx.api.errors import BadInput, ClusterNotFound, InvalidTask, StyxError
 from styx.api.services import Clock
 from styx.clock import SystemClock
 from styx.config import home as default_home
@@ -22,20 +24,22 @@ from styx.engine.freshness import needs_a_look
 from styx.engine.handle import Handle
 from styx.engine.keys import public_key
 from styx.engine.launch import launch
-from styx.engine.mounts import sync
-from styx.engine.obtain import Wish
-from styx.engine.operation import operation
-from styx.engine.plan import Plan, plan
+from styx.engine.mounts import require_mountable, sync
+from styx.engine.obtain import Wish, plan_machines
+from styx.engine.operation import LOOK, operation
+from styx.engine.plan import Plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
+from styx.engine.references import resolved
 from styx.engine.reuse import require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
 from styx.plugins import plugin_manager
 from styx.plugins.manager import PluginManager
 from styx.spec import Task
 from styx.store import Store
+from styx.store.claims import free
 from styx.store.holder import current
-from styx.store.records import ClusterRecord
+from styx.store.records import ClusterRecord, Operation
 from styx.store.states import ClusterState
 from styx.transports.together import together
 
@@ -82,9 +86,10 @@ class Engine:
         self.context.clouds.close()
         self.context.store.close()
 
-    async def plan(self, task: Task) -> Plan:
-        """What would be launched, and what would not and why. Makes nothing."""
-        return await plan(self.context, task.spec)
+    async def plan(self, task: Task, progress: Progress, *, autostop: Autostop | None = None) -> Plan:
+        """What a launch of the task would choose among, after the policies. Makes nothing. Raises what launch would."""
+        with redacting(task.spec.secrets.values()):
+            return await plan_machines(self.context, Wish(self._admit(task, "launch").spec, "", autostop), progress)
 
     async def launch(
         self,
@@ -96,32 +101,45 @@ class Engine:
         retry_until_up: bool = False,
         setup: bool = True,
         fast: bool = False,
+        agreed_hourly_cost: Decimal | None = None,
     ) -> tuple[str, int | None, bool]:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
-        Returns once the job is queued; the number is None when the task has nothing to run.
+        Returns once the job is queued; the number is None when the task has nothing to run. Nothing that costs more
+        than ``agreed_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is made.
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
-        with redacting(task.spec.secrets.values()):
-            task = self._admit(task, "launch")
+        async with self._ready(task, "launch") as ready:
             record = self.context.store.clusters.get(name)
             if fast and record is not None and record.state is ClusterState.UP:
-                require_fit(task.spec, record)
+                require_fit(ready.spec, record)
                 handle, made, setup = await self._handle(record), False, False
             else:
-                handle, made = await launch(
-                    self.context.fresh(), Wish(task.spec, name, autostop, retry_until_up), progress
-                )
+                wish = Wish(ready.spec, name, autostop, retry_until_up, agreed_hourly_cost)
+                handle, made = await launch(self.context.fresh(), wish, progress)
                 handle = await self._keep(handle)
-            return name, await self._run(handle, task, progress, setup=setup), made
+            try:
+                return name, await self._run(handle, ready, progress, setup=setup), made
+            except StyxError as error:
+                if made:
+                    error.hint = " ".join(filter(None, (error.hint, _stays_up(name))))
+                raise
 
     async def exec(self, task: Task, cluster: str, progress: Progress) -> int | None:
         """Queue the task on a cluster that is up: no provisioning, no setup; the job's number."""
         with redacting(task.spec.secrets.values()):
             record = await self._up(cluster)
-            task = self._admit(task, "exec")
-            require_fit(task.spec, record)
-            return await self._run(await self._handle(record), task, progress, setup=False)
+        async with self._ready(task, "exec") as ready:
+            require_fit(ready.spec, record)
+            return await self._run(await self._handle(record), ready, progress, setup=False)
+
+    @asynccontextmanager
+    async def _ready(self, task: Task, what: str) -> AsyncIterator[Task]:
+        """The task as it will run, with its secrets; none of them gets out of the block in an error."""
+        with redacting(task.spec.secrets.values()):
+            spec = await resolved(self.context, self._admit(task, what).spec)
+        with redacting(spec.secrets.values()):
+            yield Task.from_spec(spec)
 
     async def _run(self, handle: Handle, task: Task, progress: Progress, *, setup: bool) -> int | None:
         await sync(self.context, handle, task.spec, progress)
@@ -149,6 +167,7 @@ class Engine:
                 field="secrets",
             )
         task.check_files()
+        require_mountable(self.context, task.spec)
         return task
 
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
@@ -244,8 +263,16 @@ class Engine:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
             record = found
         if record.state is not ClusterState.UP:
-            raise not_up(record)
+            raise not_up(record, self._busy_with(name))
         return record
+
+    def _busy_with(self, name: str) -> Operation | None:
+        """What another client is doing to the cluster right now, apart from looking at it."""
+        record = self.context.store.clusters.get(name)
+        held = None if record is None else record.operation
+        if held is None or held.kind == LOOK or free(held, self.context.holder, self.context.clock.now()):
+            return None
+        return held
 
     def _known(self, name: str) -> ClusterRecord:
         record = self.context.store.clusters.get(name)
@@ -261,6 +288,7 @@ class Engine:
         key = (handle.name, handle.key)
         present = self._handles.get(key)
         if present is not None and present.places == handle.places:
+            await handle.close()
             return present
         self._handles[key] = handle
         if present is not None:  # another client has stopped and started it: the addresses are new
@@ -270,6 +298,10 @@ class Engine:
     async def _drop(self, name: str) -> None:
         for key in [key for key in self._handles if key[0] == name]:
             await self._handles.pop(key).close()
+
+
+def _stays_up(name: str) -> str:
+    return f"Cluster {name!r} stays up: `styx launch -c {name}` uses it again, `styx down {name}` removes it."
 
 
 def check_name(name: str) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from styx.api.cloud import Cloud
 from styx.api.errors import BackendError, InvalidTask, PluginError, Unsupported
 from styx.api.storage import Storage
 from styx.api.transport import Transport
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.plugins.isolation import guard
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.transports.files import upload
 from styx.transports.together import together
@@ -32,6 +34,24 @@ async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progr
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
         sources = await asyncio.to_thread(_resolve, context, task.file_mounts, task.base_dir, Path(scratch))
         await together(_sync_node(handle, rank, task, sources, Path(scratch)) for rank in range(len(handle.nodes)))
+
+
+def require_mountable(context: Context, task: TaskSpec) -> None:
+    """Raise InvalidTask, Unsupported or PluginError for what could be put on no node, before one is made for it."""
+    if isinstance(task.workdir, GitWorkdir):
+        _require_no_password(task.workdir)
+    for target, mount in task.file_mounts.items():
+        if not isinstance(mount, str) or "://" in mount:
+            for uri in _uris(target, mount):
+                _storage_for(context, uri)
+
+
+def why_not_on(cloud: Cloud, task: TaskSpec) -> str | None:
+    """None when the nodes of this cloud can have the task's files, else the first that they cannot have."""
+    absolute = next((target for target in task.file_mounts if target.startswith("/")), None)
+    if cloud.traits.confined and absolute is not None:
+        return f"its nodes share a machine and cannot have {absolute!r} of file_mounts, which is an absolute path"
+    return None
 
 
 async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path], scratch: Path) -> None:
@@ -66,7 +86,9 @@ def _resolve(
             continue
         fetched = scratch / str(index)
         for uri in _uris(target, mount):
-            _storage_for(context, uri).download(uri, fetched)
+            storage = _storage_for(context, uri)
+            with guard(storage.name, "in download"):
+                storage.download(uri, fetched)
         sources[target] = fetched
     return sources
 
@@ -88,7 +110,9 @@ def _storage_for(context: Context, uri: str) -> Storage:
     broken: PluginError | None = None
     for name in context.plugins.names("storage"):
         try:
-            if scheme not in context.plugins.load("storage", name).schemes:
+            with guard(name, "in schemes"):
+                known = scheme in context.plugins.load("storage", name).schemes
+            if not known:
                 continue
             storage = context.plugins.create("storage", name, context.clouds.services("storage", name))
         except PluginError as error:  # another one may understand it
@@ -106,12 +130,7 @@ def _storage_for(context: Context, uri: str) -> Storage:
 
 
 async def _clone(transport: Transport, git: GitWorkdir) -> None:
-    if urlsplit(git.url).password:
-        raise InvalidTask(
-            "workdir: the git URL holds a password, which would show in process lists",
-            hint="Use an SSH URL, or a credential helper on the node.",
-            field="workdir",
-        )
+    _require_no_password(git)
     url, ref = shlex.quote(git.url), shlex.quote(git.ref or "HEAD")
     command = (
         f"cd {WORKDIR} && git init -q . && "
@@ -119,6 +138,15 @@ async def _clone(transport: Transport, git: GitWorkdir) -> None:
         f"git fetch -q --depth 1 origin {ref} && git checkout -q --force FETCH_HEAD"
     )
     await _must(transport, command, f"clone {git.url}", timeout=GIT_SECONDS)
+
+
+def _require_no_password(git: GitWorkdir) -> None:
+    if urlsplit(git.url).password:
+        raise InvalidTask(
+            "workdir: the git URL holds a password, which would show in process lists",
+            hint="Use an SSH URL, or a credential helper on the node.",
+            field="workdir",
+        )
 
 
 async def _must(transport: Transport, command: str, what: str, *, timeout: float = 60.0) -> None:

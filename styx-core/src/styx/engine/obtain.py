@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from styx.api.backend import Autostop
 from styx.api.errors import (
     AuthFailed,
+    ClusterBusy,
+    ClusterNotFound,
     InvalidRequest,
+    InvalidTask,
     NoOffer,
     PermissionDenied,
     PluginError,
@@ -25,10 +31,11 @@ from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.mounts import why_not_on
 from styx.engine.plan import Plan, plan
 from styx.engine.provision import commit_intent, drive
 from styx.engine.setup import require_autostop, set_up
-from styx.optimizer.rank import Choice
+from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
@@ -44,22 +51,58 @@ class Wish:
     cluster: str
     autostop: Autostop | None = None
     retry_until_up: bool = False
+    agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
-    """The choices on which the wish's autostop can be enforced. Raises NoOffer, Unsupported, BadInput."""
+    """The choices that can carry out the whole wish: its files, its autostop, and no more money than was agreed to.
+
+    Raises NoOffer, Unsupported, InvalidTask, BadInput.
+    """
     progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task)).require()
-    enforceable, refusal = [], None
+    fitting: list[Choice] = []
+    rejections: list[Rejection] = []
+    refusals: list[StyxError] = []
     for choice in found.choices:
         try:
-            require_autostop(context.clouds.get(choice.offer.cloud).cloud, _policy(wish, choice))
-            enforceable.append(choice)
-        except Unsupported as error:
-            refusal = error
-    if refusal is not None and not enforceable:
-        raise refusal
-    return replace(found, choices=tuple(enforceable))
+            _require_possible(context, wish, choice)
+            fitting.append(choice)
+        except (InvalidTask, Unsupported) as error:
+            refusals.append(error)
+            rejections.append(Rejection(choice.offer, error.message))
+    if not fitting:
+        raise refusals[0]
+    if all(_too_dear(wish, choice) for choice in fitting):
+        first = fitting[0]
+        raise NoOffer(
+            f"{_where(first)} {_too_dear(wish, first)}, and nothing cheaper fits the task",
+            hint="Nothing was made. Run it again to be asked about that price, or add --yes.",
+            reasons={first.offer.cloud: str(_too_dear(wish, first))},
+        )
+    return replace(found, choices=tuple(fitting), rejections=(*rejections, *found.rejections))
+
+
+def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
+    """Raise InvalidTask or Unsupported where the cloud of this choice could not do all of the wish."""
+    cloud = context.clouds.get(choice.offer.cloud).cloud
+    require_autostop(cloud, _policy(wish, choice))
+    problem = why_not_on(cloud, wish.task)
+    if problem is not None:
+        raise InvalidTask(
+            f"{choice.offer.cloud}: {problem}",
+            hint="Use a path relative to the node's home, or run the task on another cloud.",
+            field="file_mounts",
+        )
+
+
+def _too_dear(wish: Wish, choice: Choice) -> str | None:
+    """Why this choice is not what was agreed to; None when it is."""
+    agreed, cost = wish.agreed_hourly_cost, choice.hourly_cost
+    if agreed is None or (cost is not None and cost <= agreed):
+        return None
+    costs = "has no known price" if cost is None else f"costs ${cost}/h"
+    return f"{costs}, and ${agreed}/h were agreed to" if agreed else f"{costs}, and nothing was agreed to"
 
 
 def _policy(wish: Wish, choice: Choice) -> Autostop | None:
@@ -70,15 +113,28 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
     """Try the choices in turn until one gives nodes, then set them up. The cluster is PLANNING and ours."""
     try:
         choice, nodes = await _provision(context, wish, found.choices, progress)
-    except StyxError as error:
+    except asyncio.CancelledError:
+        _forget_unasked(context, wish.cluster)
         if not _left_behind(context, wish.cluster):
-            context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
-        else:
-            context.move(wish.cluster, ClusterState.FAILED, error.message, error=error.to_wire())
+            context.tell(context.store.clusters.remove(wish.cluster, "interrupted", holder=context.holder))
+        raise
+    except StyxError as error:
+        with suppress(ClusterNotFound, ClusterBusy):  # another client has it: the record is not ours to change
+            if not _left_behind(context, wish.cluster):
+                context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
+            else:
+                context.move(wish.cluster, ClusterState.FAILED, error.message, error=error.to_wire())
         raise
     cluster = context.store.clusters.get(wish.cluster)
     assert cluster is not None
     return await set_up(context, cluster, nodes, _policy(wish, choice), progress)
+
+
+def _forget_unasked(context: Context, name: str) -> None:
+    """Close the intents with which nobody was called: nothing can have come of them."""
+    for attempt in context.store.attempts.of(name):
+        if attempt.state is AttemptState.OPEN and attempt.called_at is None:
+            context.store.attempts.settle(attempt.token, AttemptState.CLOSED)
 
 
 def _left_behind(context: Context, name: str) -> bool:
@@ -99,6 +155,10 @@ async def _provision(
             offer = choice.offer
             where = _where(choice)
             if offer.cloud in reasons or where in reasons:
+                continue
+            dear = _too_dear(wish, choice)
+            if dear is not None:
+                reasons[where] = dear
                 continue
             progress("provision", f"launching {wish.task.num_nodes}x {where}")
             try:

@@ -62,6 +62,7 @@ class LocalCloud(Cloud):
         Idempotency.TOKEN,
         token_lifetime=_YEAR,
         atomic_gang=True,
+        confined=True,
         self_stop=frozenset(SelfStop),
         boot_deadline=30.0,
     )

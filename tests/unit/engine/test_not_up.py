@@ -1,0 +1,49 @@
+"""Work on a cluster that is not up: why it is not, and who is busy with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from styx.api import ClusterNotUp, Observation
+from styx.engine.operation import operation
+from styx.store.states import ClusterState
+from styx.testing.memory.cloud import MemoryCloud
+from support.world import HELLO, World, quiet
+
+
+async def test_the_reason_on_record_is_told(world: World) -> None:
+    """A cluster that cannot be looked at names what does not answer, a few of many."""
+    await world.engine().launch(HELLO, "c", quiet)
+
+    class Unreachable(MemoryCloud):
+        def observe(self, scope, owners):
+            return Observation(
+                scope, self.services.clock.now(), (), unreachable=tuple(f"10.0.0.{n}: timed out" for n in range(5))
+            )
+
+    world.clouds["memory"] = (Unreachable, world.account)
+    engine = world.engine()
+    await engine.status(refresh=True)
+    with pytest.raises(ClusterNotUp) as refused:
+        await engine.queue("c")
+    assert refused.value.message == (
+        "cluster 'c' is unknown, not up: not everything could be looked at: "
+        "10.0.0.0: timed out; 10.0.0.1: timed out; 10.0.0.2: timed out; and 2 more"
+    )
+
+
+async def test_who_is_busy_is_told(world: World) -> None:
+    """While another client works on the cluster the advice is to wait for it; once it is gone, to go on."""
+    engine, other = world.engine(), world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    context = other.context.fresh()
+    async with operation(context, "c", "down"):
+        context.move("c", ClusterState.TERMINATING)
+        with pytest.raises(ClusterNotUp, match="terminating") as refused:
+            await engine.exec(HELLO, "c", quiet)
+        assert refused.value.hint == (
+            f"process {context.holder.pid} on {context.holder.host} is busy with it (down): wait until that is done."
+        )
+    with pytest.raises(ClusterNotUp) as refused:
+        await engine.exec(HELLO, "c", quiet)
+    assert refused.value.hint == "`styx down c` finishes the removal."
