@@ -187,3 +187,9 @@ AT_LEAST_32 = (Accelerator("32GB+", 2, 32),)
 def test_reasons(wanted: Alternative, offer: Offer, reason: str | None) -> None:
     """The first requirement that is missed, in the words that the user reads."""
     assert why_not(wanted, offer, 2) == reason
+
+
+def test_a_cloud_knows_whether_it_was_asked_for() -> None:
+    """A cloud that is one of all must not hold the others up; one that the user named may take its time."""
+    assert query_for(Alternative(infra=Infra("ssh", "lab")), 1).named
+    assert not query_for(Alternative(), 1).named

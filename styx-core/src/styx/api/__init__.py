@@ -15,6 +15,7 @@ from styx.api.backend import (
 )
 from styx.api.cloud import (
     Cloud,
+    Fault,
     Idempotency,
     Identity,
     SelfStop,
@@ -142,6 +143,7 @@ __all__ = [
     "Conflict",
     "Endpoint",
     "Engine",
+    "Fault",
     "HostKeyChanged",
     "Idempotency",
     "Identity",

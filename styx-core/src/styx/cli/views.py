@@ -140,6 +140,7 @@ def check(result: CheckResult) -> Shape:
         "enabled": result.enabled,
         "message": result.message,
         "capabilities": list(result.capabilities),
+        "faults": list(result.faults),
     }
 
 

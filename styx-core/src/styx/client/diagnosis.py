@@ -38,7 +38,11 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckRes
         if kind == "cloud":
             account = context.clouds.get(name)
             identity = loop.run(account.identity())
-            return CheckResult(kind, name, account.account, True, identity.account, _abilities(type(account.cloud)))
+            faults = loop.run(account.call(account.cloud.faults))
+            usable, abilities = not any(fault.serious for fault in faults), _abilities(type(account.cloud))
+            who = f"{identity.account}, with {count(len(faults), 'fault')}" if faults else identity.account
+            found = tuple(fault.message for fault in faults)
+            return CheckResult(kind, name, account.account, usable, who, abilities, found)
         storage = context.plugins.create(kind, name, context.clouds.services(kind, name))
         assert isinstance(storage, Storage)
         with guard(name, "in check"):

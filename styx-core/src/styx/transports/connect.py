@@ -206,5 +206,6 @@ def _changed(target: Target, presented: list[asyncssh.SSHKey]) -> HostKeyChanged
     shown = f", it shows {hostkeys.fingerprints(presented)}" if presented else ""
     return HostKeyChanged(
         f"the host key of {target.destination} is not the one on record: {expected}{shown}", node=target.host,
-        hint="the machine was reinstalled, or somebody is in between; nothing was sent to it",
+        hint="The machine was reinstalled, or somebody is in between; nothing was sent to it. "
+        "For a machine of your own `styx check ssh` says what to do.",
     )  # fmt: skip

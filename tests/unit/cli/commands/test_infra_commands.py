@@ -45,10 +45,18 @@ def test_check_output(styx, client: FakeClient):
     assert lines[2].split(maxsplit=4) == ["aws", "cloud", "disabled", "work", "no credentials: run aws configure"]
     assert json.loads(styx("check", "-o", "json").stdout) == [
         {"kind": "cloud", "name": "local", "account": None, "enabled": True, "message": "this machine",
-         "capabilities": ["stop", "ports"]},
+         "capabilities": ["stop", "ports"], "faults": []},
         {"kind": "cloud", "name": "aws", "account": "work", "enabled": False,
-         "message": "no credentials: run aws configure", "capabilities": []},
+         "message": "no credentials: run aws configure", "capabilities": [], "faults": []},
     ]  # fmt: skip
+
+
+def test_check_shows_faults_below_the_table(styx, client: FakeClient):
+    """What cannot be used of a cloud has a line each, for people as for programs."""
+    faulty = CheckResult("cloud", "ssh", "", True, "own-machines", faults=("lab/a cannot be used", "lab/b is slow"))
+    client.checks = [faulty, GOOD]
+    assert styx("check").stdout.splitlines()[3:] == ["ssh: lab/a cannot be used", "ssh: lab/b is slow"]
+    assert json.loads(styx("check", "-o", "json").stdout)[0]["faults"] == ["lab/a cannot be used", "lab/b is slow"]
 
 
 def test_doctor(styx, client: FakeClient):

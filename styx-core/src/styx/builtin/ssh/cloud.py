@@ -7,6 +7,7 @@ a node that is removed, by us or by itself, gives its machine back to the pool.
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -18,6 +19,7 @@ from styx.api import (
     Billing,
     Cloud,
     Conflict,
+    Fault,
     Idempotency,
     Identity,
     InsufficientCapacity,
@@ -47,8 +49,9 @@ from styx.builtin.ssh.facts import Facts, FactsCache
 from styx.builtin.ssh.marks import Mark, Marks
 from styx.builtin.ssh.notes import Notes
 from styx.builtin.ssh.pins import Pins
-from styx.builtin.ssh.reach import Reach
+from styx.builtin.ssh.reach import Answer, Reach
 from styx.builtin.ssh.release import release, release_by_itself
+from styx.builtin.ssh.silence import Silence
 
 SPARE = 2  # machines an intent names beyond those it needs, for when another client is faster
 RELEASE_SECONDS = 60.0
@@ -75,6 +78,8 @@ class SshCloud(Cloud):
         self._reach = Reach(Pins(services.state_dir / "host_keys", services.log))
         self._facts = FactsCache(services.state_dir / "facts")
         self._notes = Notes(services.state_dir / "attempts")
+        self._silence = Silence(services.state_dir / "silent")
+        self._told: set[tuple[str, str]] = set()
 
     def check(self) -> Identity:
         """One machine that lets us in is enough.
@@ -88,28 +93,36 @@ class SshCloud(Cloud):
                 "no machines are listed for the ssh cloud",
                 hint="List them in config.yaml: clouds: {ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}}",
             )
-        answers = self._reach.anybody([host for pool in self._pools.values() for host in pool.hosts])
+        answers = self._reach.anybody(list(self._machines()))
         if all(answer.text is None for answer in answers.values()):
-            story = "".join(f"\n  {host.label}: {answer.problem}" for host, answer in answers.items())
+            story = "".join(f"\n  {fault.message}" for fault in self._faults(answers))
             raise AuthFailed(
                 f"none of your {len(answers)} machines lets us in:{story}",
                 hint="Each must be up, and let a key in without a password: ssh-copy-id, and identity_file.",
             )
         return Identity("own-machines")
 
+    def faults(self) -> Sequence[Fault]:
+        """Every machine that cannot be used now: those that show another key first, for that may be an attack."""
+        return self._faults(self._reach.ask(dict.fromkeys(self._machines(), ":")))
+
     def scopes(self) -> Iterable[Scope]:
         """The pools."""
         return [Scope(name) for name in self._pools]
 
     def offers(self, query: OfferQuery) -> Iterable[Offer]:
-        """Every size of machine in every pool, with how many are free now."""
+        """Every size of machine in every pool, with how many are free now.
+
+        Where nobody asked for these machines, what does not answer is neither waited for nor told of.
+        """
         pools = [name for name in self._pools if query.region in (None, name)]
         hosts = {host: name for name in pools for host in self._pools[name].hosts}
-        seen, problems = self._survey(hosts)
+        seen, problems = self._survey(hosts, impatient=not query.named, skip=not query.named)
         if hosts and not seen:
             raise _nobody(problems, ", ".join(pools))
-        for label, problem in problems.items():
-            self.services.log.warning("%s cannot be used now: %s", label, problem)
+        for host, pool in hosts.items():
+            if host.label in problems:
+                self._tell(pool, host, problems[host.label], named=query.named)
         groups: dict[tuple[str, str], list[HostConfig]] = defaultdict(list)
         known = self._sizes(hosts, seen)
         for host, size in known.items():
@@ -129,7 +142,7 @@ class SshCloud(Cloud):
         if scope.name not in self._pools:
             raise OfferGone(f"there is no pool {scope.name!r} any more")
         hosts = self._pools[scope.name].hosts
-        seen, problems = self._survey(hosts)
+        seen, problems = self._survey(hosts, impatient=True)
         known = self._sizes(hosts, seen)
         alike = [host for host, size in known.items() if size.instance_type == request.offer.instance_type]
         if not alike:
@@ -216,11 +229,48 @@ class SshCloud(Cloud):
             raise Conflict(f"{owner.name} belongs to another installation of Styx", owner=owner.name)
         return owner
 
-    def _survey(self, hosts: Iterable[HostConfig]) -> tuple[dict[HostConfig, Marks], dict[str, str]]:
-        """The marks of the machines that answer, and by label why the others do not."""
+    def _machines(self) -> dict[HostConfig, str]:
+        """All machines, each with the name of its pool."""
+        return {host: name for name, pool in self._pools.items() for host in pool.hosts}
+
+    def _faults(self, answers: Mapping[HostConfig, Answer]) -> list[Fault]:
+        pools = self._machines()
+        faults = [
+            Fault(f"{pools[host]}/{host.label} cannot be used now: {answer.problem}", serious=answer.changed)
+            for host, answer in answers.items()
+            if answer.text is None
+        ]
+        return sorted(faults, key=lambda fault: (not fault.serious, fault.message))
+
+    def _tell(self, pool: str, host: HostConfig, problem: str, *, named: bool) -> None:
+        """Say once in a process why a machine is passed over, and aloud only to those who asked for such machines."""
+        if (host.label, problem) not in self._told:
+            self.services.log.log(
+                logging.WARNING if named else logging.DEBUG, "%s/%s cannot be used now: %s", pool, host.label, problem
+            )
+            if named:
+                self._told.add((host.label, problem))
+
+    def _survey(
+        self, hosts: Iterable[HostConfig], *, impatient: bool = False, skip: bool = False
+    ) -> tuple[dict[HostConfig, Marks], dict[str, str]]:
+        """The marks of the machines that answer, and by label why the others do not.
+
+        With ``skip``, those that did not answer within the last minute are not asked.
+        """
         seen: dict[HostConfig, Marks] = {}
         problems: dict[str, str] = {}
-        for host, answer in self._reach.ask(dict.fromkeys(hosts, marks.listing())).items():
+        asked = list(hosts)
+        if skip:
+            now = self.services.clock.now()
+            silent = {host: problem for host in asked if (problem := self._silence.read(host, now)) is not None}
+            problems |= {host.label: problem for host, problem in silent.items()}
+            asked = [host for host in asked if host not in silent]
+        for host, answer in self._reach.ask(dict.fromkeys(asked, marks.listing()), impatient=impatient).items():
+            if answer.silent:
+                self._silence.write(host, answer.problem, self.services.clock.now())
+            else:
+                self._silence.end(host)
             try:
                 if answer.text is None:
                     problems[host.label] = answer.problem

@@ -47,6 +47,12 @@ class Pins:
             )  # fmt: skip
         return pinned
 
+    def remedy(self, host: HostConfig) -> str:
+        """What to do when the machine has another key for a good reason."""
+        if host.host_key:
+            return "write its new key into config.yaml, as host_key"
+        return f"remove {self.path(host)}, and the key that it shows next is trusted"
+
     def path(self, host: HostConfig) -> Path:
         """Where the machine's key is pinned."""
         return self._directory / file_name(host)

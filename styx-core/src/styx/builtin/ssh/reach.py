@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from styx.api import CommandResult, Endpoint, TransportError
+from styx.api import CommandResult, Endpoint, HostKeyChanged, TransportError
 from styx.builtin.ssh.aliases import target_of
 from styx.builtin.ssh.config import HostConfig
 from styx.builtin.ssh.pins import Pins
@@ -26,6 +26,7 @@ from styx.transports.connect import translate
 from styx.transports.ssh import SshTransport
 
 CONNECT_SECONDS = 10.0  # until a machine has let us in
+TCP_SECONDS = 1.0  # until one that there is no patience with has taken the call
 COMMAND_SECONDS = 15.0  # for a command that only looks or marks
 IDLE_SECONDS = 30.0  # an unused connection is closed after this
 AT_ONCE = 32  # machines
@@ -49,10 +50,22 @@ class Answer:
         return self.result.text if self.result is not None and self.result.status == 0 else None
 
     @property
+    def silent(self) -> bool:
+        """Whether the machine did not answer the call at all, for which somebody has waited."""
+        cause = self.error.__cause__ if self.error is not None and not self.sent else None
+        return isinstance(cause, OSError) and not isinstance(cause, ConnectionRefusedError)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the machine shows another key than the one on record."""
+        return isinstance(self.error, HostKeyChanged)
+
+    @property
     def problem(self) -> str:
-        """Why there is no text."""
+        """Why there is no text; of a changed key also what to do, which nobody should have to search for."""
         if self.error is not None:
-            return self.error.message
+            told = [self.error.message, self.error.hint or ""] if self.changed else [self.error.message]
+            return "; ".join(filter(None, told))
         if self.result is None or self.result.status == 0:
             return ""
         said = self.result.stderr.decode(errors="replace").strip().splitlines()
@@ -69,6 +82,7 @@ class _Link:
         self.users = 0
         self.idle: asyncio.TimerHandle | None = None
         self.down_until = 0.0
+        self.impatient = False  # whether the machine was taken for down by somebody without patience
         self.error: TransportError | None = None
 
 
@@ -79,16 +93,21 @@ class Reach:
         self._pins = pins
         self._links: dict[str, _Link] = {}
 
-    def ask(self, commands: Mapping[HostConfig, str], timeout: float | None = None) -> dict[HostConfig, Answer]:
-        """Run a command on each machine, all at once, and wait for all, each at most ``timeout`` seconds."""
-        return _run(self._ask(commands, timeout or COMMAND_SECONDS)) if commands else {}
+    def ask(
+        self, commands: Mapping[HostConfig, str], timeout: float | None = None, *, impatient: bool = False
+    ) -> dict[HostConfig, Answer]:
+        """Run a command on each machine, all at once, and wait for all, each at most ``timeout`` seconds.
+
+        When ``impatient``, a machine that does not take the call within a second counts as down.
+        """
+        return _run(self._ask(commands, timeout or COMMAND_SECONDS, impatient)) if commands else {}
 
     def anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
         """Wait until one machine lets us in, or all have failed; the answers that are there by then."""
         return _run(self._anybody(hosts)) if hosts else {}
 
     async def _anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
-        tasks = {asyncio.create_task(self._on(host, ":", COMMAND_SECONDS)): host for host in hosts}
+        tasks = {asyncio.create_task(self._on(host, ":", COMMAND_SECONDS, False)): host for host in hosts}
         waiting = set(tasks)
         answers: dict[HostConfig, Answer] = {}
         while waiting and not any(answer.text is not None for answer in answers.values()):
@@ -98,23 +117,25 @@ class Reach:
             _loop.hold(task)
         return answers
 
-    async def _ask(self, commands: Mapping[HostConfig, str], timeout: float) -> dict[HostConfig, Answer]:
+    async def _ask(
+        self, commands: Mapping[HostConfig, str], timeout: float, impatient: bool
+    ) -> dict[HostConfig, Answer]:
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(host: HostConfig, command: str) -> Answer:
             async with places:
-                return await self._on(host, command, timeout)
+                return await self._on(host, command, timeout, impatient)
 
         answers = await asyncio.gather(*(one(host, command) for host, command in commands.items()))
         return dict(zip(commands, answers, strict=True))
 
-    async def _on(self, host: HostConfig, command: str, timeout: float) -> Answer:
+    async def _on(self, host: HostConfig, command: str, timeout: float, impatient: bool) -> Answer:
         link = self._links.setdefault(host.label, _Link())
         link.users += 1
         if link.idle is not None:
             link.idle.cancel()
         try:
-            transport = await self._open(host, link)
+            transport = await self._open(host, link, impatient)
         except TransportError as error:
             return Answer(error=error)
         else:
@@ -128,27 +149,39 @@ class Reach:
             if not link.users:
                 link.idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, partial(_let_go, link))
 
-    async def _open(self, host: HostConfig, link: _Link) -> SshTransport:
+    async def _open(self, host: HostConfig, link: _Link, impatient: bool) -> SshTransport:
         loop = asyncio.get_running_loop()
+        patience = TCP_SECONDS if impatient else None
         async with link.opening:
-            if link.error is not None and loop.time() < link.down_until:
+            if link.error is not None and loop.time() < link.down_until and (impatient or not link.impatient):
                 raise link.error
             transport = link.transport
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     if transport is None:
-                        link.endpoint = await self._endpoint(host)
+                        link.endpoint = await self._endpoint(host, patience)
                         transport = SshTransport(link.endpoint)
+                    transport.patience = patience
                     await transport.host_key()  # connects, unless it is connected
             except (TimeoutError, TransportError) as error:
-                problem = translate(error, target_of(host))
+                problem = self._explained(host, error)
+                link.impatient = impatient
                 _give_up(link, transport, problem)
-                raise problem from error
+                raise problem from (error.__cause__ if problem is error else error)
             link.transport, link.error = transport, None
             _loop.open.add(transport)
             return transport
 
-    async def _endpoint(self, host: HostConfig) -> Endpoint:
+    def _explained(self, host: HostConfig, error: TimeoutError | TransportError) -> TransportError:
+        """The error, with the way out where the machine itself shows another key."""
+        target = target_of(host)
+        problem = translate(error, target)
+        if isinstance(problem, HostKeyChanged) and problem.node == target.host:
+            hint = f"if it was reinstalled, {self._pins.remedy(host)}; else somebody is in between: nothing was sent"
+            return HostKeyChanged(problem.message, hint=hint, node=problem.node)
+        return problem
+
+    async def _endpoint(self, host: HostConfig, patience: float | None) -> Endpoint:
         target = await asyncio.to_thread(target_of, host)
         if target.identity_file and not Path(target.identity_file).expanduser().is_file():
             raise TransportError(
@@ -157,7 +190,7 @@ class Reach:
             )  # fmt: skip
         known = {
             "host": target.host, "port": str(target.port), "user": target.user, "identity_file": target.identity_file,
-            "proxy_jump": target.proxy_jump, "host_key": await self._pins.key(host, target),
+            "proxy_jump": target.proxy_jump, "host_key": await self._pins.key(host, target, patience),
         }  # fmt: skip
         return Endpoint("ssh", {name: value for name, value in known.items() if value})
 

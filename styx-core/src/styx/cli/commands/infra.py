@@ -18,8 +18,9 @@ styx check aws ssh
 styx check -o json | jq '.[] | select(.enabled) | .name'
 """
 CHECK_JSON = """
-A list of {kind, name, account, enabled, message, capabilities: [...]};
-kind is cloud or storage, account is null where there is none.
+A list of {kind, name, account, enabled, message, capabilities: [...],
+faults: [...]}; kind is cloud or storage, account is null where there is
+none; faults say what cannot be used of it.
 """
 CHECK_EXIT = """
 0, or 1: one of those named cannot be used, or none at all can;
@@ -55,6 +56,9 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
     elif results:
         rows = [(r.name, r.kind, "enabled" if r.enabled else "disabled", r.account, r.message) for r in results]
         click.echo(table(("NAME", "KIND", "STATE", "ACCOUNT", "MESSAGE"), rows))
+        for result in results:
+            for fault in result.faults:
+                click.echo(f"{clean(result.name)}: {clean(fault)}")
         for result in results if verbose else ():
             click.echo(f"{clean(result.name)} can: {', '.join(map(clean, result.capabilities)) or 'nothing special'}")
     else:
