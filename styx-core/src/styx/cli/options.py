@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from styx.cli.command import option
-from styx.cli.complete import cluster_names
+from styx.cli.complete import clouds, cluster_names
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Decorator = Callable[[FunctionT], FunctionT]
@@ -59,7 +59,7 @@ def output_option(function: FunctionT) -> FunctionT:
         type=click.Choice(["table", "json"]),
         default="table",
         show_default=True,
-        help="A table for people, or JSON for programs.",
+        help="A table for people, or JSON for programs: then errors too, on stderr.",
     )(function)
 
 
@@ -142,6 +142,7 @@ def machine_options(function: FunctionT) -> FunctionT:
             "--infra",
             section=RESOURCES,
             metavar="CLOUD[/REGION[/ZONE]]",
+            shell_complete=clouds,
             help="Where: aws, k8s/context, ssh/pool, */*/zone.",
         ),
         option("-t", "--instance-type", section=RESOURCES, metavar="TYPE", help="The provider's name of the machine."),
@@ -179,5 +180,12 @@ def environment_options(function: FunctionT) -> FunctionT:
         ),
         option(
             "--secret-file", section=ENVIRONMENT, metavar="FILE", multiple=True, help="Like --env-file, for secrets."
+        ),
+        option(
+            "--secret-ref",
+            section=ENVIRONMENT,
+            metavar="NAME=SCHEME:KEY",
+            multiple=True,
+            help="Secret that a plugin looks up when the task is run, as in TOKEN=vault:team/key. Repeatable.",
         ),
     )(function)

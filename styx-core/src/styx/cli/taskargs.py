@@ -45,12 +45,26 @@ def build_task(entrypoint: Sequence[str], options: Mapping[str, Any]) -> Task:
     from styx.spec import Task
 
     envs = dotenv.collect(options["env"], options["env_file"], "--env")
-    secrets = dotenv.collect(options["secret"], options["secret_file"], "--secret")
+    secrets = {
+        **dotenv.collect(options["secret"], options["secret_file"], "--secret"),
+        **secret_references(options["secret_ref"]),
+    }
     changes = overrides(options)
     file = yaml_file(entrypoint)
     if file is None:
         return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
     return _load(file, envs, secrets, changes)
+
+
+def secret_references(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Where secrets are kept, in the form of the task language. Raises click.BadParameter."""
+    found = {}
+    for pair in pairs:
+        name, equals, reference = pair.partition("=")
+        if not (equals and name):  # without the word, which may be a secret
+            raise click.BadParameter("write NAME=SCHEME:KEY, as in TOKEN=vault:team/key", param_hint="--secret-ref")
+        found[name] = {"ref": reference}
+    return found
 
 
 def yaml_file(entrypoint: Sequence[str]) -> str | None:
@@ -119,7 +133,7 @@ def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
     return str(_path(workdir).absolute()) if workdir else None
 
 
-def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, str], changes: Mapping[str, Any]) -> Task:
+def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, object], changes: Mapping[str, Any]) -> Task:
     from styx.spec import load_task
 
     return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes)

@@ -338,3 +338,34 @@ def test_exec_where_it_cannot_run(styx, client: FakeClient, words, code):
     result = styx("exec", *words)
     assert result.exit_code == code
     assert client.jobs == {}
+
+
+def test_a_secret_by_reference(styx, client: FakeClient, task):
+    """A reference reaches the task as one, from the command line as from a file; what is none is not repeated."""
+    result = styx("launch", "-c", "d", "--secret-ref", "TOKEN=vault:team/key", "-d", task)
+    assert result.exit_code == 0
+    assert (last(client).secret_refs, last(client).secrets) == ({"TOKEN": "vault:team/key"}, {})
+    for bad in ("hunter2", "TOKEN=hunter2", "=vault:hunter2"):
+        refused = styx("launch", "--secret-ref", bad, task)
+        assert (refused.exit_code, "hunter2" in refused.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("existing", "agreed"),
+    [
+        (None, Decimal("32.77")),
+        ({"state": "stopped", "hourly_cost": Decimal(3)}, Decimal(3)),
+        ({"state": "up", "hourly_cost": Decimal(3)}, Decimal(0)),
+    ],
+)
+def test_consent_goes_with_the_launch(styx, client: FakeClient, task, monkeypatch, existing, agreed):
+    """The launch is told what was agreed to: nothing where nobody was asked, and with --yes there is no limit."""
+    client.candidates = PAID
+    monkeypatch.setattr("styx.cli.ask.interactive", lambda: True)
+    monkeypatch.setattr("styx.cli.consent.interactive", lambda: True)
+    if existing:
+        client.add("dev", **existing)
+    assert styx("launch", "-c", "dev", "-d", task, stdin="y\n").exit_code == 0
+    assert next(call[2] for call in client.calls if call[0] == "launch").agreed_hourly_cost == agreed
+    styx("launch", "-c", "dev", "-d", "-y", task)
+    assert [call[2] for call in client.calls if call[0] == "launch"][-1].agreed_hourly_cost is None
