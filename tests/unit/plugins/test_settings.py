@@ -44,6 +44,7 @@ def test_what_is_saved_is_read(allow, deny, prefer):
         ("", "cannot be read"),
         ("{", "cannot be read"),
         ("\x00", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
         ("[]", "must hold a JSON object"),
         ("null", "must hold a JSON object"),
         ('{"denny": []}', "unknown key 'denny'; known are allow, deny, prefer"),

@@ -64,7 +64,7 @@ def _load(path: str, directories: Sequence[str]) -> Index | None:
         fresh = stored["key"] == _key(directories) and stored["stamp"] == _stamp(directories, index)
         # Nobody knows where a package that was not found will turn up, so it is looked for every time.
         complete = all(entry["manifest_path"] for entry in index["plugins"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return index if fresh and complete else None
 

@@ -49,7 +49,7 @@ def load_settings() -> PluginSettings:
             data = json.load(file)
     except FileNotFoundError:
         return PluginSettings()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _invalid(path, f"cannot be read: {error}") from error
     return _check(data, path)
 

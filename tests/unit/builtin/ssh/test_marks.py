@@ -73,6 +73,16 @@ def test_talkative_logins_and_foreign_files_do_not_matter() -> None:
     assert parse(text).marks == (Mark(OURS.owner, 3),)
 
 
+@pytest.mark.parametrize(
+    "described",
+    ['{"hourly_price": "NaN"}', '{"hourly_price": -5}', '{"hourly_price": "inf"}', "[" * 100_000, "[]", "7"],
+)
+def test_a_mark_that_says_nonsense_is_still_a_mark(described: str) -> None:
+    """Its price is not known; whose it is, the name alone tells."""
+    (mark,) = parse(f"styx-marks\nheld\n{OURS.node} {described}\n").marks
+    assert (mark.owner, mark.rank, mark.hourly_price) == (OURS.owner, 3, None)
+
+
 @given(text=st.text())
 def test_nothing_a_machine_says_breaks_the_parser(text: str) -> None:
     """The machine is not trusted: what it prints is marks or nothing."""

@@ -135,10 +135,15 @@ def _mark(line: str) -> Mark | None:
         return None
     try:
         described = json.loads(text)
-        price = described.get("hourly_price")
-        return Mark(parsed[0], parsed[1], str(described.get("token", "")), Decimal(str(price)) if price else None)
-    except (ValueError, AttributeError, InvalidOperation):
+        return Mark(parsed[0], parsed[1], str(described.get("token", "")), _price(described.get("hourly_price")))
+    except (ValueError, AttributeError, InvalidOperation, RecursionError):
         return Mark(parsed[0], parsed[1])  # whose it is, the name alone tells
+
+
+def _price(said: object) -> Decimal | None:
+    """What the machine says it costs; None for what is no price. Raises InvalidOperation for what is no number."""
+    price = Decimal(str(said)) if said else Decimal(0)
+    return price if price.is_finite() and price > 0 else None
 
 
 def _text(price: Decimal | None) -> str | None:
