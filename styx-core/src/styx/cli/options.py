@@ -10,6 +10,7 @@ import click
 
 from styx.cli.command import option
 from styx.cli.complete import clouds, cluster_names
+from styx.cli.values import OneOf, WholeNumber
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Decorator = Callable[[FunctionT], FunctionT]
@@ -56,7 +57,7 @@ def output_option(function: FunctionT) -> FunctionT:
     return option(
         "-o",
         "--output",
-        type=click.Choice(["table", "json"]),
+        type=OneOf(["table", "json"]),
         default="table",
         show_default=True,
         help="A table for people, or JSON for programs: then errors too, on stderr.",
@@ -92,7 +93,7 @@ def idle_option(long_name: str) -> Callable[[FunctionT], FunctionT]:
         "-i",
         long_name,
         "idle_minutes",
-        type=click.IntRange(min=0),
+        type=WholeNumber(min=0),
         metavar="N",
         section=CLUSTER,
         help="Stop the cluster after this many idle minutes.",
@@ -103,7 +104,7 @@ def wait_for_option(function: FunctionT) -> FunctionT:
     """Option ``--wait-for``, passed as ``wait_for``."""
     return option(
         "--wait-for",
-        type=click.Choice(WAIT_FOR),
+        type=OneOf(WAIT_FOR),
         section=CLUSTER,
         help="What keeps the cluster from being idle: jobs and open ssh sessions (default), jobs, or nothing.",
     )(function)
@@ -122,7 +123,7 @@ def task_options(function: FunctionT) -> FunctionT:
         ),
         option("--git-url", section=TASK, metavar="URL", help="Clone this repository on the nodes and run there."),
         option("--git-ref", section=TASK, metavar="REF", help="Branch, tag or commit of the repository."),
-        option("--num-nodes", section=TASK, metavar="N", type=click.IntRange(min=1), help="Number of nodes."),
+        option("--num-nodes", section=TASK, metavar="N", type=WholeNumber(min=1), help="Number of nodes."),
     )(function)
 
 
@@ -131,7 +132,7 @@ def need_options(function: FunctionT) -> FunctionT:
     return apply(
         option("--gpus", section=RESOURCES, metavar="TYPE[:N]", help="Accelerators, such as A100:8; none for none."),
         option("--cpus", section=RESOURCES, metavar="N[+]", help="vCPUs; 8+ means at least 8."),
-        option("--memory", section=RESOURCES, metavar="GB[+]", help="Memory in GB; 16+ means at least 16."),
+        option("--memory", section=RESOURCES, metavar="GIB[+]", help="Memory in GiB; 16+ means at least 16."),
     )(function)
 
 
@@ -148,13 +149,9 @@ def machine_options(function: FunctionT) -> FunctionT:
         option("-t", "--instance-type", section=RESOURCES, metavar="TYPE", help="The provider's name of the machine."),
         option("--use-spot/--no-use-spot", section=RESOURCES, default=None, help="Rent at spot prices."),
         option("--image-id", section=RESOURCES, metavar="IMAGE", help="Machine image, or docker:IMAGE."),
-        option("--disk-size", section=RESOURCES, metavar="GB", help="Size of the system disk."),
-        option(
-            "--disk-tier", section=RESOURCES, type=click.Choice(DISK_TIERS, False), help="Speed of the system disk."
-        ),
-        option(
-            "--network-tier", section=RESOURCES, type=click.Choice(NETWORK_TIERS, False), help="Speed of the network."
-        ),
+        option("--disk-size", section=RESOURCES, metavar="GIB", help="Size of the system disk in GiB."),
+        option("--disk-tier", section=RESOURCES, type=OneOf(DISK_TIERS, False), help="Speed of the system disk."),
+        option("--network-tier", section=RESOURCES, type=OneOf(NETWORK_TIERS, False), help="Speed of the network."),
         option("--local-disk", section=RESOURCES, metavar="SPEC", help="Local disk, such as nvme:1000+."),
         option("--ports", section=RESOURCES, metavar="PORT", multiple=True, help="Port or range to open. Repeatable."),
     )(function)

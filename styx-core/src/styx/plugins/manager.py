@@ -124,11 +124,15 @@ class PluginManager:
         return collect(calls, f"in {hook}")
 
     def call(self, hook: str, **arguments: Any) -> list[Any]:
-        """What the plugins answered, in order of name; failures are logged and otherwise ignored."""
-        collected = self.collect(hook, **arguments)
-        for failure in collected.failures:
-            log.warning("%s", failure)
-        return [result for _, result in collected.results]
+        """What the plugins answered, in order of name; failures are logged, with who failed, and otherwise ignored."""
+        results = []
+        for plugin, function in self._implementations(hook):
+            collected = collect([(plugin, partial(function, **arguments))], f"in {hook}")
+            results += [result for _, result in collected.results]
+            for failure in collected.failures:
+                said = failure.message if isinstance(failure, PluginError) else f"plugin {plugin!r}: {failure.message}"
+                log.warning("%s (nothing else is affected)", said.removesuffix("."))
+        return results
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """The first answer that is not None, in order of name; None when nobody has one.

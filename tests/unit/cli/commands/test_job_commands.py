@@ -59,8 +59,14 @@ def test_one_broken_cluster_does_not_hide_the_others(styx, client: FakeClient):
     client.errors["bad"] = TransportError("cannot reach node 0", hint="See `styx status -r`.")
     result = styx("queue", "-o", "json")
     assert [job["cluster"] for job in json.loads(result.stdout)] == ["good"]
-    assert result.stderr == "bad: cannot reach node 0. See `styx status -r`.\n"
+    assert json.loads(result.stderr)["error"] == {
+        "code": "transport_error",
+        "message": "cannot reach node 0",
+        "hint": "See `styx status -r`.",
+        "details": {"cluster": "bad"},
+    }
     assert result.exit_code == 74
+    assert styx("queue").stderr == "bad: cannot reach node 0. See `styx status -r`.\n"
 
 
 def test_empty_queue(styx, client: FakeClient):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from styx.cli.command import Command
+from styx.cli.values import OneOf
 
 PROGRAM = "styx"
 INSTALL = """
@@ -22,7 +23,7 @@ eval "$(styx completion bash)"
 
 
 @click.command(cls=Command, notes={"Examples": INSTALL})
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion script for a shell: commands, options, names of clusters, clouds and plugins."""

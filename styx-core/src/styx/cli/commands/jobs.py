@@ -16,12 +16,13 @@ from styx.cli.progress import progress
 from styx.cli.render import ago, clean, duration, json_text, table
 from styx.cli.selection import find
 from styx.cli.session import connected
+from styx.cli.values import WholeNumber
 
 if TYPE_CHECKING:
     from styx.api.backend import JobInfo
     from styx.client.protocol import Client
 
-JOB_ID = click.IntRange(min=1)
+JOB_ID = WholeNumber(min=1)
 DOWNLOADS = "styx-logs"
 
 QUEUE = """
@@ -139,7 +140,7 @@ def _jobs(numbers: Iterable[int]) -> str:
 @click.argument("jobs", metavar="[JOB]...", nargs=-1, type=JOB_ID)
 @option("--follow/--no-follow", "to_end", default=True, help="Go on until the job has ended (default), or not.")
 @option("--tail", type=JOB_ID, metavar="N", help="Begin with the last N lines.")
-@option("-w", "--worker", type=click.IntRange(min=0), metavar="RANK", help="Only the node with this rank.")
+@option("-w", "--worker", type=WholeNumber(min=0), metavar="RANK", help="Only the node with this rank.")
 @option("-s", "--sync-down", is_flag=True, help="Download the logs instead, one file for each node.")
 @option("--status", is_flag=True, help="Print the state of the job instead.")
 @click.pass_context

@@ -12,6 +12,7 @@ from styx.cli import added, debug, options
 from styx.cli.command import Command, option
 from styx.cli.complete import plugin_names
 from styx.cli.render import clean, json_text, note, table
+from styx.cli.values import OneOf
 from styx.plugins.kinds import KINDS
 from styx.plugins.status import DISABLED, OK, with_dependencies
 from styx.words import count
@@ -142,7 +143,7 @@ def check(ctx: click.Context, name: str | None, output: str) -> None:
 
 @plugins.command(cls=Command, notes={"Examples": NEW})
 @click.argument("name")
-@option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin provides.")
+@option("--kind", type=OneOf(list(KINDS)), required=True, help="What the plugin provides.")
 @option("--path", default=".", type=click.Path(file_okay=False), help="Where to write the package.", show_default=True)
 def new(name: str, kind: str, path: str) -> None:
     """Write a package for a new plugin, with tests that prove it keeps the contract."""

@@ -10,6 +10,7 @@ from styx.cli import options
 from styx.cli.command import Command, option
 from styx.cli.session import connected
 from styx.cli.taskargs import command_line
+from styx.cli.values import WholeNumber
 
 NOT_FOUND = 127
 EXAMPLES = """
@@ -27,7 +28,7 @@ That of the command or shell on the node.
 @click.command(cls=Command, inner=True, notes={"Examples": EXAMPLES, "Exit code": EXIT})
 @options.cluster_argument
 @click.argument("command", nargs=-1)
-@option("-w", "--worker", type=click.IntRange(min=0), default=0, metavar="RANK", help="Which node; 0 is the head.")
+@option("-w", "--worker", type=WholeNumber(min=0), default=0, metavar="RANK", help="Which node; 0 is the head.")
 def ssh(cluster: str, command: tuple[str, ...], worker: int) -> None:
     """Open a terminal on a node, or run one command there.
 
