@@ -70,13 +70,13 @@ def plan_table(candidates: Sequence[Candidate]) -> str:
             offer.infra,
             offer.instance_type,
             f"{offer.vcpus:g}",
-            f"{offer.memory_gib:g}",
+            f"{offer.memory_gib:g} GiB",
             offer.accelerators,
             money(offer.hourly_cost),
             "chosen" if offer.chosen else offer.rejected,
         )
         for offer in ordered[:_ROWS]
     ]
-    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY_GB", "ACCELERATORS", "COST/H", "RESULT"), rows)
+    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "RESULT"), rows)
     rest = len(ordered) - len(rows)
     return f"{text}\n... and {rest} more; -o json shows all" if rest else text

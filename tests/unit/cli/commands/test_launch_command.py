@@ -163,7 +163,7 @@ def test_bad_input(styx, client: FakeClient, words):
     """What makes no sense is exit code 2 with one message, and nothing is made."""
     result = styx("launch", *words)
     assert result.exit_code == 2
-    assert "Error: " in result.stderr
+    assert result.stderr.count("Error: ") + result.stderr.count('{"error": ') == 1
     assert "Traceback" not in result.stderr
     assert client.clusters == {}
 
@@ -194,6 +194,8 @@ def test_dry_run(styx, client: FakeClient, task):
     client.candidates = PAID
     lines = styx("launch", "--dryrun", task).stdout.splitlines()
     assert lines[1].split()[:2] == ["aws/us-east-1", "p4d.24xlarge"]
+    assert lines[0].split()[2:4] == ["VCPUS", "MEMORY"]
+    assert " 1152 GiB " in lines[1]
     assert lines[1].endswith("$32.77  chosen")
     assert lines[2].endswith("-       no quota")
     assert lines[-1] == "Nothing was made: this was a dry run."

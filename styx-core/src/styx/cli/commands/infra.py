@@ -8,6 +8,7 @@ import click
 
 from styx.cli import habits, options, views
 from styx.cli.command import Command, option
+from styx.cli.complete import providers
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, table
 from styx.cli.session import connected
@@ -41,7 +42,7 @@ DOCTOR_EXIT = """
 @click.command(
     cls=Command, refused=habits.CHECK, notes={"Examples": CHECK, "Exit code": CHECK_EXIT, "JSON": CHECK_JSON}
 )
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=providers)
 @option("-v", "--verbose", is_flag=True, help="Show what each can do, too.")
 @options.output_option
 @click.pass_context
