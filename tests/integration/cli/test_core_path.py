@@ -124,7 +124,8 @@ def test_stop_start_autostop(styx):
     assert styx("exec", "dev", "cat ~/file").stdout == "kept\n"
     assert styx("autostop", "dev", "-i", "60").stdout == "Cluster dev has autostop 60m.\n"
     (cluster,) = json.loads(styx("status", "-o", "json").stdout)
-    assert cluster["autostop"] == {"idle_minutes": 60, "down": False, "wait_for": "jobs_and_ssh"}
+    policy = {"idle_minutes": 60, "down": False, "wait_for": "jobs_and_ssh", "confirmed": True}
+    assert cluster["autostop"] == policy
     styx("autostop", "dev", "--cancel")
     (cluster,) = json.loads(styx("status", "-o", "json").stdout)
     assert cluster["autostop"] is None

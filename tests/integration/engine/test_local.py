@@ -7,14 +7,18 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from styx.api import Autostop, BackendError, BadInput, ClusterNotFound, ClusterNotUp, JobState, NoOffer
+from styx.api import Autostop, BackendError, BadInput, ClusterBusy, ClusterNotFound, ClusterNotUp, JobState, NoOffer
+from styx.api.launch import Prepared, Receipt
+from styx.builtin.local.cloud import LocalCloud
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.spec import Resources, Task
+from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from support.local_nodes import assert_nothing_left, node_processes
 
@@ -231,9 +235,38 @@ def test_a_secret_stays_secret(client: EmbeddedClient, home: Path) -> None:
     assert output(client, "c", job) == secret.upper()
 
 
+def test_machines_that_come_after_another_client_has_removed_the_cluster_go(
+    client: EmbeddedClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that was suspended in the midst of asking for machines gives them back when it wakes."""
+    original = LocalCloud.launch
+
+    def suspended(self: LocalCloud, prepared: Prepared) -> Receipt:
+        attempts, clusters = client.store.attempts, client.store.clusters  # as the other client's down leaves them
+        attempts.settle(prepared.token, AttemptState.CLOSED)
+        clusters.remove("c", "removed by the user")
+        return original(self, prepared)
+
+    monkeypatch.setattr(LocalCloud, "launch", suspended)
+    with pytest.raises(ClusterBusy, match="removed cluster 'c' while its machines were being asked for"):
+        launch(client, HELLO)
+    assert client.status() == []
+    assert client.store.attempts.tombstones() == []
+    assert_nothing_left(home)
+
+
 def agents(home: Path) -> dict[int, str]:
     """The agents of all nodes."""
     return {pid: command for pid, command in node_processes(home).items() if "main.py daemon" in command}
+
+
+def kill_agents(home: Path) -> None:
+    """Kill the agents of all nodes; they are dead when this returns."""
+    while pids := agents(home):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 PAIR = Task("pair").nodes(2).run("echo rank $STYX_NODE_RANK")
@@ -243,8 +276,7 @@ PAIR = Task("pair").nodes(2).run("echo rank $STYX_NODE_RANK")
 def test_agents_that_died_are_woken(client: EmbeddedClient, home: Path, how: str) -> None:
     """After a reboot of its nodes a job on all of them runs, though nothing starts agents at boot."""
     output(client, "c", launch(client, PAIR))
-    for pid in agents(home):
-        os.kill(pid, signal.SIGKILL)
+    kill_agents(home)
     number = launch(client, PAIR) if how == "launch" else client.exec(PAIR, "c").job_id
     assert sorted(output(client, "c", number).split("\n")) == ["", "rank 0", "rank 1"]
 
@@ -253,8 +285,7 @@ def test_agents_that_died_are_woken(client: EmbeddedClient, home: Path, how: str
 def test_launch_sets_up_again_what_nodes_have_lost(client: EmbeddedClient, home: Path, what: str) -> None:
     """A cluster on record as up whose nodes do not know it any more is usable after a launch, as the error says."""
     output(client, "c", launch(client, PAIR))
-    for pid in agents(home):
-        os.kill(pid, signal.SIGKILL)
+    kill_agents(home)
     for runtime in home.glob("local/nodes/*/*/home/.styx"):
         if what == "the whole runtime":
             shutil.rmtree(runtime)

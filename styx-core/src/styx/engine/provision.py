@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import NoReturn
 
 from styx.api.cloud import Idempotency
-from styx.api.errors import InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError, StyxError
+from styx.api.errors import ClusterBusy, InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError, StyxError
 from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import LaunchState, Node, NodeState, Observation
@@ -85,12 +86,11 @@ async def _ask(context: Context, account: CloudAccount, attempt: AttemptRecord) 
         return attempt
     cloud = account.cloud
 
-    def launch(prepared: Prepared) -> Receipt:
+    def launch(prepared: Prepared) -> tuple[Receipt, bool]:
         # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
         context.store.attempts.called(prepared.token, context.clock.now())
         receipt = answers.receipt(cloud.launch(prepared))
-        context.store.attempts.receipt(prepared.token, receipt)
-        return receipt
+        return receipt, context.store.attempts.answered(attempt, receipt)
 
     for tries in range(ASKED_AT_MOST):
         if attempt.called_at is not None and not _may_replay(context, account, attempt):
@@ -98,14 +98,28 @@ async def _ask(context: Context, account: CloudAccount, attempt: AttemptRecord) 
         if tries:
             await context.clock.sleep(2.0**tries)
         try:
-            receipt = await account.call(launch, attempt.prepared)
+            receipt, ours = await account.call(launch, attempt.prepared)
         except OutcomeUnknown as error:
             attempt = replace(attempt, called_at=context.clock.now())
             if attempt.kind == "launch":
                 context.move(attempt.cluster, ClusterState.SETTLING, error.message)
         else:
-            return replace(attempt, called_at=context.clock.now(), receipt=receipt)
+            attempt = replace(attempt, called_at=context.clock.now(), receipt=receipt)
+            if not ours:
+                await _remove_late(context, account, attempt)
+            return attempt
     return attempt
+
+
+async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
+    """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
+    with suppress(ProviderError, PluginError):  # the tombstone stays
+        await remove(context, account, [attempt], lambda _phase, _sentence: None)
+    raise ClusterBusy(
+        f"another client has removed cluster {attempt.cluster!r} while its machines were being asked for",
+        hint="They were given back; launch again.",
+        cluster=attempt.cluster,
+    )
 
 
 def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord) -> bool:

@@ -64,6 +64,23 @@ class Attempts:
         """Store what the provider answered. The last answer counts."""
         self._change(token, {"receipt": write_receipt(receipt)})
 
+    def answered(self, record: AttemptRecord, receipt: Receipt) -> bool:
+        """As :meth:`receipt`, where another client may have given the attempt up while the provider was asked.
+
+        False then: what it made came too late for whoever looked for it. The attempt is a tombstone again, so that it
+        is not lost, also when its record had gone already.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(_LOCK, {"key": record.token}).first()
+            if row is None:
+                late = replace(record, state=AttemptState.TOMBSTONE, receipt=receipt)
+                connection.execute(_INSERT, attempt_values(late))
+                return False
+            given_up = row.state in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
+            state = {"state": AttemptState.TOMBSTONE.value} if given_up else {}
+            _write(connection, record.token, {"receipt": write_receipt(receipt)} | state)
+            return not given_up
+
     def settle(self, token: str, state: AttemptState, error: Wire | None = None) -> None:
         """Note what became of the attempt. Idempotent. A tombstone can only be closed: raises StoreError."""
         with self._database.write() as connection:
