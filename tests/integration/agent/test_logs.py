@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from styx.agent import process
 from support.agents import Agent, Client, job, until
 
 
@@ -41,6 +44,28 @@ def test_without_follow_a_read_ends_where_the_log_does(client: Client) -> None:
     """A running job's log is read up to now."""
     number = client.call("jobs.submit", **job("echo now; sleep 100"))["id"]
     assert until(lambda: client.log(number, follow=False)) == {0: b"now\n"}
+
+
+def _writers(rank: Path) -> list[int]:
+    """The processes that write the log of a rank."""
+    words = (rank / "process").read_text().split() if (rank / "process").exists() else []
+    members = process.group_members(int(words[0])) if words else []
+    return [pid for pid in members if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"cat\0")]
+
+
+def test_output_that_comes_late_is_not_missed(agent: Agent) -> None:
+    """On a machine so busy that the log's writer waits longer than the job's end, the job ends when it has written."""
+    client = agent.ready()
+    number = client.call("jobs.submit", **job("until [ -e go ]; do sleep 0.02; done; echo late"))["id"]
+    until(lambda: client.call("jobs.list")["jobs"][0]["state"] == "running")
+    (writer,) = until(lambda: _writers(agent.state / "jobs" / f"{number}-0"))
+    os.kill(writer, signal.SIGSTOP)
+    (agent.home / "go").touch()
+    time.sleep(1.2)
+    assert client.call("jobs.list")["jobs"][0]["state"] == "running"
+    os.kill(writer, signal.SIGCONT)
+    assert client.call("jobs.wait", id=number)["exit_code"] == 0
+    assert client.log(number) == {0: b"late\n"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ class _Ranks:
     def start(self, job: int, rank: int, _spec: Any, env: dict[str, str], _hold: bool) -> None:
         self.started[job, rank] = env
 
+    async def disown(self, _job: int, _rank: int, _head: str) -> None:
+        """Nothing was started by anybody else."""
+
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:

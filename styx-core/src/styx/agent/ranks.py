@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.sh")
 POLL = 0.1  # seconds between looks at ranks whose directories cannot be watched
 DYING = 0.02  # seconds between looks at ranks whose end is near; that of an adopted one is not signalled
-DRAIN = 0.5  # seconds that a rank's output may take to arrive after its exit code
+DRAIN = 0.5  # seconds between looks at whether a rank's output has arrived, after its exit code
+DRAINS = 60  # looks until it is taken as complete all the same
 PHASES = ("setting_up", "ready", "running")
 ENDS = {"exit": "exited", "setup_exit": "setup_failed", "lost": "lost"}
 
@@ -28,7 +29,9 @@ ENDS = {"exit": "exited", "setup_exit": "setup_failed", "lost": "lost"}
 class Rank:
     """One rank of one job on this node. ``code`` is set in the phases exited and setup_failed."""
 
-    __slots__ = ("cancelling", "code", "directory", "exit_seen", "identity", "job", "phase", "rank", "since")
+    __slots__ = (
+        "cancelling", "code", "directory", "drains", "exit_seen", "identity", "job", "phase", "rank", "since",
+    )  # fmt: skip
 
     def __init__(self, job: int, rank: int, directory: str) -> None:
         self.job = job
@@ -39,6 +42,7 @@ class Rank:
         self.identity: process.Identity | None = None
         self.cancelling = False
         self.exit_seen: float | None = None
+        self.drains = 0
         self.since = time.monotonic()  # when somebody last watched
 
     @property
@@ -235,15 +239,29 @@ class Ranks:
         if phase in PHASES and not alive:
             rank.close("exit.137" if rank.cancelling else "lost.0")
             phase, code = rank.read()
-        elif phase in ENDS.values() and alive:
-            rank.exit_seen = rank.exit_seen or time.monotonic()
-            if time.monotonic() - rank.exit_seen < DRAIN:
-                return False
+        elif phase in ENDS.values() and alive and not self._drained(rank):
+            return False
         if phase == rank.phase:
             return False
         rank.phase, rank.code = phase, code
         if rank.ended:
             self._finish(rank)
+        return True
+
+    def _drained(self, rank: Rank) -> bool:
+        """Whether the output of a rank that has ended is complete, though its shim still runs.
+
+        The shim lives while anybody holds its pipe: its own pump, which may have to wait for a CPU, or a daemon that
+        the job has left behind, which is not waited for.
+        """
+        now = time.monotonic()
+        rank.exit_seen = rank.exit_seen or now
+        if now - rank.exit_seen < DRAIN:
+            return False
+        if rank.drains < DRAINS and not process.marked(self._environment_marker(rank.job)):
+            rank.exit_seen = now
+            rank.drains += 1
+            return False
         return True
 
     def _takes_over(self, rank: Rank) -> bool:
