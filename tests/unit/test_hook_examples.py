@@ -74,3 +74,5 @@ def test_the_secret_is_read_for_its_own_scheme_only(tmp_path: Path) -> None:
     assert pm.hook.styx_secret(reference="file:token") == "s3cret"
     assert pm.hook.styx_secret(reference="vault:token") is None
     assert pm.hook.styx_secret(reference="file:../token") is None
+    with pytest.raises(BadInput, match=r"there is no .*gone"):
+        pm.hook.styx_secret(reference="file:gone")

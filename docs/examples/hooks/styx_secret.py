@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from styx.api import BadInput
 from styx.hookspecs import hookimpl
 
 KEPT = Path.home() / ".secrets"
@@ -12,4 +13,7 @@ def styx_secret(reference: str) -> str | None:
     scheme, _, name = reference.partition(":")
     if scheme != "file" or "/" in name:
         return None
-    return (KEPT / name).read_text(encoding="utf-8").strip()
+    try:
+        return (KEPT / name).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise BadInput(f"there is no {KEPT / name}", hint="Put the secret into it, with mode 0600.") from None
