@@ -28,7 +28,7 @@ def test(settings_of: object) -> None:
     assert callable(settings_of)
     settings = Notify(settings_of()).settings
     if not settings.urls:
-        hint = "styx config set plugins.notify.urls '[\"https://...\"]'"
+        hint = "`styx config set plugins.notify.urls '[\"https://...\"]'` names somebody."
         raise BadInput("plugins.notify.urls is empty: there is nobody to tell", hint=hint)
     event = Event(datetime.now(UTC), "cluster", "example", "state", to_state="up", reason="this is a test")
     for url in settings.urls:

@@ -30,7 +30,7 @@ class Notify:
         hosts = [host(url.get_secret_value()) for url in self.settings.urls]
         if hosts:
             return [DoctorFinding("notify", "ok", f"tells {', '.join(hosts)}")]
-        fix = "styx config set plugins.notify.urls '[\"https://...\"]'"
+        fix = "`styx config set plugins.notify.urls '[\"https://...\"]'` names somebody."
         return [DoctorFinding("notify", "warning", "is installed and has nobody to tell", fix)]
 
 

@@ -93,7 +93,9 @@ def _plugins_findings(context: Context) -> list[DoctorFinding]:
             findings.extend(answer)
         else:
             problem = f"plugin {name!r} failed in styx_doctor: it answered what is no list of DoctorFinding"
-            findings.append(DoctorFinding(f"plugin {name}", "error", problem, f"styx plugins disable {name}"))
+            findings.append(
+                DoctorFinding(f"plugin {name}", "error", problem, f"Do without: `styx plugins disable {name}`.")
+            )
     return findings
 
 

@@ -28,7 +28,7 @@ class Handle:
         return [(node.rank, node.id, node.endpoint) for node in self.nodes]
 
     def transport(self, rank: int) -> Transport:
-        """The transport to the node with this rank. Raises BadInput without such a node, TransportError without a way."""
+        """The transport to the node with this rank. Raises BadInput, and TransportError without a way there."""
         if rank not in self._transports:
             self._transports[rank] = self._open(rank)
         return self._transports[rank]

@@ -165,7 +165,7 @@ def link(earlier: Node, later: Node) -> Node:
     """Add the edges that ``earlier >> later`` means to the Dag of the block around; ``later``, for the next ``>>``."""
     dag = _current.get()
     if dag is None:
-        raise Place().error("'>>' joins tasks inside of a Dag", hint="Write it in a block: with Dag() as dag:")
+        raise Place().error("'>>' joins tasks inside of a Dag", hint="Write it in a block `with Dag() as dag:`.")
     for first in _each(earlier):
         for second in _each(later):
             dag.edge(first, second)

@@ -99,7 +99,7 @@ def parse_text(text: str, file: str | None) -> Source:
 
     documents = read_text(text, file)
     if not documents:
-        raise Place(file).error("is empty", hint="A task needs at least something to run: run: echo hello")
+        raise Place(file).error("is empty", hint="A task needs at least something to run, as in `run: echo hello`.")
     return Source(documents, file)
 
 

@@ -89,7 +89,7 @@ def parse_task(
     """Read one task; ``envs`` and ``secrets`` win over those written in it. Raises InvalidTask."""
     if not isinstance(data, dict):
         raise place.error(
-            f"a task is a mapping of fields, not {fields.describe(data)}", hint="For example: run: echo hello"
+            f"a task is a mapping of fields, not {fields.describe(data)}", hint="For example `run: echo hello`."
         )
     _known(data, place)
     where = {key: place.at(data, key) for key in data}

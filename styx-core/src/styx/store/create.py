@@ -143,7 +143,7 @@ def _refuse_newer(revision: str | None, database: Database) -> None:
         raise StoreError(
             f"the database {database.label} was written by a newer Styx (revision {revision}; this one knows"
             f" {schema.REVISION})",
-            hint="Upgrade Styx here: pip install --upgrade styx-core",
+            hint="Upgrade Styx here: `pip install --upgrade styx-core`.",
         )
 
 

@@ -25,7 +25,7 @@ def explain(error: Exception, database: str) -> StoreError:
     if isinstance(cause, ImportError):
         return StoreError(
             f"the driver for PostgreSQL is not installed: {cause}",
-            hint="Install it with: pip install 'styx-core[postgres]'",
+            hint="`pip install 'styx-core[postgres]'` installs it.",
         )
     if isinstance(cause, sqlite3.Error):
         return _sqlite(cause, database)

@@ -20,5 +20,5 @@ def open_transport(endpoint: Endpoint) -> Transport:
         return SshTransport(endpoint)
     raise TransportError(
         f"no transport of the kind {endpoint.kind!r}; core has process and ssh",
-        hint="the plugin that made this node must open it; is it installed and enabled?",
+        hint="The plugin that made this node must open it; is it installed and enabled?",
     )

@@ -85,7 +85,7 @@ async def connect(target: Target, patience: float | None = None) -> asyncssh.SSH
     if not target.host_key and not target.known_hosts:
         raise TransportError(
             f"no host key is on record for {target.destination}, and Styx never trusts a host blindly",
-            hint="give the endpoint a host_key or a known_hosts file", node=target.host,
+            hint="Give the endpoint a host_key or a known_hosts file.", node=target.host,
         )  # fmt: skip
     jump: asyncssh.SSHClientConnection | None = None
     presented: list[asyncssh.SSHKey] = []
@@ -184,14 +184,14 @@ def translate(error: BaseException, target: Target, presented: list[asyncssh.SSH
         key = target.identity_file or "none of your keys or agent's keys"
         return TransportError(
             f"{where} refuses to let us in ({error.reason})", node=node,
-            hint=f"check the user name and that the host's authorized_keys has the public half of {key}",
+            hint=f"Check the user name and that the host's authorized_keys has the public half of {key}.",
         )  # fmt: skip
     if isinstance(error, asyncssh.KeyImportError):
         return TransportError(f"the key for {where} cannot be read: {error}", node=node)
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return TransportError(
             f"{where} port {target.port} does not answer", node=node,
-            hint="check that the machine is up and that no firewall is in between",
+            hint="Check that the machine is up and that no firewall is in between.",
         )  # fmt: skip
     number = getattr(error, "errno", None)  # asyncio's own text for it repeats the address and leaves out the reason
     reason = os.strerror(number) if number else getattr(error, "reason", None) or str(error) or type(error).__name__

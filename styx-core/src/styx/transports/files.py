@@ -62,19 +62,19 @@ async def _send(
 
 def _refused(result: CommandResult, source: Path, target: str) -> StyxError:
     if result.status == _NO_TAR:
-        return BackendError("the node has no tar, which copying files needs", hint="install one there")
+        return BackendError("the node has no tar, which copying files needs", hint="Install one there.")
     if result.status == _OTHER_TYPE:
         here, there = ("a directory", "a file") if source.is_dir() else ("a file", "a directory")
         return InvalidTask(
             f"cannot copy {source} to {target!r}: it is {here}, and the node has {there} there",
-            hint="choose another target, or remove what is there",
+            hint="Choose another target, or remove what is there.",
         )
     lines = result.stderr.decode(errors="replace").strip().splitlines()
     said = "".join(c if c.isprintable() else " " for c in "; ".join(lines[:3]))[:500]
     full = "No space left" in said or "Wrote only" in said
     return BackendError(
         f"cannot copy {source} to {target!r} on the node: {said or f'status {result.status}'}",
-        hint="free disk space on the node, or launch with a larger disk" if full else None,
+        hint="Free disk space on the node, or launch with a larger disk." if full else None,
     )
 
 
@@ -104,7 +104,7 @@ def _checked(transport: Transport, target: str) -> str:
         if inside.startswith(".."):
             raise InvalidTask(
                 f"{target!r} is an absolute path, which a node that shares this machine cannot have",
-                hint="use a path relative to the node's home", field="file_mounts",
+                hint="Use a path relative to the node's home.", field="file_mounts",
             )  # fmt: skip
         return inside
     return path

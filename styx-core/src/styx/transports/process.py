@@ -117,7 +117,7 @@ class ProcessTransport(Transport):
         except OSError as error:
             raise TransportError(
                 f"cannot run commands in {self.home}: {error.strerror}", node=self.node,
-                hint="the node's directory is gone or not ours; `styx status` shows what is known of it",
+                hint="The node's directory is gone or not ours; `styx status` shows what is known of it.",
             ) from error  # fmt: skip
 
 

@@ -45,7 +45,7 @@ async def collect(reader: Reader, what: str, limit: int = OUTPUT_LIMIT) -> bytes
     while piece := await reader.read(_PIECE):
         size += len(piece)
         if size > limit:
-            raise TransportError(f"{what} wrote more than {limit >> 20} MiB", hint="write to a file and copy that")
+            raise TransportError(f"{what} wrote more than {limit >> 20} MiB", hint="Write to a file and copy that.")
         pieces.append(piece)
     return b"".join(pieces)
 

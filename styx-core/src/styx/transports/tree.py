@@ -82,7 +82,7 @@ def unreadable(path: Path | str, error: OSError) -> InvalidTask:
     """The error for a file of the task that cannot be read."""
     return InvalidTask(
         f"cannot read {path}: {error.strerror}", file=str(path),
-        hint="make it readable, or list it in .styxignore if the task does not need it",
+        hint="Make it readable, or list it in .styxignore if the task does not need it.",
     )  # fmt: skip
 
 

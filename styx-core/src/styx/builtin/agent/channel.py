@@ -58,7 +58,7 @@ async def open_channels(nodes: Sequence[AgentNode], addresses: Sequence[str]) ->
     if not all(isinstance(node.transport, SshTransport) for node in nodes):
         raise BackendError(
             f"the nodes of {head.cluster} cannot reach each other: that needs SSH, which they are not reached by",
-            hint="use one node, or a cloud whose nodes are reached over SSH",
+            hint="Use one node, or a cloud whose nodes are reached over SSH.",
         )
     public = await _own_key(head)
     await together(_admit(peer, public) for peer in peers)
@@ -81,7 +81,7 @@ async def _own_key(head: AgentNode) -> str:
     if result.status == 69:  # noqa: PLR2004 - as in the command
         raise BackendError(
             f"{head.label} has no SSH client, which the head of a cluster needs to reach the other nodes",
-            hint="install one there: `apt-get install openssh-client` or `dnf install openssh-clients`",
+            hint="Install one there: `apt-get install openssh-client` or `dnf install openssh-clients`.",
             node=str(head.rank),
         )
     words = result.text.split()
@@ -137,7 +137,7 @@ async def _reach(head: AgentNode, peer: AgentNode, inside: str) -> list[str]:
     tried = " or ".join(f"{host} port {port}" for host, port in ways)
     raise BackendError(
         f"{head.label} cannot reach node {peer.rank} over SSH at {tried}: {said or 'it gave no reason'}",
-        hint="the nodes must reach each other's SSH port, and sshd must read ~/.ssh/authorized_keys",
+        hint="The nodes must reach each other's SSH port, and sshd must read ~/.ssh/authorized_keys.",
         node=str(head.rank),
     )
 

@@ -82,7 +82,7 @@ async def find_python(transport: Transport, places: Places) -> str:
     if not re.fullmatch(r"/[\w./+-]+", path):
         raise BackendError(
             f"node {places.rank} has no Python 3.8 or newer with a full standard library, which the agent needs",
-            hint="install one: apt-get install python3, dnf install python3.11, apk add python3, or conda",
+            hint="Install one: `apt-get install python3`, `dnf install python3.11`, `apk add python3`, or conda.",
         )
     return path
 
@@ -120,7 +120,7 @@ def _install_here(places: Places, shared: Path) -> None:
     directory = Path(places.socket_dir)
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid != places.uid:
-        raise BackendError(f"{directory} belongs to somebody else", hint="remove it, or have its owner remove it")
+        raise BackendError(f"{directory} belongs to somebody else", hint="Remove it, or have its owner remove it.")
     Path(places.start).write_text(_start_script(sys.executable, str(program), places))
 
 

@@ -180,15 +180,15 @@ class AgentNode:
             if not await install.installed(self.transport, places):
                 raise BackendError(
                     f"there is no agent of this cluster on {self.label}: it was never set up, or has been shut down",
-                    hint=f"`styx launch -c {self.cluster}` sets the cluster up again", node=str(self.rank),
+                    hint=f"`styx launch -c {self.cluster}` sets the cluster up again.", node=str(self.rank),
                 ) from error  # fmt: skip
             await install.start(self.transport, places)
         return await self.transport.open_unix(places.socket)
 
     def _lost(self, error: Exception, job: int | None) -> TransportError:
-        hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached"
+        hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached."
         if job is not None:
-            hint = f"the job goes on: `styx logs {self.cluster} {job}` comes back to it"
+            hint = f"The job goes on: `styx logs {self.cluster} {job}` comes back to it."
         return TransportError(f"the connection to {self.label} was lost: {error}", hint=hint, node=str(self.rank))
 
 

@@ -91,7 +91,7 @@ class SshCloud(Cloud):
         if not self._pools:
             raise AuthFailed(
                 "no machines are listed for the ssh cloud",
-                hint="List them in config.yaml: clouds: {ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}}",
+                hint="List them, as in `styx config set clouds.ssh.pools.lab.hosts '[me@10.0.0.5]'`.",
             )
         answers = self._reach.anybody(list(self._machines()))
         if all(answer.text is None for answer in answers.values()):

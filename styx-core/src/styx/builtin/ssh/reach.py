@@ -177,7 +177,7 @@ class Reach:
         target = target_of(host)
         problem = translate(error, target)
         if isinstance(problem, HostKeyChanged) and problem.node == target.host:
-            hint = f"if it was reinstalled, {self._pins.remedy(host)}; else somebody is in between: nothing was sent"
+            hint = f"If it was reinstalled, {self._pins.remedy(host)}; else somebody is in between: nothing was sent."
             return HostKeyChanged(problem.message, hint=hint, node=problem.node)
         return problem
 
@@ -186,7 +186,7 @@ class Reach:
         if target.identity_file and not Path(target.identity_file).expanduser().is_file():
             raise TransportError(
                 f"identity_file {target.identity_file} of {host.label} does not exist", node=host.host,
-                hint="set clouds.ssh.pools.<pool>.identity_file to a private key that the host lets in",
+                hint="Set clouds.ssh.pools.<pool>.identity_file to a private key that the host lets in.",
             )  # fmt: skip
         known = {
             "host": target.host, "port": str(target.port), "user": target.user, "identity_file": target.identity_file,

@@ -63,7 +63,7 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
         for result in results if verbose else ():
             click.echo(f"{clean(result.name)} can: {', '.join(map(clean, result.capabilities)) or 'nothing special'}")
     else:
-        click.echo("No cloud and no store is installed. styx plugins list shows what is.")
+        click.echo("No cloud and no store is installed. `styx plugins list` shows what is.")
     usable = [result.enabled for result in results]
     ctx.exit(0 if (all(usable) if names else any(usable)) else 1)
 
@@ -74,7 +74,7 @@ def _require(names: Iterable[str], found: Collection[str]) -> None:
         from styx.api.errors import BadInput
 
         raise BadInput(
-            f"no cloud and no store is named {missing[0]!r}", hint="styx check, without names, shows all there are."
+            f"no cloud and no store is named {missing[0]!r}", hint="`styx check`, without names, shows all there are."
         )
 
 

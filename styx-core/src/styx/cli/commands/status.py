@@ -87,10 +87,10 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
 def _nothing(client: Client) -> str:
     lost = client.lost()
     if lost is None:
-        return "No clusters. Make one: styx launch -c NAME -- COMMAND"
+        return "No clusters. `styx launch -c NAME -- COMMAND` makes one."
     return (
         f"No clusters on record. The database was lost and made anew at {moment(lost[1])}: clusters from before may "
-        "still run.\nstyx doctor says how to find them."
+        "still run.\n`styx doctor` says how to find them."
     )
 
 
@@ -155,7 +155,7 @@ def _ip(client: Client, patterns: Sequence[str]) -> None:
         (record,) = records
         raise ClusterNotUp(
             f"cluster {record.name!r} is {record.state} and its head node has no address",
-            hint=f"styx ssh {record.name} opens a terminal on it, however it is reached.",
+            hint=f"`styx ssh {record.name}` opens a terminal on it, however it is reached.",
             cluster=record.name,
             state=str(record.state),
         )

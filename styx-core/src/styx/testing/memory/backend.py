@@ -138,7 +138,7 @@ class MemoryBackend(Backend):
 
     def _runtime(self, cluster: Cluster) -> Runtime:
         if cluster.key not in self.far.running:
-            raise BackendError(f"nothing runs on cluster {cluster.name!r}", hint="call prepare() first")
+            raise BackendError(f"nothing runs on cluster {cluster.name!r}", hint="Call prepare() first.")
         return self.far.running[cluster.key]
 
     def _find(self, cluster: Cluster, job_id: int) -> tuple[Runtime, Job]:
