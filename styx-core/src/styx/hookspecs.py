@@ -103,9 +103,9 @@ def styx_secret(reference: str) -> str | None:
     """Look up the secret behind a reference such as ``vault:team/key``; return None for references of other plugins.
 
     A reference is a scheme, a colon and whatever the plugin makes of the rest. A task names one as
-    ``secrets: {TOKEN: {ref: "vault:team/key"}}``, in Python as ``task.secrets(TOKEN={"ref": "vault:team/key"})``, on the
-    command line with ``--secret-ref TOKEN=vault:team/key``; any other text in ``secrets`` is the secret itself. It is
-    looked up for each launch and exec, before anything is made, and the value is not kept; policies see the reference.
-    Plugins are asked in order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours that
-    leads nowhere.
+    ``secrets: {TOKEN: {ref: "vault:team/key"}}``, in Python as ``task.secrets(TOKEN={"ref": "vault:team/key"})``, and
+    on the command line with ``--secret-ref TOKEN=vault:team/key``; any other text in ``secrets`` is the secret itself.
+    It is looked up for each launch and exec, before anything is made, and the value is not kept; policies see the
+    reference. Plugins are asked in order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours
+    that leads nowhere.
     """
