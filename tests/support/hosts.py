@@ -51,6 +51,7 @@ class Host:
     directory: Path
     isolated: bool
     options: dict[str, str] = field(default_factory=dict)
+    shares: bool = False  # processes and /tmp with all other hosts that do, though it has a network of its own
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -91,7 +92,7 @@ class Host:
 
     def processes(self) -> list[str]:
         """The command lines of everything that runs on the host, sshd and its sessions left out (namespaces only)."""
-        assert self.isolated, "on loopback hosts processes cannot be told apart"
+        assert not self.shares, "processes of hosts that share them cannot be told apart"
         lines = self.run("ps -e -o args=").splitlines()
         ours = ("sshd", "ps -e", "sh -c cd && ps", f"{SSHD} ")
         return [line for line in lines if not line.startswith(ours)]
@@ -141,9 +142,12 @@ class Host:
         argv = [SSHD, "-D", "-e", "-f", str(self.directory / "ssh" / "sshd_config")]
         if self.isolated:
             d = self.directory
-            mounts = (f"{d}/ssh /etc/ssh", f"{d}/home /root", f"{d}/tmp /tmp")  # /tmp last: it may hide the others
+            mounts = [f"{d}/ssh /etc/ssh", f"{d}/home /root"]
+            spaces = ["unshare", "--uts", "--mount"]
+            if not self.shares:
+                mounts.append(f"{d}/tmp /tmp")  # last: it may hide the others
+                spaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
             steps = [f"hostname {self.name}", *(f"mount --bind {m}" for m in mounts), "cd /", f"exec {SSHD} -D -e"]
-            spaces = ["unshare", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
             argv = ["ip", "netns", "exec", self.name, *spaces, "sh", "-c", " && ".join(steps)]
         heard = self._listening()
         with (self.directory / "log").open("ab") as log:
@@ -184,12 +188,12 @@ class Host:
 
     def _sshd(self) -> int:
         assert self._process is not None, f"{self.name} is switched off"
-        return _children(self._process.pid)[0] if self.isolated else self._process.pid
+        return _children(self._process.pid)[0] if self.isolated and not self.shares else self._process.pid
 
     def _family(self) -> list[int]:
         """The process ids of sshd and its connections."""
         assert self._process is not None
-        found = _children(self._process.pid) if self.isolated else [self._process.pid]
+        found = _children(self._process.pid) if self.isolated and not self.shares else [self._process.pid]
         for pid in found:
             found += [child for child in _children(pid) if _name(child).startswith("sshd")]
         return found
@@ -225,8 +229,9 @@ class Host:
 class Hosts:
     """``with Hosts(3) as hosts:`` three hosts that reach each other; skips the test where there can be none."""
 
-    def __init__(self, count: int = 2, **options: str) -> None:
+    def __init__(self, count: int = 2, *, shares: bool = False, **options: str) -> None:
         self.count = count
+        self.shares = shares
         self.options = options
         self._slot: Slot | None = None
         self._hosts: list[Host] = []
@@ -260,12 +265,12 @@ class Hosts:
         identity, options = str(slot.directory / "id_ed25519"), dict(self.options)
         if in_namespaces():
             name, address = slot.connect(number)
-            return Host(name, address, 22, "root", identity, directory, True, options)
+            return Host(name, address, 22, "root", identity, directory, True, options, self.shares)
         address = f"127.0.{slot.number + 1}.{number + 11}"
         with socket.socket() as probe:
             probe.bind((address, 0))
             port = int(probe.getsockname()[1])
-        return Host(slot.name(number), address, port, getpass.getuser(), identity, directory, False, options)
+        return Host(slot.name(number), address, port, getpass.getuser(), identity, directory, False, options, True)
 
 
 def _until(true: Callable[[], bool], what: str) -> None:

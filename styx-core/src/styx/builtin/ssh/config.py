@@ -14,6 +14,10 @@
               - {host: gpu1.example.org, accelerators: {A100: 8}, vcpus: 128, memory_gib: 1024}
 
 A pool is written like one in SkyPilot's ``~/.sky/ssh_node_pools.yaml``; its ``ip`` is accepted for ``host``.
+
+Without an ``identity_file`` the keys are those of the user's agent and the usual ones below ``$HOME/.ssh``, like
+``id_ed25519``, if they have no passphrase; ``styx ssh`` uses the same ones. A machine that is given back is as it was,
+but for what ``file_mounts`` and jobs put into its home outside the working directory: that stays, as it is yours.
 """
 
 from __future__ import annotations
