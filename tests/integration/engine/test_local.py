@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,8 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from styx.api import Autostop, BackendError, BadInput, ClusterBusy, ClusterNotFound, ClusterNotUp, JobState, NoOffer
+from styx.api import (
+    Autostop,
+    BackendError,
+    BadInput,
+    Cluster,
+    ClusterBusy,
+    ClusterNotFound,
+    ClusterNotUp,
+    JobState,
+    NoOffer,
+)
 from styx.api.launch import Prepared, Receipt
+from styx.builtin.agent.backend import AgentBackend
 from styx.builtin.local.cloud import LocalCloud
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
@@ -252,6 +264,28 @@ def test_machines_that_come_after_another_client_has_removed_the_cluster_go(
         launch(client, HELLO)
     assert client.status() == []
     assert client.store.attempts.tombstones() == []
+    assert_nothing_left(home)
+
+
+def test_a_runtime_that_comes_after_another_client_has_removed_the_cluster_goes(
+    client: EmbeddedClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that was suspended before it set the nodes up leaves no agent on what is there no more."""
+    original = AgentBackend.prepare
+
+    async def suspended(self: AgentBackend, cluster: Cluster) -> None:
+        record = client.store.clusters.get("c")
+        assert record is not None
+        assert record.operation is not None
+        client.store.clusters.release("c", record.operation.holder)  # as if its lease had run out
+        other = EmbeddedClient()
+        await asyncio.to_thread(other.down, "c")
+        other.close()
+        await original(self, cluster)
+
+    monkeypatch.setattr(AgentBackend, "prepare", suspended)
+    with pytest.raises(ClusterNotFound):
+        launch(client, HELLO)
     assert_nothing_left(home)
 
 

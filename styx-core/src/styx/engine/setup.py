@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop
-from styx.api.errors import ClusterNotUp, StyxError, Unsupported
+from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, Unsupported
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint, Node, NodeState
 from styx.engine.context import Context, Progress
@@ -44,6 +45,11 @@ async def set_up(
             error=None,
         )
     except asyncio.CancelledError:
+        await handle.close()
+        raise
+    except ClusterNotFound:  # removed by another client while this one was suspended: what it put there goes as well
+        with suppress(StyxError):
+            await context.backend.shutdown(handle)
         await handle.close()
         raise
     except StyxError as error:
