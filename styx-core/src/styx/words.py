@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things: ``1 node``, ``2 nodes``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: float, noun: str) -> str:
+    """A number of things: ``1 node``, ``2 nodes``, ``0.5 CPUs``."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
 
 
 def sentences(*parts: str | None) -> str:

@@ -133,5 +133,5 @@ def test_reasons_name_what_is_needed_and_what_there_is() -> None:
     ledger.set_node(0, 4, [0])
     assert "it needs 2 nodes and the cluster has 1" in ledger.too_large(2, 1, 0)
     assert "8 GPUs" in ledger.too_large(1, 1, 8)
-    assert "4 CPUs and 1 GPUs" in ledger.too_large(1, 1, 8)
+    assert "4 CPUs and 1 GPU" in ledger.too_large(1, 1, 8)
     assert ledger.too_large(2, 1, 0, unknown=1) == ""

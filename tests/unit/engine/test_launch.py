@@ -179,7 +179,7 @@ async def test_all_or_nothing(world: World) -> None:
 async def test_a_node_that_never_boots(new_world: Callable[..., World]) -> None:
     """Machines that do not come up by the provider's own deadline are given back; with no other offer it ends there."""
     world = new_world(boot_seconds=10_000.0)
-    with pytest.raises(NoOffer, match="0 of 1 nodes were running after 60 s"):
+    with pytest.raises(NoOffer, match="0 of 1 node were running after 60 s"):
         await world.engine().launch(HELLO.resources(Resources(instance_type="small")), "c", quiet)
     assert world.machines() == []
     assert world.record() is None

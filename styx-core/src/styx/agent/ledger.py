@@ -69,16 +69,16 @@ class Ledger:
         ``unknown`` more nodes belong to the cluster, of which nobody knows yet what they have.
         """
         if num_nodes > len(self._nodes) + unknown:
-            return f"it needs {num_nodes} nodes and the cluster has {len(self._nodes) + unknown}"
+            return f"it needs {_count(num_nodes, 'node')} and the cluster has {len(self._nodes) + unknown}"
         most = sorted(
             (_Node(node.cpus, list(node.free_gpus)) for node in self._nodes.values()), key=lambda node: node.cpus
         )
         if sum(node.pick(cpus, gpus) is not None for node in most) + unknown >= num_nodes:
             return ""
-        what = [f"{cpus:g} CPUs"] if cpus else []
-        what += [f"{gpus:g} GPUs"] if gpus else []
-        has = ", ".join(f"{node.cpus:g} CPUs and {len(node.free_gpus)} GPUs" for node in most[-1:])
-        return f"it needs {' and '.join(what)} on each of {num_nodes} node(s); the largest node has {has}"
+        what = [_count(cpus, "CPU")] if cpus else []
+        what += [_count(gpus, "GPU")] if gpus else []
+        has = ", ".join(f"{_count(node.cpus, 'CPU')} and {_count(len(node.free_gpus), 'GPU')}" for node in most[-1:])
+        return f"it needs {' and '.join(what)} on each of {_count(num_nodes, 'node')}; the largest node has {has}"
 
     def place(self, job: int, num_nodes: int, cpus: float, gpus: float) -> Placement | None:
         """Claim room for a job on ``num_nodes`` different nodes, lowest first; None when there is none."""
@@ -109,3 +109,7 @@ class Ledger:
     def free(self) -> Mapping[int, tuple[float, float]]:
         """Return (free CPUs, free GPUs) by node."""
         return {number: (node.free_cpus, sum(node.free_gpus.values())) for number, node in self._nodes.items()}
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"

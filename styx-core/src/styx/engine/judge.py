@@ -11,6 +11,7 @@ from styx.api.nodes import Cause, NodeState
 from styx.engine.observe import Sight
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
+from styx.words import count
 
 _S = ClusterState
 _NAMED = 3  # things that could not be seen, in one sentence
@@ -31,16 +32,20 @@ def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - o
     if not sight.nodes:
         return _absent(cluster, sight)
     if cluster.state is _S.TERMINATING or (cluster.state is _S.UNKNOWN and sight.given_up):
-        return Verdict(_S.TERMINATING, f"the removal was interrupted; {len(sight.nodes)} nodes are still there")
+        return Verdict(_S.TERMINATING, f"the removal was interrupted; still there: {count(len(sight.nodes), 'node')}")
     if len(sight.nodes) < cluster.num_nodes and not sight.proves_absence:
-        return Verdict(_S.UNKNOWN, f"{len(sight.nodes)} of {cluster.num_nodes} nodes could be seen{_unseen(sight)}")
+        return Verdict(
+            _S.UNKNOWN, f"{len(sight.nodes)} of {count(cluster.num_nodes, 'node')} could be seen{_unseen(sight)}"
+        )
     if cluster.state in _BEFORE_NODES:
         return _interrupted(cluster, sight)
     if sight.count(NodeState.STOPPED) == cluster.num_nodes:
         by_itself = all(node.cause is Cause.SELF for node in sight.nodes)
         return Verdict(_S.STOPPED, "stopped by autostop" if by_itself else "all nodes are stopped")
     if cluster.state is _S.STOPPING:
-        return Verdict(_S.STOPPING, f"the stop was interrupted; {sight.count(NodeState.RUNNING)} nodes run")
+        return Verdict(
+            _S.STOPPING, f"the stop was interrupted; still running: {count(sight.count(NodeState.RUNNING), 'node')}"
+        )
     if cluster.state in _UNFINISHED:
         return _interrupted(cluster, sight)
     return _in_use(cluster, sight)
@@ -55,17 +60,17 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
         if sight.preempted:
             return Verdict(_S.PREEMPTED, "the provider took nodes back")
         if running + sight.count(NodeState.PENDING) == wanted:
-            return Verdict(_S.UNKNOWN, f"{wanted - running} of {wanted} nodes are booting")
-        return Verdict(_S.FAILED, f"{running} of {wanted} nodes run, {stopped} are stopped")
+            return Verdict(_S.UNKNOWN, f"booting: {wanted - running} of {count(wanted, 'node')}")
+        return Verdict(_S.FAILED, f"running: {running} of {count(wanted, 'node')}, stopped: {stopped}")
     if cluster.state is _S.FAILED or cluster.launched_at is None:
-        return Verdict(_S.FAILED, f"all {wanted} nodes run, but the cluster was not set up")
+        return Verdict(_S.FAILED, f"{count(wanted, 'node')} up, but the cluster was not set up")
     return Verdict(_S.UP, "all nodes run")
 
 
 def _interrupted(cluster: ClusterRecord, sight: Sight) -> Verdict:
     what = cluster.state.replace("_", " ")
     running = sight.count(NodeState.RUNNING)
-    return Verdict(_S.FAILED, f"interrupted while {what}; {running} of {cluster.num_nodes} nodes run")
+    return Verdict(_S.FAILED, f"interrupted while {what}; running: {running} of {count(cluster.num_nodes, 'node')}")
 
 
 def _unseen(sight: Sight) -> str:

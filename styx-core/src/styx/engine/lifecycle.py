@@ -30,6 +30,7 @@ from styx.engine.reconcile import current, look, record_verdict
 from styx.engine.setup import connect, not_up, set_up
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
+from styx.words import count
 
 SHUTDOWN_SECONDS = 15.0
 
@@ -79,8 +80,10 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
             raise not_up(await _seen(context, cluster))
         if context.clock.monotonic() >= give_up_at:
             going = cluster.num_nodes - stopped
-            raise OutcomeUnknown(f"{going} nodes of {cluster.name!r} have not stopped", hint="Run the command again.")
-        progress("stop", f"waiting for {cluster.num_nodes - stopped} of {cluster.num_nodes} nodes to stop")
+            raise OutcomeUnknown(
+                f"not stopped yet: {count(going, 'node')} of {cluster.name!r}", hint="Run the command again."
+            )
+        progress("stop", f"waiting for {cluster.num_nodes - stopped} of {count(cluster.num_nodes, 'node')} to stop")
         await context.clock.sleep(pause)
         pause = min(pause * 1.5, POLL_MOST)
 

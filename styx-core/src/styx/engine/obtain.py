@@ -39,6 +39,7 @@ from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
+from styx.words import count
 
 RETRY_SECONDS = 30.0
 
@@ -59,7 +60,8 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
 
     Raises NoOffer, Unsupported, InvalidTask, BadInput.
     """
-    progress("plan", "asking the clouds what they have")
+    if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
+        progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task)).require()
     fitting: list[Choice] = []
     rejections: list[Rejection] = []
@@ -209,7 +211,7 @@ def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, 
     """What the record says of the machines."""
     offer = choice.offer
     gpus = ", ".join(f"{a.count:g}x {a.name}" for a in offer.accelerators)
-    size = f"{offer.vcpus:g} CPUs, {offer.memory_gib:g} GiB"
+    size = f"{count(offer.vcpus, 'CPU')}, {offer.memory_gib:g} GiB"
     return {
         "cloud": offer.cloud,
         "account": account.account,

@@ -24,6 +24,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.observe import Sight, sight
 from styx.store.records import AttemptRecord, AttemptState
 from styx.store.states import ClusterState
+from styx.words import count
 
 POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
 REMOVAL_DEADLINE = 900.0
@@ -151,10 +152,10 @@ async def _until_running(
                 return list(found.nodes)
         if late:
             raise InsufficientCapacity(
-                f"{running} of {wanted} nodes were running after {traits.boot_deadline:g} s",
+                f"{running} of {count(wanted, 'node')} were running after {traits.boot_deadline:g} s",
                 scope=attempt.prepared.scope.name,
             )
-        progress("provision", f"waiting for {wanted - running} of {wanted} nodes on {account.cloud.name}")
+        progress("provision", f"waiting for {wanted - running} of {count(wanted, 'node')} on {account.cloud.name}")
         await context.clock.sleep(pause)
         pause = min(pause * 1.5, POLL_MOST)
 
@@ -183,16 +184,20 @@ def _raise_shortage(account: CloudAccount, attempt: AttemptRecord, found: Sight,
     """Raise when it is certain that the ranks will never all run, or that there are more machines than ranks."""
     wanted, scope = len(attempt.prepared.ranks), attempt.prepared.scope.name
     if found.surplus:
-        raise OutcomeUnknown(f"{len(found.nodes) + found.surplus} nodes turned up in {scope}, {wanted} are wanted")
+        raise OutcomeUnknown(f"{len(found.nodes) + found.surplus} nodes turned up in {scope}, wanted {wanted}")
     if attempt.receipt is not None and len(attempt.receipt.node_ids) < wanted:
-        raise InsufficientCapacity(f"{scope} gave {len(attempt.receipt.node_ids)} of {wanted} nodes", scope=scope)
+        raise InsufficientCapacity(
+            f"{scope} gave {len(attempt.receipt.node_ids)} of {count(wanted, 'node')}", scope=scope
+        )
     here = {node.id for node in found.nodes}
     if found.proves_absence and met - here:
-        raise InsufficientCapacity(f"{len(met - here)} of {wanted} nodes vanished while they booted", scope=scope)
+        raise InsufficientCapacity(
+            f"{len(met - here)} of {count(wanted, 'node')} vanished while they booted", scope=scope
+        )
     met |= here
     if attempt.receipt is None and found.proves_absence and len(here) < wanted:
         raise OutcomeUnknown(
-            f"{account.cloud.name} did not answer, and {len(here)} of {wanted} nodes came of it in {scope}"
+            f"{account.cloud.name} did not answer, and {len(here)} of {count(wanted, 'node')} came of it in {scope}"
         )
 
 
@@ -240,10 +245,10 @@ async def remove(
                 )
             if waited >= patience:
                 raise OutcomeUnknown(
-                    f"{len(left)} nodes and {len(rest)} leftovers of {owner.name} are still in {scope.name}",
+                    f"still in {scope.name}: {count(len(left), 'node')} and {count(len(rest), 'leftover')} of {owner.name}",
                     hint="Run the command again; nothing is forgotten until it is gone.",
                 )
-            progress("terminate", f"waiting for {len(left) or 'the last'} nodes to go")
+            progress("terminate", f"waiting for {count(len(left), 'node') if left else 'the last nodes'} to go")
             await context.clock.sleep(pause)
             pause = min(pause * 1.5, POLL_MOST)
         for attempt in group:

@@ -21,6 +21,7 @@ from styx.optimizer.rank import why_not
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState, ClusterRecord
 from styx.store.states import ClusterState
+from styx.words import count
 
 
 async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
@@ -121,7 +122,7 @@ def require_fit(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
     """The alternative that the cluster satisfies. Raises BadInput when it is smaller, or another kind of machine."""
     if task.num_nodes > cluster.num_nodes:
         raise BadInput(
-            f"cluster {cluster.name!r} has {cluster.num_nodes} nodes, the task wants {task.num_nodes}",
+            f"cluster {cluster.name!r} has {count(cluster.num_nodes, 'node')}, the task wants {task.num_nodes}",
             hint="Launch it on a cluster of another name.",
         )
     offer = offer_from_data(cluster.offer)
