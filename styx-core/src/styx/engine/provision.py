@@ -245,7 +245,8 @@ async def remove(
                 )
             if waited >= patience:
                 raise OutcomeUnknown(
-                    f"still in {scope.name}: {count(len(left), 'node')} and {count(len(rest), 'leftover')} of {owner.name}",
+                    f"still in {scope.name}: of {owner.name}, "
+                    f"{count(len(left), 'node')} and {count(len(rest), 'leftover')}",
                     hint="Run the command again; nothing is forgotten until it is gone.",
                 )
             progress("terminate", f"waiting for {count(len(left), 'node') if left else 'the last nodes'} to go")
