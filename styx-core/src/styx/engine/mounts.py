@@ -24,6 +24,7 @@ from styx.transports.together import together
 WORKDIR = "styx_workdir"
 _MAKE_WORKDIR = f"mkdir -p {WORKDIR} && [ -e sky_workdir ] || ln -s {WORKDIR} sky_workdir"
 GIT_SECONDS = 600.0
+GIT_PROTOCOLS = "file:git:http:https:ssh"  # others, such as ext:: and fd::, run what the URL says
 
 
 async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progress) -> None:
@@ -133,7 +134,7 @@ async def _clone(transport: Transport, git: GitWorkdir) -> None:
     _require_no_password(git)
     url, ref = shlex.quote(git.url), shlex.quote(git.ref or "HEAD")
     command = (
-        f"cd {WORKDIR} && git init -q . && "
+        f"export GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL={GIT_PROTOCOLS}; cd {WORKDIR} && git init -q . && "
         f"{{ git remote add origin {url} 2>/dev/null || git remote set-url origin {url}; }} && "
         f"git fetch -q --depth 1 origin {ref} && git checkout -q --force FETCH_HEAD"
     )
@@ -141,9 +142,10 @@ async def _clone(transport: Transport, git: GitWorkdir) -> None:
 
 
 def _require_no_password(git: GitWorkdir) -> None:
-    if urlsplit(git.url).password:
+    url = urlsplit(git.url)
+    if url.password or (url.username and url.scheme in {"http", "https"}):  # a token is often written as a user name
         raise InvalidTask(
-            "workdir: the git URL holds a password, which would show in process lists",
+            "workdir: the git URL holds a password or token, which would show in process lists",
             hint="Use an SSH URL, or a credential helper on the node.",
             field="workdir",
         )
