@@ -32,6 +32,20 @@ async def test_the_reason_on_record_is_told(world: World) -> None:
     )
 
 
+async def test_a_cluster_that_failed(world: World) -> None:
+    """One that failed is said to have failed, with the ways on and out."""
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    context = engine.context.fresh()
+    async with operation(context, "c", "stop"):
+        context.move("c", ClusterState.STOPPING)
+        context.move("c", ClusterState.FAILED)
+    with pytest.raises(ClusterNotUp) as refused:
+        await engine.exec(HELLO, "c", quiet)
+    assert refused.value.message == "cluster 'c' has failed and is not up"
+    assert refused.value.hint == "`styx launch -c c` goes on, `styx down c` removes it."
+
+
 async def test_who_is_busy_is_told(world: World) -> None:
     """While another client works on the cluster the advice is to wait for it; once it is gone, to go on."""
     engine, other = world.engine(), world.engine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,18 @@ def test_arguments_win(load: Load) -> None:
     assert task.spec.file_mounts == {"/x": "s3://bucket"}
     assert task.spec.num_nodes == 3
     assert task.spec.resources.alternatives[0].cpus == Amount(8, at_least=True)
+
+
+def test_a_secret_without_a_value(load: Load) -> None:
+    """A secret whose value never came is told with where it is named, and how to give it without showing it."""
+    task = load("run: x\nsecrets:\n  A: a\n  TOKEN:\n")
+    with pytest.raises(InvalidTask) as caught:
+        task.check_secrets()
+    assert re.search(r"task\.yaml:4: secrets\.TOKEN: secret 'TOKEN' has no value$", caught.value.message)
+    assert caught.value.hint == "`--secret TOKEN` takes it from this shell, `--secret-file` from a file."
+    assert task.secrets(TOKEN="t").check_secrets() is None
+    with pytest.raises(InvalidTask, match=r"^secrets\.B: secret 'B' has no value"):
+        Task(secrets={"B": None}).check_secrets()
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
-from styx.api.errors import BadInput, ClusterNotFound, InvalidTask, StyxError
+from styx.api.errors import BadInput, ClusterNotFound, StyxError
 from styx.api.services import Clock
 from styx.clock import SystemClock
 from styx.config import home as default_home
@@ -159,13 +159,7 @@ class Engine:
             if changed != given:
                 secrets = dict(task.spec.secrets)
                 task = Task.from_dict(changed, task.spec.base_dir).override({"secrets": secrets} if secrets else {})
-        missing = task.missing_secrets()
-        if missing:
-            raise InvalidTask(
-                f"secret {missing[0]!r} has no value",
-                hint=f"Give it with --secret {missing[0]}=VALUE.",
-                field="secrets",
-            )
+        task.check_secrets()
         task.check_files()
         require_mountable(self.context, task.spec)
         return task
@@ -277,7 +271,9 @@ class Engine:
     def _known(self, name: str) -> ClusterRecord:
         record = self.context.store.clusters.get(name)
         if record is None:
-            raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists them.", cluster=name)
+            raise ClusterNotFound(
+                f"there is no cluster {name!r}", hint="`styx status` lists the clusters.", cluster=name
+            )
         return record
 
     async def _handle(self, record: ClusterRecord) -> Handle:

@@ -111,8 +111,11 @@ def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotU
         who = f"process {busy.holder.pid} on {busy.holder.host}"
         hint = f"{who} is busy with it ({busy.kind}): wait until that is done."
     why = (cluster.error or {}).get("message")
+    how = f"is {cluster.state.replace('_', ' ')}, not up"
+    if cluster.state is ClusterState.FAILED:
+        how = "has failed and is not up"
     return ClusterNotUp(
-        f"cluster {cluster.name!r} is {cluster.state.replace('_', ' ')}, not up{f': {why}' if why else ''}",
+        f"cluster {cluster.name!r} {how}{f': {why}' if why else ''}",
         hint=hint,
         cluster=cluster.name,
         state=cluster.state.value,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from styx.api.backend import Autostop
 from styx.api.offers import Accelerator
+from styx.spec.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +116,4 @@ class TaskSpec:
     base_dir: Path = field(default_factory=Path.cwd)  # what relative paths are relative to
     secret_refs: Mapping[str, str] = field(default_factory=dict)  # "vault:team/key": resolved when the task is run
     missing_secrets: tuple[str, ...] = ()  # named without a value, which must come before the task runs
+    secret_places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)  # where those are named

@@ -115,7 +115,8 @@ def parse_task(
         extra=extra,
         base_dir=base_dir,
         secret_refs=found.references,
-        missing_secrets=found.missing,
+        missing_secrets=tuple(found.missing),
+        secret_places=found.missing,
     )
 
 
@@ -150,7 +151,7 @@ class Variables(NamedTuple):
 
     values: dict[str, str]
     references: dict[str, str]
-    missing: tuple[str, ...]
+    missing: dict[str, Place]
 
 
 def variables(kind: str, value: object, place: Place, given: Mapping[str, object] | None = None) -> Variables:
@@ -160,16 +161,17 @@ def variables(kind: str, value: object, place: Place, given: Mapping[str, object
     """
     written = fields.mapping(value, place)
     given = plain_mapping(given, Place(field=kind))
-    found = Variables({}, {}, ())
+    found = Variables({}, {}, {})
     for key in (*written, *(key for key in given if key not in written)):
         at = place.at(written, key) if key in written else Place(field=f"{kind}.{key}")
         if not _VARIABLE.fullmatch(key):
             raise at.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
         each = given.get(key, written.get(key))
         if each is None and kind == ENVS:
-            raise at.error(f"variable {key!r} has no value", hint=f'Give it with --env {key}=VALUE; "" makes it empty.')
+            hint = f'Give it with `--env {key}=VALUE`; "" makes it empty.'
+            raise at.error(f"variable {key!r} has no value", hint=hint)
         if each is None:
-            found = found._replace(missing=(*found.missing, key))
+            found.missing[key] = at
         elif isinstance(each, dict) and kind == SECRETS:
             found.references[key] = _reference(each, at)
         else:

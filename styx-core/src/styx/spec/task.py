@@ -180,6 +180,15 @@ class Task:
         """The secrets that are named and have no value yet."""
         return list(self._spec.missing_secrets)
 
+    def check_secrets(self) -> None:
+        """Raise InvalidTask, which points at where it is named, for a secret that has no value."""
+        for name in self._spec.missing_secrets:
+            place = self._spec.secret_places.get(name, _at(f"secrets.{name}"))
+            raise place.error(
+                f"secret {name!r} has no value",
+                hint=f"`--secret {name}` takes it from this shell, `--secret-file` from a file.",
+            )
+
     def check_files(self) -> None:
         """Raise InvalidTask for a working directory or a source of file_mounts that is not on this machine."""
         for path, problem in files.missing(self._spec):
