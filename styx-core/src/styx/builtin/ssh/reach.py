@@ -26,7 +26,8 @@ from styx.transports.connect import translate
 from styx.transports.ssh import SshTransport
 
 CONNECT_SECONDS = 10.0  # until a machine has let us in
-TCP_SECONDS = 1.0  # until one that there is no patience with has taken the call
+TCP_SECONDS = 1.0  # until one that there is no patience with has taken the call,
+IMPATIENT_SECONDS = 5.0  # until it has let us in, and for its command
 COMMAND_SECONDS = 15.0  # for a command that only looks or marks
 IDLE_SECONDS = 30.0  # an unused connection is closed after this
 AT_ONCE = 32  # machines
@@ -100,7 +101,8 @@ class Reach:
 
         When ``impatient``, a machine that does not take the call within a second counts as down.
         """
-        return _run(self._ask(commands, timeout or COMMAND_SECONDS, impatient)) if commands else {}
+        seconds = timeout or (IMPATIENT_SECONDS if impatient else COMMAND_SECONDS)
+        return _run(self._ask(commands, seconds, impatient)) if commands else {}
 
     def anybody(self, hosts: Sequence[HostConfig]) -> dict[HostConfig, Answer]:
         """Wait until one machine lets us in, or all have failed; the answers that are there by then."""
@@ -157,7 +159,7 @@ class Reach:
                 raise link.error
             transport = link.transport
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(IMPATIENT_SECONDS if impatient else CONNECT_SECONDS):
                     if transport is None:
                         link.endpoint = await self._endpoint(host, patience)
                         transport = SshTransport(link.endpoint)
