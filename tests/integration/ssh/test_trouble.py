@@ -180,7 +180,7 @@ def test_no_machines_at_all_shows_what_to_write(tmp_path: Path) -> None:
     """Without any pool the error shows how to list one."""
     with pytest.raises(AuthFailed, match="no machines are listed") as refused:
         SshCloud(services(tmp_path)).check()
-    assert "hosts: [me@10.0.0.5]" in (refused.value.hint or "")
+    assert "clouds.ssh.pools.lab.hosts '[me@10.0.0.5]'" in (refused.value.hint or "")
 
 
 def test_a_machine_taken_off_the_list_is_not_forgotten(

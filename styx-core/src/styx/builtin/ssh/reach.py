@@ -65,8 +65,10 @@ class Answer:
     def problem(self) -> str:
         """Why there is no text; of a changed key also what to do, which nobody should have to search for."""
         if self.error is not None:
-            told = [self.error.message, self.error.hint or ""] if self.changed else [self.error.message]
-            return "; ".join(filter(None, told))
+            hint = self.error.hint if self.changed else None
+            return (
+                f"{self.error.message}; {hint[0].lower()}{hint[1:].removesuffix('.')}" if hint else self.error.message
+            )
         if self.result is None or self.result.status == 0:
             return ""
         said = self.result.stderr.decode(errors="replace").strip().splitlines()
@@ -179,7 +181,7 @@ class Reach:
         target = target_of(host)
         problem = translate(error, target)
         if isinstance(problem, HostKeyChanged) and problem.node == target.host:
-            hint = f"If it was reinstalled, {self._pins.remedy(host)}; else somebody is in between: nothing was sent."
+            hint = f"If it was reinstalled, {self._pins.remedy(host)}; else somebody is in between. Nothing was sent to it."
             return HostKeyChanged(problem.message, hint=hint, node=problem.node)
         return problem
 
