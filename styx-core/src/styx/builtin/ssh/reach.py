@@ -181,7 +181,7 @@ class Reach:
         target = target_of(host)
         problem = translate(error, target)
         if isinstance(problem, HostKeyChanged) and problem.node == target.host:
-            hint = f"If it was reinstalled, {self._pins.remedy(host)}; else somebody is in between. Nothing was sent to it."
+            hint = f"If it was reinstalled, {self._pins.remedy(host)}; else somebody is in between. Nothing was sent."
             return HostKeyChanged(problem.message, hint=hint, node=problem.node)
         return problem
 
