@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -21,8 +22,15 @@ from support.clusters import job, output, until
 
 
 def agents(cluster: ProcessCluster) -> list[int]:
-    """The process ids of the cluster's agents."""
-    return [pid for pid, line in cluster.processes().items() if " daemon --state " in line]
+    """The process ids of the cluster's agents; what one has forked off and is about to become a command is none."""
+    found = [pid for pid, line in cluster.processes().items() if " daemon --state " in line]
+    return [pid for pid in found if _parent(pid) not in {None, *found}]
+
+
+def _parent(pid: int) -> int | None:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None  # it has just ended
 
 
 def kill_agents(cluster: ProcessCluster) -> None:
