@@ -168,7 +168,7 @@ class Clusters:
         other = record.name if present is None else present.name
         return ClusterBusy(
             f"there is a cluster named {other!r} already",
-            hint=f"Run on it with `styx exec -c {other}`, or choose another name.",
+            hint=f"Run on it with `styx exec {other}`, or choose another name.",
             cluster=other,
         )
 
