@@ -104,7 +104,7 @@ class SshCloud(Cloud):
 
     def faults(self) -> Sequence[Fault]:
         """Every machine that cannot be used now: those that show another key first, for that may be an attack."""
-        return self._faults(self._reach.ask(dict.fromkeys(self._machines(), ":")))
+        return self._faults(self._ask(self._machines(), ":"))
 
     def scopes(self) -> Iterable[Scope]:
         """The pools."""
@@ -251,6 +251,16 @@ class SshCloud(Cloud):
             if named:
                 self._told.add((host.label, problem))
 
+    def _ask(self, hosts: Iterable[HostConfig], command: str, *, impatient: bool = False) -> dict[HostConfig, Answer]:
+        """Ask machines something, and note which do not answer."""
+        answers = self._reach.ask(dict.fromkeys(hosts, command), impatient=impatient)
+        for host, answer in answers.items():
+            if answer.silent:
+                self._silence.write(host, answer.problem, self.services.clock.now())
+            else:
+                self._silence.end(host)
+        return answers
+
     def _survey(
         self, hosts: Iterable[HostConfig], *, impatient: bool = False, skip: bool = False
     ) -> tuple[dict[HostConfig, Marks], dict[str, str]]:
@@ -266,11 +276,7 @@ class SshCloud(Cloud):
             silent = {host: problem for host in asked if (problem := self._silence.read(host, now)) is not None}
             problems |= {host.label: problem for host, problem in silent.items()}
             asked = [host for host in asked if host not in silent]
-        for host, answer in self._reach.ask(dict.fromkeys(asked, marks.listing()), impatient=impatient).items():
-            if answer.silent:
-                self._silence.write(host, answer.problem, self.services.clock.now())
-            else:
-                self._silence.end(host)
+        for host, answer in self._ask(asked, marks.listing(), impatient=impatient).items():
             try:
                 if answer.text is None:
                     problems[host.label] = answer.problem
