@@ -95,3 +95,20 @@ def test_cancelled_jobs_make_room(agent: Agent) -> None:
     second = client.call("jobs.submit", **job("echo second", cpus=cpus))["id"]
     client.call("jobs.cancel", ids=[first])
     assert client.call("jobs.wait", id=second)["state"] == "succeeded"
+
+
+def test_the_log_of_a_cancelled_job_is_its_own(agent: Agent) -> None:
+    """The shell around a job adds nothing to its output when it is cancelled, in the set-up or in the run."""
+    client = agent.ready()
+    for scripts in (job("echo up; echo oops >&2; sleep 300"), job("true", setup="echo up; echo oops >&2; sleep 300")):
+        number = client.call("jobs.submit", **scripts)["id"]
+        until(lambda number=number: b"oops" in client.log(number, follow=False).get(0, b""))
+        client.call("jobs.cancel", ids=[number])
+        assert client.log(number) == {0: b"up\noops\n"}
+
+
+def test_a_job_that_the_kernel_kills_says_so(agent: Agent) -> None:
+    """A job that is killed with SIGKILL, as where memory runs out, has that in its log."""
+    client = agent.ready()
+    number = client.call("jobs.submit", **job("echo up; kill -9 $$"))["id"]
+    assert client.log(number) == {0: b"up\nKilled\n"}

@@ -20,13 +20,20 @@ cd "$workdir" 2>/dev/null || cd "$HOME" 2>/dev/null || cd /
 path=$PATH
 PATH=/usr/bin:/bin:$PATH
 
+# Runs one script of the job, whose errors go to 3.
+script() {
+    (PATH=$path STYX_JOB=$marker exec "$shell" "$1" 2>&3 3>&-) # inside, as the redirection else holds for this shell
+    code=$?
+    [ "$code" -ne 137 ] || [ -n "$stopped" ] || echo Killed >&3 # by the kernel, as when memory runs out
+    return "$code"
+}
+
 steps() {
+    exec 3>&2 2>/dev/null # this shell says "Terminated" of a script that is cancelled, which is not the job's output
     trap 'stopped=1' TERM INT HUP # a handler, not "ignore": the job's own processes start with the default again
     phase=running
     if [ -e "$dir/phase.setting_up" ]; then
-        PATH=$path STYX_JOB=$marker "$shell" "$dir/setup.sh"
-        code=$?
-        if [ "$code" -ne 0 ]; then
+        if ! script "$dir/setup.sh"; then
             mv "$dir/phase.setting_up" "$dir/setup_exit.$code"
             return
         fi
@@ -44,8 +51,8 @@ steps() {
         [ -z "$stopped" ] || return
         mv "$dir/phase.$phase" "$dir/phase.running"
     fi
-    PATH=$path STYX_JOB=$marker "$shell" "$dir/run.sh"
-    mv "$dir/phase.running" "$dir/exit.$?"
+    script "$dir/run.sh"
+    mv "$dir/phase.running" "$dir/exit.$code"
 }
 
 # A job must not feel a full disk: what cannot be written is read and dropped, and the log says how much.
