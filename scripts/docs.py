@@ -73,6 +73,9 @@ def errors() -> str:
     from styx.api.errors import StyxError
 
     head = (
+        'With `-o json` an error is one line on stderr, `{"error": {"code", "message", "hint", "details"}}`, one for\n'
+        "each cluster where a command works on several. What Styx did not raise on purpose has the code `error`, and\n"
+        "Ctrl-C has `interrupted`. Exit codes are the same.\n\n"
         "Every error Styx raises on purpose. The name in the second column is what `-o json` and stored errors carry;\n"
         "the exit code is what the command ends with. A provider raises the leaves below `ProviderError` and nothing\n"
         "else; which one decides whether core repeats the call, goes elsewhere, or gives up.\n\n"

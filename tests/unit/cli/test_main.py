@@ -106,6 +106,20 @@ def test_usage_for_programs(capfd):
     assert error["hint"] == "`styx queue --help` shows what there is."
 
 
+def test_ctrl_c_at_a_plugins_question(failing, capfd, monkeypatch):
+    """Click hides the Ctrl-C at a question; it ends with 130 all the same."""
+
+    def press(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.termui._readline_prompt", press)
+    with pytest.raises(click.Abort) as aborted:
+        click.confirm("Sure?")
+    failing(aborted.value)
+    assert main(["go"]) == 130
+    assert capfd.readouterr().err.endswith("Interrupted.\n")
+
+
 def test_debug(failing, capfd):
     """--debug, or its variable, shows the traceback with all causes before the message."""
     error = BadInput("bad")

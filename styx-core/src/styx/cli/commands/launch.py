@@ -33,7 +33,8 @@ JSON = """
 With --dryrun or --detach-run, -o json prints one object:
   {cluster, job_id, created, candidates: [{infra, instance_type, vcpus,
    memory_gib, accelerators, hourly_cost, chosen, rejected}]}
-job_id is null for a dry run; hourly_cost is a string, USD for all nodes.
+job_id is null for a dry run, and only that one has candidates, whose
+hourly_cost is a string, USD for all nodes.
 """
 
 
