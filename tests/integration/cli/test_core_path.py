@@ -94,7 +94,7 @@ def test_cancel(styx, start):
     detached = styx("launch", "-c", "dev", "-d", "-o", "json", "--", "sleep", "600")
     assert json.loads(detached.stdout)["job_id"] == 1, detached.stderr
     assert styx("logs", "dev", "1", "--status").returncode == 75
-    assert styx("cancel", "dev", "1").stdout == "Cancelled: 1.\n"
+    assert styx("cancel", "dev", "1").stdout == "Cancelled job 1.\n"
     assert styx("logs", "dev", "1").returncode == 143
     assert styx("cancel", "dev", "1").stdout == "Nothing to cancel: no such job was waiting or running.\n"
     assert styx("queue", "-s").stdout == "No jobs.\n"
