@@ -30,7 +30,7 @@ def test_hello(styx, tmp_path: Path):
     assert (job["id"], job["name"], job["state"], job["exit_code"]) == (1, "hello", "succeeded", 0)
     assert styx("down", "dev", "-y").stdout == "Cluster dev is gone.\n"
     assert states(styx) == {}
-    assert styx("status").stdout == "No clusters. Make one: styx launch -c NAME -- COMMAND\n"
+    assert styx("status").stdout == "No clusters. `styx launch -c NAME -- COMMAND` makes one.\n"
 
 
 def test_exit_codes_and_logs(styx):
@@ -96,7 +96,7 @@ def test_cancel(styx, start):
     assert styx("logs", "dev", "1", "--status").returncode == 75
     assert styx("cancel", "dev", "1").stdout == "Cancelled job 1.\n"
     assert styx("logs", "dev", "1").returncode == 143
-    assert styx("cancel", "dev", "1").stdout == "Nothing to cancel: no such job was waiting or running.\n"
+    assert styx("cancel", "dev", "1").stdout == "Job 1 has ended already: cancelled.\n"
     assert styx("queue", "-s").stdout == "No jobs.\n"
 
 
