@@ -90,8 +90,9 @@ def test_a_refusal_names_the_host_and_not_the_address(hook: Hook) -> None:
 def test_an_unreachable_host_is_a_transport_error(hook: Hook) -> None:
     """A server that is down is named in plain words, and so is where its address is kept."""
     url = hook.url.replace(f":{hook.server.server_port}", ":1")
-    with pytest.raises(TransportError, match=r"was not told: Connection refused$") as caught:
+    with pytest.raises(TransportError, match="was not told") as caught:
         Notify(Settings(urls=(url,), timeout=1)).styx_event(event())
+    assert caught.value.message.endswith("was not told: Connection refused")
     assert "plugins.notify.urls" in str(caught.value.hint)
 
 
