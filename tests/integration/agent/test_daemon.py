@@ -322,3 +322,15 @@ def test_sockets_of_agents_that_were_killed_are_swept(make: Callable[..., Agent]
     until(lambda: not (directory / "dead.sock").exists())
     assert (directory / "young.sock").exists()
     assert (directory / "other.txt").exists()
+
+
+def test_an_agent_without_a_node_ends(agent: Agent) -> None:
+    """When its state directory has been removed nobody can come back: it ends, and takes along what it has started."""
+    client = agent.ready()
+    pid = agent.pid or 0
+    client.call("jobs.submit", **job("echo $$ > running; sleep 300"))
+    running = int(until(lambda: (agent.home / "running").exists() and (agent.home / "running").read_text()))
+    shutil.rmtree(agent.state)
+    until(lambda: not alive(pid))
+    until(lambda: not alive(running))
+    assert not Path(agent.socket).exists()

@@ -20,17 +20,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+LOCK = "lock"  # in the state directory
 RUNNING = 75  # exit status when one already serves this state
 TAKE_OVER = 20.0  # seconds to wait for one that is on its way in or out
 _LOOK = 0.02
-LISTENS = 2.0  # seconds between looks at whether the socket still is where clients look for it
+LISTENS = 2.0  # seconds between looks at whether the socket and the state directory are still there
 _DEAD = 3600.0  # seconds after which a socket that nobody listens on is rubbish; one that is being made is younger
 
 
 def start(state: str, path: str, build: str, idle_exit: float | None) -> int:
     """Start the daemon and return 0 once it answers, RUNNING when another does. Raises AgentError and OSError."""
     os.makedirs(state, mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(os.path.join(state, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     other = _lock(lock, path)
     if other is not None:
         _print({"pid": other, "running": True})
@@ -111,7 +112,7 @@ async def _main(
         loop.spawn(_signals(agent))
         agent.begin()
         serving = loop.spawn(agent.serve(listening, idle_exit))
-        loop.spawn(_stay_reachable(agent, path, log))
+        loop.spawn(_stay_reachable(agent, state, path, log))
         _tell(ready, {"pid": os.getpid()})
         os.close(ready)
         _sweep(os.path.dirname(path))
@@ -121,10 +122,17 @@ async def _main(
         _unlink(path)
 
 
-async def _stay_reachable(agent: Agent, path: str, log: ErrorLog) -> None:
-    """Listen again when somebody has removed the socket, for ever: who cleans up /tmp cannot know."""
+async def _stay_reachable(agent: Agent, state: str, path: str, log: ErrorLog) -> None:
+    """Listen again when somebody has removed the socket, for ever: who cleans up /tmp cannot know.
+
+    When the state directory is gone, so is the node: nobody will come back, and nothing could be told to anybody.
+    """
     while True:
         await loop.sleep(LISTENS)
+        if not os.path.exists(os.path.join(state, LOCK)):
+            await agent.ranks.kill_strays()
+            _unlink(path)
+            os._exit(1)
         if os.path.lexists(path):
             continue
         try:
