@@ -50,7 +50,7 @@ def test_tasks_load(text: str) -> None:
 def test_commands_and_options_exist(words: list[str]) -> None:
     """Every command shown is parsed without complaint."""
     command: click.Command = cli
-    context = click.Context(cli, info_name="styx", resilient_parsing=True)
+    context = click.Context(cli, info_name="styx", resilient_parsing=True, **cli.context_settings)
     while isinstance(command, click.Group):
         name, *words = words
         found = command.get_command(context, name)

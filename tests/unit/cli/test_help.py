@@ -29,7 +29,10 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 def text(path: str) -> str:
     """What ``--help`` prints, eighty columns wide."""
-    context = click.Context(ALL[path], info_name=path, terminal_width=78)
+    settings = cli.context_settings | {
+        "terminal_width": 78
+    }  # the same help options, as click keeps them with a command
+    context = click.Context(ALL[path], info_name=path, **settings)
     return ALL[path].get_help(context)
 
 
