@@ -29,9 +29,8 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 def text(path: str) -> str:
     """What ``--help`` prints, eighty columns wide."""
-    settings = cli.context_settings | {
-        "terminal_width": 78
-    }  # the same help options, as click keeps them with a command
+    # With -h too, as in the program: click keeps that with the command.
+    settings = cli.context_settings | {"terminal_width": 78}
     context = click.Context(ALL[path], info_name=path, **settings)
     return ALL[path].get_help(context)
 
