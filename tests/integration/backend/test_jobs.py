@@ -89,7 +89,10 @@ async def test_a_gang_runs_on_all_nodes(backend: AgentBackend, pair: ProcessClus
     """Each rank knows itself and the others; the output of both comes back, or of one."""
     number = await backend.submit(
         pair,
-        job('echo "$STYX_NODE_RANK/$STYX_NUM_NODES" $STYX_NODE_IPS; [ $STYX_NODE_RANK = 0 ] || exit 4', num_nodes=2),
+        job(
+            'echo "$STYX_NODE_RANK/$STYX_NUM_NODES" $STYX_NODE_IPS; [ $STYX_NODE_RANK = 0 ] || { sleep 1; exit 4; }',
+            num_nodes=2,
+        ),
     )
     ended = await backend.wait(pair, number)
     assert (ended.state, ended.exit_code, ended.ranks.get(1)) == (JobState.FAILED, 4, 4)

@@ -140,9 +140,13 @@ class AgentNode:
             return None
 
     async def _dismiss(self) -> None:
-        """Have an agent of another build go; its jobs stay. One that is going already is as good."""
-        with suppress(BackendError):
-            await self.call("agent.shutdown", {"cancel_jobs": False})
+        """Have an agent of another build go; its jobs stay. One that is going already is as good.
+
+        Asked once, over the connection to that very agent: asked again, its successor might go.
+        """
+        if self._connection is not None and self._connection.usable:
+            with suppress(AgentError, ProtocolError, ConnectionLost, TimeoutError):
+                await self._connection.call("agent.shutdown", {"cancel_jobs": False}, DEADLINE)
         self.close()
 
     def close(self) -> None:
