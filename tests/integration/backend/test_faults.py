@@ -22,9 +22,12 @@ from support.clusters import job, output, until
 
 
 def agents(cluster: ProcessCluster) -> list[int]:
-    """The process ids of the cluster's agents; what one has forked off and is about to become a command is none."""
+    """The process ids of the cluster's agents.
+
+    Neither what one has forked off and is about to become a command, nor who is just starting one (our own child).
+    """
     found = [pid for pid, line in cluster.processes().items() if " daemon --state " in line]
-    return [pid for pid in found if _parent(pid) not in {None, *found}]
+    return [pid for pid in found if _parent(pid) not in {None, os.getpid(), *found}]
 
 
 def _parent(pid: int) -> int | None:
