@@ -30,7 +30,7 @@ class Rank:
     """One rank of one job on this node. ``code`` is set in the phases exited and setup_failed."""
 
     __slots__ = (
-        "cancelling", "code", "directory", "drains", "exit_seen", "identity", "job", "phase", "rank", "since",
+        "cancelling", "code", "directory", "drains", "exit_seen", "identity", "job", "killed", "phase", "rank", "since",
     )  # fmt: skip
 
     def __init__(self, job: int, rank: int, directory: str) -> None:
@@ -41,6 +41,7 @@ class Rank:
         self.code: int | None = None
         self.identity: process.Identity | None = None
         self.cancelling = False
+        self.killed = False  # whether cancelling has come to its end
         self.exit_seen: float | None = None
         self.drains = 0
         self.since = time.monotonic()  # when somebody last watched
@@ -232,6 +233,8 @@ class Ranks:
 
     def _look(self, rank: Rank) -> bool:
         """Bring one rank up to date; whether its phase changed."""
+        if rank.cancelling and not rank.killed:  # its script may have ended; what that started has not
+            return False
         alive = rank.identity is not None and rank.identity.alive()
         if not alive and self._takes_over(rank):
             return False
@@ -302,6 +305,7 @@ class Ranks:
             return
         found.cancelling = True
         await self._kill(found, self._grace)
+        found.killed = True
         while (job, rank) in self.active:
             self.children.notify()
             await self.changed.wait(POLL)
@@ -321,9 +325,11 @@ class Ranks:
         leader = rank.identity
         deadline = time.monotonic() + grace
         number, told = signal.SIGTERM, False
+        seen: dict[int, int | None] = {}  # pid -> start time; one that is just ending shows no marker any more
         while True:
             reap()
-            pids = process.marked(marker)
+            seen.update({pid: process.start_time(pid) for pid in process.marked(marker) if pid not in seen})
+            pids = [pid for pid, started in seen.items() if started is not None and process.start_time(pid) == started]
             # The shim lives as long as anybody holds its pipe; without it the group's number may be somebody else's.
             members = process.group_members(leader.pid) if leader is not None and leader.alive() else []
             if not pids and not members:
