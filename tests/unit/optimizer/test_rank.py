@@ -146,7 +146,7 @@ def test_cheapest_first_or_in_the_order_given(spec: ResourcesSpec, shelf: list[O
 
 
 def _position(spec: ResourcesSpec, choice: Choice) -> int:
-    return next(n for n, each in enumerate(spec.alternatives) if each == choice.alternative)
+    return next(n for n, each in enumerate(spec.alternatives) if each is choice.alternative)
 
 
 @given(alternative=alternatives, offer=offers, nodes=st.integers(1, 4))
