@@ -7,7 +7,7 @@ It stands beside the contract rather than in it, so that manifests can be judged
 """
 
 CONTRACT: dict[str, tuple[int, int]] = {
-    "cloud": (1, 0),
+    "cloud": (1, 1),
     "backend": (1, 0),
     "storage": (1, 0),
     "engine": (0, 1),

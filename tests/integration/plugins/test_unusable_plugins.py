@@ -59,7 +59,7 @@ BROKEN = {
 # status in the list, what the reason says, what the fix says
 TOLD = {
     "scrawl": ("broken", "sumary is not known; did you mean 'summary'?", "Tell the author of styx-scrawl"),
-    "future": ("incompatible", "written for cloud contract 9.0; this styx-core has 1.0", "a newer styx-core"),
+    "future": ("incompatible", "written for cloud contract 9.0; this styx-core has 1.1", "a newer styx-core"),
     "nosdk": ("missing-dependency", "it needs acme_sdk, which is not installed", "pip install styx-nosdk"),
     "taken": ("conflict", "the cloud name 'local' is core's own", "styx plugins enable taken --prefer cloud:local"),
 }

@@ -15,7 +15,7 @@ Methods are synchronous and are called from threads, several at a time: keep obj
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
@@ -74,6 +74,9 @@ class Traits:
     confined: bool = False  # several nodes share a machine, so that each has its home and no other path of its own
     self_stop: frozenset[SelfStop] = field(default_factory=frozenset)
     boot_deadline: float = 600.0  # a node that has not come up by then never will
+    # Least seconds between two calls of one account, by method (launch, observe, ...); "" is for all of them together.
+    # Core keeps to it, whatever number of processes uses the account. Since 1.1.
+    pace: Mapping[str, float] = field(default_factory=dict)
 
 
 class Cloud(ABC):
@@ -131,7 +134,8 @@ class Cloud(ABC):
         """What is there: of these owners, or with None of this whole installation.
 
         Lists; does not ask machine by machine. What cannot be looked at goes into ``unreachable`` rather than being
-        left out, and only if nothing can be looked at does the call raise. Safe to repeat.
+        left out, and only if nothing can be looked at does the call raise. Machines of which the provider cannot
+        tell whose they are (``Idempotency.NONE``) are listed whoever is asked for, with no owner. Safe to repeat.
         """
 
     @abstractmethod
@@ -195,6 +199,18 @@ class SupportsConsoleLog(Protocol):
 
     def console_log(self, scope: Scope, node: Node) -> str:
         """What the console has shown so far; empty when nothing yet."""
+
+
+@runtime_checkable
+class SupportsDiscard(Protocol):
+    """Single machines can be removed, so that one too many costs nobody the others. Since 1.1."""
+
+    def discard(self, scope: Scope, owner: Owner, node_ids: Collection[str]) -> None:
+        """Remove these nodes of the attempt and leave its others alone. Idempotent; raises as ``terminate`` does.
+
+        Core asks for it where a launch without tokens and unique names (``SEARCH``, ``NONE``) gave a rank two machines;
+        with an ``owner`` whose nodes they are not, nothing is removed.
+        """
 
 
 @runtime_checkable

@@ -58,12 +58,13 @@ class Endpoint:
 class Node:
     """One machine. ``id`` is the provider's, unique within its scope and never used again.
 
-    ``rank`` is None when the provider cannot tell (no tags, names not unique); core then assigns one.
-    ``hourly_cost`` is USD per hour in the present state, None when unknown.
+    ``owner`` is None when the provider cannot tell whose it is (``Idempotency.NONE``); core then looks for the receipt
+    that names it (since 1.1). ``rank`` is None when the provider cannot tell; core then assigns one. ``hourly_cost`` is
+    USD per hour in the present state, None when unknown.
     """
 
     id: str
-    owner: Owner
+    owner: Owner | None
     state: NodeState
     rank: int | None = None
     name: str = ""
@@ -75,6 +76,8 @@ class Node:
     billing: Billing = Billing.UNKNOWN
     hourly_cost: Decimal | None = None
     token: str | None = None
+    instance_type: str = ""  # since 1.1: what a lost record is rebuilt from
+    created_at: datetime | None = None  # since 1.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ def _offer(answer: object, cloud: str) -> Offer:
 def _node(answer: object) -> None:
     node: Node = _is(answer, Node, "one of Observation.nodes")
     _text(node.id, "Node.id")
-    _is(node.owner, Owner, "Node.owner")
+    _is(node.owner, Owner | None, "Node.owner")
+    _is(node.instance_type, str, "Node.instance_type")
+    _is(node.created_at, datetime | None, "Node.created_at")
     _is(node.state, NodeState, "Node.state")
     _is(node.rank, int | None, "Node.rank")
     for address in (node.private_ip, node.public_ip):

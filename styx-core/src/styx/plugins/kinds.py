@@ -29,6 +29,7 @@ _CLOUD_CAPABILITIES = {
     for name, protocol in {
         "admit": "SupportsAdmit",
         "consolelog": "SupportsConsoleLog",
+        "discard": "SupportsDiscard",
         "ports": "SupportsPorts",
         "selfstop": "SupportsSelfStop",
         "spot": "SupportsSpot",

@@ -162,12 +162,13 @@ class LocalCloud(Cloud):
 
     def self_stop_command(self, node: Node, mode: SelfStop) -> str:
         """A shell command that ends the node's processes, its caller last, and marks or removes its directory."""
-        self._require_ours(node.owner)
         parsed = Owner.parse(node.id)
         if parsed is None or parsed[0] != node.owner or parsed[1] is None:
             raise NotFound(f"{node.id!r} is no node of this machine")
-        path = self._nodes.root / node.owner.name / str(parsed[1])
-        return selfstop.command(LocalNode(node.owner, parsed[1], path, node.token or "", RUNNING), mode)
+        owner, rank = parsed[0], parsed[1]
+        self._require_ours(owner)
+        path = self._nodes.root / owner.name / str(rank)
+        return selfstop.command(LocalNode(owner, rank, path, node.token or "", RUNNING), mode)
 
     def open_ports(self, scope: Scope, owner: Owner, ports: Collection[int]) -> None:
         """Nothing is closed between this machine and itself; whether others reach it is its firewall's business."""

@@ -212,6 +212,8 @@ class SshCloud(Cloud):
         """Give the machine back; it stays on."""
         if mode is not SelfStop.TERMINATE:
             raise Unsupported("a machine you own is never switched off; use autostop with --down", capability="stop")
+        if node.owner is None:
+            raise NotFound(f"nobody holds {node.id!r}")
         return release_by_itself(node.owner)
 
     def _hosts(self, scope: Scope) -> list[HostConfig]:
