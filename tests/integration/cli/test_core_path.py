@@ -59,9 +59,13 @@ def test_bytes_come_through_unchanged(command, styx, tmp_path: Path):
     assert (tmp_path / file).read_bytes() == expected
 
 
-def test_nodes_of_a_gang(styx):
+def test_nodes_of_a_gang(styx, tmp_path: Path):
     """With two nodes every line says its rank; one fails, and the exit code is its."""
-    script = 'echo "I am $STYX_NODE_RANK"; test "$STYX_NODE_RANK" = 0'
+    said = tmp_path / "said"  # by rank 0: the gang ends with the first that fails
+    script = (
+        f'echo "I am $STYX_NODE_RANK"; test "$STYX_NODE_RANK" = 0 && touch {said} && exit\n'
+        f"until test -e {said}; do sleep 0.05; done; exit 1"
+    )
     result = styx("launch", "-c", "dev", "--num-nodes", "2", script)
     assert {"(rank 0) I am 0", "(rank 1) I am 1"} <= set(result.stdout.splitlines()), result.stderr
     assert result.returncode == 1
