@@ -13,7 +13,8 @@ from styx.api.backend import Backend
 from styx.api.names import Owner
 from styx.api.services import Clock
 from styx.config import Config
-from styx.engine.clouds import Clouds
+from styx.engine.clouds import CloudAccount, Clouds
+from styx.engine.lookout import Lookout
 from styx.hookspecs import Event
 from styx.plugins.manager import PluginManager
 from styx.store import Store
@@ -41,10 +42,17 @@ class Context:
     holder: Holder
     public_key: str
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)
 
     def fresh(self) -> Context:
         """The same surroundings for one operation, which holds clusters under an id of its own."""
         return replace(self, holder=current())
+
+    def lookout(self, account: CloudAccount) -> Lookout:
+        """What looks at that account for everybody."""
+        if account not in self._lookouts:
+            self._lookouts[account] = Lookout(account, self.store)
+        return self._lookouts[account]
 
     def owner(self, cluster: ClusterRecord) -> Owner:
         """The owner of the cluster's present attempt."""

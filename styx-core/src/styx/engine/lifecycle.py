@@ -23,10 +23,13 @@ from styx.api.nodes import NodeState
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.intent import commit_intent
 from styx.engine.observe import sight
 from styx.engine.operation import operation
-from styx.engine.provision import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, commit_intent, drive, remove
+from styx.engine.papers import Papers, papers_of
+from styx.engine.provision import drive
 from styx.engine.reconcile import current, look, record_verdict
+from styx.engine.removal import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, remove
 from styx.engine.setup import connect, not_up, set_up
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
@@ -64,14 +67,12 @@ def _was_up(cluster: ClusterRecord) -> bool:
 async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAccount, progress: Progress) -> None:
     """Ask until every node is seen to have stopped. Raises ClusterNotUp when some are not there any more."""
     cloud = require(account.cloud, SupportsStop)
-    attempts = current(context, cluster)
-    answered = next((a for a in attempts if a.receipt is not None), attempts[-1])
-    scope, owner = answered.prepared.scope, answered.owner
-    await account.call(cloud.stop, scope, owner, [a.receipt for a in attempts if a.receipt is not None])
+    papers = _papers(context, cluster)
+    await account.call(cloud.stop, papers.scope, papers.owner, papers.receipts)
     give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
     pause = POLL_FIRST
     while True:
-        found = sight(await account.call(account.cloud.observe, scope, [owner]), answered)
+        found = sight(await context.lookout(account).look(papers.scope, [papers.owner]), papers)
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
             return
@@ -86,6 +87,13 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
         progress("stop", f"waiting for {cluster.num_nodes - stopped} of {count(cluster.num_nodes, 'node')} to stop")
         await context.clock.sleep(pause)
         pause = min(pause * 1.5, POLL_MOST)
+
+
+def _papers(context: Context, cluster: ClusterRecord) -> Papers:
+    papers = current(context, cluster)
+    if papers is None:
+        raise not_up(cluster)
+    return papers
 
 
 async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord:
@@ -124,23 +132,20 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
     if cluster.state is _S.STOPPING:
         await _stop_nodes(context, cluster, account, progress)
         context.move(cluster.name, _S.STOPPED, "the interrupted stop was finished")
-    attempts = current(context, cluster)
-    newest = attempts[-1]
-    if newest.kind == "start" and newest.state is AttemptState.OPEN:
-        attempt = newest
-    else:
+    papers = _papers(context, cluster)
+    if papers.newest.kind != "start" or papers.newest.state is not AttemptState.OPEN:
         request = StartRequest(
-            owner=newest.owner,
-            scope=newest.prepared.scope,
+            owner=papers.owner,
+            scope=papers.scope,
             ranks=tuple(range(cluster.num_nodes)),
-            receipts=tuple(a.receipt for a in attempts if a.receipt is not None),
+            receipts=papers.receipts,
             boot=Boot(authorized_key=context.public_key),
         )
         prepared = await account.call(cloud.prepare_start, request)
-        attempt = await commit_intent(context, account, cluster.name, "start", prepared)
+        papers = papers.having(await commit_intent(context, account, cluster.name, "start", prepared))
     context.move(cluster.name, _S.STARTING)
     try:
-        nodes = await drive(context, account, attempt, progress, keep=True)
+        nodes = await drive(context, account, papers, progress)
     except StyxError as error:
         with suppress(ProviderError, PluginError, BadInput):
             now = await _seen(context, cluster)
@@ -187,10 +192,10 @@ async def remove_all(context: Context, cluster: ClusterRecord, progress: Progres
         context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
     ours = [a for a in attempts if a.created_at >= cluster.created_at]
     for (cloud, account), group in _by_account(ours).items():
-        await remove(context, context.clouds.get(cloud, account), group, progress)
+        await remove(context, context.clouds.get(cloud, account), papers_of(group), progress)
     for (cloud, account), group in _by_account([a for a in attempts if a not in ours]).items():
         with suppress(ProviderError, PluginError, BadInput):
-            await remove(context, context.clouds.get(cloud, account), group, progress, patience=0.0)
+            await remove(context, context.clouds.get(cloud, account), papers_of(group), progress, patience=0.0)
 
 
 def _by_account(attempts: Sequence[AttemptRecord]) -> dict[tuple[str, str], list[AttemptRecord]]:

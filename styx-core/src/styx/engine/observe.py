@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from styx.api.nodes import Cause, Node, NodeState, Observation
-from styx.store.records import AttemptRecord, NodeRecord
+from styx.engine.papers import Papers
+from styx.store.records import NodeRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What was seen of one attempt.
 
-    ``nodes`` holds at most one a rank, sorted; ``surplus`` counts other live nodes, ``going`` those being removed.
+    ``nodes`` holds at most one a rank, sorted; ``surplus`` is other live nodes, ``going`` counts those being removed.
     Only a ``complete`` and ``settled`` sight proves that something is not there.
     """
 
     nodes: tuple[Node, ...] = ()
-    surplus: int = 0
+    surplus: tuple[Node, ...] = ()
     going: int = 0
     preempted: bool = False
     leftovers: int = 0
@@ -37,41 +38,42 @@ class Sight:
         return sum(1 for node in self.nodes if node.state in states)
 
 
-def sight(seen: Observation, attempt: AttemptRecord, *, settled: bool = True, given_up: bool = False) -> Sight:
-    """What this observation shows of the attempt. ``attempt`` has the receipt, if there is one."""
-    mine = [node for node in seen.nodes if node.owner == attempt.owner]
+def sight(seen: Observation, papers: Papers, *, settled: bool = True) -> Sight:
+    """What this observation shows of the attempt."""
+    mine = papers.mine(seen)
     live = [node for node in mine if node.state is not NodeState.TERMINATING]
-    nodes = _one_a_rank(live, attempt)
+    nodes = _one_a_rank(live, papers)
+    chosen = {node.id for node in nodes}
     return Sight(
         nodes=nodes,
-        surplus=len(live) - len(nodes),
+        surplus=tuple(node for node in live if node.id not in chosen),
         going=len(mine) - len(live),
         preempted=any(node.cause is Cause.PREEMPTED for node in mine),
-        leftovers=sum(1 for leftover in seen.leftovers if leftover.owner == attempt.owner),
+        leftovers=len(papers.rest(seen)),
         unseen=seen.unreachable,
         complete=seen.complete,
         settled=settled,
-        given_up=given_up,
+        given_up=papers.given_up,
     )
 
 
-def _one_a_rank(live: list[Node], attempt: AttemptRecord) -> tuple[Node, ...]:
-    """A node for each rank as far as there are any; of several, the one that the receipt names.
+def _one_a_rank(live: list[Node], papers: Papers) -> tuple[Node, ...]:
+    """A node for each rank as far as there are any; of several, one that a receipt names.
 
     A node whose rank the provider cannot tell has its receipt's, or else the lowest that is free, by order of id.
     """
-    known = {node_id: rank for rank, node_id in attempt.receipt.node_ids.items()} if attempt.receipt else {}
+    known = papers.node_ids
     ranks: dict[int, Node] = {}
     rankless: list[Node] = []
     for node in sorted(live, key=lambda node: (node.id not in known, node.id)):
         rank = node.rank if node.rank is not None else known.get(node.id)
         if rank is None:
             rankless.append(node)
-        elif rank in attempt.prepared.ranks and rank not in ranks:
-            ranks[rank] = replace(node, rank=rank)
-    free = [rank for rank in attempt.prepared.ranks if rank not in ranks]
+        elif rank in papers.ranks and rank not in ranks:
+            ranks[rank] = replace(node, rank=rank, owner=papers.owner)
+    free = [rank for rank in papers.ranks if rank not in ranks]
     for rank, node in zip(free, rankless, strict=False):
-        ranks[rank] = replace(node, rank=rank)
+        ranks[rank] = replace(node, rank=rank, owner=papers.owner)
     return tuple(ranks[rank] for rank in sorted(ranks))
 
 

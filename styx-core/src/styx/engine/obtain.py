@@ -27,16 +27,19 @@ from styx.api.errors import (
 from styx.api.launch import Boot, LaunchRequest
 from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
+from styx.api.offers import Offer
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.intent import commit_intent
 from styx.engine.mounts import why_not_on
+from styx.engine.papers import Papers
 from styx.engine.plan import Plan, plan
-from styx.engine.provision import commit_intent, drive
+from styx.engine.provision import Again, drive
 from styx.engine.setup import require_autostop, set_up
 from styx.optimizer.rank import Choice, Rejection
-from styx.spec.model import TaskSpec
+from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from styx.words import count
@@ -194,8 +197,9 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
     account = context.clouds.get(choice.offer.cloud)
     identity = await account.identity()
     owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())
-    prepared = await account.call(account.cloud.prepare, _request(context, wish, choice, owner))
-    attempt = await commit_intent(context, account, wish.cluster, "launch", prepared)
+    again = request_again(context, choice.alternative, choice.offer, owner)
+    prepared = await account.call(account.cloud.prepare, again(tuple(range(wish.task.num_nodes))))
+    intent = await commit_intent(context, account, wish.cluster, "launch", prepared)
     context.move(
         wish.cluster,
         ClusterState.PROVISIONING,
@@ -204,7 +208,7 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
         identity=identity.account,
         **_bought(choice, account, wish.task.num_nodes),
     )
-    return await drive(context, account, attempt, progress)
+    return await drive(context, account, Papers((intent,)), progress, again)
 
 
 def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, Any]:
@@ -227,20 +231,21 @@ def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, 
     }
 
 
-def _request(context: Context, wish: Wish, choice: Choice, owner: Owner) -> LaunchRequest:
-    wanted = choice.alternative
+def request_again(context: Context, wanted: Alternative, offer: Offer, owner: Owner) -> Again:
+    """How to ask for ranks of this attempt: the first time for all, later for those that did not come."""
     image = wanted.image_id
-    return LaunchRequest(
+    request = LaunchRequest(
         owner=owner,
-        offer=choice.offer,
-        ranks=tuple(range(wish.task.num_nodes)),
+        offer=offer,
+        ranks=(),
         boot=Boot(authorized_key=context.public_key),
         spot=wanted.use_spot,
         disk_gib=wanted.disk_size,
-        image=image if image is None or isinstance(image, str) else image.get(choice.offer.region),
+        image=image if image is None or isinstance(image, str) else image.get(offer.region),
         ports=tuple(port for text in wanted.ports for port in _ports(text)),
         labels=dict(wanted.labels),
     )
+    return lambda ranks: replace(request, ranks=ranks)
 
 
 def _ports(text: str) -> range:

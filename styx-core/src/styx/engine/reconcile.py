@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 
+from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError
 from styx.engine.context import Context
 from styx.engine.judge import Verdict, judge
 from styx.engine.observe import Sight, record_of, sight
 from styx.engine.operation import LOOK, operation
-from styx.engine.provision import has_settled, remove
-from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
+from styx.engine.papers import Papers, papers_of
+from styx.engine.removal import remove
+from styx.store.records import AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 
 
@@ -28,11 +29,11 @@ async def reconcile(context: Context, name: str) -> ClusterRecord | None:
 
 async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     """Observe the cluster's present attempt and judge. What cannot be asked is UNKNOWN, with the reason."""
-    attempts = current(context, cluster)
-    if not attempts:  # nothing was ever asked for
+    papers = current(context, cluster)
+    if papers is None:  # nothing was ever asked for
         return judge(cluster, Sight())
     try:
-        found = await see(context, attempts)
+        found = await see(context, papers)
     except (ProviderError, PluginError, BadInput) as error:  # also a plugin that is gone or no longer allowed
         return Verdict(ClusterState.UNKNOWN, error.message)
     if found.nodes:
@@ -41,26 +42,25 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     return judge(cluster, found)
 
 
-def current(context: Context, cluster: ClusterRecord) -> list[AttemptRecord]:
-    """The attempts behind the cluster's present nodes, oldest first: one launch, and any starts since."""
-    if not cluster.attempt:
-        return []
-    return [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
+def current(context: Context, cluster: ClusterRecord) -> Papers | None:
+    """The papers of the attempt behind the cluster's present nodes; None when nothing was ever asked for."""
+    mine = [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
+    return Papers(tuple(mine)) if mine else None
 
 
-async def see(context: Context, attempts: Sequence[AttemptRecord]) -> Sight:
-    """What there is of these attempts, which have one owner. Raises WrongAccount with other credentials than theirs."""
-    newest = attempts[-1]
+async def see(context: Context, papers: Papers) -> Sight:
+    """What there is of this attempt. Raises WrongAccount with other credentials than those it was made with."""
+    newest = papers.newest
     account = context.clouds.get(newest.cloud, newest.account)
     await account.require_identity(newest.identity)
-    seen = await account.call(account.cloud.observe, newest.prepared.scope, [newest.owner])
-    answered = next((a for a in attempts if a.receipt is not None), newest)
-    return sight(
-        seen,
-        answered,
-        settled=newest.state is not AttemptState.OPEN or has_settled(context, account, attempts),
-        given_up=newest.state is AttemptState.TOMBSTONE,
-    )
+    seen = await context.lookout(account).look(papers.scope, [papers.owner])
+    settled = not papers.open or papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+    found = sight(seen, papers, settled=settled)
+    if found.surplus and newest.state is AttemptState.SETTLED and isinstance(account.cloud, SupportsDiscard):
+        with suppress(ProviderError, PluginError):  # a machine too many that came late; the next look tries again
+            ids = [node.id for node in found.surplus]
+            await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
+    return found
 
 
 def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord | None:
@@ -92,13 +92,14 @@ async def sweep(context: Context) -> None:
 
     Best effort: what cannot be asked or does not go at once stays a tombstone, for the next time.
     """
-    for attempt in context.store.attempts.tombstones():
-        cluster = context.store.clusters.get(attempt.cluster)
-        if cluster is not None and cluster.attempt in ("", attempt.owner.attempt):
+    for papers in papers_of(context.store.attempts.tombstones()):
+        newest = papers.newest
+        cluster = context.store.clusters.get(newest.cluster)
+        if cluster is not None and cluster.attempt in ("", papers.owner.attempt):
             continue  # whoever works on the cluster next removes it
         with suppress(ProviderError, PluginError, BadInput):
-            account = context.clouds.get(attempt.cloud, attempt.account)
-            await remove(context, account, [attempt], _quietly, patience=0.0)
+            account = context.clouds.get(newest.cloud, newest.account)
+            await remove(context, account, [papers], _quietly, patience=0.0)
 
 
 def _quietly(phase: str, sentence: str) -> None:

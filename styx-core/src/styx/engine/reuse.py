@@ -13,7 +13,7 @@ from styx.engine.codec import offer_from_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.lifecycle import bring_back, remove_all
-from styx.engine.obtain import Wish, make, plan_machines
+from styx.engine.obtain import Wish, make, plan_machines, request_again
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, see
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
@@ -77,10 +77,10 @@ def _cloud(context: Context, cluster: ClusterRecord) -> Cloud:
 
 async def _survivors(context: Context, cluster: ClusterRecord) -> list[Node]:
     """What is left of a cluster that was in use once. Its disks may hold the only copy of something."""
-    attempts = current(context, cluster)
-    if not attempts or attempts[-1].state in (AttemptState.TOMBSTONE, AttemptState.CLOSED):
+    papers = current(context, cluster)
+    if papers is None or papers.newest.state in (AttemptState.TOMBSTONE, AttemptState.CLOSED):
         return []
-    found = await see(context, attempts)
+    found = await see(context, papers)
     if not found.nodes and not found.proves_absence:
         raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
     return list(found.nodes)
@@ -97,19 +97,19 @@ def _half_gone(cluster: ClusterRecord, left: int) -> ClusterNotUp:
 
 async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> list[Node]:
     """The nodes of an interrupted first launch, all running; or none, and then nothing of it is left."""
-    mine = current(context, cluster)
-    newest = mine[-1] if mine else None
+    papers = current(context, cluster)
     with suppress(BadInput):  # a task of another shape: what was begun for the last one is no use to it
-        if newest is not None and newest.state is AttemptState.OPEN:
-            require_fit(wish.task, cluster)
-            account = context.clouds.get(newest.cloud, newest.account)
-            await account.require_identity(newest.identity)
+        if papers is not None and papers.open:
+            wanted = require_fit(wish.task, cluster)
+            account = context.clouds.get(papers.newest.cloud, papers.newest.account)
+            await account.require_identity(papers.newest.identity)
             context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch")
+            again = request_again(context, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
-                return await drive(context, account, newest, progress)
-        elif newest is not None and newest.state is AttemptState.SETTLED:
+                return await drive(context, account, papers, progress, again)
+        elif papers is not None and papers.newest.state is AttemptState.SETTLED:
             require_fit(wish.task, cluster)
-            found = await see(context, mine)
+            found = await see(context, papers)
             if not found.complete:
                 raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
             if found.count(NodeState.RUNNING) == cluster.num_nodes:

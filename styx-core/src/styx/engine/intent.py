@@ -1,0 +1,97 @@
+"""One intent: committed before the provider is called, called once or as often as is safe, its answer kept at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import NoReturn
+
+from styx.api.cloud import Idempotency
+from styx.api.errors import ClusterBusy, OutcomeUnknown, PluginError, ProviderError
+from styx.api.launch import Prepared, Receipt
+from styx.engine import answers
+from styx.engine.clouds import CloudAccount
+from styx.engine.context import Context
+from styx.engine.papers import Papers
+from styx.engine.removal import remove
+from styx.store.records import AttemptRecord, AttemptState
+from styx.store.states import ClusterState
+
+ASKED_AT_MOST = 3  # times in one go, where asking again makes nothing twice
+
+
+async def commit_intent(
+    context: Context, account: CloudAccount, cluster: str, kind: str, prepared: Prepared
+) -> AttemptRecord:
+    """Store what is about to be asked for. After this, whatever the provider makes can be found again."""
+    identity = await account.identity()
+    attempt = AttemptRecord(
+        token=prepared.token,
+        cluster=cluster,
+        kind=kind,
+        cloud=account.cloud.name,
+        account=account.account,
+        identity=identity.account,
+        owner=prepared.owner,
+        prepared=prepared,
+        state=AttemptState.OPEN,
+        created_at=context.clock.now(),
+    )
+    context.store.attempts.add(attempt)
+    return attempt
+
+
+async def ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -> AttemptRecord:
+    """Call the provider once, or again where it is safe, and keep its answer.
+
+    Without an answer the attempt comes back without a receipt: only an observation can tell what became of it.
+    """
+    if attempt.receipt is not None:
+        return attempt
+    cloud = account.cloud
+
+    def launch(prepared: Prepared) -> tuple[Receipt, bool]:
+        # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
+        context.store.attempts.called(prepared.token, context.clock.now())
+        receipt = answers.receipt(cloud.launch(prepared))
+        return receipt, context.store.attempts.answered(attempt, receipt)
+
+    for tries in range(ASKED_AT_MOST):
+        if attempt.called_at is not None and not _may_replay(context, account, attempt):
+            break
+        if tries:
+            await context.clock.sleep(2.0**tries)
+        try:
+            receipt, ours = await account.call(launch, attempt.prepared)
+        except OutcomeUnknown as error:
+            attempt = replace(attempt, called_at=context.clock.now())
+            if attempt.kind == "launch":
+                context.move(attempt.cluster, ClusterState.SETTLING, error.message)
+        else:
+            attempt = replace(attempt, called_at=context.clock.now(), receipt=receipt)
+            if not ours:
+                await _remove_late(context, account, attempt)
+            return attempt
+    return attempt
+
+
+async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
+    """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
+    with suppress(ProviderError, PluginError):  # the tombstone stays
+        await remove(context, account, [Papers((attempt,))], lambda _phase, _sentence: None)
+    raise ClusterBusy(
+        f"another client has removed cluster {attempt.cluster!r} while its machines were being asked for",
+        hint="They were given back; launch again.",
+        cluster=attempt.cluster,
+    )
+
+
+def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord) -> bool:
+    """Whether asking again makes nothing twice. Starting machines that are named buys none, however often."""
+    traits = account.cloud.traits
+    if attempt.kind == "start":
+        return True
+    if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
+        return False
+    age = (context.clock.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
+    return traits.token_lifetime <= 0 or age < traits.token_lifetime

@@ -1,0 +1,82 @@
+"""Removing everything of an attempt, and believing that it is gone only when that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from styx.api.errors import OutcomeUnknown, PluginError, ProviderError, StyxError
+from styx.api.nodes import Observation
+from styx.engine.clouds import CloudAccount
+from styx.engine.context import Context, Progress
+from styx.engine.papers import Papers, papers_of
+from styx.store.records import AttemptState
+from styx.words import count
+
+POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
+REMOVAL_DEADLINE = 900.0
+UNSEEN_DEADLINE = 60.0  # how long a removal goes on when part of the place cannot be looked at
+
+
+async def give_up(
+    context: Context, account: CloudAccount, papers: Papers, error: StyxError, progress: Progress
+) -> None:
+    """Never replay this attempt again, and remove what it made, as far as the provider lets us."""
+    tokens = {intent.token for intent in papers.intents if intent.state is not AttemptState.CLOSED}
+    for token in tokens:
+        context.store.attempts.settle(token, AttemptState.TOMBSTONE, error.to_wire())
+    stored = [each for each in context.store.attempts.of(papers.newest.cluster) if each.token in tokens]
+    with suppress(ProviderError, PluginError):  # the tombstones stay, and the first error says more
+        await remove(context, account, papers_of(stored), progress)
+
+
+async def remove(
+    context: Context,
+    account: CloudAccount,
+    attempts: Sequence[Papers],
+    progress: Progress,
+    *,
+    patience: float = REMOVAL_DEADLINE,
+) -> None:
+    """Terminate everything of these attempts until a complete observation shows nothing; then close them.
+
+    Raises WrongAccount before touching anything when the credentials are not those the attempts were made with, and
+    OutcomeUnknown when something is left after ``patience`` seconds.
+    """
+    for papers in attempts:
+        await account.require_identity(papers.newest.identity)
+        await _remove(context, account, papers, progress, patience)
+        for intent in papers.intents:
+            context.store.attempts.settle(intent.token, AttemptState.CLOSED, intent.error)
+
+
+async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> None:
+    since, pause = context.clock.monotonic(), POLL_FIRST
+    while True:
+        await account.call(account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
+        seen = await context.lookout(account).look(papers.scope, [papers.owner])
+        left, rest = len(papers.mine(seen)), len(papers.rest(seen))
+        settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+        if seen.complete and settled and not left and not rest:
+            return
+        _lose_patience(papers, seen, context.clock.monotonic() - since, patience)
+        progress("terminate", f"waiting for {count(left, 'node') if left else 'the last nodes'} to go")
+        await context.clock.sleep(pause)
+        pause = min(pause * 1.5, POLL_MOST)
+
+
+def _lose_patience(papers: Papers, seen: Observation, waited: float, patience: float) -> None:
+    """Raise OutcomeUnknown, saying what is left, once it has been waited for long enough."""
+    owner, scope = papers.owner.name, papers.scope.name
+    if not seen.complete and waited >= min(patience, UNSEEN_DEADLINE):
+        raise OutcomeUnknown(
+            f"whether anything of {owner} is left in {scope} cannot be seen: "
+            f"{', '.join(seen.unreachable)} could not be looked at",
+            hint="Run the command again when it can; `styx down --forget` drops the record without looking.",
+        )
+    if waited >= patience:
+        left, rest = len(papers.mine(seen)), len(papers.rest(seen))
+        raise OutcomeUnknown(
+            f"still in {scope}: of {owner}, {count(left, 'node')} and {count(rest, 'leftover')}",
+            hint="Run the command again; nothing is forgotten until it is gone.",
+        )
