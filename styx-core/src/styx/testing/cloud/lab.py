@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -95,8 +95,23 @@ class Lab:
 
     def nodes(self, owner: Owner, scope: Scope | None = None, cloud: Cloud | None = None) -> list[Node]:
         """The nodes of one attempt that are there and not on their way out."""
-        seen = self.observe({owner}, scope, cloud).nodes
+        seen = self.attributed(self.observe({owner}, scope, cloud)).nodes
         return [node for node in seen if node.owner == owner and node.state is not NodeState.TERMINATING]
+
+    def mine(self, seen: Observation, owner: Owner) -> list[str]:
+        """The ids of the nodes and leftovers of one attempt."""
+        things: tuple[Node | Leftover, ...] = (*self.attributed(seen).nodes, *seen.leftovers)
+        return [thing.id for thing in things if thing.owner == owner]
+
+    def attributed(self, seen: Observation) -> Observation:
+        """The observation with nodes that have no owner given to those whose receipts name them, as core does."""
+        known = {
+            id_: (owner, rank)
+            for _, scope, owner, receipts in self._made if scope == seen.scope
+            for receipt in receipts
+            for rank, id_ in receipt.node_ids.items()
+        }  # fmt: skip
+        return replace(seen, nodes=tuple(_attributed(node, known) for node in seen.nodes))
 
     def launch_and_wait(self, ranks: Sequence[int], owner: Owner | None = None, cloud: Cloud | None = None) -> Launched:
         """Prepare, launch, and observe until every rank runs."""
@@ -144,7 +159,7 @@ class Lab:
 
         return self.driver.until(
             look,
-            lambda seen: seen.complete and not mine(seen, owner),
+            lambda seen: seen.complete and not self.mine(seen, owner),
             within=self.deadline,
             what=f"the removal of {owner.name}",
         )
@@ -161,7 +176,8 @@ class Lab:
                     pytest.fail(f"STILL RUNNING in {scope.name}: {', '.join(left)} of {owner.name}: {error}")
 
 
-def mine(seen: Observation, owner: Owner) -> list[str]:
-    """The ids of the nodes and leftovers of one attempt."""
-    things: tuple[Node | Leftover, ...] = (*seen.nodes, *seen.leftovers)
-    return [thing.id for thing in things if thing.owner == owner]
+def _attributed(node: Node, known: Mapping[str, tuple[Owner, int]]) -> Node:
+    if node.owner is not None or node.id not in known:
+        return node
+    owner, rank = known[node.id]
+    return replace(node, owner=owner, rank=rank if node.rank is None else node.rank)

@@ -10,7 +10,7 @@ import pytest
 
 from styx.api import Cloud, Idempotency, ProviderError, Receipt
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import Lab, Launched, mine
+from styx.testing.cloud.lab import Lab, Launched
 from styx.testing.verdict import ContractBroken, GaveUp, expect, succeeds
 
 
@@ -48,7 +48,7 @@ class TerminateRules(CloudRules):
         launched = lab.running()
         self._gone(lab, launched)
         lab.settle()
-        back = mine(lab.observe({launched.owner}), launched.owner)
+        back = lab.mine(lab.observe({launched.owner}), launched.owner)
         expect(
             not back,
             did=f"gone after terminate(), {back} were there again {lab.cloud.traits.settle_after:g} s later",

@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Machine:
     number: int
     spot: bool = False
     state: NodeState = NodeState.PENDING
+    created_at: datetime | None = None
     ready_at: float = 0.0
     ports: set[int] = field(default_factory=set)
     home: Path | None = None
@@ -98,6 +100,7 @@ class MemoryAccount:
             ids = []
             for rank in ranks:
                 machine = make(rank, f"m-{next(self._numbers):06d}")
+                machine.created_at = clock.now()
                 machine.ready_at = clock.monotonic() + self.boot_seconds
                 if self.homes is not None:
                     machine.home = self.homes / machine.id

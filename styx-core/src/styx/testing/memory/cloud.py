@@ -105,15 +105,13 @@ class BareMemoryCloud(Cloud):
         """List the machines of one place."""
         with self.account.call("observe", scope, owners):
             self._must_exist(scope)
-            nodes = [self._node(machine, its_owner, rank) for machine, its_owner, rank in self._ours(scope)]
-            wanted = tuple(node for node in nodes if owners is None or node.owner in owners)
-            return Observation(scope, self.services.clock.now(), wanted)
+            return Observation(scope, self.services.clock.now(), tuple(self._listed(scope, owners)))
 
     def terminate(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
-        """Delete the machines of an attempt, found by their tags. Receipts add nothing: tags are always there."""
+        """Delete the machines of an attempt. Receipts add nothing where tags or names are: those are always there."""
         with self.account.call("terminate", scope, owner, receipts):
             self._must_be_ours(owner)
-            for machine in self._machines_of(scope, owner):
+            for machine in self._machines_of(scope, owner, receipts):
                 self.account.delete(machine.id)
 
     # -- how a machine is made and found again; the other kinds of idempotency change these
@@ -148,10 +146,19 @@ class BareMemoryCloud(Cloud):
                 found.append((machine, *known))
         return found
 
-    def _machines_of(self, scope: Scope, owner: Owner) -> list[Machine]:
-        return [machine for machine, its_owner, _ in self._ours(scope) if its_owner == owner]
+    def _listed(self, scope: Scope, owners: Collection[Owner] | None) -> list[Node]:
+        nodes = [self._node(machine, its_owner, rank) for machine, its_owner, rank in self._ours(scope)]
+        return [node for node in nodes if owners is None or node.owner in owners]
 
-    def _node(self, machine: Machine, owner: Owner, rank: int | None) -> Node:
+    def _machines_of(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt] = ()) -> list[Machine]:
+        return [machine for machine, _ in self._ranked(scope, owner, receipts)]
+
+    def _ranked(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt] = ()) -> list[tuple[Machine, int | None]]:
+        """The machines of an attempt with their ranks. The receipts are for clouds that have nothing else to go by."""
+        del receipts
+        return [(machine, rank) for machine, its_owner, rank in self._ours(scope) if its_owner == owner]
+
+    def _node(self, machine: Machine, owner: Owner | None, rank: int | None) -> Node:
         up = machine.state is NodeState.RUNNING
         sold = next((offer for offer in self.account.offers if offer.instance_type == machine.kind), None)
         price = sold.price(spot=machine.spot) if sold else None
@@ -165,6 +172,8 @@ class BareMemoryCloud(Cloud):
             billing=Billing.DISK_ONLY if stopped else Billing.FULL,
             hourly_cost=None if stopped else price,
             token=machine.token or None,
+            instance_type=machine.kind,
+            created_at=machine.created_at,
         )  # fmt: skip
 
     @staticmethod
@@ -199,16 +208,17 @@ class BareMemoryCloud(Cloud):
 
     def _start(self, prepared: Prepared, ids: Mapping[str, str]) -> Receipt:
         with self.account.lock:
-            there = {machine.id for machine in self._machines_of(prepared.scope, prepared.owner)}
+            asked = Receipt(prepared.token, {int(rank): id_ for rank, id_ in ids.items()})
+            there = {machine.id for machine in self._machines_of(prepared.scope, prepared.owner, [asked])}
             if not set(ids.values()) <= there:
                 raise NotFound(f"some of the stopped machines of {prepared.owner.name} are gone")
             for id_ in ids.values():
                 self.account.start(id_, self._clock)
-        return Receipt(prepared.token, {int(rank): id_ for rank, id_ in ids.items()})
+        return asked
 
 
-class MemoryCloud(BareMemoryCloud):
-    """The reference cloud with every capability that makes sense without machines."""
+class SwitchableMemoryCloud(BareMemoryCloud):
+    """The reference cloud with those capabilities for which core names the machines: by receipt, node or offer."""
 
     traits: ClassVar[Traits] = replace(BareMemoryCloud.traits, self_stop=frozenset(SelfStop))
 
@@ -216,16 +226,17 @@ class MemoryCloud(BareMemoryCloud):
         """Switch off all machines of the attempt."""
         with self.account.call("stop", scope, owner, receipts):
             self._must_be_ours(owner)
-            for machine in self._machines_of(scope, owner):
+            for machine in self._machines_of(scope, owner, receipts):
                 self.account.stop(machine.id)
 
     def prepare_start(self, request: StartRequest) -> Prepared:
         """Write down which machines to switch on."""
         with self.account.call("prepare_start", request):
             ids = {
-                str(rank): machine.id for machine, owner, rank in self._ours(request.scope)
-                if owner == request.owner and rank in request.ranks
-            }  # fmt: skip
+                str(rank): machine.id
+                for machine, rank in self._ranked(request.scope, request.owner, request.receipts)
+                if rank in request.ranks
+            }
             if len(ids) < len(request.ranks):
                 raise NotFound(f"some of the stopped machines of {request.owner.name} are gone")
             payload = {"action": "start", "ids": ids}
@@ -241,6 +252,15 @@ class MemoryCloud(BareMemoryCloud):
         del offer
         return 'test -e "$HOME/.preempted"'
 
+    def console_log(self, scope: Scope, node: Node) -> str:
+        """One line, as any machine would show."""
+        with self.account.call("console_log", scope, node):
+            return f"{node.name} login:\n"
+
+
+class MemoryCloud(SwitchableMemoryCloud):
+    """The reference cloud with every capability that makes sense without machines."""
+
     def open_ports(self, scope: Scope, owner: Owner, ports: Collection[int]) -> None:
         """Remember the ports."""
         with self.account.call("open_ports", scope, owner, ports):
@@ -255,11 +275,6 @@ class MemoryCloud(BareMemoryCloud):
         """Everybody is let in already."""
         with self.account.call("admit", scope, owner, cidr):
             self._must_be_ours(owner)
-
-    def console_log(self, scope: Scope, node: Node) -> str:
-        """One line, as any machine would show."""
-        with self.account.call("console_log", scope, node):
-            return f"{node.name} login:\n"
 
 
 def _public_ip(machine: Machine) -> str:

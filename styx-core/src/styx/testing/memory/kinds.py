@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from styx.api import Conflict, Idempotency, Owner, Prepared, Receipt, Scope, Traits
+from styx.api import Idempotency, Node, Owner, Prepared, Receipt, Scope, Traits
 from styx.testing.memory.account import Machine
-from styx.testing.memory.cloud import MemoryCloud
+from styx.testing.memory.cloud import BareMemoryCloud, MemoryCloud, SwitchableMemoryCloud
 
 
 class NamedMemoryCloud(MemoryCloud):
@@ -34,12 +33,19 @@ class NamedMemoryCloud(MemoryCloud):
         return Owner.parse(machine.name)
 
 
-class SearchableMemoryCloud(MemoryCloud):
-    """Neither token nor unique names, but tags: a replay buys another machine, and a listing shows both."""
+class Unprotected(BareMemoryCloud):
+    """A launch that is repeated buys another machine; what is one too many can be removed by itself."""
 
-    traits: ClassVar[Traits] = replace(
-        MemoryCloud.traits, idempotency=Idempotency.SEARCH, token_lifetime=0.0, settle_after=5.0
-    )
+    def discard(self, scope: Scope, owner: Owner, node_ids: Collection[str]) -> None:
+        """Delete these machines, as far as they are the owner's."""
+        with self.account.call("discard", scope, owner, node_ids):
+            self._must_be_ours(owner)
+            for machine in self._discardable(scope, owner):
+                if machine.id in node_ids:
+                    self.account.delete(machine.id)
+
+    def _discardable(self, scope: Scope, owner: Owner) -> list[Machine]:
+        return self._machines_of(scope, owner)
 
     def _create(self, prepared: Prepared, payload: Mapping[str, Any]) -> list[str]:
         return self.account.create(
@@ -50,48 +56,42 @@ class SearchableMemoryCloud(MemoryCloud):
         return replace(super()._machine(prepared, payload, rank, id_), token="")
 
 
-class AnonymousMemoryCloud(SearchableMemoryCloud):
+class SearchableMemoryCloud(Unprotected, MemoryCloud):
+    """Neither token nor unique names, but tags: a replay buys another machine, and a listing shows both."""
+
+    traits: ClassVar[Traits] = replace(
+        MemoryCloud.traits, idempotency=Idempotency.SEARCH, token_lifetime=0.0, settle_after=5.0
+    )
+
+
+class AnonymousMemoryCloud(Unprotected, SwitchableMemoryCloud):
     """Neither token, name nor tag: the id in the answer is all there is.
 
-    What it was told goes into a note in the state directory, because a listing alone cannot say whose a machine is. A
-    machine whose answer was lost is in no note and so in no observation.
+    It keeps no notes: every machine of the account is listed with no owner, and core goes by its receipts. Ports cannot
+    be opened later, because nothing says on which machines.
     """
 
     traits: ClassVar[Traits] = replace(SearchableMemoryCloud.traits, idempotency=Idempotency.NONE)
 
-    def launch(self, prepared: Prepared) -> Receipt:
-        """Launch, and note which ids were given to whom."""
-        receipt = super().launch(prepared)
-        with self.account.lock:
-            notes = self._notes()
-            notes |= {id_: prepared.owner.node_name(rank) for rank, id_ in receipt.node_ids.items()}
-            (self.services.state_dir / "machines.json").write_text(json.dumps(notes))
-        return receipt
-
-    def terminate(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
-        """Delete the machines that the receipts name, unless they are noted as somebody else's."""
-        super().terminate(scope, owner, receipts)
-        there = {machine.id: machine for machine in self.account.machines(scope.name, self._clock)}
-        for id_ in (id_ for receipt in receipts for id_ in receipt.node_ids.values() if id_ in there):
-            known = self._identify(there[id_])
-            if known is not None and known[0] != owner:
-                raise Conflict(f"{id_} belongs to {known[0].name}", owner=known[0].name)
-            self.account.delete(id_)
-
     def _machine(self, prepared: Prepared, payload: Mapping[str, Any], rank: int, id_: str) -> Machine:
         return replace(super()._machine(prepared, payload, rank, id_), name="", tags={})
 
-    def _identify(self, machine: Machine) -> tuple[Owner, int | None] | None:
-        return Owner.parse(self._notes().get(machine.id, ""))
+    def _listed(self, scope: Scope, owners: Collection[Owner] | None) -> list[Node]:
+        del owners  # whoever is asked for: nobody can tell
+        return [self._node(machine, None, None) for machine in self.account.machines(scope.name, self._clock)]
 
-    def _notes(self) -> dict[str, str]:
-        try:
-            return dict(json.loads((self.services.state_dir / "machines.json").read_text()))
-        except FileNotFoundError:
-            return {}
+    def _ranked(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt] = ()) -> list[tuple[Machine, int | None]]:
+        del owner
+        named = {id_: rank for receipt in receipts for rank, id_ in receipt.node_ids.items()}
+        there = self.account.machines(scope.name, self._clock)
+        return [(machine, named[machine.id]) for machine in there if machine.id in named]
+
+    def _discardable(self, scope: Scope, owner: Owner) -> list[Machine]:
+        del owner
+        return self.account.machines(scope.name, self._clock)
 
 
-MEMORY_CLOUDS: Mapping[Idempotency, type[MemoryCloud]] = {
+MEMORY_CLOUDS: Mapping[Idempotency, type[BareMemoryCloud]] = {
     cloud.traits.idempotency: cloud
     for cloud in (MemoryCloud, NamedMemoryCloud, SearchableMemoryCloud, AnonymousMemoryCloud)
 }
