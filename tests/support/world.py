@@ -230,6 +230,7 @@ class World:
 
     def __init__(self, home: Path, kind: Idempotency | type[Cloud] = Idempotency.TOKEN, **account: Any) -> None:
         self.home = home
+        self.kind = kind
         self.clock = FakeClock()
         self.account = MemoryAccount(**account)
         cloud = kind if isinstance(kind, type) else MEMORY_CLOUDS[kind]
@@ -275,24 +276,16 @@ class World:
 
     def unaccounted(self) -> list[Machine]:
         """Machines that no open, settled or given-up attempt on record stands for."""
-        known = {
-            a.owner.name for n in self._names() for a in self.store.attempts.of(n) if a.state is not AttemptState.CLOSED
-        }
+        attempts = self.store.attempts.unclosed()
+        known = {attempt.owner.name for attempt in attempts}
+        ids = {id_ for attempt in attempts if attempt.receipt for id_ in attempt.receipt.node_ids.values()}
         cloud = self.clouds["memory"][0](self._services())
         owners = [(m, cloud._identify(m)) for m in self.machines()]  # type: ignore[attr-defined]
-        return [m for m, found in owners if found is None or found[0].name not in known]
+        return [m for m, found in owners if m.id not in ids and (found is None or found[0].name not in known)]
 
     def _services(self) -> Services:
         log = logging.getLogger("world")
         return Services(self.store.installation, "default", self.account, self.home / "memory", self.clock, log)
-
-    def _names(self) -> set[str]:
-        names = {record.name for record in self.store.clusters.list()}
-        return (
-            names
-            | {a.cluster for a in self.store.attempts.tombstones()}
-            | {a.cluster for a in self.store.attempts.open()}
-        )
 
 
 class _WithHolder:

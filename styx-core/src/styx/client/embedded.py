@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from styx.api.offers import Offer
     from styx.client.loop import LoopThread
     from styx.engine.engine import Engine
+    from styx.engine.orphans import Orphan, Search
     from styx.engine.plan import Plan
     from styx.hookspecs import DoctorFinding
     from styx.spec import Task
@@ -106,6 +107,18 @@ class EmbeddedClient:
         """See :class:`~styx.client.protocol.Client`."""
         memory = self.store.memory
         return (memory.installation, memory.remade) if memory.remade is not None else None
+
+    def orphans(self) -> Search:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.orphans())
+
+    def adopt(self, orphan: Orphan) -> ClusterRecord:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self.loop.run(self.engine.adopt(orphan))
+
+    def discard(self, orphan: Orphan, progress: Progress = silent) -> None:
+        """See :class:`~styx.client.protocol.Client`."""
+        self.loop.run(self.engine.discard(orphan, progress))
 
     def nodes(self, name: str) -> list[NodeRecord]:
         """See :class:`~styx.client.protocol.Client`."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.engine.orphans import Orphan, Search
     from styx.hookspecs import DoctorFinding
     from styx.spec import Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
@@ -98,6 +99,15 @@ class Client(Protocol):
 
     def lost(self) -> tuple[str, datetime] | None:
         """The installation's id, and when its database was made anew because it had been lost; None if it was not."""
+
+    def orphans(self) -> Search:
+        """What there is of this installation, on any cloud that can be asked, that no cluster on record stands for."""
+
+    def adopt(self, orphan: Orphan) -> ClusterRecord:
+        """Take an orphan up as a cluster of the name it was made under. Raises ClusterBusy when that is taken."""
+
+    def discard(self, orphan: Orphan, progress: Progress = silent) -> None:
+        """Remove all of an orphan. Raises OutcomeUnknown when it is not seen to go."""
 
     def nodes(self, name: str) -> list[NodeRecord]:
         """The nodes of a cluster by rank."""

@@ -51,6 +51,7 @@ class CloudAccount:
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._identity: Identity | None = None
+        self._asking: asyncio.Task[Identity] | None = None
 
     async def call(self, function: Callable[..., ResultT], *args: object, deadline: float = 300.0) -> ResultT:
         """Call a method of the cloud until it answers, at most ``deadline`` seconds.
@@ -84,7 +85,9 @@ class CloudAccount:
     async def identity(self) -> Identity:
         """Who the credentials say we are; asked once per process."""
         if self._identity is None:
-            self._identity = await self.call(self.cloud.check)
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.ensure_future(self.call(self.cloud.check))
+            self._identity = await asyncio.shield(self._asking)  # whoever else wants to know waits for the same answer
         return self._identity
 
     async def require_identity(self, expected: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from styx.api.services import Clock
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
-from styx.engine import jobs, lifecycle
+from styx.engine import jobs, lifecycle, recover
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import needs_a_look
@@ -27,6 +26,7 @@ from styx.engine.launch import launch
 from styx.engine.mounts import require_mountable, sync
 from styx.engine.obtain import Wish, plan_machines
 from styx.engine.operation import LOOK, operation
+from styx.engine.orphans import Orphan, Search, find_orphans
 from styx.engine.plan import Plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
@@ -44,7 +44,6 @@ from styx.store.states import ClusterState
 from styx.transports.together import together
 
 DEFAULT_BACKEND = "agent"
-LOOKS_AT_ONCE = 16
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -165,19 +164,31 @@ class Engine:
         return task
 
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
-        """Clusters, newest first, as they are: those that may have changed are looked at first."""
-        now, turns = self.context.clock.now(), asyncio.Semaphore(LOOKS_AT_ONCE)
+        """Clusters, newest first, as they are: those that may have changed are looked at first.
 
-        async def look(name: str) -> None:
-            async with turns:
-                await reconcile(self.context.fresh(), name)
-
-        records = self.context.store.clusters.list(names)
-        await together(look(record.name) for record in records if refresh or needs_a_look(record, now))
+        All at once, so that those in one place share one look at it.
+        """
+        now = self.context.clock.now()
+        records = [each for each in self.context.store.clusters.list(names) if refresh or needs_a_look(each, now)]
+        await together(reconcile(self.context.fresh(), record.name) for record in records)
         if refresh:
             await sweep(self.context)
         await self.context.told()
         return self.context.store.clusters.list(names)
+
+    async def orphans(self) -> Search:
+        """What is there, in every place that can be looked at, that no cluster on record stands for."""
+        found = await find_orphans(self.context)
+        await self.context.told()
+        return found
+
+    async def adopt(self, orphan: Orphan) -> ClusterRecord:
+        """Take an orphan up as a cluster. Idempotent. Raises ClusterBusy when its name is taken."""
+        return await recover.adopt(self.context.fresh(), orphan)
+
+    async def discard(self, orphan: Orphan, progress: Progress) -> None:
+        """Remove all of an orphan."""
+        await recover.discard(self.context.fresh(), orphan, progress)
 
     async def start(self, name: str, autostop: Autostop | None, progress: Progress) -> None:
         """Bring a stopped cluster back. Idempotent."""

@@ -100,6 +100,10 @@ class Attempts:
         """Every attempt whose outcome is not known yet, oldest first."""
         return self._select(_OLDEST_FIRST.where(_T.c.state == AttemptState.OPEN.value))
 
+    def unclosed(self) -> list[AttemptRecord]:
+        """Every attempt of which something may be there, oldest first."""
+        return self._select(_OLDEST_FIRST.where(_T.c.state != AttemptState.CLOSED.value))
+
     def tombstones(self, cloud: str | None = None, account: str | None = None) -> list[AttemptRecord]:
         """Every attempt that was given up, oldest first: whatever appears of it must be terminated."""
         query = _OLDEST_FIRST.where(_T.c.state == AttemptState.TOMBSTONE.value)

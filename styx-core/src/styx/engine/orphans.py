@@ -1,0 +1,122 @@
+"""What is there of this installation, and bills, though no cluster on record stands for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from styx.api.errors import StyxError
+from styx.api.names import Owner
+from styx.api.nodes import Leftover, Node, Observation
+from styx.api.offers import Scope
+from styx.engine.clouds import CloudAccount
+from styx.engine.context import Context
+from styx.engine.papers import papers_of
+from styx.store.records import AttemptRecord, AttemptState
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """All there is of one attempt in one place; or, without an owner, one machine of which nobody can tell whose it is.
+
+    ``given_up`` is what Styx knows of and will remove at the next look: a launch that failed, a forgotten cluster.
+    """
+
+    cloud: str
+    account: str
+    identity: str
+    scope: Scope
+    owner: Owner | None
+    nodes: tuple[Node, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    given_up: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called by: the cluster it belonged to, or the provider's id of the machine."""
+        return self.owner.cluster if self.owner is not None else self.nodes[0].id
+
+    @property
+    def hourly_cost(self) -> Decimal | None:
+        """USD per hour for all of it; None when the price of any part is unknown."""
+        costs = [*(node.hourly_cost for node in self.nodes), *(rest.hourly_cost for rest in self.leftovers)]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was found, dearest first, and what could not be looked at: ``unseen`` has a sentence for each place."""
+
+    orphans: tuple[Orphan, ...]
+    unseen: tuple[str, ...] = ()
+
+
+async def find_orphans(context: Context) -> Search:
+    """Look at every place of every account that can be used. Changes nothing that is not a tombstone's."""
+    before = context.store.attempts.unclosed()  # what goes while we look is no orphan, nor is what comes
+    accounts: list[CloudAccount] = []
+    unseen: list[str] = []
+    for name in context.clouds.names():
+        try:
+            accounts.append(context.clouds.get(name))
+        except StyxError as error:
+            unseen.append(f"{name}: {error.message}")
+    looks = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
+    known = [*before, *context.store.attempts.unclosed()]
+    found = [orphan for look in looks for orphan in _sort_out(look, known)]
+    found.sort(key=lambda orphan: (-(orphan.hourly_cost or 0), orphan.cloud, orphan.scope, orphan.name))
+    return Search(tuple(found), tuple(unseen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Everything that one account showed."""
+
+    account: CloudAccount
+    identity: str
+    seen: Sequence[Observation]
+
+
+async def _look_everywhere(context: Context, account: CloudAccount, unseen: list[str]) -> _Sweep:
+    name, lookout = account.cloud.name, context.lookout(account)
+    try:
+        identity = (await account.identity()).account
+        scopes = await account.call(lambda: list(account.cloud.scopes()))
+    except StyxError as error:
+        unseen.append(f"{name}: {error.message}")
+        return _Sweep(account, "", ())
+    answers = await asyncio.gather(*(lookout.look(scope, None) for scope in scopes), return_exceptions=True)
+    seen: list[Observation] = []
+    for scope, answer in zip(scopes, answers, strict=True):
+        if isinstance(answer, StyxError):
+            unseen.append(f"{name}/{scope.name}: {answer.message}")
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            seen.append(answer)
+            unseen.extend(f"{name}/{scope.name}: {what}" for what in answer.unreachable)
+    return _Sweep(account, identity, seen)
+
+
+def _sort_out(sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]:
+    """What of it no attempt on record stands for, and what of it was given up."""
+    cloud, account = sweep.account.cloud.name, sweep.account.account
+    for seen in sweep.seen:
+        papers = [p for p in papers_of(known) if p.newest.cloud == cloud and p.scope == seen.scope]
+        state = {p.owner: p.newest.state for p in papers}
+        ids = {id_: p.owner for p in papers for id_ in p.node_ids}
+        parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
+        for node in seen.nodes:
+            parts.setdefault(node.owner or ids.get(node.id) or node.id, ([], []))[0].append(node)
+        for leftover in seen.leftovers:
+            parts.setdefault(leftover.owner, ([], []))[1].append(leftover)
+        for owner, (nodes, leftovers) in parts.items():
+            its = owner if isinstance(owner, Owner) else None
+            known_as = state.get(its) if its is not None else None
+            if known_as in (None, AttemptState.TOMBSTONE):
+                yield Orphan(
+                    cloud, account, sweep.identity, seen.scope, its, tuple(nodes), tuple(leftovers),
+                    given_up=known_as is AttemptState.TOMBSTONE,
+                )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Taking up what no record stands for: as a cluster again, or to remove it. Both only when the user said so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from getpass import getuser
+
+from styx.api.errors import ClusterBusy, StyxError
+from styx.api.launch import Prepared, Receipt
+from styx.api.names import Owner, new_attempt_id
+from styx.api.offers import Offer, OfferQuery
+from styx.engine.answers import offers as checked_offers
+from styx.engine.clouds import CloudAccount
+from styx.engine.codec import offer_to_data
+from styx.engine.context import Context, Progress
+from styx.engine.operation import LEASE_SECONDS, renewing
+from styx.engine.orphans import Orphan
+from styx.engine.papers import papers_of
+from styx.engine.reconcile import look, record_verdict
+from styx.engine.removal import remove
+from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, Operation
+from styx.store.states import ClusterState
+
+STRANGER = "stranger"
+
+
+async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
+    """Put an orphan on record as a cluster of the name it was made under. Idempotent.
+
+    What the provider cannot tell stays unknown: the task, autostop (the nodes go on minding theirs), and the machine's
+    size where its type is not on sale any more. Raises ClusterBusy when another cluster has the name.
+    """
+    owner = orphan.owner
+    if owner is None or not orphan.nodes:
+        raise StyxError(f"{orphan.name} is no cluster", hint=f"`styx recover --down {orphan.name}` removes it.")
+    account = context.clouds.get(orphan.cloud, orphan.account)
+    await account.require_identity(orphan.identity)
+    present = context.store.clusters.get(owner.cluster)
+    if present is None:
+        present = context.store.clusters.create(await _record(context, account, orphan, owner))
+    elif present.attempt != owner.attempt:
+        raise ClusterBusy(
+            f"there is another cluster {owner.cluster!r} on record",
+            hint=f"Remove that one first, or this with `styx recover --down {owner.cluster}`.",
+            cluster=owner.cluster,
+        )
+    else:  # the last time was cut short
+        present = context.store.clusters.acquire(owner.cluster, "recover", context.holder, LEASE_SECONDS)
+    async with renewing(context, present.name):
+        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.SETTLED))
+        found = record_verdict(context, present, await look(context, present))
+        return found or present
+
+
+async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
+    """Remove all of an orphan, until it is seen to be gone. Raises what a removal does."""
+    account = context.clouds.get(orphan.cloud, orphan.account)
+    await account.require_identity(orphan.identity)
+    owner = orphan.owner or Owner(context.store.installation, STRANGER, new_attempt_id())
+    if not orphan.given_up:
+        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.TOMBSTONE))
+    mine = [each for each in context.store.attempts.unclosed() if each.owner == owner]
+    await remove(context, account, papers_of(mine), progress)
+
+
+def _attempt(context: Context, orphan: Orphan, owner: Owner, state: AttemptState) -> AttemptRecord:
+    """What stands for it on record from now on; no intent, for nothing of it will ever be asked for again."""
+    ids = _ranks(orphan)
+    prepared = Prepared(owner, orphan.scope, tuple(ids), payload="", token=f"recovered-{owner.name}")
+    now = context.clock.now()
+    return AttemptRecord(
+        token=prepared.token,
+        cluster=owner.cluster,
+        kind="launch",
+        cloud=orphan.cloud,
+        account=orphan.account,
+        identity=orphan.identity,
+        owner=owner,
+        prepared=prepared,
+        state=state,
+        created_at=now,
+        receipt=Receipt(prepared.token, ids),
+    )
+
+
+def _ranks(orphan: Orphan) -> dict[int, str]:
+    """A node for each rank: as the provider has it, else in the order of their ids."""
+    ids: dict[int, str] = {}
+    for node in sorted(orphan.nodes, key=lambda node: node.id):
+        rank = node.rank if node.rank is not None and node.rank not in ids else _free(ids)
+        ids[rank] = node.id
+    return dict(sorted(ids.items()))
+
+
+def _free(ids: dict[int, str]) -> int:
+    return next(rank for rank in range(len(ids) + 1) if rank not in ids)
+
+
+async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner: Owner) -> ClusterRecord:
+    now = context.clock.now()
+    offer = await _offer(account, orphan)
+    born = [node.created_at for node in orphan.nodes if node.created_at is not None]
+    return ClusterRecord(
+        name=owner.cluster,
+        slug=owner.cluster,
+        state=ClusterState.UNKNOWN,
+        created_at=min(born, default=now),
+        updated_at=now,
+        num_nodes=max(_ranks(orphan)) + 1,
+        cloud=orphan.cloud,
+        account=orphan.account,
+        identity=orphan.identity,
+        scope=orphan.scope.name,
+        region=offer.region,
+        zone=offer.zone or "",
+        instance_type=offer.instance_type,
+        offer=offer_to_data(offer),
+        hourly_cost=orphan.hourly_cost,
+        backend=context.backend.name,
+        attempt=owner.attempt,
+        user=getuser(),
+        launched_at=min(born, default=now),
+        operation=Operation("recover", context.holder, now + timedelta(seconds=LEASE_SECONDS)),
+    )
+
+
+async def _offer(account: CloudAccount, orphan: Orphan) -> Offer:
+    """What the machines were bought as, where it is still sold; else all that is known of them."""
+    cloud, kind = account.cloud, orphan.nodes[0].instance_type
+    if kind:
+        try:
+            query = OfferQuery(instance_type=kind, named=True)
+            sold = await account.call(lambda: checked_offers(cloud.offers(query), cloud.name))
+        except StyxError:
+            sold = []
+        for offer in sold:
+            if offer.scope == orphan.scope and offer.instance_type == kind:
+                return offer
+    return Offer(cloud.name, orphan.scope, kind, vcpus=0, memory_gib=0)
