@@ -90,6 +90,7 @@ cluster_fields = st.fixed_dictionaries(
         "offer": mappings,
         "spot": st.booleans(),
         "hourly_cost": money,
+        "disk_hourly_cost": money,
         "launched_at": st.none() | times,
         "autostop": st.none() | autostops,
         "autostop_set": st.booleans(),

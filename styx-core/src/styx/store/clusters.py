@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import ClusterBusy, ClusterNotFound, StoreError
-from styx.store import schema
+from styx.store import schema, spans
 from styx.store.claims import busy, free, holds, require_claim
 from styx.store.database import Database
 from styx.store.events import append
-from styx.store.records import AttemptState, ClusterRecord, EventRecord, Holder, Operation
+from styx.store.records import AttemptState, ClusterRecord, EventRecord, Holder, Operation, Span
 from styx.store.rows import cluster_record, cluster_values
 from styx.store.states import ClusterState, legal
 
@@ -31,6 +31,10 @@ _DELETE = delete(_T).where(_T.c.name == bindparam("key"))
 _DELETE_ATTEMPTS = delete(schema.attempts).where(
     schema.attempts.c.cluster == bindparam("key"), schema.attempts.c.state == AttemptState.CLOSED.value
 )
+_ALONE = select(schema.installations).with_for_update()  # whoever has this row is the only one to count money
+
+# Asked about a change before it is made: the cluster as it would be, and what is billed for the others. Raises to stop.
+Within = Callable[[ClusterRecord, Sequence[Span]], None]
 
 _FIELDS = tuple(field.name for field in fields(ClusterRecord))
 # Changed by their own methods only, or never.
@@ -57,7 +61,10 @@ class Clusters:
         try:
             with self._database.write() as connection:
                 connection.execute(_INSERT, values)
-                append(connection, self._clock(), record.name, "created", to_state=record.state)
+                now = self._clock()
+                append(connection, now, record.name, "created", to_state=record.state)
+                if record.state is not ClusterState.PLANNING:
+                    spans.follow(connection, now, None, record)
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise self._taken(record) from error
@@ -95,24 +102,41 @@ class Clusters:
         with self._database.write() as connection:
             before = _locked(connection, name)
             require_claim(before, holder)
-            return _write(connection, before, {**_checked(change(before)), "updated_at": self._clock()})
+            now = self._clock()
+            after = _write(connection, before, {**_checked(change(before)), "updated_at": now})
+            if (before.hourly_cost, before.disk_hourly_cost) != (after.hourly_cost, after.disk_hourly_cost):
+                spans.follow(connection, now, before, after)
+            return after
 
     def transition(
-        self, name: str, to: ClusterState, *, reason: str = "", holder: Holder | None = None, **changes: Any
+        self,
+        name: str,
+        to: ClusterState,
+        *,
+        reason: str = "",
+        holder: Holder | None = None,
+        within: Within | None = None,
+        **changes: Any,
     ) -> tuple[ClusterRecord, EventRecord]:
-        """Move to another state, set fields and write the event, all or nothing.
+        """Move to another state, set fields, note what is billed from now on, and write the event, all or nothing.
 
-        Raises StoreError when the move is not legal, ClusterBusy when ``holder`` is given and does not hold the
-        cluster.
+        ``within`` may stop it: it is told what the cluster would be and what the others cost, and nothing changes in
+        between. Keep it short and call nothing else from it. Raises what it raises, StoreError when the move is not
+        legal, ClusterBusy when ``holder`` is given and does not hold the cluster.
         """
         _checked(changes)
         with self._database.write() as connection:
+            if within is not None:
+                connection.execute(_ALONE)
             before = _locked(connection, name)
             require_claim(before, holder)
             if not legal(before.state, to):
                 raise StoreError(f"cluster {name!r} cannot go from {before.state} to {to}")
+            if within is not None:
+                within(replace(before, state=to, **changes), spans.going_on(connection, but=name))
             now = self._clock()
             after = _write(connection, before, {"state": to, "updated_at": now, **changes})
+            spans.follow(connection, now, before, after)
             event = append(connection, now, name, "state", from_state=before.state, to_state=to, reason=reason)
         return after, event
 
@@ -155,9 +179,11 @@ class Clusters:
         with self._database.write() as connection:
             before = _locked(connection, name)
             require_claim(before, holder)
+            now = self._clock()
+            spans.follow(connection, now, before, None)
             connection.execute(_DELETE, {"key": name})  # its nodes go with it
             connection.execute(_DELETE_ATTEMPTS, {"key": name})
-            return append(connection, self._clock(), name, "removed", from_state=before.state, reason=reason)
+            return append(connection, now, name, "removed", from_state=before.state, reason=reason)
 
     def _taken(self, record: ClusterRecord) -> ClusterBusy:
         with self._database.read() as connection:

@@ -58,6 +58,7 @@ class ClusterRecord:
     offer: Mapping[str, object] = field(default_factory=dict)  # the offer taken, as engine.codec writes it
     spot: bool = False
     hourly_cost: Decimal | None = None
+    disk_hourly_cost: Decimal | None = None  # what it costs while it is stopped, if the provider said so
     backend: str = ""
     attempt: str = ""
     task_name: str = ""
@@ -123,3 +124,28 @@ class EventRecord:
     from_state: str = ""
     to_state: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time during which a cluster was billed at one price; without an end it still is.
+
+    ``billing`` is ``full``, or ``disk_only`` while it is stopped. ``hourly_cost`` is USD per hour for all nodes, None
+    when it is not known. ``born`` tells clusters of one name apart: when this one was created.
+    """
+
+    cluster: str
+    born: datetime
+    cloud: str
+    account: str
+    region: str
+    instance_type: str
+    resources: str
+    num_nodes: int
+    spot: bool
+    task_name: str
+    user: str
+    billing: str
+    hourly_cost: Decimal | None
+    began_at: datetime
+    ended_at: datetime | None = None

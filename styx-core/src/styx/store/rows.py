@@ -24,6 +24,7 @@ from styx.store.records import (
     Holder,
     NodeRecord,
     Operation,
+    Span,
 )
 from styx.store.states import ClusterState
 
@@ -31,7 +32,7 @@ Values = dict[str, Any]
 
 _CLUSTER_STATES = {state.value: state for state in ClusterState}  # calling the enum costs three times as much
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
-_read_time = datetime.fromisoformat
+read_time = _read_time = datetime.fromisoformat
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
 
 
@@ -167,6 +168,7 @@ _CLUSTER_WRITERS: dict[str, Callable[[Any], Any]] = {
     "request": lambda value: _dump(dict(value)),
     "offer": lambda value: _dump(dict(value)),
     "hourly_cost": str,
+    "disk_hourly_cost": str,
     "launched_at": write_time,
     "autostop": _autostop,
     "error": write_error,
@@ -187,12 +189,13 @@ def cluster_record(row: Sequence[Any]) -> ClusterRecord:
     """The record of a row that has the columns of ``schema.clusters`` in order."""
     # By position and without json.loads: `styx status` reads a thousand of these; names would cost half as much again.
     (_, name, slug, state, created_at, updated_at, num_nodes, cloud, account, identity, scope, region, zone,
-     instance_type, resources, request, offer, spot, hourly_cost, backend, attempt, task_name, user, launched_at,
-     autostop, autostop_set, error, operation) = row  # fmt: skip
+     instance_type, resources, request, offer, spot, hourly_cost, disk_hourly_cost, backend, attempt, task_name, user,
+     launched_at, autostop, autostop_set, error, operation) = row  # fmt: skip
     return ClusterRecord(
         name, slug, _CLUSTER_STATES[state], _read_time(created_at), _read_time(updated_at), num_nodes, cloud, account,
         identity, scope, region, zone, instance_type, resources, _load_shared(request), _load_shared(offer), spot,
-        None if hourly_cost is None else Decimal(hourly_cost), backend, attempt, task_name, user,
+        None if hourly_cost is None else Decimal(hourly_cost),
+        None if disk_hourly_cost is None else Decimal(disk_hourly_cost), backend, attempt, task_name, user,
         None if launched_at is None else _read_time(launched_at),
         None if autostop is None else Autostop(**_load(autostop)), autostop_set,
         None if error is None else _load(error), None if operation is None else _read_operation(operation),
@@ -277,4 +280,46 @@ def event_record(row: Row[Any]) -> EventRecord:
         from_state=row.from_state,
         to_state=row.to_state,
         reason=row.reason,
+    )
+
+
+def span_values(span: Span) -> Values:
+    """Columns for a span."""
+    return {
+        "cluster": span.cluster,
+        "born": write_time(span.born),
+        "cloud": plain(span.cloud),
+        "account": plain(span.account),
+        "region": plain(span.region),
+        "instance_type": plain(span.instance_type),
+        "resources": plain(span.resources),
+        "num_nodes": span.num_nodes,
+        "spot": span.spot,
+        "task_name": plain(span.task_name),
+        "user": plain(span.user),
+        "billing": span.billing,
+        "hourly_cost": None if span.hourly_cost is None else str(span.hourly_cost),
+        "began_at": write_time(span.began_at),
+        "ended_at": None if span.ended_at is None else write_time(span.ended_at),
+    }
+
+
+def span_record(row: Row[Any]) -> Span:
+    """The record of a row of ``schema.spans``."""
+    return Span(
+        cluster=row.cluster,
+        born=_read_time(row.born),
+        cloud=row.cloud,
+        account=row.account,
+        region=row.region,
+        instance_type=row.instance_type,
+        resources=row.resources,
+        num_nodes=row.num_nodes,
+        spot=bool(row.spot),
+        task_name=row.task_name,
+        user=row.user,
+        billing=row.billing,
+        hourly_cost=None if row.hourly_cost is None else Decimal(row.hourly_cost),
+        began_at=_read_time(row.began_at),
+        ended_at=None if row.ended_at is None else _read_time(row.ended_at),
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -53,6 +53,7 @@ clusters = Table(
     Column("offer", Text, nullable=False),
     Column("spot", Boolean, nullable=False),
     Column("hourly_cost", Text),
+    Column("disk_hourly_cost", Text),
     Column("backend", Text, nullable=False),
     Column("attempt", Text, nullable=False),
     Column("task_name", Text, nullable=False),
@@ -113,4 +114,39 @@ events = Table(
     Column("to_state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Index("ix_events_cluster", "cluster", "id"),
+)
+
+# What each cluster was billed for, and for how long; kept after the cluster is gone. One that goes on has no end.
+spans = Table(
+    "spans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("born", Text, nullable=False),  # the cluster's created_at: another of the same name is another cluster
+    Column("cloud", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("instance_type", Text, nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("num_nodes", Integer, nullable=False),
+    Column("spot", Boolean, nullable=False),
+    Column("task_name", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("billing", Text, nullable=False),
+    Column("hourly_cost", Text),
+    Column("began_at", Text, nullable=False),
+    Column("ended_at", Text),
+    Index("ix_spans_cluster", "cluster", "id"),
+    Index("ix_spans_ended_at", "ended_at", "id"),
+)
+
+# When each method of an account may be called again; the method "" is for all of them together.
+turns = Table(
+    "turns",
+    metadata,
+    Column("cloud", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("taken_at", Text, nullable=False),
+    Column("free_at", Text, nullable=False),
 )

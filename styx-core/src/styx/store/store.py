@@ -17,6 +17,8 @@ from styx.store.database import Database, parse_url
 from styx.store.events import Events
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
+from styx.store.spans import Spans
+from styx.store.turns import Turns
 
 
 def utc_now() -> datetime:
@@ -39,6 +41,8 @@ class Store:
         self.attempts = Attempts(database)
         self.nodes = Nodes(database)
         self.events = Events(database, clock)
+        self.spans = Spans(database)
+        self.turns = Turns(database, clock)
 
     @classmethod
     def open(

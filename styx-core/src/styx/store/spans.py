@@ -1,0 +1,141 @@
+"""What clusters were billed for, noted as they change state, in the same transaction as the change.
+
+A cluster is billed in full from the moment its machines were asked for until nothing of it is there any more, and for
+its disks while it is stopped, if the provider said what those cost. While it cannot be seen its last price counts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
+
+from styx.store import schema
+from styx.store.database import Database
+from styx.store.records import AttemptState, ClusterRecord, Span
+from styx.store.rows import span_record, span_values, write_time
+from styx.store.states import ClusterState
+
+FULL, DISK_ONLY = "full", "disk_only"
+
+_S = ClusterState
+_IN_FULL = frozenset({_S.PROVISIONING, _S.SETTING_UP, _S.UP, _S.STARTING})
+_NOT_AT_ALL = frozenset({_S.PLANNING, _S.PREEMPTED, _S.LOST})
+_ASKED_FOR = frozenset({_S.PROVISIONING, _S.SETTLING})
+
+_T, _A, _N = schema.spans, schema.attempts, schema.nodes
+_GOING_ON = select(_T).where(_T.c.ended_at.is_(None))
+_OPEN = _GOING_ON.where(_T.c.cluster == bindparam("key"))
+_END = update(_T).where(_T.c.id == bindparam("key"))
+_DROP = delete(_T).where(_T.c.id == bindparam("key"))
+_INSERT = insert(_T)
+_ANSWERED = select(_A.c.owner, _A.c.state).where(_A.c.cluster == bindparam("key"), _A.c.receipt.is_not(None))
+_HAS_NODES = select(exists().where(_N.c.cluster == bindparam("key")))
+
+
+def follow(connection: Connection, now: datetime, before: ClusterRecord | None, after: ClusterRecord | None) -> None:
+    """End and begin spans as this change of a cluster asks for; None is before it was made, and after it is gone."""
+    record = after or before
+    assert record is not None
+    row = connection.execute(_OPEN, {"key": record.name}).first()
+    present = None if row is None else span_record(row)
+    wanted = None if after is None else _wanted(connection, now, before, after, present)
+    if row is not None and present is not None:
+        if wanted is not None and _same(present, wanted):
+            return
+        if wanted is None and before is not None and before.state in _ASKED_FOR and not _made(connection, before):
+            connection.execute(_DROP, {"key": row.id})  # the provider gave nothing, so nothing was billed
+        else:
+            connection.execute(_END, {"key": row.id, "ended_at": write_time(now)})
+    if wanted is not None:
+        connection.execute(_INSERT, span_values(wanted))
+
+
+def going_on(connection: Connection, but: str = "") -> list[Span]:
+    """What is billed right now, of all clusters but this one."""
+    return [span for row in connection.execute(_GOING_ON) if (span := span_record(row)).cluster != but]
+
+
+class Spans:
+    """What was billed. Every method may raise StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def going_on(self) -> Sequence[Span]:
+        """What is billed right now."""
+        with self._database.read() as connection:
+            return going_on(connection)
+
+    def since(self, moment: datetime | None = None) -> Sequence[Span]:
+        """What was billed at any time after this moment, or ever; oldest first."""
+        query = select(_T).order_by(_T.c.id)
+        if moment is not None:
+            query = query.where(or_(_T.c.ended_at.is_(None), _T.c.ended_at > write_time(moment)))
+        with self._database.read() as connection:
+            return [span_record(row) for row in connection.execute(query)]
+
+
+def _wanted(
+    connection: Connection, now: datetime, before: ClusterRecord | None, after: ClusterRecord, present: Span | None
+) -> Span | None:
+    """The span that should go on after the change."""
+    billing = _billing(connection, before, after, present)
+    cost = after.disk_hourly_cost if billing == DISK_ONLY else after.hourly_cost
+    if billing is None or (billing == DISK_ONLY and not cost):
+        return None
+    return Span(
+        cluster=after.name,
+        born=after.created_at,
+        cloud=after.cloud,
+        account=after.account,
+        region=after.region,
+        instance_type=after.instance_type,
+        resources=after.resources,
+        num_nodes=after.num_nodes,
+        spot=after.spot,
+        task_name=after.task_name,
+        user=after.user,
+        billing=billing,
+        hourly_cost=cost,
+        began_at=now,
+    )
+
+
+def _billing(
+    connection: Connection, before: ClusterRecord | None, after: ClusterRecord, present: Span | None
+) -> str | None:
+    if after.state in _IN_FULL:
+        return FULL
+    if after.state is _S.STOPPED:
+        return DISK_ONLY
+    if after.state in _NOT_AT_ALL or (after.state is _S.FAILED and not _alive(connection, after)):
+        return None
+    if before is None:  # taken up again after the database was lost
+        return FULL
+    return None if present is None else present.billing  # as it was before it could not be seen, or began to go
+
+
+def _alive(connection: Connection, cluster: ClusterRecord) -> bool:
+    """Whether something of a failed cluster may still be there, as far as was seen or answered."""
+    if connection.scalar(_HAS_NODES, {"key": cluster.name}):
+        return True
+    rows = connection.execute(_ANSWERED, {"key": cluster.name})
+    return any(_of(row.owner, cluster) and row.state != AttemptState.CLOSED for row in rows)
+
+
+def _made(connection: Connection, cluster: ClusterRecord) -> bool:
+    """Whether the provider has ever answered that it made something for the present attempt."""
+    return any(_of(row.owner, cluster) for row in connection.execute(_ANSWERED, {"key": cluster.name}))
+
+
+def _of(owner: str, cluster: ClusterRecord) -> bool:
+    return owner.endswith(f"/{cluster.slug}/{cluster.attempt}")
+
+
+def _same(present: Span, wanted: Span) -> bool:
+    """Whether the one that goes on says it all."""
+    return (present.born, present.billing, present.hourly_cost, present.cloud, present.account) == (
+        wanted.born, wanted.billing, wanted.hourly_cost, wanted.cloud, wanted.account,
+    )  # fmt: skip
