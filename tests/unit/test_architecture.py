@@ -22,6 +22,7 @@ CATCH_ALL = {
     "agent/main.py",
     "agent/server.py",
     "client/loop.py",
+    "engine/workers.py",
 }
 
 

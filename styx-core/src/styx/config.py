@@ -6,6 +6,14 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
     allowed_clouds: [local, ssh]                              # else every installed one
     clouds:
       ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}             # one section per cloud, checked by its plugin
+      acme:                                                   # several accounts of one cloud, each with a name
+        region: east                                          # is that of all of them
+        accounts:
+          prod: {profile: company}
+          dev: {profile: me, region: west}                    # wins over the cloud's own
+    budget:                                                   # USD an hour for all that runs at one time
+      max_hourly_cost: 50
+      accounts: {acme/dev: 5}                                 # of one account; `acme` is the cloud as a whole
     storage:
       file: {root: /srv/styx}
     plugins:
@@ -17,13 +25,17 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from styx.api.errors import InvalidConfig
 
+DEFAULT_ACCOUNT = "default"  # the only one of a cloud for which none are named
+ACCOUNTS = "accounts"  # in the section of a cloud; no setting of a plugin can be called so
 FILE_NAME = "config.yaml"
 DATABASE_VARIABLE = "STYX_DATABASE_URL"
 
@@ -43,6 +55,17 @@ def home() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that may run at one time, in USD per hour.
+
+    ``max_hourly_cost`` is for everything; ``accounts`` maps ``CLOUD/ACCOUNT``, or a ``CLOUD`` as a whole, to its own.
+    """
+
+    max_hourly_cost: Decimal | None = None
+    accounts: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The user's settings; sections of plugins are kept as they are, for their own models to check."""
 
@@ -54,11 +77,21 @@ class Config:
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sandboxes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accounts: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)  # by cloud and name
+    budget: Budget = field(default_factory=Budget)
 
     def section(self, kind: str, name: str) -> Mapping[str, Any]:
         """The settings of one plugin object; ``kind`` as in the contract: cloud, backend, storage, engine, sandbox."""
         group: Mapping[str, Mapping[str, Any]] = getattr(self, _GROUP_OF_KIND[kind])
         return group.get(name, {})
+
+    def accounts_of(self, cloud: str) -> tuple[str, ...]:
+        """The names of the accounts of this cloud, as they are written; of one without any, the default's."""
+        return tuple(self.accounts.get(cloud, ())) or (DEFAULT_ACCOUNT,)
+
+    def account(self, cloud: str, name: str) -> Mapping[str, Any]:
+        """The settings of one account: those of its cloud, each replaced as a whole by the account's own."""
+        return {**self.section("cloud", cloud), **self.accounts.get(cloud, {}).get(name, {})}
 
 
 _GROUP_OF_KIND = {
@@ -103,12 +136,8 @@ def parse_config(text: str, source: str = FILE_NAME) -> Config:
 
 
 def _check(data: Mapping[Any, Any], source: str) -> Config:
-    known = ("database", "allowed_clouds", *_GROUPS)
-    for key in data:
-        if key not in known:
-            raise InvalidConfig(
-                f"{source}: unknown key {key!r}", hint=_suggest(str(key), known), file=source, field=key
-            )
+    known = ("database", "allowed_clouds", "budget", *_GROUPS)
+    _require_known(data, known, source)
     database = data.get("database")
     if database is not None and not isinstance(database, str):
         raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")
@@ -121,11 +150,94 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
         if not isinstance(sections, dict) or not all(isinstance(s, dict | None) for s in sections.values()):
             raise InvalidConfig(f"{source}: {group} must map names to settings", file=source, field=group)
         groups[group] = {str(name): section or {} for name, section in sections.items()}
-    return Config(database=database, allowed_clouds=None if allowed is None else tuple(allowed), **groups)
+    accounts = {cloud: _accounts(section, f"clouds.{cloud}", source) for cloud, section in groups["clouds"].items()}
+    groups["clouds"] = {
+        cloud: {key: value for key, value in section.items() if key != ACCOUNTS}
+        for cloud, section in groups["clouds"].items()
+    }
+    return Config(
+        database=database,
+        allowed_clouds=None if allowed is None else tuple(allowed),
+        accounts=accounts,
+        budget=_budget(data.get("budget"), accounts, source),
+        **groups,
+    )
 
 
-def _suggest(word: str, known: tuple[str, ...]) -> str:
+def _require_known(data: Mapping[Any, Any], known: tuple[str, ...], source: str, section: str = "") -> None:
+    for key in data:
+        if key not in known:
+            field = f"{section}.{key}" if section else key
+            raise InvalidConfig(
+                f"{source}: unknown key {field!r}", hint=suggest(str(key), known), file=source, field=field
+            )
+
+
+_ACCOUNT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+def _accounts(section: Mapping[str, Any], place: str, source: str) -> Mapping[str, Mapping[str, Any]]:
+    """What ``accounts`` in the section of a cloud says. The settings themselves are the plugin's to check."""
+    found, place = section.get(ACCOUNTS) or {}, f"{place}.{ACCOUNTS}"
+    if not isinstance(found, dict) or not all(isinstance(settings, dict | None) for settings in found.values()):
+        raise InvalidConfig(f"{source}: {place} must map names of accounts to settings", file=source, field=place)
+    for name in found:
+        if not (isinstance(name, str) and _ACCOUNT_NAME.fullmatch(name)):
+            raise InvalidConfig(
+                f"{source}: {place} has {name!r}, which is no name of an account",
+                hint="Use letters, digits, '.', '_' and '-': at most 63. A number needs quotes.",
+                file=source,
+                field=place,
+            )
+    return {name: settings or {} for name, settings in found.items()}
+
+
+def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str) -> Budget:
+    """Raises InvalidConfig, also for an account that is not there: a ceiling must not be lost to a typing error."""
+    if data is None:
+        return Budget()
+    if not isinstance(data, dict):
+        raise InvalidConfig(f"{source}: budget must be a section", file=source, field="budget")
+    _require_known(data, ("max_hourly_cost", ACCOUNTS), source, "budget")
+    whole, parts = data.get("max_hourly_cost"), data.get(ACCOUNTS) or {}
+    if not isinstance(parts, dict):
+        raise InvalidConfig(
+            f"{source}: budget.{ACCOUNTS} must map CLOUD or CLOUD/ACCOUNT to USD an hour",
+            file=source,
+            field=f"budget.{ACCOUNTS}",
+        )
+    for key in parts:
+        cloud, slash, name = str(key).partition("/")
+        known = tuple(accounts.get(cloud) or (DEFAULT_ACCOUNT,))
+        if slash and name not in known:
+            place = f"budget.{ACCOUNTS}.{key}"
+            raise InvalidConfig(
+                f"{source}: {place}: cloud {cloud!r} has no account {name!r}",
+                hint=suggest(name, known, "Its accounts"),
+                file=source,
+                field=place,
+            )
+    return Budget(
+        None if whole is None else _amount(whole, "budget.max_hourly_cost", source),
+        {str(key): _amount(value, f"budget.{ACCOUNTS}.{key}", source) for key, value in parts.items()},
+    )
+
+
+def _amount(value: object, place: str, source: str) -> Decimal:
+    try:
+        amount = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite() or amount < 0:
+        raise InvalidConfig(
+            f"{source}: {place} is {value!r}, which is no amount of USD an hour", file=source, field=place
+        )
+    return amount
+
+
+def suggest(word: str, known: tuple[str, ...], what: str = "Known keys") -> str:
+    """The hint for a word that is none of ``known``."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, known, 1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}."
+    return f"Did you mean {close[0]!r}?" if close else f"{what}: {', '.join(known)}."
