@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from . import check, loop
+from . import check, contact, loop
 from .cluster import Cluster
 from .gang import Gang
 from .jobs import Jobs
@@ -75,7 +75,7 @@ class Agent:
         self._gang = gang
         self._stop = loop.Signal()
         self._stopped = False
-        self.server = Server(self.methods, on_error)
+        self.server = Server(self.methods, on_error, contact.make)
 
     async def configure(self, params: dict[str, Any], send: Send) -> dict[str, Any]:
         """Answer ``cluster.configure``."""

@@ -68,11 +68,20 @@ def answers(path: str) -> bool:
 
 
 class Server:
-    """Takes connections and hands their requests to ``methods``, any number at once."""
+    """Takes connections and hands their requests to ``methods``, any number at once.
 
-    def __init__(self, methods: Mapping[str, Handler], on_error: Callable[[BaseException], None]) -> None:
+    ``on_contact`` is called once, when the first request that makes sense has come.
+    """
+
+    def __init__(
+        self,
+        methods: Mapping[str, Handler],
+        on_error: Callable[[BaseException], None],
+        on_contact: Callable[[], None] = lambda: None,
+    ) -> None:
         self._methods = methods
         self._on_error = on_error
+        self._on_contact: Callable[[], None] | None = on_contact
         self.connections = 0
         self.closing = False  # refuses new requests
 
@@ -139,6 +148,9 @@ class Server:
         if refusal is not None or handler is None:
             await _answer(wire, number, error=refusal)
             return
+        if self._on_contact is not None:
+            self._on_contact()
+            self._on_contact = None
         requests[number] = loop.spawn(self._request(wire, requests, number, handler, params))
 
     async def _request(

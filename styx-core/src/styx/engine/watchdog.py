@@ -23,8 +23,9 @@ LOOK = 5  # seconds between looks
 # Time is the kernel's uptime, which no clock that is set jumps over; the length of the looks where there is none. Not
 # "since boot", for a container is told its host's uptime: since the script ran first, which is in the first boot.
 _WATCH = """\
-cd / || exit
-if command -v shutdown >/dev/null; then end='shutdown -h -P now'; else end=poweroff; fi
+cd @PLACE@ || exit
+end() { shutdown -h -P now 'styx-watchdog: no agent has made contact'; }
+command -v shutdown >/dev/null || end() { poweroff; }
 uptime() { { read -r up rest </proc/uptime && up=${up%%.*}; } 2>/dev/null || up=$((up + @LOOK@)); }
 up=0 deadline=
 echo $$ >pid.new && mv pid.new pid
@@ -40,7 +41,7 @@ while :; do
   sleep @LOOK@
 done
 while :; do # a shutdown that is refused or hangs is asked for again
-  $end
+  end
   sleep 60
 done
 """
@@ -75,21 +76,24 @@ styx_watchdog() (
   else
     (trap '' HUP INT; exec /bin/sh $place/watch </dev/null >/dev/null 2>&1) &
   fi
+  for try in 1 2 3 4 5 6 7 8 9 10; do # until then it can still be ended with this script
+    if [ -s pid ] && kill -0 "$(cat pid)" 2>/dev/null; then return 0; fi
+    sleep 0.1 2>/dev/null || sleep 1
+  done
 )
-styx_watchdog
+styx_watchdog || :
 """
 
 
 def script(seconds: int = SECONDS) -> str:
     """The POSIX shell script that arms the watchdog, to be run as root at first boot.
 
-    Needs nothing but ``sh`` and what every system has to boot and shut down. Returns at once, whatever happens; running
+    Needs nothing but ``sh`` and what every system has to boot and shut down. Returns in a moment, whatever happens; running
     it again arms nothing twice and grants no more time. It defines no more than a function and PATH, so that a provider
     may put it before a script of its own.
     """
     look = max(1, min(LOOK, seconds // 4))
-    watch = _WATCH.replace("cd / ||", f"cd {PLACE} ||")
-    text = _ARM.replace("@WATCH@", watch)
+    text = _ARM.replace("@WATCH@", _WATCH)
     return text.replace("@PLACE@", PLACE).replace("@SECONDS@", str(seconds)).replace("@LOOK@", str(look))
 
 
