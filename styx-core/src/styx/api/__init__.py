@@ -3,6 +3,8 @@
 Import everything from here: ``from styx.api import Cloud, Offer``. What is not listed in ``__all__`` is not promised.
 """
 
+from typing import TYPE_CHECKING
+
 from styx.api.backend import (
     Autostop,
     Backend,
@@ -121,6 +123,20 @@ from styx.api.transport import (
 )
 from styx.contract import CONTRACT
 
+if TYPE_CHECKING:
+    from styx.api.simple import (
+        ErrorMap,
+        JsonApi,
+        Machine,
+        MachineType,
+        Order,
+        Rest,
+        SimpleCloud,
+        SimplePorts,
+        SimpleStop,
+        ssh_endpoint,
+    )
+
 __all__ = [
     "CONTRACT",
     "DIVISIBLE",
@@ -144,6 +160,7 @@ __all__ = [
     "Conflict",
     "Endpoint",
     "Engine",
+    "ErrorMap",
     "Fault",
     "HostKeyChanged",
     "Idempotency",
@@ -156,11 +173,14 @@ __all__ = [
     "JobNotFound",
     "JobSpec",
     "JobState",
+    "JsonApi",
     "LaunchOutcome",
     "LaunchRequest",
     "LaunchState",
     "Leftover",
     "LogChunk",
+    "Machine",
+    "MachineType",
     "ModelRequest",
     "NoOffer",
     "Node",
@@ -172,6 +192,7 @@ __all__ = [
     "Offer",
     "OfferGone",
     "OfferQuery",
+    "Order",
     "OutcomeUnknown",
     "Owner",
     "PermissionDenied",
@@ -182,6 +203,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Receipt",
+    "Rest",
     "Sandbox",
     "SandboxInfo",
     "SandboxSpec",
@@ -190,6 +212,9 @@ __all__ = [
     "SelfStop",
     "ServePlan",
     "Services",
+    "SimpleCloud",
+    "SimplePorts",
+    "SimpleStop",
     "StartRequest",
     "Storage",
     "StoreError",
@@ -215,4 +240,15 @@ __all__ = [
     "new_installation_id",
     "require",
     "slug",
+    "ssh_endpoint",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What belongs to the second way of writing a cloud is imported when it is first asked for: core never does."""
+    if name in __all__:
+        from styx.api import simple
+
+        globals()[name] = value = getattr(simple, name)
+        return value
+    raise AttributeError(f"module 'styx.api' has no attribute {name!r}")
