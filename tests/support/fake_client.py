@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from styx.api import Autostop, ClusterNotFound, ClusterNotUp, Endpoint, JobInfo, JobNotFound, JobState, LogChunk
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
+from styx.engine.orphans import Orphan, Search
 from styx.hookspecs import DoctorFinding
 from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 from styx.store.states import ClusterState
@@ -63,6 +64,7 @@ class FakeClient:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
     remade: tuple[str, datetime] | None = None
+    found: Search = field(default_factory=lambda: Search(()))
 
     def add(self, name: str, state: str = "up", **fields: object) -> ClusterRecord:
         """Put a cluster there as if it had been made earlier."""
@@ -126,6 +128,17 @@ class FakeClient:
 
     def lost(self) -> tuple[str, datetime] | None:
         return self.remade
+
+    def orphans(self) -> Search:
+        self._enter("orphans")
+        return self.found
+
+    def adopt(self, orphan: Orphan) -> ClusterRecord:
+        self._enter("adopt", orphan.name)
+        return self.add(orphan.name, cloud=orphan.cloud)
+
+    def discard(self, orphan: Orphan, progress: Progress = silent) -> None:
+        self._enter("discard", orphan.name)
 
     def nodes(self, name: str) -> list[NodeRecord]:
         self._enter("nodes", name)

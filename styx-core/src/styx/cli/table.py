@@ -37,6 +37,7 @@ COMMANDS: dict[str, CommandRow] = {
         _row("stop", "lifecycle", "Stop clusters and keep their disks.", CLUSTERS),
         _row("autostop", "lifecycle", "Stop or remove clusters once they have been idle.", CLUSTERS),
         _row("down", "lifecycle", "Remove clusters and all they hold.", CLUSTERS),
+        _row("recover", "recover", "Take up again, or remove, what no record stands for.", CLUSTERS),
         _row("queue", "jobs", "List the jobs of clusters.", CLUSTERS),
         _row("cancel", "jobs", "Cancel jobs.", CLUSTERS),
         _row("logs", "jobs", "Show or download what a job writes.", CLUSTERS),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from styx.api.backend import Autostop, JobInfo
     from styx.client.protocol import Candidate, CheckResult, LaunchResult
+    from styx.engine.orphans import Search
     from styx.hookspecs import DoctorFinding
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
@@ -49,6 +50,29 @@ def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) ->
     if nodes is not None:
         shape["nodes"] = [node(each) for each in nodes]
     return shape
+
+
+def orphans(found: Search) -> Shape:
+    """What is there without a record, and what could not be looked at."""
+    from styx.cli.orphans import kind
+
+    return {
+        "orphans": [
+            {
+                "name": each.name,
+                "kind": kind(each),
+                "cloud": each.cloud,
+                "account": each.account,
+                "scope": each.scope.name,
+                "attempt": each.owner.name if each.owner is not None else None,
+                "hourly_cost": _money(each.hourly_cost),
+                "nodes": [{"id": n.id, "rank": n.rank, "state": str(n.state)} for n in each.nodes],
+                "leftovers": [{"id": rest.id, "kind": rest.kind} for rest in each.leftovers],
+            }
+            for each in found.orphans
+        ],
+        "unseen": list(found.unseen),
+    }
 
 
 def infra(record: ClusterRecord) -> str:

@@ -109,8 +109,8 @@ def _lost(client: EmbeddedClient) -> list[DoctorFinding]:
             "records",
             "warning",
             f"the database was lost and made anew at {when:%Y-%m-%d %H:%M} UTC: what was on record before is unknown",
-            f"Machines from before have {installation!r} in their names and tags: look for them where you rent them. "
-            f"Once none is left, remove {memory_path(home() / DATABASE_NAME)}.",
+            f"`styx recover` takes up again what is still there: it has {installation!r} in its names and tags. "
+            f"Once nothing is left, remove {memory_path(home() / DATABASE_NAME)}.",
         )
     ]
 

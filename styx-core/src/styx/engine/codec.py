@@ -1,4 +1,4 @@
-"""Offers to plain JSON data and back, so that a cluster's record can hold the offer it was made from."""
+"""Offers as a cluster's record holds them: as plain JSON data, which is read back, and in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from styx.api.offers import Accelerator, Offer, Scope
+from styx.words import count
 
 
 def offer_to_data(offer: Offer) -> dict[str, Any]:
@@ -27,6 +28,13 @@ def offer_to_data(offer: Offer) -> dict[str, Any]:
         "capabilities": sorted(offer.capabilities),
         "data": dict(offer.data),
     }
+
+
+def offer_in_words(offer: Offer) -> str:
+    """The machine for people: ``1x A100, 12 CPUs, 85 GiB``. Empty when nothing is known of it."""
+    gpus = ", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators)
+    size = f"{count(offer.vcpus, 'CPU')}, {offer.memory_gib:g} GiB" if offer.vcpus else ""
+    return ", ".join(part for part in (gpus, size) if part)
 
 
 def offer_from_data(data: Mapping[str, Any]) -> Offer:

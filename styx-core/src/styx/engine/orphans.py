@@ -82,8 +82,8 @@ class _Sweep:
 async def _look_everywhere(context: Context, account: CloudAccount, unseen: list[str]) -> _Sweep:
     name, lookout = account.cloud.name, context.lookout(account)
     try:
-        identity = (await account.identity()).account
         scopes = await account.call(lambda: list(account.cloud.scopes()))
+        identity = (await account.identity()).account if scopes else ""  # else it is not even set up
     except StyxError as error:
         unseen.append(f"{name}: {error.message}")
         return _Sweep(account, "", ())

@@ -11,7 +11,7 @@ from styx.api.names import Owner, new_attempt_id
 from styx.api.offers import Offer, OfferQuery
 from styx.engine.answers import offers as checked_offers
 from styx.engine.clouds import CloudAccount
-from styx.engine.codec import offer_to_data
+from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.operation import LEASE_SECONDS, renewing
 from styx.engine.orphans import Orphan
@@ -114,6 +114,7 @@ async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner
         region=offer.region,
         zone=offer.zone or "",
         instance_type=offer.instance_type,
+        resources=offer_in_words(offer),
         offer=offer_to_data(offer),
         hourly_cost=orphan.hourly_cost,
         backend=context.backend.name,

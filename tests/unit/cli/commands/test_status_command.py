@@ -47,7 +47,7 @@ def test_nothing_there_because_the_database_was_lost(styx, client: FakeClient):
     client.remade = ("abc123", EPOCH)
     said = styx("status").stdout
     assert "lost and made anew at 2025-01-02 03:04" in said
-    assert "styx doctor" in said
+    assert "styx recover" in said
 
 
 def test_an_autostop_that_may_not_be_set_is_marked(styx, client: FakeClient):

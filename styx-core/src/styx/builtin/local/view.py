@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from styx.api import Billing, Cause, Endpoint, Node, NodeState
-from styx.builtin.local.machine import FREE
+from styx.builtin.local.machine import FREE, INSTANCE_TYPE
 from styx.builtin.local.nodes import BY_ITSELF, BY_USER, RUNNING, STOPPED, STOPPING, TERMINATING, LocalNode
 
 ADDRESS = "127.0.0.1"
@@ -33,4 +33,5 @@ def as_node(node: LocalNode) -> Node:
         billing=Billing.NONE,
         hourly_cost=FREE,
         token=node.token,
+        instance_type=INSTANCE_TYPE,
     )

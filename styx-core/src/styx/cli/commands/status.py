@@ -25,6 +25,7 @@ styx status 'train-*' --refresh   # ask the providers first
 styx status dev -v                # with its nodes
 ssh me@$(styx status --ip dev)
 styx status --history dev         # also after dev is gone
+styx status --orphans             # what bills and has no record
 styx status -o json | jq '.[] | select(.state == "up") | .name'
 """
 JSON = """
@@ -51,6 +52,7 @@ Unknown values are null, times ISO 8601 in UTC, money strings.
 @option("-v", "--verbose", is_flag=True, help="Show nodes, accounts, tasks and errors too.")
 @option("--ip", is_flag=True, help="Print the address of one cluster's head node and nothing else.")
 @option("--history", is_flag=True, help="Show what happened to the named clusters.")
+@option("--orphans", is_flag=True, help="Look everywhere for what is there and not on record, with its cost.")
 @options.accepted("-u", "--all-users")
 @options.accepted("--no-show-managed-jobs")
 @options.accepted("--no-show-services")
@@ -58,10 +60,15 @@ Unknown values are null, times ISO 8601 in UTC, money strings.
 @options.output_option
 def status(patterns: tuple[str, ...], output: str, **flags: Any) -> None:
     """List clusters: all, or those whose names or patterns are given."""
-    if flags["ip"] and flags["history"]:
-        raise click.UsageError("--ip and --history exclude each other")
+    modes = [f"--{mode}" for mode in ("ip", "history", "orphans") if flags[mode]]
+    if len(modes) > 1:
+        raise click.UsageError(f"{' and '.join(modes)} exclude each other")
+    if flags["orphans"] and patterns:
+        raise click.UsageError("--orphans looks everywhere; leave the names out")
     with connected() as client:
-        if flags["history"]:
+        if flags["orphans"]:
+            _orphans(client, output)
+        elif flags["history"]:
             _history(client, patterns, output)
         elif flags["ip"]:
             _ip(client, patterns)
@@ -90,7 +97,7 @@ def _nothing(client: Client) -> str:
         return "No clusters. `styx launch -c NAME -- COMMAND` makes one."
     return (
         f"No clusters on record. The database was lost and made anew at {moment(lost[1])}: clusters from before may "
-        "still run.\n`styx doctor` says how to find them."
+        "still run.\n`styx recover` looks for them and takes them up again."
     )
 
 
@@ -139,6 +146,15 @@ def _details(client: Client, records: Sequence[ClusterRecord]) -> str:
             lines += [f"  {line}" for line in nodes_table.splitlines()]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _orphans(client: Client, output: str) -> None:
+    from styx.cli.orphans import report as orphans_report
+
+    with progress() as report:
+        report("orphans", "looking at every place")
+        found = client.orphans()
+    click.echo(json_text(views.orphans(found)) if output == "json" else orphans_report(found))
 
 
 def _ip(client: Client, patterns: Sequence[str]) -> None:

@@ -1,0 +1,102 @@
+"""``styx recover``: take up again, or remove, what no cluster on record stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from styx.cli import options
+from styx.cli.ask import confirm
+from styx.cli.command import Command, option
+from styx.cli.each import each
+from styx.cli.orphans import OURS, STRANGER, kind, report
+from styx.cli.progress import progress
+from styx.cli.render import clean, note
+from styx.cli.session import connected
+from styx.words import count
+
+if TYPE_CHECKING:
+    from styx.client.protocol import Client
+    from styx.engine.orphans import Orphan
+
+EXAMPLES = """
+styx status --orphans        # only look
+styx recover                 # after the database was lost: every cluster that is still there
+styx recover train-1         # this one
+styx recover --down train-1  # remove it instead
+styx recover --down i-0abc   # a machine that nobody can attribute, by its id
+"""
+EXIT = """
+0, or that of the first that failed; the others are still done.
+2 when a name is given that is not among what was found.
+"""
+
+
+@click.command(cls=Command, notes={"Examples": EXAMPLES, "Exit code": EXIT})
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@option("--down", is_flag=True, help="Remove what was found, rather than take it up as a cluster.")
+@options.yes_option
+@click.pass_context
+def recover(ctx: click.Context, names: tuple[str, ...], down: bool, yes: bool) -> None:
+    """Take up again what is there but not on record, or remove it.
+
+    Looks at every place of every account. What carries the name of this installation becomes a cluster again, with its
+    jobs; without names, all of it. A machine that nobody can attribute is only ever removed, and only by its id.
+    """
+    with connected() as client:
+        with progress() as look:
+            look("recover", "looking at every place")
+            found = client.orphans()
+        for what in found.unseen:
+            note(f"Not looked at: {clean(what)}")
+        chosen = _chosen(found.orphans, names, down=down)
+        if not chosen:
+            click.echo("Nothing to recover.")
+            return
+        note(report(type(found)(chosen)))
+        verb = "Remove" if down else "Take up"
+        confirm(f"{verb} {', '.join(clean(orphan.name) for orphan in chosen)}?", yes=yes)
+        by_key = {_key(orphan): orphan for orphan in chosen}
+        ctx.exit(each(by_key, lambda key: _carry_out(client, by_key[key], down=down)))
+
+
+def _carry_out(client: Client, orphan: Orphan, *, down: bool) -> None:
+    if down:
+        with progress() as report_:
+            client.discard(orphan, report_)
+        click.echo(f"{clean(orphan.name)} is gone.")
+    else:
+        record = client.adopt(orphan)
+        click.echo(f"Cluster {clean(record.name)} is on record again: {record.state}.")
+
+
+def _chosen(orphans: Sequence[Orphan], names: Sequence[str], *, down: bool) -> tuple[Orphan, ...]:
+    """What is meant. Raises BadInput for a name that is not there, and for what can only be removed."""
+    if not names:
+        return tuple(orphan for orphan in orphans if kind(orphan) == OURS and (down or orphan.nodes))
+    from styx.api.errors import BadInput
+
+    chosen = tuple(orphan for orphan in orphans if orphan.name in names or _key(orphan) in names)
+    missing = sorted(set(names) - {orphan.name for orphan in chosen} - {_key(orphan) for orphan in chosen})
+    if missing:
+        raise BadInput(f"nothing named {missing[0]!r} was found", hint="`styx status --orphans` lists what there is.")
+    for orphan in chosen:
+        if not down and (kind(orphan) == STRANGER or not orphan.nodes):
+            raise BadInput(
+                f"{orphan.name!r} cannot become a cluster again: {_why_not(orphan)}",
+                hint=f"`styx recover --down {orphan.name}` removes it.",
+            )
+    return chosen
+
+
+def _why_not(orphan: Orphan) -> str:
+    if orphan.owner is None:
+        return "nobody can tell whose it is"
+    return f"only {count(len(orphan.leftovers), 'leftover')} is there"
+
+
+def _key(orphan: Orphan) -> str:
+    """A name for it that no other has, where two attempts of one cluster are about."""
+    return orphan.owner.name if orphan.owner is not None else orphan.name

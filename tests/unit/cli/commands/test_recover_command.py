@@ -1,0 +1,107 @@
+"""``styx status --orphans`` and ``styx recover``."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from styx.api import Leftover, Node, NodeState, Owner, Scope
+from styx.engine.orphans import Orphan, Search
+from support.fake_client import FakeClient
+
+OWNER = Owner("abc123", "dev", "a1b2")
+EAST = Scope("east")
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def orphan(owner: Owner | None = OWNER, *, cost: str | None = "1.50", node: bool = True, **more: object) -> Orphan:
+    """One machine without a record, or its disk alone."""
+    price = None if cost is None else Decimal(cost)
+    nodes = (Node("m-1", owner, NodeState.RUNNING, 0, hourly_cost=price, created_at=BORN),) if node else ()
+    rest = () if node or owner is None else (Leftover("d-1", "disk", owner, price),)
+    return Orphan("acme", "default", "acct", EAST, owner, nodes, rest, **more)  # type: ignore[arg-type]
+
+
+STRANGER = orphan(None, cost=None)
+FORGOTTEN = orphan(Owner("abc123", "old", "c3d4"), given_up=True)
+DISK = orphan(Owner("abc123", "left", "e5f6"), node=False)
+
+
+def test_nothing(styx, client: FakeClient):
+    """With nothing to show it says so, and what could not be looked at all the same."""
+    client.found = Search((), ("acme/west: no answer",))
+    assert styx("status", "--orphans").stdout == "Nothing without a record.\nNot looked at: acme/west: no answer\n"
+    assert "Nothing to recover." in styx("recover", "-y").stdout
+
+
+def test_the_table_has_the_cost_and_what_to_do(styx, client: FakeClient):
+    """Each thing has its price, the sum is told with what is not known of it, and so is the way out."""
+    client.found = Search((orphan(), FORGOTTEN, STRANGER))
+    said = styx("status", "--orphans").stdout
+    assert [line.split()[:2] for line in said.splitlines()[1:4]] == [
+        ["dev", "orphan"], ["old", "being"], ["m-1", "unattributed"]
+    ]  # fmt: skip
+    assert "3 things without a record: $3.00 an hour, and 1 of unknown price." in said
+    assert "styx recover" in said
+
+
+def test_json(styx, client: FakeClient):
+    """Programs get all of it, money as text."""
+    client.found = Search((DISK,), ("acme/west: no answer",))
+    found = json.loads(styx("status", "--orphans", "-o", "json").stdout)
+    assert found["unseen"] == ["acme/west: no answer"]
+    (only,) = found["orphans"]
+    assert (only["name"], only["kind"], only["hourly_cost"]) == ("left", "orphan", "1.50")
+    assert only["leftovers"] == [{"id": "d-1", "kind": "disk"}]
+
+
+def test_recover_takes_up_what_was_a_cluster(styx, client: FakeClient):
+    """Without names all that can become a cluster again does; strangers, and what is dying anyway, are left alone."""
+    client.found = Search((orphan(), FORGOTTEN, STRANGER, DISK))
+    result = styx("recover", "-y")
+    assert result.stdout == "Cluster dev is on record again: up.\n"
+    assert [call for call in client.calls if call[0] in {"adopt", "discard"}] == [("adopt", "dev")]
+
+
+def test_recover_down_removes(styx, client: FakeClient):
+    """With --down all that is ours goes, disks too."""
+    client.found = Search((orphan(), STRANGER, DISK))
+    assert styx("recover", "--down", "-y").exit_code == 0
+    assert [call for call in client.calls if call[0] == "discard"] == [("discard", "dev"), ("discard", "left")]
+
+
+def test_a_stranger_goes_only_by_its_id(styx, client: FakeClient):
+    """A machine of which nobody can tell whose it is never becomes a cluster, and is removed when it is named."""
+    client.found = Search((STRANGER,))
+    refused = styx("recover", "m-1", "-y")
+    assert refused.exit_code == 2
+    assert "nobody can tell whose it is" in refused.stderr
+    assert "Nothing to recover" in styx("recover", "--down", "-y").stdout
+    assert styx("recover", "--down", "m-1", "-y").exit_code == 0
+    assert client.calls[-1] == ("discard", "m-1")
+
+
+def test_a_name_that_was_not_found(styx, client: FakeClient):
+    """A name that is not among what was found changes nothing."""
+    client.found = Search((orphan(),))
+    result = styx("recover", "dev", "nope", "-y")
+    assert result.exit_code == 2
+    assert "nothing named 'nope' was found" in result.stderr
+    assert not [call for call in client.calls if call[0] == "adopt"]
+
+
+def test_it_asks_first(styx, client: FakeClient):
+    """Without consent nothing is taken up or removed."""
+    client.found = Search((orphan(),))
+    for words in (["recover"], ["recover", "--down"]):
+        assert styx(*words).exit_code == 2
+    assert not [call for call in client.calls if call[0] in {"adopt", "discard"}]
+
+
+@pytest.mark.parametrize("words", [["--orphans", "--ip", "dev"], ["--orphans", "dev"], ["--history", "--ip", "dev"]])
+def test_modes_of_status_exclude_each_other(styx, words: list[str]):
+    """One thing at a time, and orphans have no names to choose by."""
+    assert styx("status", *words).exit_code == 2

@@ -1,0 +1,149 @@
+"""What no record stands for: found, taken up again, or removed; and nobody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from styx.api import AuthFailed, Autostop, ClusterBusy, Idempotency, NodeState
+from styx.engine.orphans import Orphan
+from styx.store import Store
+from styx.store.states import ClusterState
+from styx.testing.memory.account import Machine
+from support.world import HELLO, World, quiet
+
+PAIR = HELLO.nodes(2)
+
+
+def lose_the_database(world: World) -> None:
+    """The file is gone; what is beside it, and what runs, is not."""
+    world.store.close()
+    for path in world.home.glob("state.db*"):
+        path.unlink()
+    world.store = Store.open(home=world.home, clock=world.clock.now)
+
+
+async def found(world: World) -> list[Orphan]:
+    """What a new client finds."""
+    return list((await world.engine().orphans()).orphans)
+
+
+async def test_nothing_on_record_is_an_orphan(world: World) -> None:
+    """Clusters that are up or stopped are not."""
+    await world.engine().launch(PAIR, "c", quiet)
+    assert await found(world) == []
+    await world.engine().stop("c", quiet)
+    assert await found(world) == []
+
+
+@pytest.mark.parametrize("kind", [Idempotency.TOKEN, Idempotency.NAME, Idempotency.SEARCH])
+async def test_a_lost_database_is_rebuilt(tmp_path, kind: Idempotency) -> None:  # type: ignore[no-untyped-def]
+    """Everything is found by its names and tags with what it costs, is taken up, and works as before."""
+    world = World(tmp_path, kind)
+    await world.engine().launch(PAIR, "c", quiet)
+    job = await world.engine().exec(PAIR, "c", quiet)
+    lose_the_database(world)
+    assert world.record() is None
+    (orphan,) = await found(world)
+    assert (orphan.name, len(orphan.nodes), orphan.hourly_cost) == ("c", 2, Decimal("0.20"))
+    taken = await world.engine().adopt(orphan)
+    assert (taken.state, taken.num_nodes, taken.hourly_cost) == (ClusterState.UP, 2, Decimal("0.20"))
+    assert [info.id for info in await world.engine().queue("c")] == [job, 1]
+    assert await world.engine().exec(PAIR, "c", quiet) == 3
+    assert await found(world) == []
+    await world.engine().down("c", quiet)
+    assert world.machines() == []
+
+
+async def test_a_stopped_cluster_is_taken_up_as_stopped(world: World) -> None:
+    """And starts again."""
+    await world.engine().launch(PAIR, "c", quiet)
+    await world.engine().stop("c", quiet)
+    lose_the_database(world)
+    (orphan,) = await found(world)
+    assert (await world.engine().adopt(orphan)).state is ClusterState.STOPPED
+    await world.engine().start("c", None, quiet)
+    assert [machine.state for machine in world.machines()] == [NodeState.RUNNING] * 2
+
+
+async def test_taking_up_twice_changes_nothing(world: World) -> None:
+    """A client that was killed while it took a cluster up leaves the way open for the next."""
+    await world.engine().launch(PAIR, "c", quiet)
+    lose_the_database(world)
+    (orphan,) = await found(world)
+    for _ in range(2):
+        assert (await world.engine().adopt(orphan)).state is ClusterState.UP
+    assert len(world.store.attempts.of("c")) == 1
+
+
+async def test_a_name_that_is_taken(world: World) -> None:
+    """An orphan never takes the place of another cluster; it can still be removed."""
+    await world.engine().launch(PAIR, "c", quiet)
+    lose_the_database(world)
+    await world.engine().launch(HELLO, "c", quiet)
+    (orphan,) = await found(world)
+    with pytest.raises(ClusterBusy, match="another cluster 'c'"):
+        await world.engine().adopt(orphan)
+    await world.engine().discard(orphan, quiet)
+    record = world.record()
+    assert record is not None
+    assert [machine.tags["styx-attempt"] for machine in world.machines()] == [record.attempt]
+    assert await found(world) == []
+
+
+async def test_what_is_nobodys_business_is_not_shown(world: World) -> None:
+    """Machines of another installation are neither shown nor touched."""
+    await world.engine().launch(HELLO, "c", quiet)
+    (machine,) = world.machines()
+    tags = {**machine.tags, "styx-installation": "other1"}
+    foreign = world.account.create(
+        lambda _, id_: Machine(id_, machine.place, machine.kind, machine.name, tags, "", 900), [0], "", world.clock
+    )[0]
+    assert await found(world) == []
+    await world.engine().down("c", quiet)
+    await world.engine().status(refresh=True)
+    assert [machine.id for machine in world.machines()] == [foreign]
+
+
+async def test_a_forgotten_cluster_is_shown_until_it_is_gone(world: World) -> None:
+    """Forgetting drops the record; what is there of it is shown once more as it goes."""
+    await world.engine().launch(HELLO, "c", quiet)
+    await world.engine().down("c", quiet, forget=True)
+    (orphan,) = await found(world)
+    assert orphan.given_up
+    assert await found(world) == []
+    assert world.machines() == []
+
+
+async def test_a_place_that_cannot_be_looked_at_is_named(world: World) -> None:
+    """What could not be seen is said rather than passed off as empty."""
+    await world.engine().launch(HELLO, "c", quiet)
+    world.account.fail_next("observe", AuthFailed("expired"))
+    search = await world.engine().orphans()
+    assert [what.split(":")[0] for what in search.unseen] == ["memory/east"]
+
+
+async def test_a_taken_up_cluster_has_what_the_nodes_have(world: World) -> None:
+    """Autostop goes on as the nodes mind it; the record does not claim to know."""
+    await world.engine().launch(HELLO, "c", quiet, autostop=Autostop(5))
+    lose_the_database(world)
+    (orphan,) = await found(world)
+    taken = await world.engine().adopt(orphan)
+    assert taken.autostop is None
+    (runtime,) = world.runtimes.values()
+    assert runtime.autostop == Autostop(5)
+
+
+async def test_a_machine_of_a_type_that_is_not_sold_any_more(world: World) -> None:
+    """It is taken up with what is known, and removed like any other."""
+    await world.engine().launch(HELLO, "c", quiet)
+    lose_the_database(world)
+    world.account.offers = tuple(replace(offer, instance_type="new") for offer in world.account.offers)
+    (orphan,) = await found(world)
+    assert orphan.hourly_cost is None
+    taken = await world.engine().adopt(orphan)
+    assert (taken.state, taken.resources) == (ClusterState.UP, "")
+    await world.engine().down("c", quiet)
+    assert world.machines() == []
