@@ -18,8 +18,9 @@ from styx.api.errors import (
     StyxError,
     TransportError,
 )
-from styx.api.launch import Boot, StartRequest
+from styx.api.launch import StartRequest
 from styx.api.nodes import NodeState
+from styx.engine import watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
@@ -139,7 +140,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
             scope=papers.scope,
             ranks=tuple(range(cluster.num_nodes)),
             receipts=papers.receipts,
-            boot=Boot(authorized_key=context.public_key),
+            boot=watchdog.boot(account.cloud, context.public_key),
         )
         prepared = await account.call(cloud.prepare_start, request)
         papers = papers.having(await commit_intent(context, account, cluster.name, "start", prepared))

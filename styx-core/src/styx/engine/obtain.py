@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from styx.api.backend import Autostop
+from styx.api.cloud import Cloud
 from styx.api.errors import (
     AuthFailed,
     ClusterBusy,
@@ -24,12 +25,13 @@ from styx.api.errors import (
     Unsupported,
     WrongAccount,
 )
-from styx.api.launch import Boot, LaunchRequest
+from styx.api.launch import LaunchRequest
 from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
 from styx.api.offers import Offer
+from styx.engine import watchdog
 from styx.engine.clouds import CloudAccount
-from styx.engine.codec import offer_to_data
+from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent
@@ -42,7 +44,6 @@ from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
-from styx.words import count
 
 RETRY_SECONDS = 30.0
 
@@ -56,6 +57,8 @@ class Wish:
     autostop: Autostop | None = None
     retry_until_up: bool = False
     agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
+    account: str | None = None  # which of a cloud's; None: any
+    max_hourly_cost: Decimal | None = None  # USD for all nodes
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
@@ -65,7 +68,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
     """
     if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
         progress("plan", "asking the clouds what they have")
-    found = (await plan(context, wish.task)).require()
+    found = (await plan(context, wish.task, wish.account)).require()
     fitting: list[Choice] = []
     rejections: list[Rejection] = []
     refusals: list[StyxError] = []
@@ -75,7 +78,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
             fitting.append(choice)
         except (InvalidTask, Unsupported) as error:
             refusals.append(error)
-            rejections.append(Rejection(choice.offer, error.message))
+            rejections.append(Rejection(choice.offer, error.message, account=choice.account))
     if not fitting:
         raise refusals[0]
     if all(_too_dear(wish, choice) for choice in fitting):
@@ -83,19 +86,19 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
         raise NoOffer(
             f"{_where(first)} {_too_dear(wish, first)}, and nothing cheaper fits the task",
             hint="Nothing was made. Run it again to be asked about that price, or add --yes.",
-            reasons={first.offer.cloud: str(_too_dear(wish, first))},
+            reasons={first.source: str(_too_dear(wish, first))},
         )
     return replace(found, choices=tuple(fitting), rejections=(*rejections, *found.rejections))
 
 
 def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
     """Raise InvalidTask or Unsupported where the cloud of this choice could not do all of the wish."""
-    cloud = context.clouds.get(choice.offer.cloud).cloud
+    cloud = context.clouds.get(choice.offer.cloud, choice.account).cloud
     require_autostop(cloud, _policy(wish, choice))
     problem = why_not_on(cloud, wish.task)
     if problem is not None:
         raise InvalidTask(
-            f"{choice.offer.cloud}: {problem}",
+            f"{choice.source}: {problem}",
             hint="Use a path relative to the node's home, or run the task on another cloud.",
             field="file_mounts",
         )
@@ -157,9 +160,8 @@ async def _provision(
     while True:
         reasons: dict[str, str] = {}
         for choice in choices:
-            offer = choice.offer
             where = _where(choice)
-            if offer.cloud in reasons or where in reasons:
+            if choice.source in reasons or where in reasons:
                 continue
             dear = _too_dear(wish, choice)
             if dear is not None:
@@ -172,7 +174,7 @@ async def _provision(
                 raise  # no other place will help
             except (ProviderError, PluginError) as error:
                 whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
-                reasons[offer.cloud if whole_cloud else where] = error.message
+                reasons[choice.source if whole_cloud else where] = error.message
                 context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}", error=error.to_wire())
         if not wish.retry_until_up:
             story = "".join(f"\n  {where}: {why}" for where, why in reasons.items())
@@ -189,15 +191,18 @@ def _where(choice: Choice) -> str:
     """One thing that can be asked for, as progress and errors name it."""
     offer = choice.offer
     spot = " (spot)" if choice.alternative.use_spot else ""
-    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.scope.name}"
+    account = choice.source.removeprefix(offer.cloud)
+    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.scope.name}{account}"
 
 
 async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progress) -> list[Node]:
     """One intent for one offer, from its first commit to running nodes."""
-    account = context.clouds.get(choice.offer.cloud)
+    account = context.clouds.get(choice.offer.cloud, choice.account)
     identity = await account.identity()
+    if warning := watchdog.warning(account.cloud, choice.offer, spot=choice.alternative.use_spot):
+        progress("provision", warning)
     owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())
-    again = request_again(context, choice.alternative, choice.offer, owner)
+    again = request_again(context, account.cloud, choice.alternative, choice.offer, owner)
     prepared = await account.call(account.cloud.prepare, again(tuple(range(wish.task.num_nodes))))
     intent = await commit_intent(context, account, wish.cluster, "launch", prepared)
     context.move(
@@ -214,8 +219,6 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
 def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, Any]:
     """What the record says of the machines."""
     offer = choice.offer
-    gpus = ", ".join(f"{a.count:g}x {a.name}" for a in offer.accelerators)
-    size = f"{count(offer.vcpus, 'CPU')}, {offer.memory_gib:g} GiB"
     return {
         "cloud": offer.cloud,
         "account": account.account,
@@ -224,21 +227,21 @@ def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, 
         "zone": offer.zone or "",
         "instance_type": offer.instance_type,
         "num_nodes": num_nodes,
-        "resources": f"{gpus}, {size}" if gpus else size,
+        "resources": offer_in_words(offer),
         "offer": offer_to_data(offer),
         "spot": choice.alternative.use_spot,
         "hourly_cost": choice.hourly_cost,
     }
 
 
-def request_again(context: Context, wanted: Alternative, offer: Offer, owner: Owner) -> Again:
+def request_again(context: Context, cloud: Cloud, wanted: Alternative, offer: Offer, owner: Owner) -> Again:
     """How to ask for ranks of this attempt: the first time for all, later for those that did not come."""
     image = wanted.image_id
     request = LaunchRequest(
         owner=owner,
         offer=offer,
         ranks=(),
-        boot=Boot(authorized_key=context.public_key),
+        boot=watchdog.boot(cloud, context.public_key),
         spot=wanted.use_spot,
         disk_gib=wanted.disk_size,
         image=image if image is None or isinstance(image, str) else image.get(offer.region),

@@ -17,7 +17,7 @@ from styx.engine.obtain import Wish, make, plan_machines, request_again
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, see
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
-from styx.optimizer.rank import why_not
+from styx.optimizer.rank import label, why_not
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState, ClusterRecord
 from styx.store.states import ClusterState
@@ -65,7 +65,7 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
 
 def _fitting_policy(context: Context, wish: Wish, cluster: ClusterRecord) -> Autostop | None:
     """The autostop that is asked for with this launch. Raises where the cluster, or the policy, will not do."""
-    alternative = require_fit(wish.task, cluster)
+    alternative = require_fit(wish.task, cluster, wish.account)
     policy = wish.autostop or alternative.autostop
     require_autostop(_cloud(context, cluster), policy)
     return policy
@@ -100,15 +100,15 @@ async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress
     papers = current(context, cluster)
     with suppress(BadInput):  # a task of another shape: what was begun for the last one is no use to it
         if papers is not None and papers.open:
-            wanted = require_fit(wish.task, cluster)
+            wanted = require_fit(wish.task, cluster, wish.account)
             account = context.clouds.get(papers.newest.cloud, papers.newest.account)
             await account.require_identity(papers.newest.identity)
             context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch")
-            again = request_again(context, wanted, offer_from_data(cluster.offer), papers.owner)
+            again = request_again(context, account.cloud, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
                 return await drive(context, account, papers, progress, again)
         elif papers is not None and papers.newest.state is AttemptState.SETTLED:
-            require_fit(wish.task, cluster)
+            require_fit(wish.task, cluster, wish.account)
             found = await see(context, papers)
             if not found.complete:
                 raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
@@ -118,8 +118,16 @@ async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress
     return []
 
 
-def require_fit(task: TaskSpec, cluster: ClusterRecord) -> Alternative:
-    """The alternative that the cluster satisfies. Raises BadInput when it is smaller, or another kind of machine."""
+def require_fit(task: TaskSpec, cluster: ClusterRecord, account: str | None = None) -> Alternative:
+    """The alternative that the cluster satisfies.
+
+    Raises BadInput when it is smaller, another kind of machine, or not of the account that is asked for.
+    """
+    if account not in (None, cluster.account):
+        raise BadInput(
+            f"cluster {cluster.name!r} is on {label(cluster.cloud, cluster.account)}, not on account {account!r}",
+            hint="Launch it on a cluster of another name, or leave out --account.",
+        )
     if task.num_nodes > cluster.num_nodes:
         raise BadInput(
             f"cluster {cluster.name!r} has {count(cluster.num_nodes, 'node')}, the task wants {task.num_nodes}",
