@@ -247,8 +247,9 @@ class SimpleCloud(Cloud):
         price = machine.hourly_cost
         if price is None and billing is Billing.FULL:
             price = self._listed_price(machine)
+        named = Owner.parse(machine.name)
         return Node(
-            machine.id, owner, state, rank, machine.name if owner is not None else "", machine.cause,
+            machine.id, owner, state, rank, machine.name if named and named[0] == owner else "", machine.cause,
             machine.evidence or (machine.error.message if machine.error else ""), machine.endpoint,
             machine.private_ip, machine.public_ip, billing, price,
             instance_type=machine.machine_type, created_at=machine.created_at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
+from styx.api.cloud import Idempotency
 from styx.api.errors import NotFound, Unsupported
 from styx.api.names import Owner
 from styx.api.nodes import Node
@@ -32,6 +33,10 @@ class SimplePorts(SimpleCloud):
         """Open what is not open yet."""
         self._must_exist(scope)
         self.require_ours(owner)
+        if self.traits.idempotency is Idempotency.NONE:
+            raise Unsupported(
+                f"{self.name} cannot tell whose machines are whose, to open their ports", capability="ports"
+            )
         turn = self.turn("open_ports")
         machines = [machine for machine, _ in self.owned(owner, self.recent(turn))]
         steps = [
