@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from styx.agent.contact import PLACE
 from styx.engine.watchdog import SECONDS, script
-from support.agents import until
+from support.agents import unpack, until
 from support.booting import Booting
 
 pytestmark = pytest.mark.root
@@ -159,3 +160,51 @@ def test_the_script_does_nothing_to_what_comes_after_it(machine: Booting) -> Non
 def _umask() -> int:
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask"))
     return int(line.split()[1], 8)
+
+
+@pytest.fixture
+def agent(machine: Booting) -> str:
+    """The command that runs the agent's program on that machine."""
+    directory = machine.root / "agent"
+    directory.mkdir()
+    return f"{sys.executable} -I -S {unpack(directory)}"
+
+
+def test_an_agent_makes_contact_when_a_client_asks_it_something(machine: Booting, agent: str) -> None:
+    """Not by being started, for whoever started it may have died then; an answered client is what counts."""
+    arm(machine)
+    machine.run(f"{agent} daemon --state {machine.root}/state --socket {machine.root}/s/agent", end=signal.SIGCONT)
+    settle()
+    assert watchdog(machine)
+    machine.run(f"{agent} ping --socket {machine.root}/s/agent")
+    until(lambda: not watchdog(machine))
+    assert machine.run(f"ls {PLACE}/contact") == "0\n"
+    machine.uptime(10 + SECONDS)
+    settle()
+    assert machine.ended == []
+
+
+def test_an_agent_that_nobody_asks_saves_no_machine(machine: Booting, agent: str) -> None:
+    """The client died just after it had started it."""
+    arm(machine)
+    machine.run(f"{agent} daemon --state {machine.root}/state --socket {machine.root}/s/agent", end=signal.SIGCONT)
+    machine.uptime(10 + SECONDS)
+    until(lambda: machine.ended)
+
+
+def test_any_user_can_make_contact_and_no_link_is_followed(machine: Booting, agent: str) -> None:
+    """One who logs in as somebody else than root; and where a link is in the way the link does."""
+    library = str(Path(agent.rsplit(maxsplit=1)[-1]).parent)
+    arm(machine)
+    make = (
+        f'{sys.executable} -I -S -c "import os, sys; sys.path.insert(0, {library!r}); '
+        'from styx_agent import contact; os.setuid({uid}); contact.make(); contact.make()"'
+    )
+    machine.run(make.format(uid=65534))
+    assert machine.run(f"ls {PLACE}/contact") == "65534\n"
+    machine.run(f"rm {PLACE}/contact/*; ln -s {machine.root}/target {PLACE}/contact/0")
+    machine.run(make.format(uid=0))
+    assert not (machine.root / "target").exists()
+    machine.run(f"rm -rf {PLACE}")
+    machine.run(make.format(uid=0))
+    assert machine.run(f"[ -e {PLACE} ] || echo none") == "none\n"
