@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from styx.api import Clock, NotYet, ProviderError
+from styx.testing.pace import Pace
 from styx.testing.verdict import ContractBroken, GaveUp
+from styx.testing.workers import Late, in_a_thread
 
 T = TypeVar("T")
-
-THREAD_PREFIX = "styx-conformance"
 
 
 class Driver:
@@ -21,16 +19,19 @@ class Driver:
 
     Waiting goes by ``clock``: on a :class:`~styx.testing.FakeClock` it takes no time. ``patience`` is how many seconds
     a provider may go on asking to be called again, ``interval`` the shortest pause between two looks, and
-    ``call_timeout`` how many real seconds one call may take.
+    ``call_timeout`` how many real seconds one call may take. ``pace`` is how fast the provider may be called
+    (``Traits.pace``); the driver keeps to it, as core does.
     """
 
     def __init__(
-        self, clock: Clock, *, patience: float = 600.0, interval: float = 0.05, call_timeout: float = 60.0
-    ) -> None:
+        self, clock: Clock, *, patience: float = 600.0, interval: float = 0.05, call_timeout: float = 60.0,
+        pace: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self.clock = clock
         self.patience = patience
         self.interval = interval
         self.call_timeout = call_timeout
+        self._pace = Pace(clock, pace or {})
         self._advance: Callable[[float], None] = getattr(clock, "advance", time.sleep)
 
     def pause(self, seconds: float) -> None:
@@ -40,6 +41,7 @@ class Driver:
     def call(self, function: Callable[[], T], *, what: str = "a call") -> T:
         """Call once, and again after NotYet, RateLimited and Transient, until ``patience`` runs out.
 
+        ``what`` names the call and begins with the method, like ``observe()``: by that the pace is kept.
         Other provider errors come through as they are. Raises ContractBroken when something else was raised or the
         call did not come back, and GaveUp when the provider never had enough.
         """
@@ -58,35 +60,32 @@ class Driver:
             self.pause(max(after, self.interval))
 
     def until(self, look: Callable[[], T], done: Callable[[T], bool], *, within: float, what: str) -> T:
-        """Look again and again until ``done`` likes what it sees. Raises GaveUp after ``within`` seconds."""
+        """Look again and again until ``done`` likes what it sees. Raises GaveUp after ``within`` seconds.
+
+        ``look`` makes its calls by :meth:`call`.
+        """
         deadline = self.clock.monotonic() + within
-        while not done(seen := self.call(look, what=f"looking for {what}")):
+        while not done(seen := look()):
             if self.clock.monotonic() >= deadline:
                 raise GaveUp(f"{what} did not come about within {within:g} s; last seen: {seen}")
             self.pause(self.interval)
         return seen
 
     def _once(self, function: Callable[[], T], what: str) -> T:
-        """One call in a thread of its own, as core makes it, so that one that hangs does not hang the kit."""
-        answers: queue.SimpleQueue[tuple[bool, T | BaseException]] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                answers.put((True, function()))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller's thread
-                answers.put((False, error))
-
-        threading.Thread(target=work, name=f"{THREAD_PREFIX}-{what}", daemon=True).start()
+        """One call, when the pace allows it, in another thread, so that one that hangs does not hang the kit."""
+        early = self._pace.take(what.partition("(")[0])
+        if early > 0:
+            self.pause(early)
         try:
-            good, answer = answers.get(timeout=self.call_timeout)
-        except queue.Empty:
+            answer, error = in_a_thread(function, self.call_timeout)
+        except Late:
             raise ContractBroken(
                 f"{what} did not come back within {self.call_timeout:g} s; use finite socket timeouts and never sleep"
             ) from None
-        if good:
+        if error is None:
             return answer  # type: ignore[return-value]
-        assert isinstance(answer, BaseException)
-        raise self._judged(answer, what)
+        judged = self._judged(error, what)
+        raise judged from (error.__cause__ if judged is error else error)
 
     @staticmethod
     def _judged(error: BaseException, what: str) -> BaseException:
@@ -94,10 +93,8 @@ class Driver:
             isinstance(error, ProviderError) and type(error) is not ProviderError
         ):
             return error
-        broken = ContractBroken(
+        return ContractBroken(
             f"{what} raised {type(error).__name__}: {error}\n"
             "  the contract: a provider raises the leaves of ProviderError, and NotYet; nothing else\n"
             "  to change:    translate your SDK's errors in one place, and let none of them through"
         )
-        broken.__cause__ = error
-        return broken

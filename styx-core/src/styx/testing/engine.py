@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import pytest
 
@@ -23,6 +23,8 @@ from styx.testing.watch import network_attempts
 
 class EngineConformance(MakingRules):
     """Every rule for engines, one test each. Subclass it and define the fixture ``engine``."""
+
+    contract_kind: ClassVar[str] = "engine"
 
     @pytest.fixture
     def engine(self) -> NoReturn:

@@ -5,17 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
 from styx.api import Clock, new_installation_id
+from styx.testing.since import Version, since_of, written_for
 from styx.testing.verdict import expect
 from styx.testing.watch import network_attempts
 
 
 class ProviderRules:
     """What a rule has at hand, whatever the kind. ``provider`` is what the kind's own fixture gives."""
+
+    contract_kind: ClassVar[str]
+
+    @pytest.fixture
+    def contract_version(self, provider: Any) -> Version:
+        """The version of the contract that the provider was written for: what its manifest says."""
+        return written_for(type(provider), self.contract_kind)
+
+    @pytest.fixture(autouse=True)
+    def _in_force(self, request: pytest.FixtureRequest) -> None:
+        """A minor version only adds: a provider is held to no rule that is newer than it."""
+        rule = since_of(request.function)
+        if rule > (0, 0) and rule > (written := request.getfixturevalue("contract_version")):
+            kind = self.contract_kind
+            pytest.skip(f"a rule since {kind} contract {_text(rule)}; this was written for {kind} {_text(written)}")
 
     @pytest.fixture
     def provider(self) -> NoReturn:
@@ -81,3 +97,7 @@ class MakingRules(ProviderRules):
             contract="one object per client; __init__ takes services alone",
             change="write the class so that __init__(services) is all it needs, or override the fixture `fresh`",
         )
+
+
+def _text(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"

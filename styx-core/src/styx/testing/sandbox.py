@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import pytest
 
@@ -34,6 +34,8 @@ BINARY = bytes(range(256)) * 64
 
 class SandboxConformance(MakingRules):
     """Every rule for sandboxes, one test each. Subclass it and define the fixture ``sandbox``."""
+
+    contract_kind: ClassVar[str] = "sandbox"
 
     @pytest.fixture
     def sandbox(self) -> NoReturn:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from styx.testing.driver import THREAD_PREFIX
+from styx.testing.workers import THREAD_PREFIX
 
 
 @contextmanager

@@ -64,5 +64,9 @@ def main(suite: str, report: str) -> int:
     # Nothing of the project's own configuration: an author has his own, and asyncio's mode is then the strict one.
     options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(Path(suite).parent), "--noconftest"]
     options += ["--import-mode=importlib", "--tb=line", "-W", "error"]
-    options += ["-o", "asyncio_default_fixture_loop_scope=function"]
+    # Thousands of small tests: plugins that the kit does not need would take half of the time.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    options += ["-p", "no:logging"]
+    if "backends" in suite:
+        options += ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"]
     return int(pytest.main([*options, suite], plugins=[Recorder(Path(report))]))

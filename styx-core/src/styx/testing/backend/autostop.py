@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from styx.api import Autostop, Backend, JobState
 from styx.testing.backend.base import BackendRules
@@ -39,8 +40,7 @@ class AutostopRules(BackendRules):
 
     async def test_jobs_keep_it_awake(self, bench: Bench, stop_patience: float) -> None:
         """While a job goes on the cluster is not idle; when the job is over, it is."""
-        gate = bench.cluster.root / "gate"
-        number = await bench.running(f"until [ -e {gate} ]; do sleep 0.05; done")
+        gate, number = await self._held(bench)
         await self._set(bench, Autostop(0, wait_for="jobs"))
         await bench.settle()
         early = bench.cluster.self_stops()
@@ -68,8 +68,7 @@ class AutostopRules(BackendRules):
 
     async def test_a_cleared_policy_does_nothing(self, bench: Bench) -> None:
         """After autostop(None) the cluster stays up, however idle."""
-        gate = bench.cluster.root / "gate"
-        number = await bench.running(f"until [ -e {gate} ]; do sleep 0.05; done")
+        gate, number = await self._held(bench)
         await self._set(bench, Autostop(0, wait_for="jobs"))
         await self._set(bench, None)
         gate.touch()
@@ -111,8 +110,7 @@ class AutostopRules(BackendRules):
         """The policy belongs to the cluster: what one client set, the next one clears."""
         assert callable(fresh)
         other: Backend = fresh()
-        gate = bench.cluster.root / "gate"
-        number = await bench.running(f"until [ -e {gate} ]; do sleep 0.05; done")
+        gate, number = await self._held(bench)
         await self._set(bench, Autostop(0, wait_for="jobs"))
         await bench.call(other.autostop(bench.cluster, None), "autostop()")
         gate.touch()
@@ -125,6 +123,12 @@ class AutostopRules(BackendRules):
             contract="autostop() sets the policy of the cluster",
             change="keep the policy on the cluster, not in the object",
         )
+
+    @staticmethod
+    async def _held(bench: Bench) -> tuple[Path, int]:
+        """A running job, and the file that lets it end once it is there."""
+        gate = bench.cluster.root / "gate"
+        return gate, await bench.running(f"until [ -e {gate} ]; do sleep 0.05; done")
 
     @staticmethod
     async def _set(bench: Bench, policy: Autostop | None) -> None:

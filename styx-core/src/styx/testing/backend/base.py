@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -18,6 +18,8 @@ from styx.testing.provider import ProviderRules
 
 class BackendRules(ProviderRules):
     """What a rule for backends has at hand. ``backend`` is the author's to define."""
+
+    contract_kind: ClassVar[str] = "backend"
 
     @pytest.fixture
     def backend(self) -> NoReturn:

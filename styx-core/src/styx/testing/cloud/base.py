@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
@@ -17,6 +17,8 @@ from styx.testing.verdict import ContractBroken, GaveUp
 
 class CloudRules(ProviderRules):
     """What a rule for clouds has at hand. ``cloud`` is the author's to define."""
+
+    contract_kind: ClassVar[str] = "cloud"
 
     @pytest.fixture
     def cloud(self) -> NoReturn:
@@ -34,9 +36,9 @@ class CloudRules(ProviderRules):
         return cloud.traits.boot_deadline
 
     @pytest.fixture
-    def driver(self, clock: Clock, deadline: float) -> Driver:
+    def driver(self, cloud: Cloud, clock: Clock, deadline: float) -> Driver:
         """What calls the cloud."""
-        return Driver(clock, patience=deadline)
+        return Driver(clock, patience=deadline, pace=cloud.traits.pace)
 
     @pytest.fixture
     def query(self) -> OfferQuery:

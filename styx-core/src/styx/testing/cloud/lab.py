@@ -154,8 +154,8 @@ class Lab:
 
     def _remove(self, cloud: Cloud, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> Observation:
         def look() -> Observation:
-            cloud.terminate(scope, owner, receipts)
-            return cloud.observe(scope, {owner})
+            self.driver.call(lambda: cloud.terminate(scope, owner, receipts), what="terminate()")
+            return self.observe({owner}, scope, cloud)
 
         return self.driver.until(
             look,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import pytest
 
@@ -31,6 +31,8 @@ ODD_KEYS = (
 
 class StorageRules(ProviderRules):
     """What a rule for stores has at hand. ``storage`` is the author's to define."""
+
+    contract_kind: ClassVar[str] = "storage"
 
     @pytest.fixture
     def storage(self) -> NoReturn:

@@ -1,0 +1,57 @@
+"""Calls made in other threads, which are kept for the next call: making a thread takes longer than most calls do."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+THREAD_PREFIX = "styx-conformance"
+
+_Answer = tuple[bool, Any]  # whether it is a value, and that, or what was raised
+
+
+class Late(Exception):
+    """A call did not come back in time. Its thread is left to it."""
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[tuple[Callable[[], object], queue.SimpleQueue[_Answer]]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=f"{THREAD_PREFIX}-call", daemon=True).start()
+
+    def ask(self, function: Callable[[], object]) -> queue.SimpleQueue[_Answer]:
+        answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._asked.put((function, answers))
+        return answers
+
+    def _work(self) -> None:
+        while True:
+            function, answers = self._asked.get()
+            try:
+                answers.put((True, function()))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller's thread
+                answers.put((False, error))
+            del function, answers  # nothing of the last call is kept alive until the next
+
+
+_idle: list[_Worker] = []
+os.register_at_fork(after_in_child=_idle.clear)  # threads do not go with it
+
+
+def in_a_thread(function: Callable[[], T], timeout: float) -> tuple[T, None] | tuple[None, BaseException]:
+    """What ``function`` returns in another thread, or else what it raises. Raises Late after ``timeout`` seconds."""
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        worker = _Worker()
+    try:
+        good, answer = worker.ask(function).get(timeout=timeout)
+    except queue.Empty:
+        raise Late from None
+    _idle.append(worker)
+    return (cast("T", answer), None) if good else (None, cast("BaseException", answer))
