@@ -73,7 +73,9 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
     give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
     pause = POLL_FIRST
     while True:
-        found = sight(await context.lookout(account).look(papers.scope, [papers.owner]), papers)
+        seen = await context.lookout(account).look(papers.scope, [papers.owner])
+        settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+        found = sight(seen, papers, settled=settled)
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
             return

@@ -54,7 +54,7 @@ async def see(context: Context, papers: Papers) -> Sight:
     account = context.clouds.get(newest.cloud, newest.account)
     await account.require_identity(newest.identity)
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
-    settled = not papers.open or papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+    settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
     found = sight(seen, papers, settled=settled)
     if found.surplus and newest.state is AttemptState.SETTLED and isinstance(account.cloud, SupportsDiscard):
         with suppress(ProviderError, PluginError):  # a machine too many that came late; the next look tries again
