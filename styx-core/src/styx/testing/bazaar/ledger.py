@@ -1,7 +1,7 @@
 """Where a market keeps its state: in this process, or in files that outlive it and that other processes share.
 
 On files a call is all or nothing, wherever the process that makes it is killed: the state is replaced by a rename,
-under a lock that the kernel gives back. Put the directory on tmpfs (``/dev/shm``) to keep a call well below a millisecond.
+under a lock that the kernel gives back. Put the directory on tmpfs (``/dev/shm``) to keep a call near a millisecond.
 """
 
 from __future__ import annotations

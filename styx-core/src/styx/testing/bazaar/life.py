@@ -11,7 +11,7 @@ from styx.testing.bazaar.habits import Habits, Interruption
 from styx.testing.bazaar.state import EVIDENCE, Machine, Part, State
 
 NOTICE_SECONDS = 30.0  # between the notice of an interruption and the end
-KEPT = 200  # machines that are gone, on record
+KEPT = 50  # machines that are gone, and orders, on record
 SHUTDOWN_FILE = ".shutdown"  # a guest writes "stop" or "terminate" here to end itself
 NOTICE_FILE = ".preempted"  # the provider writes here when it is about to take the machine back
 
@@ -33,6 +33,7 @@ def age(state: State, habits: Habits, now: float) -> None:
     for id_ in over[: max(0, len(over) - KEPT)]:
         if id_ not in held:
             del state.machines[id_]
+    del state.orders[: max(0, len(state.orders) - KEPT)]
 
 
 def _obey_the_guest(state: State, machine: Machine, habits: Habits, now: float) -> None:

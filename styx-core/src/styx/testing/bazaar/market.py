@@ -83,7 +83,7 @@ class Market:
     @classmethod
     def make(cls, directory: Path, habits: Habits | None = None, *, real_time: bool = False, homes: Path | None = None,
              boot_seconds: float = 2.0) -> Market:  # fmt: skip
-        """Found a market in a directory, for other processes to open with :meth:`at`. Its virtual time goes on there."""
+        """Found a market in a directory, for other processes to open with :meth:`at`, virtual time included."""
         directory.mkdir(parents=True, exist_ok=True)
         about = {
             "habits": (habits or Habits()).to_data(), "real_time": real_time, "boot_seconds": boot_seconds,

@@ -52,7 +52,7 @@ class Machine:
             return NodeState.TERMINATING
         if self.off is not None:
             return NodeState.STOPPED
-        return NodeState.RUNNING if now >= self.ready else NodeState.PENDING
+        return NodeState.RUNNING if now >= self.ready and self.refused is None else NodeState.PENDING
 
     def costs(self, now: float, *, billed_when_off: bool) -> Decimal:
         """USD per hour, as the provider bills it."""

@@ -1,0 +1,191 @@
+"""Under every habit of a provider, and every two of them, the engine gets all nodes up or says truthfully why not.
+
+The cheapest place may be short of machines, its hosts may fail; the other place has plenty. So a launch has no excuse
+under any habit, and afterwards nothing may bill that is neither the cluster's nor shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import pytest_asyncio
+
+from styx.api import Idempotency, InsufficientCapacity, NodeState, StyxError
+from styx.engine.engine import Engine
+from styx.spec import Resources
+from styx.store.states import ClusterState
+from styx.testing.bazaar import Blindness
+from styx.testing.bazaar.named import HABITS, pairs, stage, with_habits
+from support.bazaar_world import BazaarWorld, says_why
+from support.world import HELLO, quiet
+
+PAIR = HELLO.nodes(2)
+SPOT = PAIR.resources(Resources().spot())
+CASES = [(name,) for name in HABITS] + pairs()
+SHARED_MEMORY = Path("/dev/shm")
+TRY_AGAIN = 75  # the exit code that says so
+NewWorld = Callable[..., BazaarWorld]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory, where there is one: databases on a disk wait for it at every commit."""
+    with TemporaryDirectory(prefix="styx-habits-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else tmp_path) as path:
+        yield Path(path)
+
+
+@pytest_asyncio.fixture
+async def new_bazaar(memory: Path) -> AsyncIterator[NewWorld]:
+    """Makes worlds in which the given habits show."""
+    made: list[BazaarWorld] = []
+
+    def make(*names: str) -> BazaarWorld:
+        habits = with_habits(*names)
+        assert habits is not None
+        world = BazaarWorld(memory / f"home{len(made)}", habits)
+        stage(world.market, *names)
+        made.append(world)
+        return world
+
+    yield make
+    for world in made:
+        await world.close()
+
+
+@pytest.mark.parametrize("names", CASES, ids="+".join)
+async def test_all_nodes_up_or_the_truth(new_bazaar: NewWorld, names: tuple[str, ...]) -> None:
+    """A gang comes up, is stopped and started where that can be, is removed, and leaves nothing that bills."""
+    world = new_bazaar(*names)
+    taken = bool({"interrupts", "outbids"} & set(names))
+    await world.engine().launch(SPOT if taken else PAIR, "c", quiet)
+    await must_be_up(world)
+    if taken:
+        await lose_a_node(world)
+    elif not world.market.habits.no_stop:
+        await stop(world)
+        await start(world)
+    if world.market.habits.billed_when_off and not taken:
+        await shut_down_inside(world)
+    await down(world)
+    await nothing_bills(world)
+
+
+async def must_be_up(world: BazaarWorld) -> None:
+    """The record says up, with two nodes that do run; and nothing else bills but what the provider cannot attribute."""
+    assert world.is_up(), world.reasons()
+    running = {m.id for m in world.market.machines() if m.state(world.clock.now().timestamp()) is NodeState.RUNNING}
+    assert len(world.known_nodes()) == 2
+    assert world.known_nodes() <= running
+    assert [run.alive for run in world.runtimes.values()] == [True]
+    await only_strangers_besides(world, world.known_nodes())
+
+
+async def only_strangers_besides(world: BazaarWorld, ours: set[str]) -> None:
+    """Whatever else costs money is on record to be removed, or shown as nobody's where the provider cannot tell."""
+    other = {bill.id for bill in world.market.billing()} - ours
+    if world.market.habits.idempotency is not Idempotency.NONE:
+        assert not world.unknown_machines()
+        return
+    await world.settle_down()
+    shown = {node.id for orphan in await world.strangers() for node in orphan.nodes}
+    assert {bill.id for bill in world.market.billing()} - ours <= shown, other
+
+
+async def lose_a_node(world: BazaarWorld) -> None:
+    """The provider takes one node back; the record does not go on saying up, and with evidence says who did it."""
+    world.market.interrupt(min(world.known_nodes()))
+    world.clock.advance(40.0)  # a notice is over, its evidence is not
+    await conclusion(world)
+    record = world.record()
+    assert record is not None
+    assert says_why(record)
+    if world.market.habits.interruption == "notice":
+        assert record.state is ClusterState.PREEMPTED, world.reasons()
+    else:
+        assert record.state is ClusterState.FAILED, world.reasons()
+
+
+async def conclusion(world: BazaarWorld) -> None:
+    """Look until it is clear that the cluster is not up, for as long as listings may lag or be out of reach."""
+    for _ in range(8):
+        await world.engine().status(refresh=True)
+        record = world.record()
+        if record is not None and record.state not in {ClusterState.UP, ClusterState.UNKNOWN}:
+            return
+        world.clock.advance(5.0)
+
+
+async def stop(world: BazaarWorld) -> None:
+    """All nodes are switched off, cost a disk each, and the record says so."""
+    await patiently(world, lambda engine: engine.stop("c", quiet))
+    record = world.record()
+    assert record is not None
+    assert record.state is ClusterState.STOPPED
+    off = {m.id for m in world.market.machines() if m.off is not None}
+    assert off == world.known_nodes()
+
+
+async def start(world: BazaarWorld) -> None:
+    """The same nodes come back, under the addresses they now have; where their places were given away it says so."""
+    before = world.known_nodes()
+    if world.market.habits.homeless:
+        record = world.record()
+        assert record is not None
+        kind = f"{record.scope}/{record.instance_type}"
+        world.market.allow(room={kind: 0})
+        with pytest.raises(InsufficientCapacity):
+            await world.engine().start("c", None, quiet)
+        refused = world.record()
+        assert refused is not None
+        assert refused.state is not ClusterState.UP
+        assert says_why(refused)
+        world.market.allow(room={kind: 100})
+    await patiently(world, lambda engine: engine.start("c", None, quiet))
+    assert world.known_nodes() == before
+    await must_be_up(world)
+    addresses = {f"192.0.2.{m.address % 250 + 1}" for m in world.market.machines() if m.id in before}
+    if not world.market.habits.mapped_ports:
+        assert {node.public_ip for node in world.store.nodes.of("c")} == addresses
+
+
+async def shut_down_inside(world: BazaarWorld) -> None:
+    """Guests that shut themselves down are seen as stopped, and their cost as what it still is."""
+    for id_ in world.known_nodes():
+        world.market.shut_down(id_)
+    await conclusion(world)
+    record = world.record()
+    assert record is not None
+    assert record.state is ClusterState.STOPPED, world.reasons()
+
+
+async def down(world: BazaarWorld) -> None:
+    """The record goes, and not before everything of it has gone."""
+    await patiently(world, lambda engine: engine.down("c", quiet))
+    assert world.record() is None
+
+
+async def patiently(world: BazaarWorld, operation: Callable[[Engine], object]) -> None:
+    """Do it; where the provider's listings are out of reach it may take more than one go, each with a reason."""
+    for _ in range(5):
+        try:
+            await operation(world.engine())  # type: ignore[misc]
+        except StyxError as error:
+            if error.exit_code != TRY_AGAIN or world.market.habits.blindness is Blindness.NONE:
+                raise
+            assert says_why(world.record())
+            world.clock.advance(20.0)
+        else:
+            return
+    pytest.fail("never done")
+
+
+async def nothing_bills(world: BazaarWorld) -> None:
+    """In the end nothing costs money and nothing is open, but for what the provider cannot say whose it is."""
+    await world.settle_down()
+    assert world.unclosed() == []
+    await only_strangers_besides(world, set())
+    if world.market.habits.idempotency is not Idempotency.NONE:
+        assert world.market.billing() == []
