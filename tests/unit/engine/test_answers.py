@@ -68,4 +68,3 @@ async def test_a_pause_that_is_no_length_of_time(answer: Exception, after: Any) 
     account = CloudAccount(cast("Any", SimpleNamespace(name="acme")), "default", clock)
     assert await account.call(look) == "here"
     assert 0 < clock.monotonic() - began <= 2
-    account.close()

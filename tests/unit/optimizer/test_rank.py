@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, Scope
-from styx.optimizer.rank import Choice, query_for, rank, why_not
+from styx.optimizer.rank import Choice, Lot, query_for, rank, why_not
 from styx.spec.model import Alternative, Amount, Infra, ResourcesSpec
 from styx.testing.memory.catalog import fits
 
@@ -73,7 +73,7 @@ shelves = st.lists(offers, max_size=8)
 
 def ranked(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> tuple[list[Choice], list[object]]:
     """Every alternative sees the same shelf."""
-    choices, rejections = rank(spec, [shelf] * len(spec.alternatives), nodes)
+    choices, rejections = rank(spec, [[Lot(offer) for offer in shelf]] * len(spec.alternatives), nodes)
     return choices, list(rejections)
 
 

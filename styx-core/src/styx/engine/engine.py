@@ -71,7 +71,7 @@ class Engine:
         config = load_config(home / "config.yaml")
         clock, plugins = clock or SystemClock(), plugins or plugin_manager()
         store = store or Store.open(config.database, home=home, clock=clock.now)
-        clouds = Clouds(plugins, config, home, store.installation, clock)
+        clouds = Clouds(plugins, config, home, store.installation, clock, store.turns)
         backend = plugins.create("backend", DEFAULT_BACKEND, clouds.services("backend", DEFAULT_BACKEND))
         assert isinstance(backend, Backend)
         return cls(Context(store, plugins, clouds, backend, config, home, clock, current(), public_key(home)))
@@ -85,10 +85,20 @@ class Engine:
         self.context.clouds.close()
         self.context.store.close()
 
-    async def plan(self, task: Task, progress: Progress, *, autostop: Autostop | None = None) -> Plan:
+    async def plan(
+        self,
+        task: Task,
+        progress: Progress,
+        *,
+        autostop: Autostop | None = None,
+        account: str | None = None,
+        max_hourly_cost: Decimal | None = None,
+    ) -> Plan:
         """What a launch of the task would choose among, after the policies. Makes nothing. Raises what launch would."""
         with redacting(task.spec.secrets.values()):
-            return await plan_machines(self.context, Wish(self._admit(task, "launch").spec, "", autostop), progress)
+            spec = self._admit(task, "launch").spec
+            wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
+            return await plan_machines(self.context, wish, progress)
 
     async def launch(
         self,
@@ -101,20 +111,25 @@ class Engine:
         setup: bool = True,
         fast: bool = False,
         agreed_hourly_cost: Decimal | None = None,
+        account: str | None = None,
+        max_hourly_cost: Decimal | None = None,
     ) -> tuple[str, int | None, bool]:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
         Returns once the job is queued; the number is None when the task has nothing to run. Nothing that costs more
-        than ``agreed_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is made.
+        than ``agreed_hourly_cost`` or ``max_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is
+        made, and nothing on another account than the one named.
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:
             record = self.context.store.clusters.get(name)
             if fast and record is not None and record.state is ClusterState.UP:
-                require_fit(ready.spec, record)
+                require_fit(ready.spec, record, account)
                 handle, made, setup = await self._handle(record), False, False
             else:
-                wish = Wish(ready.spec, name, autostop, retry_until_up, agreed_hourly_cost)
+                wish = Wish(
+                    ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost
+                )
                 handle, made = await launch(self.context.fresh(), wish, progress)
                 handle = await self._keep(handle)
             try:

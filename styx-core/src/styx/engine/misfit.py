@@ -24,8 +24,8 @@ _NAMED: Mapping[Rule, tuple[str, Callable[[Offer], str | None]]] = {
 def nothing_fits(rejections: Sequence[Rejection], others: Mapping[str, str]) -> NoOffer:
     """The error with a reason for each cloud; ``others`` are those of clouds that had no offer to reject."""
     reasons, hint = dict(others), _ANY
-    for cloud in dict.fromkeys(rejection.offer.cloud for rejection in rejections):
-        closest = _closest(rejection for rejection in rejections if rejection.offer.cloud == cloud)
+    for cloud in dict.fromkeys(rejection.source for rejection in rejections):
+        closest = _closest(rejection for rejection in rejections if rejection.source == cloud)
         reasons[cloud], better = _story(closest)
         hint = better or hint
     story = "".join(f"\n  {cloud}: {reason}" for cloud, reason in sorted(reasons.items()))

@@ -59,6 +59,8 @@ class Wish:
     agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
+    account: str | None = None  # which of a cloud's; None: any
+    max_hourly_cost: Decimal | None = None  # USD for all nodes
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:

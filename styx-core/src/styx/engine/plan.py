@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from styx.api.errors import BadInput, PluginError, StyxError
-from styx.api.offers import Offer, OfferQuery
+from styx.api.offers import OfferQuery
+from styx.config import suggest
 from styx.engine import answers
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
-from styx.optimizer.rank import Choice, Rejection, query_for, rank
+from styx.optimizer.rank import Choice, Lot, Rejection, label, query_for, rank
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 
 
@@ -19,7 +20,8 @@ from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 class Plan:
     """What would do, best first, and why the rest would not.
 
-    ``unasked`` maps a cloud to why it could not be asked; those in ``asked`` answered, if only with nothing.
+    ``unasked`` maps a cloud (or one account of it) to why it could not be asked; those in ``asked`` answered, if only
+    with nothing.
     """
 
     choices: tuple[Choice, ...]
@@ -31,28 +33,63 @@ class Plan:
         """This plan; raises NoOffer with one reason for each cloud when it has no choice."""
         if self.choices:
             return self
-        seen = {rejection.offer.cloud for rejection in self.rejections}
+        seen = {rejection.source for rejection in self.rejections}
         silent = {cloud: "has nothing to rent" for cloud in self.asked if cloud not in seen}
         raise nothing_fits(self.rejections, {**silent, **self.unasked})
 
 
-async def plan(context: Context, task: TaskSpec) -> Plan:
-    """Ask the clouds for offers and rank them. Raises BadInput for a cloud that is not installed."""
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """One account of one cloud, to be asked what it has."""
+
+    cloud: str
+    account: str
+
+    @property
+    def label(self) -> str:
+        return label(self.cloud, self.account)
+
+    def suits(self, alternative: Alternative) -> bool:
+        return alternative.infra.cloud in (None, self.cloud)
+
+
+async def plan(context: Context, task: TaskSpec, account: str | None = None) -> Plan:
+    """Ask every account of the clouds (or those of that name) for offers and rank them.
+
+    Raises BadInput for a cloud that is not installed, and for an account that is not there.
+    """
     alternatives = task.resources.alternatives
     usable = context.clouds.names()
     for alternative in alternatives:
         cloud = alternative.infra.cloud
         if cloud is not None and cloud not in usable:
             raise _unusable(context, cloud)
+    shops = _shops(context, usable, alternatives, account)
     unasked: dict[str, str] = {}
-    offers = await asyncio.gather(*(_offers(context, a, usable, task.num_nodes, unasked) for a in alternatives))
-    choices, rejections = rank(task.resources, offers, task.num_nodes)
-    wanted = {alternative.infra.cloud for alternative in alternatives}
-    asked = tuple(name for name in usable if name not in unasked and (None in wanted or name in wanted))
+    lots = await asyncio.gather(*(_lots(context, a, shops, task.num_nodes, unasked) for a in alternatives))
+    choices, rejections = rank(task.resources, lots, task.num_nodes)
+    asked = tuple(shop.label for shop in shops if shop.label not in unasked)
     if not choices:
-        silent = set(asked) - {rejection.offer.cloud for rejection in rejections}
-        rejections += await _everything(context, task, sorted(silent), unasked)
+        seen = {rejection.source for rejection in rejections}
+        silent = [shop for shop in shops if shop.label in asked and shop.label not in seen]
+        rejections += await _everything(context, task, silent, unasked)
     return Plan(tuple(choices), tuple(rejections), unasked, asked)
+
+
+def _shops(
+    context: Context, usable: Sequence[str], alternatives: Sequence[Alternative], account: str | None
+) -> list[_Shop]:
+    """The accounts of the clouds that the task may use, in order; of one name where that is asked for."""
+    wanted = {alternative.infra.cloud for alternative in alternatives}
+    clouds = [name for name in usable if None in wanted or name in wanted]
+    shops = [_Shop(cloud, name) for cloud in clouds for name in context.clouds.accounts(cloud)]
+    if account is None:
+        return shops
+    known = tuple(dict.fromkeys(shop.account for shop in shops))
+    if account not in known:
+        where = f"of {', '.join(clouds)}" if len(clouds) == 1 else "of any cloud that may be used"
+        raise BadInput(f"there is no account {account!r} {where}", hint=suggest(account, known, "There are"))
+    return [shop for shop in shops if shop.account == account]
 
 
 def _unusable(context: Context, cloud: str) -> StyxError:
@@ -70,46 +107,45 @@ def _unusable(context: Context, cloud: str) -> StyxError:
     )
 
 
-async def _offers(
-    context: Context, alternative: Alternative, usable: Sequence[str], num_nodes: int, unasked: dict[str, str]
-) -> list[Offer]:
+async def _lots(
+    context: Context, alternative: Alternative, shops: Sequence[_Shop], num_nodes: int, unasked: dict[str, str]
+) -> list[Lot]:
     query = query_for(alternative, num_nodes)
-    wanted = alternative.infra.cloud
-    names = [name for name in usable if wanted in (None, name)]
-    found = await asyncio.gather(*(_ask(context, name, query, unasked) for name in names))
-    return [offer for offers in found for offer in offers]
+    suitable = [shop for shop in shops if shop.suits(alternative)]
+    found = await asyncio.gather(*(_ask(context, shop, query, unasked) for shop in suitable))
+    return [lot for lots in found for lot in lots]
 
 
 async def _everything(
-    context: Context, task: TaskSpec, silent: Sequence[str], unasked: dict[str, str]
+    context: Context, task: TaskSpec, silent: Sequence[_Shop], unasked: dict[str, str]
 ) -> list[Rejection]:
-    """What those clouds do sell that had no answer to the task, and why it does not fit."""
+    """What those accounts are offered that had no answer to the task, and why it does not fit."""
     found: list[Rejection] = []
-    for name in silent:
-        offers = await _ask(context, name, OfferQuery(), unasked)
-        if not offers and name not in unasked:
-            await _why_empty(context, name, unasked)
-        mine = [a for a in task.resources.alternatives if a.infra.cloud in (None, name)]
-        found += rank(ResourcesSpec(tuple(mine)), [offers] * len(mine), task.num_nodes)[1]
+    for shop in silent:
+        lots = await _ask(context, shop, OfferQuery(), unasked)
+        if not lots and shop.label not in unasked:
+            await _why_empty(context, shop, unasked)
+        mine = [a for a in task.resources.alternatives if shop.suits(a)]
+        found += rank(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)[1]
     return found
 
 
-async def _ask(context: Context, name: str, query: OfferQuery, unasked: dict[str, str]) -> list[Offer]:
+async def _ask(context: Context, shop: _Shop, query: OfferQuery, unasked: dict[str, str]) -> list[Lot]:
     try:
-        account = context.clouds.get(name)
+        account = context.clouds.get(shop.cloud, shop.account)
 
-        def offers() -> list[Offer]:
-            return answers.offers(account.cloud.offers(query), name)
+        def offers() -> list[Lot]:
+            return [Lot(offer, shop.account) for offer in answers.offers(account.cloud.offers(query), shop.cloud)]
 
         return await account.call(offers)
     except StyxError as error:  # a cloud that cannot be asked silences itself, not the others
-        unasked[name] = error.message
+        unasked[shop.label] = error.message
     return []
 
 
-async def _why_empty(context: Context, name: str, unasked: dict[str, str]) -> None:
-    """A cloud that sells nothing at all may not be set up; asking who we are there tells."""
+async def _why_empty(context: Context, shop: _Shop, unasked: dict[str, str]) -> None:
+    """An account that is offered nothing at all may not be set up; asking who we are there tells."""
     try:
-        await context.clouds.get(name).identity()
+        await context.clouds.get(shop.cloud, shop.account).identity()
     except StyxError as error:
-        unasked[name] = error.message
+        unasked[shop.label] = error.message

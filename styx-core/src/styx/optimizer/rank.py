@@ -9,8 +9,16 @@ from enum import IntEnum, auto
 from typing import NamedTuple
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, OfferQuery
+from styx.config import DEFAULT_ACCOUNT
 from styx.spec.devices import satisfies, wants_memory
 from styx.spec.model import Alternative, Amount, ResourcesSpec
+
+
+class Lot(NamedTuple):
+    """An offer, and the account of its cloud that it was made to."""
+
+    offer: Offer
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,12 @@ class Choice:
     offer: Offer
     alternative: Alternative
     hourly_cost: Decimal | None
+    account: str = DEFAULT_ACCOUNT
+
+    @property
+    def source(self) -> str:
+        """The cloud, and the account where it has a name, for people."""
+        return label(self.offer.cloud, self.account)
 
 
 class Rule(IntEnum):
@@ -50,6 +64,17 @@ class Rejection:
     offer: Offer
     reason: str
     miss: Miss | None = None
+    account: str = DEFAULT_ACCOUNT
+
+    @property
+    def source(self) -> str:
+        """The cloud, and the account where it has a name, for people."""
+        return label(self.offer.cloud, self.account)
+
+
+def label(cloud: str, account: str) -> str:
+    """A cloud and one of its accounts, for people; the name of an only account says nothing."""
+    return cloud if account in ("", DEFAULT_ACCOUNT) else f"{cloud} ({account})"
 
 
 def query_for(alternative: Alternative, num_nodes: int) -> OfferQuery:
@@ -69,28 +94,30 @@ def query_for(alternative: Alternative, num_nodes: int) -> OfferQuery:
 
 
 def rank(
-    resources: ResourcesSpec, offers: Sequence[Iterable[Offer]], num_nodes: int
+    resources: ResourcesSpec, lots: Sequence[Iterable[Lot]], num_nodes: int
 ) -> tuple[list[Choice], list[Rejection]]:
     """Split the offers found for each alternative into choices, best first, and rejections.
 
-    ``offers`` holds one collection per alternative, in the same order. Ordered alternatives keep their order and are
-    sorted by price within; otherwise price decides alone. Ties go by cloud, place and type, so the result is stable.
+    ``lots`` holds one collection per alternative, in the same order. Ordered alternatives keep their order and are
+    sorted by price within; otherwise price decides alone. Ties go by cloud, account, place and type, so the result is
+    stable.
     """
     choices: list[tuple[tuple[object, ...], Choice]] = []
     rejections: list[Rejection] = []
-    for position, (alternative, found) in enumerate(zip(resources.alternatives, offers, strict=True)):
-        for offer in found:
+    for position, (alternative, found) in enumerate(zip(resources.alternatives, lots, strict=True)):
+        for offer, account in found:
             miss = first_miss(alternative, offer, num_nodes)
             if miss is not None:
-                rejections.append(Rejection(offer, miss.reason, miss))
+                rejections.append(Rejection(offer, miss.reason, miss, account))
                 continue
             price = offer.price(spot=alternative.use_spot)
-            choice = Choice(offer, alternative, None if price is None else price * num_nodes)
+            choice = Choice(offer, alternative, None if price is None else price * num_nodes, account)
             key = (
                 position if resources.ordered else 0,
                 price is None,
                 price or Decimal(0),
                 offer.cloud,
+                account,
                 offer.scope.name,
                 offer.zone or "",
                 offer.vcpus,
