@@ -105,7 +105,8 @@ async def test_the_clusters_key_opens_the_bridge_and_nothing_else(backend: Agent
         f"ssh -F /dev/null -i {state}/peer_key -o IdentitiesOnly=yes -o HostKeyAlias=styx-node-1 "
         f"-o UserKnownHostsFile={state}/peer_hosts -o BatchMode=yes -o ConnectTimeout=5"
     )
-    head.run(f"{ssh} root@{peer.address} 'touch intruder' </dev/null")
+    for command in ("touch intruder", "1; touch intruder", "../1", "", "7"):
+        head.run(f"! {ssh} root@{peer.address} '{command}' </dev/null")
     assert not (peer.home / "intruder").exists()
     head.run(f"{ssh} -tt root@{peer.address} </dev/null 2>&1 | grep -q 'PTY allocation request failed'")
     head.run(f"! {ssh} -N -L 127.0.0.1:9999:127.0.0.1:22 -o ExitOnForwardFailure=yes root@{peer.address} -W x:1 2>&1")
@@ -117,7 +118,7 @@ async def test_the_heads_peers_are_pinned(backend: AgentBackend, pair: HostClust
     state = (await backend._node(pair, 0).places()).state
     ssh = (
         f"ssh -F /dev/null -i {state}/peer_key -o IdentitiesOnly=yes -o HostKeyAlias=styx-node-1 "
-        f"-o UserKnownHostsFile={state}/peer_hosts -o BatchMode=yes root@{peer.address} </dev/null 2>&1"
+        f"-o UserKnownHostsFile={state}/peer_hosts -o BatchMode=yes root@{peer.address} 1 </dev/null 2>&1"
     )
     head.run(ssh)
     peer.change_host_key()

@@ -16,10 +16,12 @@ CHUNK = 1 << 16
 TIMEOUT = 10.0  # seconds
 
 
-def bridge(path: str) -> int:
-    """Copy standard input to the socket and the socket to standard output until either ends."""
-    with socket.socket(socket.AF_UNIX) as agent:
-        agent.connect(path)
+def bridge(path: str, start: str = "") -> int:
+    """Copy standard input to the socket and the socket to standard output until either ends.
+
+    Where nobody listens the script ``start`` is run first: the node was booted anew, and a peer is the first to call.
+    """
+    with _connected(path, start) as agent:
         copies = {0: agent.fileno(), agent.fileno(): 1}
         poll = select.poll()
         for source in copies:
@@ -31,6 +33,23 @@ def bridge(path: str) -> int:
                     return 0
                 while data:
                     data = data[os.write(copies[source], data) :]
+
+
+def _connected(path: str, start: str) -> socket.socket:
+    agent = socket.socket(socket.AF_UNIX)
+    try:
+        try:
+            agent.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if not os.path.exists(start):
+                raise
+            actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1)]
+            os.waitpid(os.posix_spawn("/bin/sh", ["sh", start], os.environ, file_actions=actions), 0)
+            agent.connect(path)
+    except OSError:
+        agent.close()
+        raise
+    return agent
 
 
 def ping(path: str) -> dict[str, Any]:

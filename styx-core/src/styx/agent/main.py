@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 USAGE = (
-    "usage: unpack DIR | daemon --state DIR --socket PATH [--idle-exit SECONDS] | bridge --socket PATH"
+    "usage: unpack DIR | daemon --state DIR --socket PATH [--idle-exit SECONDS] | bridge --socket PATH [--start SCRIPT]"
     " | ping --socket PATH | version"
 )
 _BAD_USAGE = 64
@@ -64,10 +64,11 @@ def _run(argv: list[str], build: str) -> int:
     if command in {"bridge", "ping"}:
         from . import bridge
 
-        path = _socket(_options(rest, {"--socket"}, set()))
+        options = _options(rest, {"--socket"}, {"--start"} if command == "bridge" else set())
+        path = _socket(options)
         try:
             if command == "bridge":
-                return bridge.bridge(path)
+                return bridge.bridge(path, options.get("--start", ""))
             _print(bridge.ping(path))
         except (OSError, ProtocolError) as error:
             sys.stderr.write(f"styx-agent: nobody answers on {path}: {error}\n")

@@ -143,10 +143,9 @@ def read_config(params: dict[str, Any]) -> dict[str, Any]:
     for number, address in peers.items():
         if not number.isdigit() or not isinstance(address, dict):
             raise check.bad("peers must map the numbers of nodes to their addresses")
-        if not (address.get("socket") and check.text(address, "socket", limit=100)):
-            check.listing(address, "argv", str)
-            if not address.get("argv"):
-                raise check.bad(f"the address of peer {number} has neither a socket nor an argv")
+        argv = check.listing(address, "argv", str)
+        if not argv and not check.text(address, "socket", "", limit=100):
+            raise check.bad(f"the address of peer {number} has neither a socket nor an argv")
     self_stop = check.mapping(params, "self_stop")
     return {
         "cluster_key": check.text(params, "cluster_key", limit=200),

@@ -73,7 +73,7 @@ class Here(Member):
 
 
 class Peer(Member):
-    """Another node, reached by the path of its socket or through a command that is a connection."""
+    """Another node, reached by the path of its socket, else through a command that is a connection."""
 
     def __init__(self, number: int, address: Mapping[str, Any]) -> None:
         self.number = number
@@ -109,17 +109,15 @@ class Peer(Member):
         return self._channel
 
     def _open(self) -> Channel:
+        argv = self.address.get("argv")
         try:
             if self.address.get("socket"):
-                connected = socket.socket(socket.AF_UNIX)
-                connected.setblocking(False)  # refuse rather than wait in a long line
                 try:
-                    connected.connect(self.address["socket"])
-                except OSError:
-                    connected.close()
-                    raise
-                return Channel(connected, lambda: "its agent closed the connection")
-            command = _Command(self.address["argv"])
+                    return Channel(_at(self.address["socket"]), lambda: "its agent closed the connection")
+                except (FileNotFoundError, ConnectionRefusedError):
+                    if not argv:
+                        raise
+            command = _Command(argv)
         except OSError as error:
             raise AgentError("unreachable", f"its agent does not answer: {error.strerror}") from error
         return Channel(command.socket, command.said)
@@ -128,6 +126,17 @@ class Peer(Member):
         """End the kept connection; safe to repeat."""
         if self._channel is not None:
             self._channel.close()
+
+
+def _at(path: str) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX)
+    connected.setblocking(False)  # refuse rather than wait in a long line
+    try:
+        connected.connect(path)
+    except OSError:
+        connected.close()
+        raise
+    return connected
 
 
 def _end_with_parent() -> None:

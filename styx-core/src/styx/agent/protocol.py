@@ -16,7 +16,8 @@ Running it (``build.build()`` gives the archive)
     python3 -I -S PROGRAM daemon --state DIR --socket PATH [--idle-exit SECONDS]
         -> prints {"pid": n} and exits 0 when the socket answers; exits 75 when one already runs on this state,
         printing {"pid": n, "running": true}
-    python3 -I -S PROGRAM bridge --socket PATH              standard input and output become a connection
+    python3 -I -S PROGRAM bridge --socket PATH [--start SCRIPT]
+        standard input and output become a connection; where nobody listens SCRIPT starts the daemon first
     python3 -I -S PROGRAM ping --socket PATH                -> prints hello's answer; exits 69 when nobody answers
     python3 -I -S PROGRAM version                           -> prints {"protocol": 1, "build": "HASH"}
 
@@ -26,10 +27,11 @@ Methods
     hello {protocol, client}
         -> {protocol, build, python, pid, boot_id, hostname, started_at, cpus, memory, gpus: [{index, name, memory}],
         configured, cluster_key, epoch}
-    cluster.configure {cluster_key, cluster_name, rank, num_nodes, node_ips: [ip], peers: {"1": {"socket": path} or
-        {"argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, epoch, home, env: {name: value}} -> {}
+    cluster.configure {cluster_key, cluster_name, rank, num_nodes, node_ips: [ip], peers: {"1": {"socket": path,
+        "argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, epoch, home, env: {name: value}} -> {}
         Stored, idempotent. ``argv`` is a command whose standard input and output are a connection to that peer's
-        agent. ``home`` is where jobs run and their HOME; ``env`` is added to every job's environment.
+        agent, and which may start it. With a ``socket``, which is tried first, either may be left out. ``home`` is
+        where jobs run and their HOME; ``env`` is added to every job's environment.
     jobs.submit {key, name, user, setup, run, envs, secrets, num_nodes, cpus, gpus, workdir, task_id,
         cluster_info: {...}, epoch} -> {id}
         The same key is the same job. A claim of 0 CPUs and 0 GPUs always starts; others start first in, first out.

@@ -1,8 +1,9 @@
 """How the head's agent reaches the agents of the other nodes.
 
 On one machine by the path of their sockets. Over SSH by a key of this cluster's own: its private half is made on the
-head and never leaves it, and all that the public half may do on another node is to run the agent's bridge to this
-cluster's socket. The other nodes' host keys are pinned on the head under names of their own, never under addresses.
+head and never leaves it, and all that the public half may do on another node is to run the bridge to this cluster's
+agent, which is started if it is down: a job's turn may come when no client is around. The other nodes' host keys are
+pinned on the head under names of their own, never under addresses.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ async def open_channels(nodes: Sequence[AgentNode], addresses: Sequence[str]) ->
     if not peers:
         return {}
     if all(isinstance(node.transport, ProcessTransport) for node in nodes):
-        return {str(peer.rank): {"socket": (await peer.places()).socket} for peer in peers}
+        here = {peer.rank: await peer.places() for peer in peers}
+        return {str(rank): {"socket": at.socket, "argv": ["/bin/sh", at.way_in]} for rank, at in here.items()}
     if not all(isinstance(node.transport, SshTransport) for node in nodes):
         raise BackendError(
             f"the nodes of {head.cluster} cannot reach each other: that needs SSH, which they are not reached by",
@@ -94,10 +96,11 @@ async def _own_key(head: AgentNode) -> str:
 async def _admit(peer: AgentNode, public: str) -> None:
     """Let the cluster's key in, to the agent's bridge and nothing else."""
     places = await peer.places()
-    command = f"{quote(places.bridge)} {quote(places.socket)}".replace("\\", "\\\\").replace('"', '\\"')
+    command = f"/bin/sh -c '{_LET_IN}' {quote(places.cluster)}".replace("\\", "\\\\").replace('"', '\\"')
     line = quote(f'restrict,command="{command}" {public} {mark(places)}')
+    # One of an earlier build goes first: of two lines with one key sshd takes the upper.
     add = (
-        f"{LOCKED}; f=.ssh/authorized_keys; grep -qsxF -e {line} $f || {{ "
+        f"{LOCKED}; f=.ssh/authorized_keys; grep -qsxF -e {line} $f || {{ {taking_out(places)}"
         f'test ! -s $f || test -z "$(tail -c 1 $f)" || echo >> $f; printf "%s\\n" {line} >> $f; }}'
     )
     await install.check(peer.transport, add, "let the cluster's own SSH key in", places)
@@ -159,13 +162,28 @@ async def _argv(head: AgentNode, peer: AgentNode, destination: str, port: int) -
     options = (*_OPTIONS, f"HostKeyAlias={_alias(peer)}", f'UserKnownHostsFile="{_pins_file(places)}"')
     words = [part for option in options for part in ("-o", option)]
     # -F: neither the node's nor the user's own configuration has a say in this.
-    return ["ssh", "-F", "/dev/null", "-T", *words, "-i", _key_file(places), "-p", str(port), "--", destination]
+    words += ["-i", _key_file(places), "-p", str(port)]
+    return ["ssh", "-F", "/dev/null", "-T", *words, "--", destination, str(peer.rank)]
 
 
 def mark(places: Places) -> str:
     """The comment of our line in a node's authorized_keys, by which it is found again."""
     return f"styx:{places.key}:{places.rank}"
 
+
+def taking_out(places: Places) -> str:
+    """Commands that take our line out of authorized_keys: by a rename, so that no full disk locks the user out."""
+    ours = quote(f" {mark(places)}$".replace(".", r"\."))
+    return (
+        f"if grep -qs {ours} .ssh/authorized_keys; then "
+        'g=$(readlink -f .ssh/authorized_keys) && cp -p "$g" "$g.styx" && '
+        f'{{ grep -v {ours} "$g" > "$g.styx"; [ $? -le 1 ]; }} && mv "$g.styx" "$g" || exit 1; fi; '
+    )
+
+
+# What the cluster's key is let in for: the bridge of the rank that is asked for, as nodes may share a home, and so this
+# line. The login shell that reads it may be any.
+_LET_IN = 'expr "x$SSH_ORIGINAL_COMMAND" : "x[0-9][0-9]*$" >/dev/null && exec /bin/sh "$0/$SSH_ORIGINAL_COMMAND/bridge"'
 
 # The user's own lines are in there too: whoever of us changes the file goes alone. A lock left by a killed client is
 # broken after ten seconds.

@@ -53,6 +53,7 @@ async def install(transport: Transport, places: Places, shared: Path) -> None:
     program = await _copy(transport, places, python)
     steps = (
         f"umask 077; mkdir -p {quote(places.state)}",
+        _write(places.way_in, _way_in_script(python, program, places)),
         _write(places.start, _start_script(python, program, places)),
         _write(places.bridge, _bridge_script(python, program), executable=True),
         f"{{ mkdir -m 700 {places.socket_dir} 2>/dev/null; test ! -L {places.socket_dir}; }}",
@@ -121,6 +122,7 @@ def _install_here(places: Places, shared: Path) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid != places.uid:
         raise BackendError(f"{directory} belongs to somebody else", hint="Remove it, or have its owner remove it.")
+    Path(places.way_in).write_text(_way_in_script(sys.executable, str(program), places))
     Path(places.start).write_text(_start_script(sys.executable, str(program), places))
 
 
@@ -142,6 +144,11 @@ def _unpack_here(shared: Path, build: str, data: bytes) -> None:
 def _start_script(python: str, program: str, places: Places) -> str:
     words = [python, "-I", "-S", program, "daemon", "--state", places.state, "--socket", places.socket]
     return f"exec {join(words)} </dev/null\n"
+
+
+def _way_in_script(python: str, program: str, places: Places) -> str:
+    words = [python, "-I", "-S", program, "bridge", "--socket", places.socket, "--start", places.start]
+    return f"exec {join(words)}\n"
 
 
 def _bridge_script(python: str, program: str) -> str:

@@ -2,7 +2,8 @@
 
 ::
 
-    ~/.styx/clusters/<cluster key>/<rank>/    the job table, logs, configuration; ``start`` starts the daemon
+    ~/.styx/clusters/<cluster key>/<rank>/    the job table, logs, configuration; ``start`` starts the daemon, and
+                                              ``bridge`` is a connection to it, which starts it if need be
     ~/.styx/agent/<hash>/main.py              the program, shared by all clusters
     ~/.styx/agent/bridge                      standard input and output to a socket
     /tmp/styx-<uid>/<hash of key, rank>.sock  the daemon's socket
@@ -55,6 +56,11 @@ class Places:
     def start(self) -> str:
         """The script that starts the daemon, whatever the build."""
         return f"{self.state}/start"
+
+    @property
+    def way_in(self) -> str:
+        """The script that connects its standard input and output to the daemon, started if it is down."""
+        return f"{self.state}/bridge"
 
     @property
     def programs(self) -> str:

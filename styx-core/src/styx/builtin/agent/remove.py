@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Any
 
 from styx.builtin.agent import install
-from styx.builtin.agent.channel import LOCKED, mark
+from styx.builtin.agent.channel import LOCKED, mark, taking_out
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
 from styx.transports.process import ProcessTransport
@@ -81,12 +81,9 @@ def _delete(places: Places, *, shared: bool) -> str:
 
 
 def _forget_key(places: Places) -> str:
-    """Take our line out of authorized_keys: by a rename, so that no moment and no full disk locks the user out."""
     ours = quote(f" {mark(places)}$".replace(".", r"\."))
     return (
-        f'if grep -qs {ours} "$HOME/.ssh/authorized_keys"; then ( {LOCKED}\n'
-        'f=$(readlink -f .ssh/authorized_keys) && cp -p "$f" "$f.styx" && '
-        f'{{ grep -v {ours} "$f" > "$f.styx"; [ $? -le 1 ]; }} && mv "$f.styx" "$f" || exit 1\n'
-        'test -s "$f" || rm -f "$f"\n'
+        f'if grep -qs {ours} "$HOME/.ssh/authorized_keys"; then ( {LOCKED}\n{taking_out(places)}\n'
+        'test -s "$g" || rm -f "$g"\n'
         ') || exit 1; rmdir "$HOME/.ssh" 2>/dev/null; fi'
     )
