@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsTransport
 from styx.api.errors import BadInput, TransportError
@@ -15,17 +15,25 @@ from styx.transports import open_transport
 class Handle:
     """Implements :class:`styx.api.Cluster`. Transports are opened when first asked for and kept until :meth:`close`."""
 
-    def __init__(self, name: str, owner: Owner, nodes: Sequence[Node], cloud: Cloud) -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: Owner,
+        nodes: Sequence[Node],
+        cloud: Cloud,
+        way: Callable[[Node], Transport] | None = None,
+    ) -> None:
         self.name = name
         self.key = owner.name
         self.nodes: Sequence[Node] = sorted(nodes, key=lambda node: node.rank or 0)
         self._cloud = cloud
+        self._way = way  # other than by the endpoint alone
         self._transports: dict[int, Transport] = {}
 
     @property
     def places(self) -> list[tuple[int | None, str, object]]:
         """Which nodes these are and where: handles that agree in this can stand for each other."""
-        return [(node.rank, node.id, node.endpoint) for node in self.nodes]
+        return [(node.rank, node.id, _place(node)) for node in self.nodes]
 
     def transport(self, rank: int) -> Transport:
         """The transport to the node with this rank. Raises BadInput, and TransportError without a way there."""
@@ -41,7 +49,7 @@ class Handle:
             return self._cloud.transport(node)
         if node.endpoint is None:
             raise TransportError(f"node {rank} of cluster {self.name!r} has no address", node=str(rank))
-        return open_transport(node.endpoint)
+        return self._way(node) if self._way is not None else open_transport(node.endpoint)
 
     def self_stop_command(self, rank: int, *, down: bool) -> str | None:
         """The command by which this node stops or removes itself; None when it cannot."""
@@ -60,3 +68,10 @@ class Handle:
 def ranks(number: int) -> str:
     """What ranks there are among this many nodes, as a sentence without its full stop."""
     return f"Its {number} nodes are 0 to {number - 1}" if number > 1 else "Its only node is 0"
+
+
+def _place(node: Node) -> object:
+    """Where the node is; which key it showed there is a matter of trust and no other place."""
+    if node.endpoint is None:
+        return None
+    return node.endpoint.kind, {k: v for k, v in node.endpoint.options.items() if k != "host_key"}

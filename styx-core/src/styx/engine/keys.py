@@ -10,9 +10,15 @@ from pathlib import Path
 from styx.api.errors import StoreError
 
 
+def private_key(home: Path) -> Path:
+    """Where the private half is."""
+    return home / "ssh" / "id_ed25519"
+
+
 def public_key(home: Path) -> str:
     """The OpenSSH public key of this installation, made on first use below ``home/ssh`` (private half mode 0600)."""
-    private, public = home / "ssh" / "id_ed25519", home / "ssh" / "id_ed25519.pub"
+    private = private_key(home)
+    public = private.with_suffix(".pub")
     with suppress(FileNotFoundError):
         known = public.read_text().strip()
         if known:  # else another process is just writing it

@@ -14,6 +14,7 @@ from styx.api.nodes import Endpoint, Node, NodeState
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.observe import record_of
+from styx.engine.trust import Newcomers, with_key
 from styx.store.records import ClusterRecord, NodeRecord, Operation
 from styx.store.states import ClusterState
 
@@ -30,7 +31,11 @@ async def set_up(
     # The policy first: once a node may stop itself, nobody must believe that it always runs.
     context.move(cluster.name, ClusterState.SETTING_UP, autostop=autostop, autostop_set=False)
     handle = Handle(
-        cluster.name, context.owner(cluster), nodes, context.clouds.get(cluster.cloud, cluster.account).cloud
+        cluster.name,
+        context.owner(cluster),
+        [with_key(context.home, node) for node in nodes],
+        context.clouds.get(cluster.cloud, cluster.account).cloud,
+        Newcomers(context, cluster.name, progress),
     )
     progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
     try:
@@ -91,7 +96,7 @@ def connect(context: Context, cluster: ClusterRecord) -> Handle:
     if cluster.state is not ClusterState.UP:
         raise not_up(cluster)
     owner = context.owner(cluster)
-    nodes = [_node(record, owner) for record in context.store.nodes.of(cluster.name)]
+    nodes = [with_key(context.home, _node(record, owner)) for record in context.store.nodes.of(cluster.name)]
     return Handle(cluster.name, owner, nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -13,7 +12,8 @@ from styx.api import TransportError
 from styx.builtin.disk import draft_beside
 from styx.builtin.ssh.config import HostConfig
 from styx.transports import hostkeys
-from styx.transports.connect import Target, connect_jump, pinning_client, translate
+from styx.transports.connect import Target
+from styx.transports.firstcontact import shown_key
 
 
 class Pins:
@@ -34,7 +34,7 @@ class Pins:
         path = self.path(host)
         with contextlib.suppress(FileNotFoundError):
             return path.read_text(encoding="utf-8")
-        shown = await _ask(target, patience)
+        shown = await shown_key(target, patience)
         try:
             pinned = _keep(path, shown)
         except OSError as error:
@@ -61,29 +61,6 @@ class Pins:
 def file_name(host: HostConfig) -> str:
     """A name for the machine that can be a file's."""
     return re.sub(r"[^A-Za-z0-9.-]", "_", f"{host.host}_{host.port}").lstrip(".")
-
-
-async def _ask(target: Target, patience: float | None) -> str:
-    """The key that the machine shows now, as an OpenSSH line."""
-    import asyncssh
-
-    jump = await connect_jump(target.proxy_jump) if target.proxy_jump else None
-    try:
-        async with asyncio.timeout(None if jump else patience) as limit:
-            options = asyncssh.SSHClientConnectionOptions(
-                config=None, client_factory=lambda: pinning_client([], [], limit)
-            )
-            key = await asyncssh.get_server_host_key(
-                target.host, target.port, tunnel=jump or (), config=None, options=options
-            )
-    except (asyncssh.Error, OSError, ValueError) as error:
-        raise translate(error, target) from error
-    finally:
-        if jump is not None:
-            jump.close()
-    if key is None:
-        raise TransportError(f"{target.destination} shows no host key", node=target.host)
-    return key.export_public_key("openssh").decode().strip()
 
 
 def _keep(path: Path, key: str) -> str:

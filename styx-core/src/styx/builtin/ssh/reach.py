@@ -193,10 +193,12 @@ class Reach:
                 hint="Set clouds.ssh.pools.<pool>.identity_file to a private key that the host lets in.",
             )  # fmt: skip
         known = {
-            "host": target.host, "port": str(target.port), "user": target.user, "identity_file": target.identity_file,
-            "proxy_jump": target.proxy_jump, "host_key": await self._pins.key(host, target, patience),
+            "host": target.host, "port": str(target.port), "user": target.user, "proxy_jump": target.proxy_jump,
+            "host_key": await self._pins.key(host, target, patience),
         }  # fmt: skip
-        return Endpoint("ssh", {name: value for name, value in known.items() if value})
+        # An empty identity_file says: by the user's own keys, and not by the one that new machines are given.
+        options = {name: value for name, value in known.items() if value}
+        return Endpoint("ssh", options | {"identity_file": target.identity_file})
 
     def endpoint(self, host: HostConfig) -> Endpoint:
         """How core reaches a machine that has just answered, with its key pinned."""
