@@ -16,7 +16,7 @@ from styx.api.services import Clock
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
-from styx.engine import jobs, lifecycle, recover
+from styx.engine import budget, jobs, lifecycle, recover
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import needs_a_look
@@ -44,6 +44,7 @@ from styx.store.states import ClusterState
 from styx.transports.together import together
 
 DEFAULT_BACKEND = "agent"
+_COMES_BACK = frozenset({ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING})
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -127,9 +128,9 @@ class Engine:
                 require_fit(ready.spec, record, account)
                 handle, made, setup = await self._handle(record), False, False
             else:
-                wish = Wish(
-                    ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost
-                )
+                if max_hourly_cost is not None and record is not None and record.state in _COMES_BACK:
+                    budget.require(self.context, record, max_hourly_cost)
+                wish = Wish(ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost)
                 handle, made = await launch(self.context.fresh(), wish, progress)
                 handle = await self._keep(handle)
             try:

@@ -12,6 +12,7 @@ from styx.api.errors import (
     BadInput,
     ClusterNotFound,
     ClusterNotUp,
+    NoOffer,
     OutcomeUnknown,
     PluginError,
     ProviderError,
@@ -20,7 +21,7 @@ from styx.api.errors import (
 )
 from styx.api.launch import StartRequest
 from styx.api.nodes import NodeState
-from styx.engine import watchdog
+from styx.engine import budget, costs, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
@@ -78,6 +79,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
         found = sight(seen, papers, settled=settled)
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
+            costs.note(context, cluster.name, found.nodes)
             return
         if found.proves_absence and len(found.nodes) < cluster.num_nodes:
             context.move(cluster.name, _S.LOST if not found.nodes else _S.FAILED, "nodes vanished while they stopped")
@@ -132,6 +134,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
     account = context.clouds.get(cluster.cloud, cluster.account)
     cloud = require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
     await account.require_identity(cluster.identity)
+    budget.require(context, cluster)
     if cluster.state is _S.STOPPING:
         await _stop_nodes(context, cluster, account, progress)
         context.move(cluster.name, _S.STOPPED, "the interrupted stop was finished")
@@ -146,9 +149,14 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
         )
         prepared = await account.call(cloud.prepare_start, request)
         papers = papers.having(await commit_intent(context, account, cluster.name, "start", prepared))
-    context.move(cluster.name, _S.STARTING)
+    try:
+        context.move(cluster.name, _S.STARTING, within=budget.within(context))
+    except NoOffer:  # others have launched meanwhile: it was not asked for
+        context.store.attempts.settle(papers.newest.token, AttemptState.SETTLED)
+        raise
     try:
         nodes = await drive(context, account, papers, progress)
+        costs.note(context, cluster.name, nodes)
     except StyxError as error:
         with suppress(ProviderError, PluginError, BadInput):
             now = await _seen(context, cluster)

@@ -29,7 +29,7 @@ from styx.api.launch import LaunchRequest
 from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
 from styx.api.offers import Offer
-from styx.engine import watchdog
+from styx.engine import budget, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
@@ -59,8 +59,6 @@ class Wish:
     agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
-    account: str | None = None  # which of a cloud's; None: any
-    max_hourly_cost: Decimal | None = None  # USD for all nodes
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
@@ -77,8 +75,9 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
     for choice in found.choices:
         try:
             _require_possible(context, wish, choice)
+            _require_affordable(context, wish, choice)
             fitting.append(choice)
-        except (InvalidTask, Unsupported) as error:
+        except (InvalidTask, NoOffer, Unsupported) as error:
             refusals.append(error)
             rejections.append(Rejection(choice.offer, error.message, account=choice.account))
     if not fitting:
@@ -104,6 +103,14 @@ def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
             hint="Use a path relative to the node's home, or run the task on another cloud.",
             field="file_mounts",
         )
+
+
+def _require_affordable(context: Context, wish: Wish, choice: Choice) -> None:
+    """Raise NoOffer where it would be more than the budget allows as things are now; it may still be so later."""
+    reason = budget.refusal(context, choice, wish.cluster, wish.max_hourly_cost)
+    if reason is not None:
+        story = f"{_where(choice)}: {reason}"
+        raise NoOffer(f"nothing was made: {story}", hint=budget.HINT, reasons={choice.source: reason})
 
 
 def _too_dear(wish: Wish, choice: Choice) -> str | None:
@@ -174,6 +181,8 @@ async def _provision(
                 return choice, await _attempt(context, wish, choice, progress)
             except (InvalidRequest, WrongAccount):
                 raise  # no other place will help
+            except NoOffer as error:  # it is more than the budget allows, now that others have launched meanwhile
+                reasons[where] = error.message
             except (ProviderError, PluginError) as error:
                 whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
                 reasons[choice.source if whole_cloud else where] = error.message
@@ -207,14 +216,19 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
     again = request_again(context, account.cloud, choice.alternative, choice.offer, owner)
     prepared = await account.call(account.cloud.prepare, again(tuple(range(wish.task.num_nodes))))
     intent = await commit_intent(context, account, wish.cluster, "launch", prepared)
-    context.move(
-        wish.cluster,
-        ClusterState.PROVISIONING,
-        f"{choice.offer.cloud}/{choice.offer.scope.name}",
-        attempt=owner.attempt,
-        identity=identity.account,
-        **_bought(choice, account, wish.task.num_nodes),
-    )
+    try:
+        context.move(
+            wish.cluster,
+            ClusterState.PROVISIONING,
+            f"{choice.offer.cloud}/{choice.offer.scope.name}",
+            within=budget.within(context),
+            attempt=owner.attempt,
+            identity=identity.account,
+            **_bought(choice, account, wish.task.num_nodes),
+        )
+    except NoOffer:  # more than the budget allows: it was not asked for
+        context.store.attempts.settle(intent.token, AttemptState.CLOSED)
+        raise
     return await drive(context, account, Papers((intent,)), progress, again)
 
 

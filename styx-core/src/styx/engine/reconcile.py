@@ -6,6 +6,8 @@ from contextlib import suppress
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError
+from styx.api.nodes import NodeState
+from styx.engine import costs
 from styx.engine.context import Context
 from styx.engine.judge import Verdict, judge
 from styx.engine.observe import Sight, record_of, sight
@@ -39,6 +41,8 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     if found.nodes:
         now = context.clock.now()
         context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in found.nodes])
+        if found.count(NodeState.STOPPED) == len(found.nodes):
+            costs.note(context, cluster.name, found.nodes)
     return judge(cluster, found)
 
 
