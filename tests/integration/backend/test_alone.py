@@ -64,7 +64,7 @@ def cpus(host: Host) -> float:
 
 async def test_a_gang_starts_when_its_turn_comes_though_every_client_has_gone(
     backend: AgentBackend, cluster: HostCluster, tmp_path: Path
-):
+) -> None:
     """The head reaches the others by itself: both jobs run on both nodes, one after the other, to their ends."""
     head, peer = cluster.hosts
     claim = cpus(head)
@@ -92,7 +92,7 @@ async def test_a_gang_starts_when_its_turn_comes_though_every_client_has_gone(
 @pytest.mark.parametrize("how", ["killed", "rebooted"])
 async def test_a_peer_whose_agent_is_down_is_woken_by_the_head(
     backend: AgentBackend, cluster: HostCluster, tmp_path: Path, how: str
-):
+) -> None:
     """A node that was booted anew while a job waited for its turn takes part in it, and no client is needed."""
     head, peer = cluster.hosts
     claim = cpus(head)

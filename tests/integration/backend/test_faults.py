@@ -24,10 +24,13 @@ from support.clusters import job, output, until
 def agents(cluster: ProcessCluster) -> list[int]:
     """The process ids of the cluster's agents.
 
-    Neither what one has forked off and is about to become a command, nor who is just starting one (our own child).
+    Neither what one has forked off and is about to become a command, nor who is just starting one: our own child, or
+    that of the bridge by which the head wakes a peer.
     """
-    found = [pid for pid, line in cluster.processes().items() if " daemon --state " in line]
-    return [pid for pid in found if _parent(pid) not in {None, os.getpid(), *found}]
+    lines = cluster.processes()
+    found = [pid for pid, line in lines.items() if " daemon --state " in line]
+    starting = [pid for pid, line in lines.items() if " bridge --socket " in line]
+    return [pid for pid in found if _parent(pid) not in {None, os.getpid(), *found, *starting}]
 
 
 def _parent(pid: int) -> int | None:
