@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench wheels clean
+.PHONY: help demo test check format docs picture bench leaks chaos wheels clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,10 @@ picture: $(READY) ## Draw the README's picture again, from a real run
 
 bench: $(READY) ## Measure, and print asked, measured and floor
 	$(BIN)/python -m benchmarks
+
+CLOUD ?= bazaar
+leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local); count what leaked or was lost
+	$(BIN)/python -m styx.testing.faults --cloud $(CLOUD) --report build/leaks-$(CLOUD).txt
 
 wheels: $(READY) ## Build a wheel of every package into dist/
 	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done

@@ -1,0 +1,86 @@
+"""The local cloud under the fault harness: real directories, and a real process on every node."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from styx.api import Cloud, Node, Owner, Services
+from styx.builtin.local.cloud import LocalCloud
+from styx.testing.faults.bench import FaultBench, Thing
+from styx.testing.faults.clock import FileClock
+from styx.testing.faults.kinds import Fault
+from styx.testing.processes import kill_marked, marked
+from styx.transports.process import scrubbed_environment
+
+_BREATH = 0.002  # real seconds, for processes to end in
+_WORK = "trap '' TERM; while :; do sleep 60; done"  # does not end unless it is made to
+
+
+class LocalBench(FaultBench):
+    """This machine. What a node is, is its directory and whatever process carries its name."""
+
+    name: ClassVar[str] = "local"
+    shared: ClassVar[bool] = False  # each installation has its own directory
+    impossible: ClassVar[Mapping[Fault, str]] = {
+        Fault.LATE: "a call of this machine has been carried out when it returns",
+        Fault.STALE: "it reads its directories as they are (settle_after is 0)",
+    }
+
+    def __init__(self, directory: Path, variant: str = "") -> None:
+        super().__init__(directory, variant)
+        self.clock: FileClock = FileClock(directory / "clock", breath=_BREATH)
+
+    def cloud(self, services: Services) -> Cloud:
+        """The cloud itself, as it is."""
+        return LocalCloud(services)
+
+    def occupy(self, nodes: Sequence[Node]) -> None:
+        """A process that only SIGKILL ends, on every node that has none."""
+        for node in nodes:
+            assert node.endpoint is not None
+            if not marked([f"STYX_NODE={node.name}"]):
+                home = node.endpoint.options["home"]
+                subprocess.Popen(
+                    ["/bin/sh", "-c", _WORK], cwd=home, env=scrubbed_environment(home, node.name),
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )  # fmt: skip
+
+    def things(self) -> Iterable[Thing]:
+        """Directories of nodes, whole or not, and the processes of nodes that have none."""
+        root = self.directory.parent / "home" / "local" / "nodes"
+        found: dict[str, Thing] = {}
+        for path in root.glob("styx-*/[0-9]*"):
+            owner = Owner.parse(path.parent.name)
+            name = f"{path.parent.name}-{path.name}"
+            found[name] = Thing(name, owner[0] if owner else None, runs=not (path / "state").exists())
+        for name in _working(root):
+            owner = Owner.parse(name)
+            state = found.get(name)
+            if state is None or not state.runs:
+                found[name] = Thing(name, owner[0] if owner else None, runs=True)
+        return found.values()
+
+    def close(self) -> None:
+        """End what runs on the nodes."""
+        names = _working(self.directory.parent / "home" / "local" / "nodes")
+        kill_marked([f"STYX_NODE={name}" for name in names])
+
+
+def _working(root: Path) -> set[str]:
+    """The names that processes with a home below this root carry."""
+    names = set()
+    needle = f"HOME={root}/".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(variable.startswith(needle) for variable in environment):
+            names |= {v[10:].decode() for v in environment if v.startswith(b"STYX_NODE=")}
+    return names

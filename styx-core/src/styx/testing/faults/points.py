@@ -1,0 +1,89 @@
+"""Which points there are: every call that a client makes, in turn, with all that can go wrong there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from styx.engine.engine import Engine
+from styx.testing.faults.fork import End
+from styx.testing.faults.kinds import POSSIBLE, Fault
+from styx.testing.faults.operations import Operation
+from styx.testing.faults.tap import Counted, FaultTap
+from styx.testing.faults.trial import Point, Then
+from styx.testing.faults.world import NoGround, World
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The calls of one client that nothing happened to, and how long an absence does not count there (seconds)."""
+
+    calls: tuple[Counted, ...] = ()
+    settle_after: float = 0.0
+
+
+@dataclass
+class Enumeration:
+    """The points of one operation, and how many there are not, by the reason why."""
+
+    points: list[Point] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def dry_run(world: World, operation: Operation) -> Counts:
+    """Count the calls. Raises NoGround when the operation fails though nothing happens to it."""
+    tap = FaultTap(world.bench, refusals=operation.refusals)
+
+    async def act(engine: Engine) -> Counts:
+        await operation.act(engine)
+        settle_after = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
+        return Counts(tuple(tap.calls), settle_after)
+
+    ended = world.client(act, tap)
+    if ended.how is not End.DONE:
+        raise NoGround(f"{operation.name} without any fault: {ended.how}, {ended.said}")
+    counts: Counts = ended.value
+    return counts
+
+
+def enumerate_points(world: World, operation: Operation) -> Enumeration:
+    """All points of the operation on this provider. Uses the world up."""
+    counts, found = dry_run(world, operation), Enumeration()
+    for number, call in enumerate(counts.calls):
+        for fault in POSSIBLE[call.role]:
+            why = _why_not(world, counts, call, fault) or _endless(operation, fault)
+            if why:
+                found.skipped[f"{fault}: {why}"] += len(Then)
+            else:
+                found.points += (
+                    Point(world.bench.variant, operation.name, number, call.name, fault, then) for then in Then
+                )
+    return found
+
+
+def _why_not(world: World, counts: Counts, call: Counted, fault: Fault) -> str:
+    """Why this cannot go wrong with that call; empty when it can."""
+    if fault in world.bench.impossible:
+        return world.bench.impossible[fault]
+    if fault is Fault.LATE and not counts.settle_after:
+        return "its traits say that what is not there at once will not be (settle_after is 0)"
+    if fault is Fault.STALE:
+        if not counts.settle_after:
+            return "its traits say that lists are never behind (settle_after is 0)"
+        if call.age is None:
+            return "this client has not changed anything before that list"
+        if call.age >= counts.settle_after:
+            return "the last change is further back than settle_after"
+    return ""
+
+
+def _endless(operation: Operation, fault: Fault) -> str:
+    if operation.refusals and fault is Fault.OUTAGE:
+        return "who launches until it is up waits until the network is back"
+    return ""
+
+
+def every(points: Sequence[Point], step: int, offset: int) -> Iterator[Point]:
+    """Each ``step``-th point, beginning with the one numbered ``offset``."""
+    yield from points[offset % step :: step]

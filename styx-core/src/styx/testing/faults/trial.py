@@ -1,0 +1,189 @@
+"""One point: something goes wrong in one place, other clients come by, and everything is compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from styx.api import ClusterNotFound, StyxError
+from styx.engine.engine import Engine
+from styx.testing.faults import audit, operations
+from styx.testing.faults.audit import Flaw, Harm
+from styx.testing.faults.client import CLUSTER
+from styx.testing.faults.fork import End, Ended
+from styx.testing.faults.kinds import KILLS, Fault
+from styx.testing.faults.operations import OPERATIONS, Operation
+from styx.testing.faults.tap import FaultTap
+from styx.testing.faults.world import World, ids_of, shown
+
+ROUNDS = 3  # of waiting and looking, until everything that was given up has to be gone
+LEAST_WAIT = 60.0  # virtual seconds, each
+
+
+class Then(StrEnum):
+    """What the user does after it went wrong, when `styx status` has said what is there."""
+
+    AGAIN = "again"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """``fault`` at the call numbered ``call`` (from 0), which is one of ``method``, during ``operation``."""
+
+    variant: str
+    operation: str
+    call: int
+    method: str
+    fault: Fault
+    then: Then
+
+    def __str__(self) -> str:
+        where = f"{self.variant} " if self.variant else ""
+        return f"{where}{self.operation} call {self.call} {self.method}: {self.fault}; then {self.then}"
+
+
+@dataclass
+class Outcome:
+    """What became of a point. ``reached`` is false when the client made fewer calls this time."""
+
+    point: Point
+    reached: bool = True
+    story: list[str] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, harm: Harm) -> int:
+        """How many flaws of this kind."""
+        return sum(flaw.harm is harm for flaw in self.flaws)
+
+
+def try_point(world: World, point: Point) -> Outcome:
+    """Let it happen in a world that is ready for the operation, and see what comes of it."""
+    outcome, began = Outcome(point), time.monotonic()
+    operation = OPERATIONS[point.operation]
+    _tell(outcome, operation.name, ended := _victim(world, operation, point))
+    outcome.reached = ended.how is End.KILLED or (ended.how in {End.DONE, End.ERROR} and bool(ended.value[0]))
+    if outcome.reached:
+        went_well = ended.how is End.DONE and ended.value[1] == ""
+        _expect(outcome, point.fault, went_well=went_well)
+        wanted = operation if went_well else None
+        steps = [("status", partial(_status, world, operation, wanted))]
+        if point.then is Then.AGAIN:
+            steps.append((f"{operation.name} again", partial(_again, world, operation)))
+        steps.append(("down", partial(_down, world)))
+        for name, step in steps:
+            _tell(outcome, name, world.client(step))
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _victim(world: World, operation: Operation, point: Point) -> Ended:
+    tap = FaultTap(world.bench, point.fault, point.call, operation.refusals)
+
+    async def act(engine: Engine) -> tuple[bool, str, list[Flaw]]:
+        try:
+            await operation.act(engine)
+        except StyxError as error:
+            return tap.struck, f"{type(error).__name__}: {error.message}", []
+        return tap.struck, "", []
+
+    return world.client(act, tap)
+
+
+def _expect(outcome: Outcome, fault: Fault, *, went_well: bool) -> None:
+    """What core repeats by itself must not reach the user; who is killed must not go on."""
+    if fault in {Fault.CUT, Fault.THROTTLED, Fault.TWICE, Fault.STALE} and not went_well:
+        outcome.flaws.append(Flaw(Harm.WRONG, f"{fault} once, and the command failed: {outcome.story[-1]}"))
+    if fault in KILLS and "killed" not in outcome.story[-1]:
+        outcome.flaws.append(Flaw(Harm.WRONG, "it outlived its own death"))
+
+
+def _tell(outcome: Outcome, what: str, ended: Ended) -> None:
+    """Take down how a client ended and what it found."""
+    if ended.how is End.DONE:
+        _, said, flaws = ended.value
+        outcome.story.append(f"{what}: {said or 'done'}")
+        outcome.flaws += [Flaw(flaw.harm, f"after {what}: {flaw.what}") for flaw in flaws]
+        return
+    outcome.story.append(f"{what}: {ended.how}{f', {ended.said}' if ended.said else ''}")
+    if ended.how is not End.KILLED:
+        outcome.flaws.append(Flaw(Harm.WRONG, f"{what} {ended.how}: {ended.said}"))
+
+
+async def _status(world: World, operation: Operation, wanted: Operation | None, engine: Engine) -> Any:
+    """Look at what is on record as it was left, then at what a status makes of it."""
+    kept = _kept(world, operation)
+    book, truth = await world.book(engine), world.truth()
+    flaws = audit.leaks(book, truth, world.keep)
+    await engine.status()
+    book, truth = await world.book(engine), world.truth()
+    flaws += audit.leaks(book, truth, world.keep)
+    flaws += audit.losses(book, truth, kept) + audit.untruths(book, truth)
+    if wanted is not None:
+        flaws += _not_as_wanted(engine, wanted, "it said that all went well")
+    return True, _state(engine), flaws
+
+
+async def _again(world: World, operation: Operation, engine: Engine) -> Any:
+    """The next command succeeds."""
+    try:
+        await operation.act(engine)
+    except ClusterNotFound:
+        if operation.wanted is not None:
+            raise
+    book, truth = await world.book(engine), world.truth()
+    flaws = audit.leaks(book, truth, world.keep) + audit.untruths(book, truth)
+    flaws += audit.losses(book, truth, _kept(world, operation))
+    flaws += _not_as_wanted(engine, operation, "it was done again")
+    return True, _state(engine), flaws
+
+
+async def _down(world: World, engine: Engine) -> Any:
+    """At last everything is removed, and after some time nothing is left but what others have."""
+    flaws: list[Flaw] = []
+    if engine.context.store.clusters.get(CLUSTER) is not None:
+        await operations.down(engine)
+        book, truth = await world.book(engine), world.truth()
+        flaws += audit.leaks(book, truth, world.keep)
+    settle = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
+    for _ in range(ROUNDS):
+        world.bench.pass_time(max(2 * settle, LEAST_WAIT))
+        await engine.status(refresh=True)
+    book, truth = await world.book(engine), world.truth()
+    left = audit.left_over(truth, world.keep, ())
+    if left:
+        strangers = [orphan for orphan in await shown(engine) if orphan.owner is None]
+        left = audit.left_over(truth, world.keep, ids_of(strangers))
+    flaws += left + audit.losses(book, truth, _others(world)) + audit.unfinished(book)
+    if engine.context.store.clusters.get(CLUSTER) is not None:
+        flaws.append(Flaw(Harm.WRONG, f"it was removed, and is {_state(engine)}"))
+    return True, f"{len(truth.things)} things left", flaws
+
+
+def _kept(world: World, operation: Operation) -> Iterable[tuple[str, frozenset[str]]]:
+    return (*_others(world), (CLUSTER, world.keep.mine if operation.kept else frozenset()))
+
+
+def _others(world: World) -> Iterable[tuple[str, frozenset[str]]]:
+    return (("the bystander", world.keep.bystander), ("another installation", world.keep.neighbour))
+
+
+def _not_as_wanted(engine: Engine, operation: Operation, when: str) -> list[Flaw]:
+    record = engine.context.store.clusters.get(CLUSTER)
+    state = None if record is None else record.state
+    if state is operation.wanted:
+        return []
+    return [Flaw(Harm.WRONG, f"{when}, and the cluster is {state or 'gone'} instead of {operation.wanted or 'gone'}")]
+
+
+def _state(engine: Engine) -> str:
+    record = engine.context.store.clusters.get(CLUSTER)
+    if record is None:
+        return "gone"
+    why = (record.error or {}).get("message", "")
+    return f"{record.state}{f' ({why})' if why else ''}"
