@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from styx.agent import table as module
 from styx.agent.table import Table, open_table
 
 
@@ -84,3 +86,47 @@ def test_a_file_that_cannot_be_opened_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         open_table(str(tmp_path / "jobs.db"), after=0)
     assert (tmp_path / "jobs.db").is_dir()
+
+
+MORE = "ALTER TABLE jobs ADD COLUMN more TEXT NOT NULL DEFAULT 'none'; CREATE TABLE others (id INTEGER)"
+
+
+def _columns(path: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        return {row[1] for row in file.execute("PRAGMA table_info(jobs)")}
+
+
+@pytest.mark.parametrize("noted", [0, 1], ids=["from before versions were noted", "of the version before"])
+def test_an_older_table_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: int) -> None:
+    """What the agent's version adds is added, once, and what was in it stays; an older agent still works with it."""
+    path = tmp_path / "jobs.db"
+    table = Table(str(path))
+    number = table.insert(_spec("a"), 1.0)
+    table._connection.execute(f"PRAGMA user_version = {noted}")
+    table.close()
+    with monkeypatch.context() as newer:
+        newer.setattr(module, "_VERSIONS", [*module._VERSIONS, MORE])
+        for _ in range(2):
+            table = Table(str(path))
+            assert table.by_key("a") == number
+            table.close()
+    assert "more" in _columns(path)
+    older = Table(str(path))
+    assert older.insert(_spec("b"), 2.0) == number + 1
+    older.close()
+
+
+def test_a_change_that_breaks_off_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the disk is full: the error is told, the file is the older one still, and is not put aside."""
+    path = tmp_path / "jobs.db"
+    table = Table(str(path))
+    number = table.insert(_spec("a"), 1.0)
+    table.close()
+    with monkeypatch.context() as newer:
+        newer.setattr(module, "_VERSIONS", [*module._VERSIONS, MORE + "; INSERT INTO nowhere VALUES (1)"])
+        with pytest.raises(sqlite3.OperationalError):
+            open_table(str(path), after=0)
+    assert "more" not in _columns(path)
+    table = open_table(str(path), after=0)
+    assert table.by_key("a") == number
+    table.close()

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from typing import Any, Iterable, Mapping
 
 LIVE = ("pending", "setting_up", "running")
-_SCHEMA = """
+# What each version of the table adds to the one before, in order. Add only, and nothing without a default: an agent
+# takes up the table of any older one, and one that is replaced by an older one has left it what it needs.
+_VERSIONS = [
+    """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, user TEXT NOT NULL,
@@ -21,6 +24,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_live ON jobs (id) WHERE ended_at IS NULL;
 """
+]
 _COLUMNS = (
     "id", "key", "name", "user", "state", "submitted_at", "started_at", "ended_at", "exit_code", "num_nodes", "cpus",
     "gpus", "ranks", "reason",
@@ -51,8 +55,19 @@ class Table:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA cache_size = -512")
-        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_live'").fetchone():
-            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+        self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if not version and self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs_live'").fetchone():
+            version = 1  # from before versions were noted; nothing is written, for the disk may be full
+        for added in _VERSIONS[version:]:
+            version += 1
+            try:
+                self._connection.executescript(f"BEGIN IMMEDIATE;{added};PRAGMA user_version = {version};COMMIT;")
+            except sqlite3.Error:
+                self._connection.close()  # which undoes what was begun
+                raise
 
     def number_after(self, number: int) -> None:
         """Give the next job a number above this one."""

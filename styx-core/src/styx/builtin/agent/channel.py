@@ -96,7 +96,7 @@ async def _own_key(head: AgentNode) -> str:
 async def _admit(peer: AgentNode, public: str) -> None:
     """Let the cluster's key in, to the agent's bridge and nothing else."""
     places = await peer.places()
-    command = f"/bin/sh -c '{_LET_IN}' {quote(places.cluster)}".replace("\\", "\\\\").replace('"', '\\"')
+    command = f"/bin/sh -c '{_LET_IN}' {quote(places.cluster)} {peer.rank}".replace("\\", "\\\\").replace('"', '\\"')
     line = quote(f'restrict,command="{command}" {public} {mark(places)}')
     # One of an earlier build goes first: of two lines with one key sshd takes the upper.
     add = (
@@ -182,8 +182,8 @@ def taking_out(places: Places) -> str:
 
 
 # What the cluster's key is let in for: the bridge of the rank that is asked for, as nodes may share a home, and so this
-# line. The login shell that reads it may be any.
-_LET_IN = 'expr "x$SSH_ORIGINAL_COMMAND" : "x[0-9][0-9]*$" >/dev/null && exec /bin/sh "$0/$SSH_ORIGINAL_COMMAND/bridge"'
+# line; a head of an earlier build asks for none. The login shell that reads it may be any.
+_LET_IN = 'r=${SSH_ORIGINAL_COMMAND:-$1}; expr "x$r" : "x[0-9][0-9]*$" >/dev/null && exec /bin/sh "$0/$r/bridge"'
 
 # The user's own lines are in there too: whoever of us changes the file goes alone. A lock left by a killed client is
 # broken after ten seconds.
