@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api import Autostop, ClusterNotFound, ClusterNotUp, Endpoint, JobInfo, JobNotFound, JobState, LogChunk
+from styx.client.costs import CostReport, report
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
 from styx.engine.orphans import Orphan, Search
 from styx.hookspecs import DoctorFinding
-from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+from styx.store.records import ClusterRecord, EventRecord, NodeRecord, Span
 from styx.store.states import ClusterState
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class FakeClient:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
     remade: tuple[str, datetime] | None = None
+    spans: list[Span] = field(default_factory=list)
     found: Search = field(default_factory=lambda: Search(()))
 
     def add(self, name: str, state: str = "up", **fields: object) -> ClusterRecord:
@@ -220,6 +222,11 @@ class FakeClient:
         self._enter("shell", name, rank, command)
         self._record(name)
         return ["ssh", f"{name}-{rank}", *([command] if command else [])]
+
+    def costs(self, days: int | None = None) -> CostReport:
+        self._enter("costs", days)
+        now = EPOCH + timedelta(hours=10)
+        return report(self.spans, self.clusters.values(), None if days is None else now - timedelta(days=days), now)
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         return [result for result in self.checks if not names or result.name in names]

@@ -16,6 +16,7 @@ _PUBLIC = {
     "exec": "styx.sdk",
     "launch": "styx.sdk",
     "logs": "styx.sdk",
+    "cost_report": "styx.sdk",
     "queue": "styx.sdk",
     "start": "styx.sdk",
     "status": "styx.sdk",
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "autostop",
     "cancel",
+    "cost_report",
     "down",
     "exec",
     "launch",
@@ -43,7 +45,19 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
-    from styx.sdk import autostop, cancel, down, exec, launch, logs, queue, start, status, stop  # noqa: A004
+    from styx.sdk import (
+        autostop,
+        cancel,
+        cost_report,
+        down,
+        exec,  # noqa: A004
+        launch,
+        logs,
+        queue,
+        start,
+        status,
+        stop,
+    )
     from styx.spec import Dag, Resources, Task
 
 

@@ -19,10 +19,13 @@ import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
+from styx.client.costs import CostReport, report
 from styx.client.loop import LoopThread
 from styx.client.protocol import Progress, silent
 from styx.engine.engine import Engine
@@ -110,17 +113,29 @@ async def launch(
     cluster: str | None = None,
     autostop: Autostop | None = None,
     retry_until_up: bool = False,
+    account: str | None = None,
+    max_hourly_cost: Decimal | float | None = None,
     progress: Progress = silent,
 ) -> Job:
     """Run a task on a new cluster, or on the existing one of that name; returns once the job is queued.
 
-    ``resources`` replace those of the task. Raises NoOffer, ClusterBusy, BadInput and provider errors.
+    ``resources`` replace those of the task. ``account`` is the only one of a cloud's that may be used, where there are
+    several; ``max_hourly_cost`` is what all nodes together may cost, in USD. Raises NoOffer, ClusterBusy, BadInput and
+    provider errors.
     """
     order = "launch(task, resources, cluster='name')"
     _expect(order, (task, Task), (resources, Resources | None), (cluster, str | None))
     if resources is not None:
         task = task.resources(resources)
-    name, job_id, _ = await _engine().launch(task, cluster, progress, autostop=autostop, retry_until_up=retry_until_up)
+    name, job_id, _ = await _engine().launch(
+        task,
+        cluster,
+        progress,
+        autostop=autostop,
+        retry_until_up=retry_until_up,
+        account=account,
+        max_hourly_cost=None if max_hourly_cost is None else Decimal(str(max_hourly_cost)),
+    )
     return Job(name, job_id)
 
 
@@ -143,6 +158,16 @@ async def status(names: Sequence[str] = (), *, refresh: bool = False) -> list[Cl
     if isinstance(names, str):  # which is a sequence of names as well, of one letter each
         raise TypeError(f"styx.status(names) takes a list of names: write styx.status([{names!r}])")
     return await _engine().status(names, refresh=refresh)
+
+
+@_TwoFaced
+async def cost_report(days: int | None = None) -> CostReport:
+    """What clusters have cost, ever or in the last days, also those that are gone; and what each account has."""
+    _expect("cost_report(days=30)", (days, int | None))
+    engine = _engine()
+    clusters, now = await engine.status(), engine.context.clock.now()
+    since = None if days is None else now - timedelta(days=days)
+    return report(engine.context.store.spans.since(since), clusters, since, now)
 
 
 @_TwoFaced

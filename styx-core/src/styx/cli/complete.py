@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-CORE_KEYS = ("allowed_clouds", "database")
+CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "database")
 
 
 def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

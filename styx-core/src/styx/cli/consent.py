@@ -53,6 +53,7 @@ def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchO
             note(plan_table(plan.candidates))
         what = f"cluster {clean(named.cluster)}" if named.cluster else "a new cluster"
         where = f" on {clean(chosen.infra)}" if chosen else ""
+        where += f" as {clean(chosen.account)}" if chosen and chosen.account != "default" else ""
         confirm(f"Make {what}{where} for {price(cost)}?")
     return named
 
@@ -65,9 +66,11 @@ def price(cost: Decimal | int | None) -> str:
 def plan_table(candidates: Sequence[Candidate]) -> str:
     """The offers that were considered, the chosen one first."""
     ordered = sorted(candidates, key=lambda offer: not offer.chosen)
+    named = any(offer.account != "default" for offer in candidates)
     rows = [
         (
             offer.infra,
+            *((offer.account,) if named else ()),
             offer.instance_type,
             f"{offer.vcpus:g}",
             f"{offer.memory_gib:g} GiB",
@@ -77,6 +80,7 @@ def plan_table(candidates: Sequence[Candidate]) -> str:
         )
         for offer in ordered[:_ROWS]
     ]
-    text = table(("INFRA", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "RESULT"), rows)
+    account = ("ACCOUNT",) if named else ()
+    text = table(("INFRA", *account, "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "RESULT"), rows)
     rest = len(ordered) - len(rows)
     return f"{text}\n... and {rest} more; -o json shows all" if rest else text

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from styx.plugins.status import Plugin
 
 PLUGINS = "plugins"
+CLOUDS = "clouds"
+ACCOUNTS = "accounts"
 
 
 def check(settings: Mapping[str, Any], key: str) -> None:
     """Check the section that ``key`` stands in, or all that stand below it; what is not there yet may be missing.
 
+    That of a cloud is checked as each of its accounts will see it.
     Raises InvalidConfig. A section that no usable plugin reads is kept and told to be unchecked.
     """
     group, *rest = key.split(".")
@@ -48,6 +51,7 @@ def _check(group: str, name: str, data: Any) -> None:
     from styx.plugins.config import validated
 
     section = f"{group}.{name}"
+    own, *accounts = _as_seen(group, data)
     found = [(with_dependencies(plugin), target) for each, plugin, target in known() if each == section]
     if not found:
         note(f"No installed plugin reads {clean(section)}.{_guess(group, name)} It is kept as it is, unchecked.")
@@ -56,9 +60,24 @@ def _check(group: str, name: str, data: Any) -> None:
             note(f"{clean(section)} is kept unchecked: plugin {plugin.name} is {plugin.status}.")
             continue
         try:
-            validated(plugin.name, target, {} if data is None else data, section, partial=True)
+            validated(plugin.name, target, own[1], section, partial=True)
+            for account, settings in accounts:
+                validated(plugin.name, target, settings, f"{section}.{ACCOUNTS}.{account}", partial=True)
         except PluginError as error:
             note(f"{clean(section)} is kept unchecked: {clean(error.message)}")
+
+
+def _as_seen(group: str, data: Any) -> Iterator[tuple[str, Any]]:
+    """The section itself, and then as it is for each account that it names; what is no account is told on writing."""
+    if group != CLOUDS or not isinstance(data, Mapping):
+        yield "", {} if data is None else data
+        return
+    own = {key: value for key, value in data.items() if key != ACCOUNTS}
+    yield "", own
+    accounts = data.get(ACCOUNTS)
+    for account, settings in accounts.items() if isinstance(accounts, Mapping) else ():
+        if isinstance(settings, Mapping | None):
+            yield account, {**own, **(settings or {})}
 
 
 def _guess(group: str, name: str) -> str:

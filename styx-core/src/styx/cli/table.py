@@ -23,7 +23,7 @@ class CommandRow(NamedTuple):
 
 
 def _row(name: str, module: str, help_text: str, section: str) -> CommandRow:
-    attribute = "exec_" if name == "exec" else name
+    attribute = "exec_" if name == "exec" else name.replace("-", "_")
     return CommandRow(name, f"styx.cli.commands.{module}:{attribute}", help_text, section)
 
 
@@ -44,6 +44,7 @@ COMMANDS: dict[str, CommandRow] = {
         _row("ssh", "ssh", "Open a terminal on a node.", CLUSTERS),
         _row("check", "infra", "See which clouds and stores can be used.", INFRASTRUCTURE),
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),
+        _row("cost-report", "costs", "See what clusters have cost.", INFRASTRUCTURE),
         _row("config", "config", "Show and change settings.", INFRASTRUCTURE),
         _row("plugins", "plugins", "List, check, write and switch plugins.", PLUGINS),
         _row("completion", "completion", "Print the completion script for a shell.", SHELL),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class WholeNumber(click.IntRange):
@@ -21,6 +24,24 @@ class WholeNumber(click.IntRange):
         if self.min is not None and number < self.min:
             self.fail(f"it must be at least {self.min:g}, not {number}", param, ctx)
         return number
+
+
+class Dollars(click.ParamType["Decimal"]):
+    """An amount of money, 0 or more."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The amount. Raises click.BadParameter."""
+        from decimal import Decimal, InvalidOperation
+
+        try:
+            amount = Decimal(str(value).removeprefix("$"))
+        except InvalidOperation:
+            self.fail(f"{value!r} is no amount of USD", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail(f"{value!r} is no amount of USD", param, ctx)
+        return amount
 
 
 class OneOf(click.Choice[str]):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from styx.api.backend import Autostop, JobInfo
+    from styx.client.costs import Bill, CostReport
     from styx.client.protocol import Candidate, CheckResult, LaunchResult
     from styx.engine.orphans import Search
     from styx.hookspecs import DoctorFinding
@@ -145,6 +146,7 @@ def candidate(offer: Candidate) -> Shape:
     """One offer that was considered for a launch."""
     return {
         "infra": offer.infra,
+        "account": offer.account,
         "instance_type": offer.instance_type,
         "vcpus": offer.vcpus,
         "memory_gib": offer.memory_gib,
@@ -168,6 +170,54 @@ def check(result: CheckResult) -> Shape:
     }
 
 
+def costs(report: CostReport) -> Shape:
+    """What clusters have cost, and the totals."""
+    return {
+        "since": _time(report.since),
+        "until": _time(report.until),
+        "cost": _sum(report.cost),
+        "clusters": [_bill(each) for each in report.bills],
+        "totals": [
+            {
+                "cloud": total.cloud,
+                "account": total.account,
+                "unpriced_seconds": float(total.unpriced),
+                "cost": _sum(total.cost),
+            }
+            for total in report.totals
+        ],
+    }
+
+
+def _bill(bill: Bill) -> Shape:
+    return {
+        "name": bill.cluster,
+        "state": bill.state,
+        "infra": bill_infra(bill),
+        "cloud": bill.cloud,
+        "region": bill.region or None,
+        "account": bill.account,
+        "instance_type": bill.instance_type or None,
+        "resources": bill.resources or None,
+        "num_nodes": bill.num_nodes,
+        "spot": bill.spot,
+        "task": bill.task or None,
+        "user": bill.user or None,
+        "created_at": _time(bill.created_at),
+        "began_at": _time(bill.began_at),
+        "ended_at": _time(bill.ended_at),
+        "seconds": float(bill.seconds),
+        "unpriced_seconds": float(bill.unpriced),
+        "hourly_cost": _money(bill.hourly_cost),
+        "cost": _sum(bill.cost),
+    }
+
+
+def bill_infra(bill: Bill) -> str:
+    """Where a cluster is or was billed: ``cloud/region``."""
+    return "/".join(part for part in (bill.cloud, bill.region) if part)
+
+
 def finding(found: DoctorFinding) -> Shape:
     """One thing that the doctor looked at."""
     return {"check": found.check, "level": found.level, "message": found.message, "fix": found.fix or None}
@@ -179,6 +229,11 @@ def _time(moment: datetime | None) -> str | None:
 
 def _money(cost: Decimal | None) -> str | None:
     return None if cost is None else format(cost, "f")
+
+
+def _sum(amount: Decimal) -> str:
+    """A sum of money to the millionth: what an hour costs, times seconds, has no end."""
+    return format(amount, ".6f")
 
 
 def _autostop(policy: Autostop | None, *, confirmed: bool) -> Shape | None:

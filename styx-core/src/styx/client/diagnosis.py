@@ -28,15 +28,17 @@ def check(context: Context, loop: LoopThread, names: Sequence[str]) -> list[Chec
     """Ask every provider (or those named) whether it can be used; one that fails does not stop the others."""
     results: list[CheckResult] = []
     for kind in ("cloud", "storage"):
-        wanted = [each.name for each in context.plugins.provided(kind) if not names or each.name in names]
-        results.extend(_check(context, loop, kind, name) for name in wanted)
+        for each in context.plugins.provided(kind):
+            if not names or each.name in names:
+                accounts = context.clouds.accounts(each.name) if kind == "cloud" else ("default",)
+                results.extend(_check(context, loop, kind, each.name, account) for account in accounts)
     return results
 
 
-def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckResult:
+def _check(context: Context, loop: LoopThread, kind: str, name: str, account_name: str) -> CheckResult:
     try:
         if kind == "cloud":
-            account = context.clouds.get(name)
+            account = context.clouds.get(name, account_name)
             identity = loop.run(account.identity())
             faults = loop.run(account.call(account.cloud.faults))
             usable, abilities = not any(fault.serious for fault in faults), _abilities(type(account.cloud))
@@ -49,7 +51,7 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str) -> CheckRes
             storage.check()
     except StyxError as error:
         message = sentences(error.message, error.hint) if error.hint else error.message
-        return CheckResult(kind, name, "default", False, message)
+        return CheckResult(kind, name, account_name, False, message)
     return CheckResult(kind, name, "default", True, "usable", storage.schemes)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from styx.api.errors import BadInput
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
 from styx.config import home, load_config
 from styx.store import Store
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.api.offers import Offer
+    from styx.client.costs import CostReport
     from styx.client.loop import LoopThread
     from styx.engine.engine import Engine
     from styx.engine.orphans import Orphan, Search
@@ -66,13 +66,16 @@ class EmbeddedClient:
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
-        if options.account not in (None, "default"):
-            raise BadInput(
-                f"there is no account {options.account!r}",
-                hint="Leave --account out: each cloud has one account, that of its own settings and credentials.",
-            )
         if options.dryrun:
-            found = self.loop.run(self.engine.plan(task, progress, autostop=options.autostop))
+            found = self.loop.run(
+                self.engine.plan(
+                    task,
+                    progress,
+                    autostop=options.autostop,
+                    account=options.account,
+                    max_hourly_cost=options.max_hourly_cost,
+                )
+            )
             return LaunchResult(options.cluster or "", None, candidates=_candidates(found))
         name, job_id, made = self.loop.run(
             self.engine.launch(
@@ -84,6 +87,8 @@ class EmbeddedClient:
                 setup=not options.no_setup,
                 fast=options.fast,
                 agreed_hourly_cost=options.agreed_hourly_cost,
+                account=options.account,
+                max_hourly_cost=options.max_hourly_cost,
             )
         )
         return LaunchResult(name, job_id, created=made)
@@ -190,6 +195,16 @@ class EmbeddedClient:
         """See :class:`~styx.client.protocol.Client`."""
         return self.loop.run(self.engine.shell(name, rank, command))
 
+    def costs(self, days: int | None = None) -> CostReport:
+        """See :class:`~styx.client.protocol.Client`."""
+        from datetime import UTC, datetime, timedelta
+
+        from styx.client.costs import report
+
+        clusters, now = self.status(), datetime.now(UTC)
+        since = None if days is None else now - timedelta(days=days)
+        return report(self.store.spans.since(since), clusters, since, now)
+
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """See :class:`~styx.client.protocol.Client`."""
         from styx.client.diagnosis import check
@@ -216,12 +231,14 @@ class EmbeddedClient:
 def _candidates(found: Plan) -> tuple[Candidate, ...]:
     rows = []
     for position, choice in enumerate(found.choices):
-        rows.append(_candidate(choice.offer, choice.hourly_cost, chosen=position == 0))
-    rows.extend(_candidate(rejection.offer, None, rejected=rejection.reason) for rejection in found.rejections)
+        rows.append(_candidate(choice.offer, choice.account, choice.hourly_cost, chosen=position == 0))
+    rows.extend(_candidate(no.offer, no.account, None, rejected=no.reason) for no in found.rejections)
     return tuple(rows)
 
 
-def _candidate(offer: Offer, cost: Decimal | None, *, chosen: bool = False, rejected: str = "") -> Candidate:
+def _candidate(
+    offer: Offer, account: str, cost: Decimal | None, *, chosen: bool = False, rejected: str = ""
+) -> Candidate:
     return Candidate(
         infra="/".join(part for part in (offer.cloud, offer.region, offer.zone) if part),
         instance_type=offer.instance_type,
@@ -231,4 +248,5 @@ def _candidate(offer: Offer, cost: Decimal | None, *, chosen: bool = False, reje
         hourly_cost=cost,
         chosen=chosen,
         rejected=rejected,
+        account=account,
     )

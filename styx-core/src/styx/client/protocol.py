@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.client.costs import CostReport
     from styx.engine.orphans import Orphan, Search
     from styx.hookspecs import DoctorFinding
     from styx.spec import Task
@@ -32,7 +33,8 @@ class LaunchOptions:
     """How to launch, apart from what. ``cluster`` None means a generated name.
 
     ``agreed_hourly_cost`` is what was consented to, in USD for all nodes: a launch that finds nothing for that makes
-    nothing. None means that nobody was asked, or that any price will do.
+    nothing. None means that nobody was asked, or that any price will do. ``max_hourly_cost`` is what it may cost in any
+    case. ``account`` is the only one that may be used; None is any.
     """
 
     cluster: str | None = None
@@ -43,6 +45,7 @@ class LaunchOptions:
     fast: bool = False  # skip provisioning checks and setup on a cluster that is already up
     account: str | None = None
     agreed_hourly_cost: Decimal | None = None
+    max_hourly_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Candidate:
     hourly_cost: Decimal | None
     chosen: bool = False
     rejected: str = ""
+    account: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,9 @@ class Client(Protocol):
 
     def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
         """The argument list of a local program that opens a terminal on a node."""
+
+    def costs(self, days: int | None = None) -> CostReport:
+        """What clusters have cost, ever or in the last days; those that may have changed are looked at first."""
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """Ask every cloud and store (or those named) whether it can be used."""

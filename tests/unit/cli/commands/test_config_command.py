@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from styx.cli import added
+from styx.config import load_config
 from support.fake_client import FakeClient
 
 
@@ -68,6 +69,13 @@ def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
         (["set", "clouds.ssh.pool", "x"], "clouds.ssh: unknown key 'pool'; did you mean 'pools'?"),
         (["set", "clouds.ssh.pools.lab.hots", "[a]"], "clouds.ssh.pools.lab: unknown key 'hots'; did you mean 'hosts'"),
         (["set", "clouds", "{ssh: {pool: 1}}"], "clouds.ssh: unknown key 'pool'"),
+        (["set", "clouds.ssh.accounts.lab.pool", "x"], "clouds.ssh.accounts.lab: unknown key 'pool'; did you mean"),
+        (["set", "clouds.ssh", "{pool: 1, accounts: {lab: {}}}"], "clouds.ssh: unknown key 'pool'"),
+        (["set", "clouds.ssh.accounts", "[lab]"], "clouds.ssh.accounts must map names"),
+        (["set", "clouds.ssh.accounts.lab", "5"], "clouds.ssh.accounts must map names"),
+        (["set", "budget.max_hourly_cost", "much"], "no amount of USD an hour"),
+        (["set", "budget.max_cost", "5"], "unknown key 'budget.max_cost'"),
+        (["set", "budget.accounts.ssh/lab", "5"], "cloud 'ssh' has no account 'lab'"),
         (["set", "storage.file", "5"], "storage.file"),
         (["set", "storage.file.root", "relative"], "must be an absolute path"),
     ],
@@ -153,3 +161,16 @@ def test_a_home_that_cannot_be_written(styx, file: Path):
     file.parent.write_text("a file is in the way")
     result = styx("config", "set", "database", "x")
     assert (result.exit_code, "Traceback" in result.stderr) == (2, False)
+
+
+def test_accounts_and_budgets(styx, file: Path):
+    """Accounts are sections of their cloud, checked as they will be used; a budget names one by cloud and account."""
+    for key, value in (
+        ("clouds.ssh.accounts.lab.pools.lab.hosts", "[me@10.0.0.5]"),
+        ("clouds.ssh.accounts.office", "{}"),
+        ("budget.max_hourly_cost", "12.50"),
+        ("budget.accounts.ssh/lab", "5"),
+    ):
+        assert styx("config", "set", key, value).exit_code == 0
+    assert "budget.accounts.ssh/lab = 5" in styx("config", "list").stdout
+    assert load_config(file).accounts_of("ssh") == ("lab", "office")

@@ -51,6 +51,15 @@ def test_check_output(styx, client: FakeClient):
     ]  # fmt: skip
 
 
+def test_check_has_a_row_for_each_account(styx, client: FakeClient):
+    """Faults and abilities are those of one account, and say of which."""
+    client.checks = [BAD, CheckResult("cloud", "aws", "home", True, "1234", ("stop",), ("no GPUs in us-east-1",))]
+    lines = styx("check", "-v").stdout.splitlines()
+    assert [line.split()[3] for line in lines[1:3]] == ["work", "home"]
+    assert lines[3:] == ["aws (home): no GPUs in us-east-1", "aws (work) can: nothing special", "aws (home) can: stop"]
+    assert styx("check", "aws").exit_code == 1
+
+
 def test_check_shows_faults_below_the_table(styx, client: FakeClient):
     """What cannot be used of a cloud has a line each, for people as for programs."""
     faulty = CheckResult("cloud", "ssh", "", True, "own-machines", faults=("lab/a cannot be used", "lab/b is slow"))

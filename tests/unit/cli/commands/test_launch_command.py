@@ -1,6 +1,7 @@
 """``styx launch`` and ``styx exec``."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -201,8 +202,8 @@ def test_dry_run(styx, client: FakeClient, task):
     assert lines[-1] == "Nothing was made: this was a dry run."
     shape = json.loads(styx("launch", "--dryrun", "-o", "json", task).stdout)
     assert shape["candidates"][0] == {
-        "infra": "aws/us-east-1", "instance_type": "p4d.24xlarge", "vcpus": 96, "memory_gib": 1152,
-        "accelerators": "8x A100", "hourly_cost": "32.77", "chosen": True, "rejected": None,
+        "infra": "aws/us-east-1", "account": "default", "instance_type": "p4d.24xlarge", "vcpus": 96,
+        "memory_gib": 1152, "accelerators": "8x A100", "hourly_cost": "32.77", "chosen": True, "rejected": None,
     }  # fmt: skip
     assert (shape["job_id"], client.clusters) == (None, {})
 
@@ -371,3 +372,29 @@ def test_consent_goes_with_the_launch(styx, client: FakeClient, task, monkeypatc
     assert next(call[2] for call in client.calls if call[0] == "launch").agreed_hourly_cost == agreed
     styx("launch", "-c", "dev", "-d", "-y", task)
     assert [call[2] for call in client.calls if call[0] == "launch"][-1].agreed_hourly_cost is None
+
+
+def test_accounts_and_most_cost_are_passed_on(styx, client: FakeClient, task):
+    """Which account, and what it may cost at most, decide about the offers and about the launch."""
+    client.candidates = PAID
+    assert styx("launch", "--account", "dev", "--max-cost", "$40", "-y", task).exit_code == 0
+    options = client.calls[0][2]
+    assert (options.account, options.max_hourly_cost) == ("dev", Decimal(40))
+
+
+def test_accounts_are_shown_where_they_have_names(styx, client: FakeClient, task):
+    """The table of offers and the question say whose account it would be; with one account nobody need know."""
+    client.candidates = tuple(replace(offer, account="dev") for offer in PAID)
+    lines = styx("launch", "--dryrun", task).stdout.splitlines()
+    assert lines[0].split()[:2] == ["INFRA", "ACCOUNT"]
+    assert lines[1].split()[:2] == ["aws/us-east-1", "dev"]
+    assert "on aws/us-east-1 as dev for $32.77" in styx("launch", "-c", "dev", task).stderr
+
+
+@pytest.mark.parametrize("amount", ["much", "-1", "nan", "inf", ""])
+def test_a_cost_is_an_amount(styx, client: FakeClient, task, amount):
+    """Anything else is refused before anybody is asked for anything."""
+    refused = styx("launch", f"--max-cost={amount}", task)
+    assert refused.exit_code == 2
+    assert "is no amount of USD" in refused.stderr
+    assert client.calls == []

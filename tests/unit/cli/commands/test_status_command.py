@@ -224,3 +224,14 @@ def test_job_states_do_not_matter_here(styx, client: FakeClient):
     client.add_job("dev", Outcome(state=JobState.RUNNING))
     styx("status")
     assert [call[0] for call in client.calls] == ["status"]
+
+
+def test_accounts_have_a_column_where_they_have_names(styx, client: FakeClient):
+    """With one account for each cloud there is nothing to tell apart, and JSON has it in any case."""
+    client.add("a", cloud="acme", account="default")
+    assert "ACCOUNT" not in styx("status").stdout
+    client.add("b", cloud="acme", account="prod")
+    header, first, second = styx("status").stdout.splitlines()
+    assert header.split()[:4] == ["NAME", "STATE", "INFRA", "ACCOUNT"]
+    assert [first.split()[3], second.split()[3]] == ["prod", "default"]
+    assert [each["account"] for each in json.loads(styx("status", "-o", "json").stdout)] == ["prod", "default"]

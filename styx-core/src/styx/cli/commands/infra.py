@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, table
 from styx.cli.session import connected
 
+if TYPE_CHECKING:
+    from styx.client.protocol import CheckResult
+
 CHECK = """
 styx check
 styx check aws ssh
@@ -20,8 +24,8 @@ styx check -o json | jq '.[] | select(.enabled) | .name'
 """
 CHECK_JSON = """
 A list of {kind, name, account, enabled, message, capabilities: [...],
-faults: [...]}; kind is cloud or storage, account is null where there is
-none; faults say what cannot be used of it.
+faults: [...]}, one for each account of a cloud; kind is cloud or storage;
+faults say what cannot be used of it.
 """
 CHECK_EXIT = """
 0, or 1: one of those named cannot be used, or none at all can;
@@ -59,13 +63,18 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
         click.echo(table(("NAME", "KIND", "STATE", "ACCOUNT", "MESSAGE"), rows))
         for result in results:
             for fault in result.faults:
-                click.echo(f"{clean(result.name)}: {clean(fault)}")
+                click.echo(f"{_source(result)}: {clean(fault)}")
         for result in results if verbose else ():
-            click.echo(f"{clean(result.name)} can: {', '.join(map(clean, result.capabilities)) or 'nothing special'}")
+            click.echo(f"{_source(result)} can: {', '.join(map(clean, result.capabilities)) or 'nothing special'}")
     else:
         click.echo("No cloud and no store is installed. `styx plugins list` shows what is.")
     usable = [result.enabled for result in results]
     ctx.exit(0 if (all(usable) if names else any(usable)) else 1)
+
+
+def _source(result: CheckResult) -> str:
+    """The cloud or store, and the account where it has a name."""
+    return clean(result.name if result.account in ("", "default") else f"{result.name} ({result.account})")
 
 
 def _require(names: Iterable[str], found: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from styx.cli.render import json_text, note
 from styx.cli.session import connected
 from styx.cli.submit import finish, submit
 from styx.cli.taskargs import build_task
+from styx.cli.values import Dollars
 
 if TYPE_CHECKING:
     from styx.client.protocol import Client, LaunchOptions, LaunchResult
@@ -26,13 +27,14 @@ styx launch -c dev task.yaml               # make 'dev', or use it
 styx launch --gpus A100:8 -- python train.py --lr 3e-4
 styx launch -c dev -i 30 --down task.yaml  # remove it after 30 idle minutes
 styx launch --infra aws/us-east-1 --use-spot task.yaml
+styx launch --account dev --max-cost 2.50 task.yaml
 styx launch --dryrun -o json task.yaml     # only show what would be rented
 cat task.yaml | styx launch -              # YAML on standard input
 """
 JSON = """
 With --dryrun or --detach-run, -o json prints one object:
-  {cluster, job_id, created, candidates: [{infra, instance_type, vcpus,
-   memory_gib, accelerators, hourly_cost, chosen, rejected}]}
+  {cluster, job_id, created, candidates: [{infra, account, instance_type,
+   vcpus, memory_gib, accelerators, hourly_cost, chosen, rejected}]}
 job_id is null for a dry run, and only that one has candidates, whose
 hourly_cost is a string, USD for all nodes.
 """
@@ -60,6 +62,13 @@ hourly_cost is a string, USD for all nodes.
 @options.wait_for_option
 @option("-r", "--retry-until-up", is_flag=True, section=options.CLUSTER, help="Keep trying until there is capacity.")
 @option("--account", metavar="NAME", section=options.CLUSTER, help="Which account of the cloud, if there are several.")
+@option(
+    "--max-cost",
+    type=Dollars(),
+    metavar="USD",
+    section=options.CLUSTER,
+    help="Make nothing that costs more an hour, for all nodes; what has no known price neither.",
+)
 @option("--no-setup", is_flag=True, section=options.CLUSTER, help="Leave out the task's setup.")
 @option("--fast", is_flag=True, section=options.CLUSTER, help="Leave out checks and setup on a cluster that is up.")
 @options.task_options
@@ -113,6 +122,7 @@ def _launch_options(arguments: Mapping[str, Any]) -> LaunchOptions:
         no_setup=arguments["no_setup"],
         fast=arguments["fast"],
         account=arguments["account"],
+        max_hourly_cost=arguments["max_cost"],
     )
 
 

@@ -103,11 +103,13 @@ def _nothing(client: Client) -> str:
 
 def _table(records: Sequence[ClusterRecord]) -> str:
     now = datetime.now(UTC)
+    named = any(r.account not in ("", "default") for r in records)
     rows = [
         (
             r.name,
             r.state,
             views.infra(r),
+            *((r.account,) if named else ()),
             r.num_nodes,
             _machine(r),
             money(r.hourly_cost),
@@ -116,7 +118,8 @@ def _table(records: Sequence[ClusterRecord]) -> str:
         )
         for r in records
     ]
-    return table(("NAME", "STATE", "INFRA", "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"), rows)
+    account = ("ACCOUNT",) if named else ()
+    return table(("NAME", "STATE", "INFRA", *account, "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"), rows)
 
 
 def _machine(record: ClusterRecord) -> str:
