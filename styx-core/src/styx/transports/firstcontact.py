@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
-from styx.api import ByteStream, CommandResult, Endpoint, HostKeyChanged, Transport, TransportError
+from styx.api import ByteStream, CommandResult, Endpoint, HostKeyChanged, TransportError
 from styx.transports.connect import Target, connect_jump, pinning_client, translate
 from styx.transports.ssh import SshTransport
 
@@ -39,81 +39,62 @@ async def shown_key(target: Target, patience: float | None = None) -> str:
     return key.export_public_key("openssh").decode().strip()
 
 
-class FirstContact(Transport):
-    """Endpoint kind ``ssh``, for a machine that may still be booting.
+class FirstContact(SshTransport):
+    """A machine that may still be booting; once it has answered, a transport like any other.
 
-    The first use waits until sshd answers. Where the endpoint has no ``host_key`` and none is ``pinned`` (from before
-    the machine was stopped), the key that is shown then is handed to ``pin``, and no other is accepted after that.
+    The first use waits until sshd lets us in. Where the endpoint has no ``host_key`` and none is ``pinned`` (from
+    before the machine was stopped), the key that is shown then is handed to ``pin``, and no other is accepted after.
     """
 
     def __init__(
         self, endpoint: Endpoint, pin: Callable[[str], None], *, pinned: str = "",
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, patience: float = PATIENCE,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, wait: float = PATIENCE,
     ) -> None:  # fmt: skip
-        self._endpoint = endpoint
-        self._known = endpoint.options.get("host_key") or pinned
+        super().__init__(endpoint)
         self._pin = pin
         self._sleep = sleep
-        self._patience = patience
-        self._opening = asyncio.Lock()
-        self._transport: SshTransport | None = None
+        self._wait = wait
+        self._meeting = asyncio.Lock()
+        self._met = False
+        self._know(self.target.host_key or pinned)
 
     async def run(
         self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
     ) -> CommandResult:
-        """See :class:`SshTransport`."""
-        return await (await self._open()).run(command, stdin=stdin, timeout=timeout)
+        """See :class:`SshTransport`; the command's time begins when the machine is there."""
+        await self._meet()
+        return await super().run(command, stdin=stdin, timeout=timeout)
 
     async def open_unix(self, path: str) -> ByteStream:
         """See :class:`SshTransport`."""
-        return await (await self._open()).open_unix(path)
+        await self._meet()
+        return await super().open_unix(path)
 
     async def open_command(self, command: str) -> ByteStream:
         """See :class:`SshTransport`."""
-        return await (await self._open()).open_command(command)
+        await self._meet()
+        return await super().open_command(command)
 
-    def interactive(self, command: str | None = None) -> list[str]:
-        """See :class:`SshTransport`; there has to have been a contact before."""
-        if self._transport is None:
-            raise TransportError(f"{self._endpoint.options.get('host')} was not reached yet")
-        return self._transport.interactive(command)
-
-    async def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._transport is not None:
-            await self._transport.close()
-
-    async def _open(self) -> SshTransport:
-        async with self._opening:
-            if self._transport is None:
-                self._transport = await self._meet()
-            return self._transport
-
-    async def _meet(self) -> SshTransport:
-        target = Target.parse(self._endpoint.options)
-        waited, pause = 0.0, PAUSE_FIRST
-        while True:
-            try:
-                return await self._try(target)
-            except HostKeyChanged:
-                raise
-            except TransportError as error:
-                if waited >= (self._patience if not _refused(error) else min(self._patience, LOGIN)):
+    async def _meet(self) -> None:
+        async with self._meeting:
+            waited, pause = 0.0, PAUSE_FIRST
+            while not self._met:
+                try:
+                    if not self.target.host_key:
+                        self._know(await shown_key(self.target, ANSWER))
+                        self._pin(self.target.host_key)
+                    await self.host_key()  # connects
+                    self._met = True
+                except HostKeyChanged:
                     raise
-            await self._sleep(pause)
-            waited, pause = waited + pause, min(pause * 1.5, PAUSE_MOST)
+                except TransportError as error:
+                    if waited >= (self._wait if not _refused(error) else min(self._wait, LOGIN)):
+                        raise
+                    await self._sleep(pause)
+                    waited, pause = waited + pause, min(pause * 1.5, PAUSE_MOST)
 
-    async def _try(self, target: Target) -> SshTransport:
-        if not self._known:
-            self._known = await shown_key(replace(target, host_key=""), ANSWER)
-            self._pin(self._known)
-        transport = SshTransport(Endpoint("ssh", {**self._endpoint.options, "host_key": self._known}))
-        try:
-            await transport.host_key()  # connects; a key of ours may be let in a moment after sshd is up
-        except BaseException:
-            await transport.close()
-            raise
-        return transport
+    def _know(self, host_key: str) -> None:
+        self.target = replace(self.target, host_key=host_key)
 
 
 def _refused(error: TransportError) -> bool:
