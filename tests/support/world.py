@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -199,6 +200,7 @@ class Plugins:
         if name not in self.world.clouds:
             raise PluginError(f"no plugin provides a cloud named {name!r}")
         made, account = self.world.clouds[name]
+        account = self.world.accounts.get((name, services.account), account)
         cloud = made(replace(services, config=account))
         for call in CALLS:
             if hasattr(cloud, call):
@@ -206,6 +208,7 @@ class Plugins:
         return cloud
 
     def _mortal(self, cloud: str, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
         def mortal(*args: Any) -> Any:
             self.life.step(f"before {cloud}.{call}")
             return function(*args)
@@ -235,6 +238,7 @@ class World:
         self.account = MemoryAccount(**account)
         cloud = kind if isinstance(kind, type) else MEMORY_CLOUDS[kind]
         self.clouds: dict[str, tuple[type[Cloud], MemoryAccount]] = {"memory": (cloud, self.account)}
+        self.accounts: dict[tuple[str, str], MemoryAccount] = {}  # those that config.yaml names, by cloud and name
         self.runtimes: dict[str, Runtime] = {}
         self.failures: list[tuple[str, StyxError]] = []  # (backend method, error): the next call raises
         self.hooks: dict[str, Callable[..., Any]] = {}

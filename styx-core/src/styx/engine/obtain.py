@@ -79,7 +79,8 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
             fitting.append(choice)
         except (InvalidTask, NoOffer, Unsupported) as error:
             refusals.append(error)
-            rejections.append(Rejection(choice.offer, error.message, account=choice.account))
+            reason = error.reasons[choice.source] if isinstance(error, NoOffer) else error.message
+            rejections.append(Rejection(choice.offer, reason, account=choice.account))
     if not fitting:
         raise refusals[0]
     if all(_too_dear(wish, choice) for choice in fitting):
