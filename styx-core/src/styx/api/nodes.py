@@ -48,6 +48,9 @@ class Endpoint:
 
     ``kind`` is ``"process"`` (this machine; options: ``home``), ``"ssh"`` (options: ``host``, ``port``, ``user``,
     ``identity_file``, ``host_key``, ``known_hosts``, ``proxy_jump``) or the name of a transport that the plugin brings.
+
+    A machine that lets ``Boot.authorized_key`` in needs no ``identity_file``: core has the other half (an empty one
+    means the user's own keys). Where the provider cannot tell a ``host_key``, core pins the one that is shown first.
     """
 
     kind: str
@@ -100,7 +103,10 @@ class LaunchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LaunchOutcome:
-    """What became of the launch with this token; ``error`` is set when it failed after it had been accepted."""
+    """What became of the launch with this token; ``error`` is set when it failed after it had been accepted.
+
+    ``token`` is empty where the provider can tell whose a launch was and not which of the owner's (since 1.1).
+    """
 
     token: str
     owner: Owner

@@ -204,7 +204,7 @@ def _where(choice: Choice) -> str:
     offer = choice.offer
     spot = " (spot)" if choice.alternative.use_spot else ""
     account = choice.source.removeprefix(offer.cloud)
-    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.scope.name}{account}"
+    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.region or offer.scope.name}{account}"
 
 
 async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progress) -> list[Node]:

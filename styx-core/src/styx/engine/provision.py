@@ -112,7 +112,7 @@ class _Attempt:
         """Raise InsufficientCapacity when it is certain that the ranks will never all run."""
         scope = self.papers.scope.name
         refused = self.papers.unaccepted()
-        if refused:
+        if refused and not self._may_go_on():
             raise InsufficientCapacity(
                 f"{scope} gave {self.wanted - len(refused)} of {count(self.wanted, 'node')}", scope=scope
             )
@@ -123,6 +123,16 @@ class _Attempt:
                 f"{len(gone)} of {count(self.wanted, 'node')} vanished while they booted", scope=scope
             )
         self.met |= here
+
+    def _may_go_on(self) -> bool:
+        """Whether ranks that a receipt leaves out may be asked for once more, for the last call took some.
+
+        So a provider that finds machines again by the ids in a receipt alone can hand over each as soon as it has it,
+        and one that really has no more says so, and why, when it is asked again.
+        """
+        newest, traits = self.papers.newest, self.account.cloud.traits
+        took_some = newest.receipt is None or bool(newest.receipt.node_ids)
+        return self.again is not None and took_some and traits.idempotency in (Idempotency.SEARCH, Idempotency.NONE)
 
     async def _discard(self, found: Sight) -> bool:
         """Keep one node a rank; whether others had to be given back.
@@ -146,30 +156,40 @@ class _Attempt:
 
         Raises OutcomeUnknown where that cannot be certain, or was tried often enough.
         """
+        refused = self.papers.unaccepted()
+        if refused and self.papers.newest.receipt is not None:
+            self.progress("provision", f"asking for the other {count(len(refused), 'node')}")
+            await self._ask_again(refused)
+            return True
         unanswered = [intent for intent in self.papers.open if intent.receipt is None]
         missing = tuple(sorted(set(self.papers.ranks) - {node.rank for node in found.nodes}))
         if not (unanswered and missing and found.proves_absence):
             return False
         cloud = self.account.cloud
         may_ask = cloud.traits.idempotency in (Idempotency.SEARCH, Idempotency.NONE)
-        if self.again is None or not may_ask or len(self.papers.intents) >= ASKED_AT_MOST:
+        if self.again is None or not may_ask or len(unanswered) >= ASKED_AT_MOST:
             raise OutcomeUnknown(
                 f"{cloud.name} did not answer, and {len(found.nodes)} of {count(self.wanted, 'node')} came of it "
                 f"in {self.papers.scope.name}"
             )
         self.progress("provision", f"nothing came of the last call: asking again for {count(len(missing), 'node')}")
-        prepared = await self.account.call(cloud.prepare, self.again(missing))
+        await self._ask_again(missing)
+        return True
+
+    async def _ask_again(self, ranks: tuple[int, ...]) -> None:
+        assert self.again is not None
+        prepared = await self.account.call(self.account.cloud.prepare, self.again(ranks))
         cluster = self.papers.newest.cluster
         intent = await commit_intent(self.context, self.account, cluster, "launch", prepared)
         self.papers = self.papers.having(intent)
         self.papers = self.papers.having(await ask(self.context, self.account, intent))
-        return True
 
 
 def _raise_refusal(seen: Observation, papers: Papers) -> None:
     tokens = {intent.token for intent in papers.intents}
     for outcome in seen.launches:
-        if outcome.token in tokens and outcome.state is LaunchState.FAILED:
+        ours = outcome.token in tokens or (not outcome.token and outcome.owner == papers.owner)
+        if ours and outcome.state is LaunchState.FAILED:
             raise outcome.error or InsufficientCapacity(
                 f"the launch failed in {seen.scope.name}", scope=seen.scope.name
             )
