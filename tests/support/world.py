@@ -252,7 +252,7 @@ class World:
             store = Store.open(home=self.home, clock=self.clock.now)
             _make_mortal(store, life)
         engine = Engine.open(self.home, store, plugins=Plugins(self, life or Life()), clock=self.clock)  # type: ignore[arg-type]
-        fresh = holder if life is None else _dead_holder
+        fresh = holder if life is None or holder is not current else _dead_holder
         engine.context = _WithHolder.of(engine.context, fresh)
         self._engines.append(engine)
         return engine

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from styx.api.cloud import Idempotency
-from styx.api.errors import ClusterBusy, OutcomeUnknown, PluginError, ProviderError
+from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, ProviderError
 from styx.api.launch import Prepared, Receipt
 from styx.engine import answers
 from styx.engine.clouds import CloudAccount
@@ -23,7 +23,10 @@ ASKED_AT_MOST = 3  # times in one go, where asking again makes nothing twice
 async def commit_intent(
     context: Context, account: CloudAccount, cluster: str, kind: str, prepared: Prepared
 ) -> AttemptRecord:
-    """Store what is about to be asked for. After this, whatever the provider makes can be found again."""
+    """Store what is about to be asked for. After this, whatever the provider makes can be found again.
+
+    Raises ClusterBusy or ClusterNotFound, and then nothing is stored, when another client has taken the cluster over.
+    """
     identity = await account.identity()
     attempt = AttemptRecord(
         token=prepared.token,
@@ -37,7 +40,7 @@ async def commit_intent(
         state=AttemptState.OPEN,
         created_at=context.clock.now(),
     )
-    context.store.attempts.add(attempt)
+    context.store.attempts.add(attempt, holder=context.holder)
     return attempt
 
 
@@ -48,31 +51,56 @@ async def ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -
     """
     if attempt.receipt is not None:
         return attempt
-    cloud = account.cloud
-
-    def launch(prepared: Prepared) -> tuple[Receipt, bool]:
-        # In one step in the worker thread, so that a cancelled client still keeps the answer it waited for.
-        context.store.attempts.called(prepared.token, context.clock.now())
-        receipt = answers.receipt(cloud.launch(prepared))
-        return receipt, context.store.attempts.answered(attempt, receipt)
-
     for tries in range(ASKED_AT_MOST):
         if attempt.called_at is not None and not _may_replay(context, account, attempt):
             break
         if tries:
             await context.clock.sleep(2.0**tries)
+        call = _Call(context, account, attempt)
         try:
-            receipt, ours = await account.call(launch, attempt.prepared)
+            receipt = await account.call(call.launch, attempt.prepared)
         except OutcomeUnknown as error:
             attempt = replace(attempt, called_at=context.clock.now())
+            if not call.ours:
+                await _remove_late(context, account, attempt)
             if attempt.kind == "launch":
                 context.move(attempt.cluster, ClusterState.SETTLING, error.message)
         else:
             attempt = replace(attempt, called_at=context.clock.now(), receipt=receipt)
-            if not ours:
+            if not call.ours:
                 await _remove_late(context, account, attempt)
             return attempt
     return attempt
+
+
+class _Call:
+    """One call of the provider, with the commits before and after it.
+
+    In one step in the worker thread, so that a cancelled client still keeps the answer it waited for. ``ours`` tells
+    afterwards whether the attempt had not been given up meanwhile.
+    """
+
+    def __init__(self, context: Context, account: CloudAccount, attempt: AttemptRecord) -> None:
+        self.ours = True
+        self._context = context
+        self._cloud = account.cloud
+        self._attempt = attempt
+
+    def launch(self, prepared: Prepared) -> Receipt:
+        """Ask, and keep what is answered; or that nothing was, where machines may have come of it all the same."""
+        attempts, clock = self._context.store.attempts, self._context.clock
+        attempts.called(prepared.token, clock.now())
+        receipt: Receipt | None = None
+        nothing_done = False
+        try:
+            receipt = answers.receipt(self._cloud.launch(prepared))
+        except (NotYet, ProviderError) as error:
+            nothing_done = not isinstance(error, OutcomeUnknown)
+            raise
+        finally:
+            if not nothing_done:
+                self.ours = attempts.answered(self._attempt, receipt, clock.now())
+        return receipt
 
 
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from styx.api.errors import StoreError, Wire
 from styx.api.launch import Receipt
 from styx.store import schema
+from styx.store.claims import require_claim
+from styx.store.clusters import locked
 from styx.store.database import Database
-from styx.store.records import AttemptRecord, AttemptState
+from styx.store.records import AttemptRecord, AttemptState, Holder
 from styx.store.rows import attempt_record, attempt_values, write_error, write_receipt, write_time
 
 _T = schema.attempts
@@ -29,13 +31,16 @@ class Attempts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, record: AttemptRecord) -> None:
+    def add(self, record: AttemptRecord, *, holder: Holder | None = None) -> None:
         """Commit an intent, before the provider is called.
 
+        With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         Adding the token of an open attempt again changes nothing: it is being resumed. One that has ended is opened
         anew (starting the same stopped nodes twice is the same intent), unless it was given up: raises StoreError.
         """
         with self._database.write() as connection:
+            if holder is not None:
+                require_claim(locked(connection, record.cluster), holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
             if row is None:
                 connection.execute(_INSERT, attempt_values(record))
@@ -64,21 +69,23 @@ class Attempts:
         """Store what the provider answered. The last answer counts."""
         self._change(token, {"receipt": write_receipt(receipt)})
 
-    def answered(self, record: AttemptRecord, receipt: Receipt) -> bool:
+    def answered(self, record: AttemptRecord, receipt: Receipt | None, at: datetime) -> bool:
         """As :meth:`receipt`, where another client may have given the attempt up while the provider was asked.
 
-        False then: what it made came too late for whoever looked for it. The attempt is a tombstone again, so that it
-        is not lost, also when its record had gone already.
+        Without a receipt no answer came, and something may have been made all the same at this time. False when it was
+        given up: what was made came too late for whoever looked for it. The attempt is a tombstone again, so that it is
+        not lost, also when its record had gone already.
         """
+        now = {"called_at": write_time(at)} | ({} if receipt is None else {"receipt": write_receipt(receipt)})
         with self._database.write() as connection:
             row = connection.execute(_LOCK, {"key": record.token}).first()
             if row is None:
-                late = replace(record, state=AttemptState.TOMBSTONE, receipt=receipt)
+                late = replace(record, state=AttemptState.TOMBSTONE, receipt=receipt, called_at=at)
                 connection.execute(_INSERT, attempt_values(late))
                 return False
             given_up = row.state in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
             state = {"state": AttemptState.TOMBSTONE.value} if given_up else {}
-            _write(connection, record.token, {"receipt": write_receipt(receipt)} | state)
+            _write(connection, record.token, now | state)
             return not given_up
 
     def settle(self, token: str, state: AttemptState, error: Wire | None = None) -> None:

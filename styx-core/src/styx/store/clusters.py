@@ -100,7 +100,7 @@ class Clusters:
         ``change`` runs inside the transaction: keep it short and call nothing else from it.
         """
         with self._database.write() as connection:
-            before = _locked(connection, name)
+            before = locked(connection, name)
             require_claim(before, holder)
             now = self._clock()
             after = _write(connection, before, {**_checked(change(before)), "updated_at": now})
@@ -128,7 +128,7 @@ class Clusters:
         with self._database.write() as connection:
             if within is not None:
                 connection.execute(_ALONE)
-            before = _locked(connection, name)
+            before = locked(connection, name)
             require_claim(before, holder)
             if not legal(before.state, to):
                 raise StoreError(f"cluster {name!r} cannot go from {before.state} to {to}")
@@ -147,7 +147,7 @@ class Clusters:
         ran on this machine and is dead.
         """
         with self._database.write() as connection:
-            before = _locked(connection, name)
+            before = locked(connection, name)
             now = self._clock()
             if not free(before.operation, holder, now):
                 raise busy(name, before.operation)
@@ -156,7 +156,7 @@ class Clusters:
     def renew(self, name: str, holder: Holder, ttl: float) -> bool:
         """Hold on for ``ttl`` seconds from now. False when another has taken the cluster or it is gone."""
         with suppress(ClusterNotFound), self._database.write() as connection:
-            before = _locked(connection, name)
+            before = locked(connection, name)
             if before.operation is None or not holds(before.operation, holder):
                 return False
             until = self._clock() + timedelta(seconds=ttl)
@@ -167,7 +167,7 @@ class Clusters:
     def release(self, name: str, holder: Holder) -> None:
         """Let go. Idempotent; nothing happens when the cluster is gone or somebody else's."""
         with suppress(ClusterNotFound), self._database.write() as connection:
-            before = _locked(connection, name)
+            before = locked(connection, name)
             if holds(before.operation, holder):
                 _write(connection, before, {"operation": None})
 
@@ -177,7 +177,7 @@ class Clusters:
         Its history stays, and so do attempts that are not closed: what they may have left must still be found.
         """
         with self._database.write() as connection:
-            before = _locked(connection, name)
+            before = locked(connection, name)
             require_claim(before, holder)
             now = self._clock()
             spans.follow(connection, now, before, None)
@@ -199,7 +199,8 @@ class Clusters:
         )
 
 
-def _locked(connection: Connection, name: str) -> ClusterRecord:
+def locked(connection: Connection, name: str) -> ClusterRecord:
+    """The record, which nobody else can change until the transaction is over. Raises ClusterNotFound."""
     row = connection.execute(_LOCK, {"key": name}).first()
     if row is None:
         raise ClusterNotFound(
