@@ -103,45 +103,6 @@ async def test_the_bridge_says_when_nobody_answers(tmp_path: Path):
     assert b"/no where/x" in done.stderr
 
 
-async def test_a_node_without_python_is_told_what_to_install(tmp_path: Path):
-    """Before anything is copied."""
-
-    class Bare(Far):
-        async def run(
-            self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
-        ) -> CommandResult:
-            """No Python is found."""
-            self.commands.append(command)
-            return CommandResult(0, b"", b"")
-
-    places, transport = places_at(tmp_path / "home"), Bare(tmp_path / "home")
-    with pytest.raises(BackendError, match=r"no Python 3\.8") as caught:
-        await install.install(transport, places, tmp_path)
-    assert "apt-get install python3" in (caught.value.hint or "")
-    assert len(transport.commands) == 1
-
-
-async def test_the_python_of_a_node_is_found(tmp_path: Path):
-    """An absolute path, of one that can run the agent."""
-    path = await install.find_python(Far(tmp_path), Places(str(tmp_path), 0, "me", "k", 0))
-    version = await Far(tmp_path).run(f"{path} -c 'import sys; print(sys.version_info >= (3, 8))'")
-    assert version.text == "True"
-
-
-async def test_what_a_node_answers_is_not_taken_for_a_path(tmp_path: Path):
-    """A node that answers with a command instead of a path runs nothing."""
-
-    class Hostile(Far):
-        async def run(
-            self, command: str, *, stdin: bytes | AsyncIterator[bytes] = b"", timeout: float = 60.0
-        ) -> CommandResult:
-            """Answer with nonsense."""
-            return CommandResult(0, b"/bin/sh; touch /tmp/x", b"")
-
-    with pytest.raises(BackendError):
-        await install.find_python(Hostile(tmp_path), Places(str(tmp_path), 0, "me", "k", 0))
-
-
 async def test_a_start_that_fails_says_what_the_node_said(tmp_path: Path):
     """The error names the node and its own words, fit for a terminal."""
     places = places_at(tmp_path / "home")

@@ -1,8 +1,7 @@
 """Putting the agent on a node and starting it.
 
-On another machine the node's own Python runs it, which one command looks for; the program is copied only when this
-build is not there yet. On this machine there is nothing to look for or copy: this interpreter runs one unpacked copy
-that all nodes share.
+On another machine the node's own Python runs it; the program is copied only when this build is not there yet. On this
+machine there is nothing to look for or copy: this interpreter runs one unpacked copy that all nodes share.
 """
 
 from __future__ import annotations
@@ -17,17 +16,10 @@ from shlex import join, quote
 from styx.api import BackendError, CommandResult, Transport
 from styx.builtin.agent.codec import clean
 from styx.builtin.agent.places import Places
+from styx.builtin.agent.python import find_python
 from styx.transports.process import ProcessTransport
 
 RUNNING = 75  # the daemon's exit status when one already serves this state
-_FIND_PYTHON = """
-for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 \
-/usr/local/bin/python3 /opt/conda/bin/python3 "$HOME/miniconda3/bin/python3" "$HOME/.local/bin/python3"; do
-  path=$(command -v "$python" 2>/dev/null) || continue
-  "$path" -I -S -c 'import sys, asyncio, ctypes, fcntl, json, sqlite3, zipfile; sys.exit(sys.version_info < (3, 8))' \
-2>/dev/null && { echo "$path"; break; }
-done
-"""
 
 
 @cache
@@ -75,17 +67,6 @@ async def installed(transport: Transport, places: Places) -> bool:
     if isinstance(transport, ProcessTransport):
         return Path(places.start).exists()
     return (await transport.run(f"test -f {quote(places.start)}", timeout=30)).status == 0
-
-
-async def find_python(transport: Transport, places: Places) -> str:
-    """The path of a Python that can run the agent. Raises BackendError that says what to install."""
-    path = (await transport.run(_FIND_PYTHON, timeout=60)).text
-    if not re.fullmatch(r"/[\w./+-]+", path):
-        raise BackendError(
-            f"node {places.rank} has no Python 3.8 or newer with a full standard library, which the agent needs",
-            hint="Install one: `apt-get install python3`, `dnf install python3.11`, `apk add python3`, or conda.",
-        )
-    return path
 
 
 async def check(transport: Transport, command: str, what: str, places: Places, stdin: bytes = b"") -> CommandResult:

@@ -1,0 +1,165 @@
+"""Nodes whose Python is missing, old or minimal: real interpreters on real hosts."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from styx.api import BackendError
+from styx.builtin.agent.backend import AgentBackend
+from support.clusters import HostCluster, job, output
+from support.hosts import Host
+
+UNUSED = ("config-*", "distutils", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter", "unittest")
+MINIMAL = "libpython3.11-minimal"  # Debian's
+# Everything that is on a host's PATH in these tests: no interpreter, and no real package manager.
+TOOLS = (
+    "cat chmod cp cut dd env expr false grep head id ln ls mkdir mv ps pwd readlink rm rmdir sed sh sleep stat test "
+    "touch tr true uname wc"
+)
+
+
+def give(host: Host, version: str, name: str = "python3") -> None:
+    """Put a real Python of this version on the host, whose home hides ours. Skips where there is none."""
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # $HOME is the test's
+    found = sorted(home.glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    if not found:
+        pytest.skip(f"there is no Python {version} on this machine")
+    source, target = found[-1].parent.parent, host.directory / "tmp" / f"python{version}"
+    library = f"lib/python{version}"
+    shutil.copytree(source / library, target / library, ignore=shutil.ignore_patterns(*UNUSED))
+    for file in (*source.glob("lib/libpython*.so*"), found[-1]):
+        (target / file.relative_to(source)).parent.mkdir(exist_ok=True)
+        shutil.copy(file, target / file.relative_to(source))
+    program(
+        host,
+        name,
+        f'export LD_LIBRARY_PATH=/tmp/python{version}/lib; exec /tmp/python{version}/bin/python{version} "$@"',
+    )
+
+
+def program(host: Host, name: str, text: str) -> None:
+    """Put a shell script on the host's PATH."""
+    path = host.home / "bin" / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def bare(host: Host) -> Host:
+    """A host with a few tools and no Python."""
+    if not host.isolated:
+        pytest.skip("needs hosts in namespaces, so root and `ip netns`")
+    host.run("mkdir bin")
+    for tool in TOOLS.split():
+        host.run(f"ln -s {shutil.which(tool)} bin/{tool}")
+    host.configure(SetEnv="PATH=/root/bin")
+    return host
+
+
+@pytest.fixture
+async def cluster(backend: AgentBackend, bare: Host) -> AsyncIterator[HostCluster]:
+    """One such host as a cluster, of which nothing is left in the end."""
+    made = HostCluster([bare])
+    yield made
+    await backend.shutdown(made)
+    assert bare.run("ls -A") == "bin"
+    await made.close()
+
+
+async def refusal(backend: AgentBackend, cluster: HostCluster) -> str:
+    """What preparing the cluster fails with."""
+    with pytest.raises(BackendError) as caught:
+        await backend.prepare(cluster)
+    assert "python3" in (caught.value.hint or "")
+    return caught.value.message
+
+
+async def test_a_node_without_python_is_refused_before_anything_is_put_there(
+    backend: AgentBackend, cluster: HostCluster
+) -> None:
+    """With what it needs; neither a package manager nor a file of ours is there."""
+    assert (await refusal(backend, cluster)).startswith("node 0 has no Python. The agent needs Python 3.8 or newer")
+    assert cluster.hosts[0].run("ls -A") == "bin"
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7"])
+async def test_an_old_python_is_told_by_its_version(
+    backend: AgentBackend, cluster: HostCluster, bare: Host, version: str
+) -> None:
+    """Not by a syntax error from within the agent."""
+    give(bare, version)
+    assert f"no Python of use: /root/bin/python3 is {version}." in await refusal(backend, cluster)
+
+
+async def test_a_python_beside_an_old_one_is_found(backend: AgentBackend, cluster: HostCluster, bare: Host) -> None:
+    """Under a name of its own, and 3.8 is new enough."""
+    give(bare, "3.6")
+    give(bare, "3.8", "python3.8")
+    await backend.prepare(cluster)
+    assert str((await backend._node(cluster, 0).hello())["python"]).startswith("3.8.")
+    number = await backend.submit(cluster, job("echo hi", setup="echo set up", secrets={"A": "b"}))
+    assert await output(backend, cluster, number) == {0: "set up\nhi\n"}
+
+
+def minimal(host: Host) -> None:
+    """Give the host Debian's Python with the very files of its minimal package, and no others."""
+    prefix = Path("/usr/lib/python3.11")
+    listed = subprocess.run(["dpkg", "-L", MINIMAL], capture_output=True, text=True, check=False).stdout.splitlines()
+    files = [path for path in map(Path, listed) if prefix in path.parents and path.is_file()]
+    if not files or not Path("/usr/bin/python3.11").exists():
+        pytest.skip(f"there is no {MINIMAL} on this machine")
+    for file in files:
+        target = host.directory / "tmp" / "minimal" / file.relative_to(prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    host.run(f"ln -s /usr/bin/python3.11 bin/python3; mount --bind /tmp/minimal {prefix}")
+
+
+async def test_a_minimal_python_is_told_by_what_it_lacks(
+    backend: AgentBackend, cluster: HostCluster, bare: Host
+) -> None:
+    """Debian's python3-minimal starts, and that is all."""
+    minimal(bare)
+    message = await refusal(backend, cluster)
+    assert "/root/bin/python3 is 3.11." in message
+    assert " without " in message
+    assert "json" in message
+    assert "sqlite3" in message
+
+
+async def test_a_rented_machine_gets_its_python_from_its_package_manager(
+    backend: AgentBackend, cluster: HostCluster, bare: Host
+) -> None:
+    """And goes on with it; which manager there is is found out there."""
+    program(
+        bare,
+        "apt-get",
+        'echo "$@" >>/tmp/asked\ncase "$*" in *" install python3") ln -s /usr/bin/python3 bin/python3; esac',
+    )
+    await backend.prepare(cluster)
+    assert await output(backend, cluster, await backend.submit(cluster, job("echo hi"))) == {0: "hi\n"}
+    assert [line.split()[-1] for line in bare.run("cat /tmp/asked").splitlines()] == ["update", "python3"]
+    bare.run("rm bin/apt-get bin/python3; ls bin >/dev/null")
+
+
+async def test_nothing_is_installed_on_a_machine_that_somebody_owns(
+    backend: AgentBackend, cluster: HostCluster, bare: Host
+) -> None:
+    """Those are marked as reserved: there the error alone is given."""
+    program(bare, "apt-get", "touch /tmp/asked")
+    bare.run("mkdir -p .styx/nodes/machine")
+    assert "has no Python. The agent" in await refusal(backend, cluster)
+    bare.run("[ ! -e /tmp/asked ] && rm -r .styx")
+
+
+async def test_a_package_manager_that_fails_is_quoted(backend: AgentBackend, cluster: HostCluster, bare: Host) -> None:
+    """Its last words say why."""
+    program(bare, "apt-get", 'echo "E: Unable to locate package" >&2\nexit 100')
+    assert "did not bring one: E: Unable to locate package" in await refusal(backend, cluster)
