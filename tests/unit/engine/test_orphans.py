@@ -11,7 +11,7 @@ from styx.api import AuthFailed, Autostop, ClusterBusy, Idempotency, NodeState
 from styx.engine.orphans import Orphan
 from styx.store import Store
 from styx.store.states import ClusterState
-from styx.testing.memory.account import Machine
+from styx.testing.memory.account import Machine, MemoryAccount
 from support.world import HELLO, World, quiet
 
 PAIR = HELLO.nodes(2)
@@ -147,3 +147,20 @@ async def test_a_machine_of_a_type_that_is_not_sold_any_more(world: World) -> No
     assert (taken.state, taken.resources) == (ClusterState.UP, "")
     await world.engine().down("c", quiet)
     assert world.machines() == []
+
+
+async def test_every_account_is_looked_at(world: World) -> None:
+    """Each account has its own orphans; one that stands under two names is looked at once."""
+    other = MemoryAccount("other-account")
+    world.accounts = {("memory", "prod"): world.account, ("memory", "dev"): other, ("memory", "alias"): other}
+    (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {prod: {}, dev: {}, alias: {}}}}\n")
+    await world.engine().launch(HELLO, "c", quiet, account="prod")
+    await world.engine().launch(HELLO, "d", quiet, account="dev")
+    assert await found(world) == []
+    lose_the_database(world)
+    orphans = {orphan.name: orphan for orphan in await found(world)}
+    assert {name: orphan.identity for name, orphan in orphans.items()} == {"c": "memory-account", "d": "other-account"}
+    taken = await world.engine().adopt(orphans["d"])
+    assert taken.account in {"dev", "alias"}
+    await world.engine().down("d", quiet)
+    assert world.machines(other) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from styx.api.offers import Scope
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.papers import papers_of
+from styx.optimizer.rank import label
 from styx.store.records import AttemptRecord, AttemptState
 
 
@@ -56,18 +57,23 @@ class Search:
 async def find_orphans(context: Context) -> Search:
     """Look at every place of every account that can be used. Changes nothing that is not a tombstone's."""
     before = context.store.attempts.unclosed()  # what goes while we look is no orphan, nor is what comes
-    accounts: list[CloudAccount] = []
     unseen: list[str] = []
-    for name in context.clouds.names():
-        try:
-            accounts.append(context.clouds.get(name))
-        except StyxError as error:
-            unseen.append(f"{name}: {error.message}")
-    looks = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
+    accounts = list(_accounts(context, unseen))
+    sweeps = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
+    once = {(sweep.account.cloud.name, sweep.identity): sweep for sweep in reversed(sweeps)}  # it may have two names
     known = [*before, *context.store.attempts.unclosed()]
-    found = [orphan for look in looks for orphan in _sort_out(look, known)]
+    found = [orphan for sweep in once.values() for orphan in _sort_out(sweep, known)]
     found.sort(key=lambda orphan: (-(orphan.hourly_cost or 0), orphan.cloud, orphan.scope, orphan.name))
     return Search(tuple(found), tuple(unseen))
+
+
+def _accounts(context: Context, unseen: list[str]) -> Iterator[CloudAccount]:
+    for cloud in context.clouds.names():
+        for name in context.clouds.accounts(cloud):
+            try:
+                yield context.clouds.get(cloud, name)
+            except StyxError as error:
+                unseen.append(f"{label(cloud, name)}: {error.message}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class _Sweep:
 
 
 async def _look_everywhere(context: Context, account: CloudAccount, unseen: list[str]) -> _Sweep:
-    name, lookout = account.cloud.name, context.lookout(account)
+    name, lookout = account.label, context.lookout(account)
     try:
         scopes = await account.call(lambda: list(account.cloud.scopes()))
         identity = (await account.identity()).account if scopes else ""  # else it is not even set up
