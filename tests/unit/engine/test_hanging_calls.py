@@ -1,0 +1,215 @@
+"""Calls of a provider that hang: cut off in time, with an error that tells what may have come of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from styx.api import OutcomeUnknown, Transient
+from styx.engine import account as accounts
+from styx.engine.account import CALLS_AT_ONCE
+from styx.engine.workers import Overdue, Workers
+from styx.store.records import AttemptState
+from styx.store.states import ClusterState
+from styx.testing.clock import FakeClock
+from styx.testing.memory.cloud import MemoryCloud
+from support.world import HELLO, quiet
+
+SOON = 0.05  # seconds
+PATIENCE = 0.4  # seconds that a call is given here; one that does not hang takes a hundredth of it
+
+
+class Stuck:
+    """Holds calls of one method until it is told to let them go."""
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.let_go = threading.Event()
+
+    def pause(self, method: str) -> None:
+        """Hold this call, if it is one of that method."""
+        if method == self.method:
+            self.let_go.wait(30)
+
+
+STUCK = Stuck()
+
+
+class StuckCloud(MemoryCloud):
+    """The cloud in memory, the answers of which may stay away: what was asked for is done all the same."""
+
+    # ruff: noqa: D102 - the contract documents its methods
+
+    def observe(self, scope: Any, owners: Any) -> Any:
+        STUCK.pause("observe")
+        return super().observe(scope, owners)
+
+    def launch(self, prepared: Any) -> Any:
+        receipt = super().launch(prepared)
+        STUCK.pause("launch")
+        return receipt
+
+    def stop(self, scope: Any, owner: Any, receipts: Any) -> None:
+        super().stop(scope, owner, receipts)
+        STUCK.pause("stop")
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
+    """What holds the calls of this test; deadlines are short."""
+    global STUCK  # noqa: PLW0603 - clouds are made far from here
+    STUCK = Stuck()
+    monkeypatch.setattr(accounts.CloudAccount.call, "__kwdefaults__", {"deadline": PATIENCE})
+    yield STUCK
+    STUCK.let_go.set()
+
+
+async def test_a_read_that_hangs_can_be_repeated(new_world: Any, stuck: Stuck) -> None:
+    """It has changed nothing: Transient, which names the cloud, the call and the time."""
+    account = new_world(StuckCloud).engine().context.clouds.get("memory")
+    stuck.method = "observe"
+    scope = next(iter(account.cloud.scopes()))
+    with pytest.raises(Transient, match=r"memory has not answered observe within 0\.4 s"):
+        await account.call(account.cloud.observe, scope, None)
+
+
+async def test_a_stop_that_hangs_may_have_been_done(new_world: Any, stuck: Stuck) -> None:
+    """Only an observation can tell; the next stop finds that it was."""
+    world = new_world(StuckCloud)
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    stuck.method = "stop"
+    with pytest.raises(OutcomeUnknown, match="it may have been done"):
+        await engine.stop("c", quiet)
+    stuck.let_go.set()
+    await engine.stop("c", quiet)
+    assert world.record().state is ClusterState.STOPPED
+
+
+async def test_an_answer_that_comes_late_is_kept(new_world: Any, stuck: Stuck) -> None:
+    """A launch that was cut off stores its receipt when it returns after all, though nobody waits for it any more."""
+    world = new_world(StuckCloud)
+    account = world.engine().context.clouds.get("memory")
+    kept = threading.Event()
+
+    def launch() -> str:
+        STUCK.pause("launch")
+        kept.set()
+        return "receipt"
+
+    stuck.method = "launch"
+    with pytest.raises(OutcomeUnknown):
+        await account.call(launch)
+    assert not kept.is_set()
+    stuck.let_go.set()
+    assert await asyncio.to_thread(kept.wait, 5)
+
+
+async def test_a_launch_that_hangs_leaks_nothing(new_world: Any, stuck: Stuck) -> None:
+    """Its machines are found by looking, as if the answer had been lost on the way; the cluster comes up."""
+    world = new_world(StuckCloud)
+    stuck.method = "launch"
+    await world.engine().launch(HELLO, "c", quiet)
+    assert world.record().state is ClusterState.UP
+    assert len(world.machines()) == 1
+    (attempt,) = world.store.attempts.of("c")
+    assert (attempt.state, attempt.receipt) == (AttemptState.SETTLED, None)
+    stuck.let_go.set()
+    for _ in range(100):
+        if world.store.attempts.of("c")[0].receipt is not None:
+            break
+        await asyncio.sleep(0.02)
+    (attempt,) = world.store.attempts.of("c")
+    assert (attempt.state, attempt.receipt is None) == (AttemptState.SETTLED, False)
+
+
+async def test_a_cancelled_call_is_waited_for_until_its_deadline() -> None:
+    """Its answer is not lost while there is hope for one; a call that hangs keeps nobody for ever."""
+    workers: Workers[None] = Workers(1, "test")
+    let_go, done = threading.Event(), []
+
+    def work() -> None:
+        let_go.wait(10)
+        done.append(True)
+
+    waiting = asyncio.ensure_future(workers.run(work, 5))
+    await asyncio.sleep(SOON)
+    waiting.cancel()
+    await asyncio.sleep(SOON)
+    assert not waiting.done()
+    let_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert done == [True]
+    let_go.clear()
+    began = time.monotonic()
+    waiting = asyncio.ensure_future(workers.run(work, 2 * SOON))
+    await asyncio.sleep(SOON)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert 2 * SOON <= time.monotonic() - began < 5
+    let_go.set()
+
+
+async def test_calls_that_hang_do_not_take_the_places_of_others(new_world: Any, stuck: Stuck) -> None:
+    """As many as are let in at once may hang, and the next is called all the same."""
+    account = new_world(StuckCloud).engine().context.clouds.get("memory")
+    stuck.method = "observe"
+    scope = next(iter(account.cloud.scopes()))
+    looks = (account.call(account.cloud.observe, scope, None) for _ in range(CALLS_AT_ONCE))
+    assert {type(error) for error in await asyncio.gather(*looks, return_exceptions=True)} == {Transient}
+    assert (await account.call(account.cloud.check)).account == "memory-account"
+
+
+async def test_what_a_thread_raises_is_the_callers() -> None:
+    """Errors come through as they are; one that comes when nobody waits any more disturbs nobody."""
+    workers: Workers[None] = Workers(2, "test")
+    let_go = threading.Event()
+
+    def fail() -> None:
+        let_go.wait(10)
+        raise LookupError("late or not")
+
+    with pytest.raises(Overdue):
+        await workers.run(fail, SOON)
+    let_go.set()
+    with pytest.raises(LookupError, match="late or not"):
+        await workers.run(fail, 5)
+    await asyncio.sleep(SOON)
+
+
+async def test_one_call_at_a_time_where_one_is_allowed() -> None:
+    """No more run than are let in; the others have their turn when one is done."""
+    workers: Workers[int] = Workers(2, "test")
+    running, most = [], []
+
+    def work() -> int:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+        return 1
+
+    assert await asyncio.gather(*(workers.run(work, 5) for _ in range(8))) == [1] * 8
+    assert max(most) <= 2
+
+
+async def test_waiting_for_something_else_is_not_hanging(new_world: Any) -> None:
+    """A provider that says "not yet" for long is cut off by the clock it waits on, not by the real one."""
+    clock = FakeClock()
+    account = new_world(StuckCloud).engine().context.clouds.get("memory")
+    assert account._clock is not clock
+    began = time.monotonic()
+
+    def slow() -> None:
+        raise accounts.NotYet(10.0, "a network")
+
+    with pytest.raises(Transient, match="still waiting for a network"):
+        await account.call(slow, deadline=3600.0)
+    assert time.monotonic() - began < 10
