@@ -108,7 +108,7 @@ class Garage:
             or self.clock.monotonic() < born + BOOT_SECONDS
         ):
             return machine
-        return replace(machine, state=NodeState.RUNNING, endpoint=ssh_endpoint("192.0.2.1", 22, "root"))
+        return replace(machine, state=NodeState.RUNNING, endpoint=ssh_endpoint(f"192.0.2.{machine.id[1:]}", 22, "root"))
 
     def change(self, id_: str, **changes: Any) -> None:
         """Have a machine be otherwise."""

@@ -174,7 +174,7 @@ def test_nodes_say_all_that_the_listing_does(cloud: GarageCloud) -> None:
     assert (node.rank, node.name) == (1, papers.owner.node_name(1))
     assert (node.instance_type, node.hourly_cost, node.billing) == ("gpu", Decimal("1.50"), Billing.FULL)
     assert node.endpoint is not None
-    assert node.endpoint.options == {"host": "192.0.2.1", "port": "22", "user": "root"}
+    assert node.endpoint.options == {"host": "192.0.2.2", "port": "22", "user": "root"}
     assert node.created_at is not None
 
 

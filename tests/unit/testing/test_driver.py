@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -72,3 +73,47 @@ def test_until_tells_what_it_saw_last() -> None:
     """What does not come about is given up with the last thing seen."""
     with pytest.raises(GaveUp, match="a running node did not come about within 3 s; last seen: pending"):
         Driver(FakeClock()).until(lambda: "pending", lambda seen: seen == "running", within=3, what="a running node")
+
+
+def test_the_pace_is_kept() -> None:
+    """Calls of a method, and all calls together, are as far apart as the provider's traits say."""
+    clock, seen = FakeClock(), []
+    driver = Driver(clock, pace={"": 1.0, "launch": 12.0})
+    for method in ("launch", "observe", "observe", "launch", "check"):
+        driver.call(lambda m=method: seen.append((m, clock.monotonic())), what=f"{method}()")
+    assert seen == [("launch", 0), ("observe", 1), ("observe", 2), ("launch", 12), ("check", 13)]
+
+
+def test_what_is_no_pace_is_none() -> None:
+    """A pace that is no length of time is the business of a rule, and keeps nobody waiting."""
+    clock = FakeClock()
+    driver = Driver(clock, pace={"": float("inf"), "launch": -3.0, "observe": "soon"})  # type: ignore[dict-item]
+    for method in ("launch", "observe") * 2:
+        driver.call(lambda: None, what=f"{method}()")
+    assert clock.monotonic() == 0
+
+
+def test_threads_are_kept_for_the_next_call() -> None:
+    """One call after the other is made in the same thread, which is never the caller's."""
+    driver = Driver(FakeClock())
+    used = {driver.call(threading.get_ident) for _ in range(5)}
+    assert len(used) == 1
+    assert threading.get_ident() not in used
+
+
+def test_without_a_deadline_a_call_is_made_in_place() -> None:
+    """With ``call_timeout=None`` nothing changes but the thread."""
+    driver = Driver(FakeClock(), call_timeout=None)
+    assert driver.call(threading.get_ident) == threading.get_ident()
+    with pytest.raises(ContractBroken):
+        driver.call(lambda: {}["zone"])
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """Kept threads do not go with a fork, and are not waited for there."""
+    driver = Driver(FakeClock(), call_timeout=5)
+    driver.call(lambda: None)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if driver.call(lambda: 7) == 7 else 1)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -9,7 +9,7 @@ from typing import TypeVar
 from styx.api import Clock, NotYet, ProviderError
 from styx.testing.pace import Pace
 from styx.testing.verdict import ContractBroken, GaveUp
-from styx.testing.workers import Late, in_a_thread
+from styx.testing.workers import Late, called
 
 T = TypeVar("T")
 
@@ -19,12 +19,12 @@ class Driver:
 
     Waiting goes by ``clock``: on a :class:`~styx.testing.FakeClock` it takes no time. ``patience`` is how many seconds
     a provider may go on asking to be called again, ``interval`` the shortest pause between two looks, and
-    ``call_timeout`` how many real seconds one call may take. ``pace`` is how fast the provider may be called
-    (``Traits.pace``); the driver keeps to it, as core does.
+    ``call_timeout`` how many real seconds one call may take; with None it is made in the caller's thread, and may hang.
+    ``pace`` is how fast the provider may be called (``Traits.pace``); the driver keeps to it, as core does.
     """
 
     def __init__(
-        self, clock: Clock, *, patience: float = 600.0, interval: float = 0.05, call_timeout: float = 60.0,
+        self, clock: Clock, *, patience: float = 600.0, interval: float = 0.05, call_timeout: float | None = 60.0,
         pace: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         self.clock = clock
@@ -77,7 +77,7 @@ class Driver:
         if early > 0:
             self.pause(early)
         try:
-            answer, error = in_a_thread(function, self.call_timeout)
+            answer, error = called(function, self.call_timeout)
         except Late:
             raise ContractBroken(
                 f"{what} did not come back within {self.call_timeout:g} s; use finite socket timeouts and never sleep"

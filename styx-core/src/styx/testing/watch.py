@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from styx.testing.workers import THREAD_PREFIX
+from styx.testing.workers import calling
 
 
 @contextmanager
@@ -37,13 +37,33 @@ def network_attempts() -> Iterator[list[str]]:
 
 
 @contextmanager
+def endless_connections() -> Iterator[list[str]]:
+    """Collect the addresses to which provider calls connect without a timeout. Sees Python's sockets alone."""
+    seen: list[str] = []
+
+    def watched(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: socket.socket, address: Any) -> Any:
+            if self.gettimeout() is None and calling():
+                seen.append(str(address))
+            return real(self, address)
+
+        return connect
+
+    with (
+        mock.patch.object(socket.socket, "connect", watched(socket.socket.connect)),
+        mock.patch.object(socket.socket, "connect_ex", watched(socket.socket.connect_ex)),
+    ):
+        yield seen
+
+
+@contextmanager
 def naps() -> Iterator[list[float]]:
     """Collect the seconds that provider calls made by the driver want to sleep; they do not really sleep."""
     taken: list[float] = []
     real = time.sleep
 
     def sleep(seconds: float) -> None:
-        if threading.current_thread().name.startswith(THREAD_PREFIX):
+        if calling():
             taken.append(seconds)
         else:
             real(seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import making
 from clouds_base import WRONG
 
 from styx.api import (
+    Fault,
     Identity,
     NotFound,
     Observation,
@@ -61,6 +62,21 @@ class ConnectsAtOnce(making.ConnectsAtOnce, MemoryCloud):
 @WRONG.breaks("test_the_object_can_be_made_again")
 class Singleton(making.Singleton, MemoryCloud):
     """One object for everybody."""
+
+
+@WRONG.breaks("test_pace_is_seconds_by_method")
+class PacesRequests(MemoryCloud):
+    """The provider's word for what the contract calls a launch."""
+
+    traits: ClassVar[Traits] = replace(MemoryCloud.traits, pace={"RunInstances": 1.0})
+
+
+@WRONG.breaks("test_faults_are_faults")
+class ComplainsInProse(MemoryCloud):
+    """Sentences alone."""
+
+    def faults(self) -> Sequence[Fault]:
+        return ["the quota is low"]  # type: ignore[list-item]
 
 
 @WRONG.breaks("test_check_says_who_we_are")

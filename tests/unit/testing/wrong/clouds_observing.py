@@ -9,10 +9,9 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Any, ClassVar
 
-from clouds_base import WRONG, Retouched
+from clouds_base import WRONG, Misreports, Retouched
 
 from styx.api import (
-    Node,
     Observation,
     Owner,
     Scope,
@@ -60,21 +59,6 @@ class NoPrivateAddress(Retouched):
     """A private network without addresses."""
 
     change: ClassVar[Mapping[str, Any]] = {"private_ip": None}
-
-
-class Misreports(MemoryCloud):
-    """An observation that is changed on its way out."""
-
-    def changed(self, seen: Observation, owners: Collection[Owner] | None) -> Observation:
-        """What is told instead."""
-        raise NotImplementedError
-
-    def observe(self, scope: Scope, owners: Collection[Owner] | None) -> Observation:
-        return self.changed(super().observe(scope, owners), owners)
-
-    def all(self, scope: Scope) -> tuple[Node, ...]:
-        """Every node of this installation there."""
-        return super().observe(scope, None).nodes
 
 
 @WRONG.breaks("test_observation_is_of_the_scope_asked_for")

@@ -14,6 +14,7 @@ from clouds_base import HASTY, WRONG, Retouched
 
 from styx.api import (
     Billing,
+    Cause,
     Conflict,
     Node,
     NodeState,
@@ -27,6 +28,7 @@ from styx.api import (
     Traits,
 )
 from styx.testing.memory import MemoryCloud
+from styx.testing.memory.account import Machine
 
 
 @WRONG.breaks("test_stop_stops_every_node")
@@ -65,6 +67,52 @@ class StopsEverything(MemoryCloud):
     def stop(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
         for machine, _, _ in self._ours(scope):
             self.account.stop(machine.id)
+
+
+@WRONG.breaks("test_other_installations_are_not_stopped")
+class StopsAnybodys(MemoryCloud):
+    """Whosever it is."""
+
+    def stop(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
+        for machine in self.account.machines(scope.name, self._clock):
+            known = self._identify(machine)
+            if known is not None and known[0] == owner:
+                self.account.stop(machine.id)
+
+
+@WRONG.breaks("test_a_stop_is_no_preemption")
+class BlamesTheMarket(MemoryCloud):
+    """What is off was taken back."""
+
+    def _node(self, machine: Machine, owner: Owner | None, rank: int | None) -> Node:
+        node = super()._node(machine, owner, rank)
+        return node if node.state is not NodeState.STOPPED else replace(node, cause=Cause.PREEMPTED)
+
+
+@WRONG.breaks("test_what_is_gone_is_not_started")
+class StartsTheDead(MemoryCloud):
+    """Says that it was done."""
+
+    def prepare_start(self, request: StartRequest) -> Prepared:
+        ids = {str(rank): id_ for receipt in request.receipts for rank, id_ in receipt.node_ids.items()}
+        payload = json.dumps({"action": "start", "ids": ids}, sort_keys=True)
+        return Prepared(request.owner, request.scope, request.ranks, payload)
+
+    def _start(self, prepared: Prepared, ids: Mapping[str, str]) -> Receipt:
+        if self._machines_of(prepared.scope, prepared.owner):
+            return super()._start(prepared, ids)
+        return Receipt(prepared.token, {int(rank): id_ for rank, id_ in ids.items()})
+
+
+@WRONG.breaks("test_a_start_can_be_repeated")
+class StartsOnce(MemoryCloud):
+    """A conflict, the second time."""
+
+    def _start(self, prepared: Prepared, ids: Mapping[str, str]) -> Receipt:
+        states = [machine.state for machine in self._machines_of(prepared.scope, prepared.owner)]
+        if states and NodeState.STOPPED not in states:
+            raise Conflict("it is started already")
+        return super()._start(prepared, ids)
 
 
 @WRONG.breaks("test_start_brings_the_same_ranks_back")

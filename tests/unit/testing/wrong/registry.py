@@ -35,10 +35,11 @@ class Registry(list[Wrong]):
         return register
 
     def suites(self, base: type[Any]) -> dict[str, type[Any]]:
-        """One test class per wrong provider, under its name."""
+        """One test class per wrong provider, under its name; with ``STYX_TEST_SHARE=i/n`` the i-th of n shares."""
+        share, shares = map(int, os.environ.get("STYX_TEST_SHARE", "0/1").split("/"))
         return {
             f"Test{wrong.provider.__name__}": type(f"Test{wrong.provider.__name__}", (base,), {"kind": wrong.provider})
-            for wrong in self
+            for wrong in self[share::shares]
         }
 
 

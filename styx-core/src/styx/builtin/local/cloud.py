@@ -59,7 +59,7 @@ class LocalCloud(Cloud):
 
     name: ClassVar[str] = "local"
     traits: ClassVar[Traits] = Traits(
-        Idempotency.TOKEN,
+        Idempotency.NAME,
         token_lifetime=_YEAR,
         atomic_gang=True,
         confined=True,

@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from styx.api import Cloud, Idempotency, Identity, Offer, ProviderError, Scope, SelfStop, Traits
+from styx.api import (
+    Cloud,
+    Fault,
+    Idempotency,
+    Identity,
+    Offer,
+    ProviderError,
+    Scope,
+    SelfStop,
+    SupportsAdmit,
+    SupportsConsoleLog,
+    SupportsDiscard,
+    SupportsPorts,
+    SupportsSelfStop,
+    SupportsSpot,
+    SupportsStop,
+    SupportsTransport,
+    Traits,
+)
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.driver import Driver
 from styx.testing.provider import MakingRules
+from styx.testing.since import since
 from styx.testing.verdict import GaveUp, expect
 from styx.testing.watch import naps
+
+CAPABILITIES: tuple[type, ...] = (
+    SupportsAdmit,
+    SupportsConsoleLog,
+    SupportsDiscard,
+    SupportsPorts,
+    SupportsSelfStop,
+    SupportsSpot,
+    SupportsStop,
+    SupportsTransport,
+)
+METHODS = {"", *(name for one in (Cloud, *CAPABILITIES) for name in vars(one) if callable(getattr(one, name)))}
 
 
 class AccountRules(CloudRules, MakingRules):
@@ -43,6 +74,34 @@ class AccountRules(CloudRules, MakingRules):
             did=f"it declares {cloud.traits.idempotency} with a token_lifetime of {cloud.traits.token_lifetime:g} s",
             contract="core replays a stored launch within token_lifetime only, so 0 means never",
             change="set token_lifetime to how long the provider remembers a token (or keeps a name)",
+        )
+
+    @since(1, 1)
+    def test_pace_is_seconds_by_method(self, cloud: Cloud) -> None:
+        """traits.pace names methods of the contract, or "" for all of them, and seconds that exist."""
+        pace: object = getattr(cloud.traits, "pace", None)
+        good = isinstance(pace, Mapping) and all(
+            method in METHODS and isinstance(s, int | float) and math.isfinite(s) and s >= 0
+            for method, s in pace.items()
+        )
+        expect(
+            good,
+            did=f"traits.pace is {pace!r}",
+            contract="pace maps methods (launch, observe, ...; '' for all together) to the least seconds between calls",
+            change=f"use these names: {', '.join(sorted(name for name in METHODS if name[:1] not in {'', '_'}))}",
+        )
+
+    def test_faults_are_faults(self, cloud: Cloud, driver: Driver) -> None:
+        """faults() lists Faults with a message, and raises nothing but provider errors."""
+        try:
+            faults = list(driver.call(cloud.faults, what="faults()"))
+        except ProviderError:
+            return
+        expect(
+            all(isinstance(one, Fault) and isinstance(one.message, str) and one.message for one in faults),
+            did=f"faults() returned {faults!r}",
+            contract="faults() is a sequence of Fault(message, serious), worst first; nothing wrong is nothing",
+            change="return [Fault(sentence), ...]",
         )
 
     def test_check_says_who_we_are(self, cloud: Cloud, driver: Driver) -> None:

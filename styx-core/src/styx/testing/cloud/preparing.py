@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from styx.api import Cloud, Offer, Prepared, ProviderError
+from styx.api import Cloud, LaunchRequest, Offer, Prepared, ProviderError
 from styx.testing.cloud.base import CloudRules
+from styx.testing.cloud.elsewhere import prepared_elsewhere
 from styx.testing.cloud.lab import RUNNING_TEST, Lab
 from styx.testing.verdict import ContractBroken, GaveUp, expect
 
@@ -23,6 +24,11 @@ class PrepareRules(CloudRules):
             return lab.prepare(lab.request())
         except (ProviderError, ContractBroken, GaveUp) as error:
             pytest.skip(f"needs prepare() to work; {RUNNING_TEST} shows what is wrong ({error})")
+
+    @pytest.fixture
+    def elsewhere(self, cloud: Cloud) -> Callable[[LaunchRequest], Prepared]:
+        """Prepares in another process; skips the test for a cloud that cannot be taken there."""
+        return lambda request: prepared_elsewhere(cloud, request)
 
     def test_prepare_is_byte_stable(self, prepared: Prepared, lab: Lab, fresh: Callable[[], Cloud]) -> None:
         """The same request gives the same Prepared, from this object and from a fresh one."""
@@ -107,6 +113,46 @@ class PrepareRules(CloudRules):
             pytest.skip("only one offer in this scope")
         other = lab.prepare(lab.request(prepared.owner, offer=others[0]))
         self._differ(prepared, other, "another offer")
+
+    def test_token_differs_for_another_place(self, prepared: Prepared, lab: Lab, offers: list[Offer]) -> None:
+        """A token belongs to one place: what is asked for elsewhere is another launch."""
+        here = (lab.offer.scope, lab.offer.zone)
+        others = [o for o in offers if o.instance_type == lab.offer.instance_type and (o.scope, o.zone) != here]
+        if not others:
+            pytest.skip("this is offered in one place only")
+        other = lab.prepare(lab.request(prepared.owner, offer=others[0]))
+        self._differ(prepared, other, "the same type in another place")
+
+    def test_token_differs_for_spot(self, prepared: Prepared, lab: Lab) -> None:
+        """A spot machine is bought otherwise, and so by another launch."""
+        if lab.offer.spot_hourly_price is None:
+            pytest.skip("the offer is not sold as spot")
+        other = lab.prepare(replace(lab.request(prepared.owner), spot=True))
+        self._differ(prepared, other, "the same machine as spot")
+
+    def test_payload_can_be_stored(self, prepared: Prepared) -> None:
+        """The payload survives every database: it has no NUL, and it can be written as UTF-8."""
+        if not isinstance(prepared.payload, str):
+            pytest.skip("test_payload_is_text shows what is wrong")
+        stored = prepared.payload.encode(errors="replace").replace(b"\0", b"?").decode()
+        expect(
+            stored == prepared.payload,
+            did=f"the payload {prepared.payload[:60]!r}… holds NUL or half a surrogate pair",
+            contract="Prepared.payload is text: it is stored and must come back as it was",
+            change="write bytes into it as base64",
+        )
+
+    def test_prepare_is_the_same_in_another_process(
+        self, prepared: Prepared, lab: Lab, elsewhere: Callable[[LaunchRequest], Prepared]
+    ) -> None:
+        """The next client prepares the same request to the same bytes, whatever its hash seed."""
+        again = elsewhere(lab.request(prepared.owner))
+        expect(
+            (again.payload, again.token) == (prepared.payload, prepared.token),
+            did=f"prepared as {prepared.payload!r} here, the same request became {again.payload!r} in another process",
+            contract="prepare() is byte-stable: a killed client's successor must come to the same text",
+            change="sort what comes from sets; use neither hash() nor id(), nor the process's own number",
+        )
 
     @staticmethod
     def _differ(one: Prepared, other: Prepared, what: str) -> None:

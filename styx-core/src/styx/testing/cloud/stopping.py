@@ -8,7 +8,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from styx.api import Billing, Boot, Cloud, Node, NodeState, Prepared, ProviderError, StartRequest, SupportsStop
+from styx.api import (
+    Billing,
+    Boot,
+    Cloud,
+    Idempotency,
+    Node,
+    NodeState,
+    Prepared,
+    ProviderError,
+    StartRequest,
+    SupportsStop,
+)
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab, Launched
 from styx.testing.verdict import ContractBroken, GaveUp, expect, succeeds
@@ -68,6 +79,62 @@ class StopRules(CloudRules):
             contract="stop() stops the nodes of this attempt and no others",
             change="filter by the whole owner, attempt included",
         )
+
+    def test_other_installations_are_not_stopped(self, stoppable: SupportsStop, lab: Lab, neighbour: Cloud) -> None:
+        """Asked by mistake to stop what another installation owns, it does not."""
+        theirs = lab.running(cloud=neighbour)
+        with contextlib.suppress(ProviderError):  # refusing loudly is fine
+            lab.driver.call(lambda: stoppable.stop(theirs.scope, theirs.owner, ()), what="stop()")
+        lab.driver.pause(lab.driver.interval)
+        states = [node.state.value for node in lab.nodes(theirs.owner, cloud=neighbour)]
+        expect(
+            states == ["running"],
+            did=f"stop() of another installation's attempt left its node {states}",
+            contract="the installation id is part of every name and tag; what is another's is never touched",
+            change="raise Conflict unless owner.installation == services.installation",
+        )
+
+    def test_a_stop_is_no_preemption(self, stoppable: SupportsStop, lab: Lab) -> None:
+        """Nodes that were stopped because we asked were not taken back by the provider."""
+        node = _stopped(stoppable, lab)[1][0]
+        expect(
+            str(getattr(node.cause, "value", node.cause)) not in {"preempted", "provider"},
+            did=f"the node {node.id}, stopped by stop(), tells the cause {node.cause!r}",
+            contract="cause is who brought the node into its state, by evidence: USER here, or UNKNOWN",
+            change="read the provider's reason for the stop; where there is none report UNKNOWN",
+        )
+
+    def test_what_is_gone_is_not_started(self, stoppable: SupportsStop, lab: Lab, boot: Boot) -> None:
+        """Starting nodes that were removed meanwhile is an error, and makes no new ones."""
+        launched, _ = _stopped(stoppable, lab)
+        lab.gone_for_good(launched)
+        try:
+            lab.launch(_prepare_start(stoppable, lab, launched, boot))
+            said = "succeeded"
+        except ProviderError:
+            said = ""
+        made = [node.id for node in lab.nodes(launched.owner)]
+        expect(
+            not said and not made,
+            did=f"a start of nodes that are gone {said or 'failed'} and made {made}",
+            contract="a start brings stopped nodes back; a disk that is gone cannot come back (NotFound)",
+            change="look the machines up in prepare_start() or launch(), and raise NotFound",
+        )
+
+    def test_a_start_can_be_repeated(self, stoppable: SupportsStop, lab: Lab, boot: Boot) -> None:
+        """A start whose answer was lost is launched again, within the lifetime of its token, and succeeds."""
+        if lab.cloud.traits.idempotency not in {Idempotency.TOKEN, Idempotency.NAME}:
+            pytest.skip(f"{lab.cloud.traits.idempotency}: core never replays a launch here")
+        launched, _ = _stopped(stoppable, lab)
+        start = _prepare_start(stoppable, lab, launched, boot)
+        with contextlib.suppress(ProviderError):  # test_start_brings_the_same_ranks_back says what is wrong
+            lab.launch(start)
+        with succeeds(
+            "launching the same start again",
+            contract="the result of prepare_start() goes to launch() under the same rules as any other",
+            change="take machines that run, or are starting, for started",
+        ):
+            lab.launch(start)
 
     def test_start_brings_the_same_ranks_back(
         self, stoppable: SupportsStop, lab: Lab, boot: Boot, gang_size: int

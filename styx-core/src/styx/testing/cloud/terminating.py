@@ -97,6 +97,16 @@ class TerminateRules(CloudRules):
             lab, second, "another attempt of the same cluster", "compare the attempt too, not only the cluster"
         )
 
+    def test_a_cluster_named_like_an_attempt_stays(self, lab: Lab) -> None:
+        """An owner whose name begins with another's whole name is somebody else."""
+        first = lab.running()
+        second = lab.running(owner=lab.owner(f"{first.owner.cluster}-{first.owner.attempt}"))
+        self._gone(lab, first)
+        self._stayed(
+            lab, second, f"another cluster, whose name begins with {first.owner.name}",
+            "compare Owner.parse(name) with the owner, not the beginnings of names",
+        )  # fmt: skip
+
     def test_other_installations_namesake_stays(self, lab: Lab, neighbour: Cloud) -> None:
         """Another installation's cluster of the same name and attempt is not touched."""
         ours = lab.running()
