@@ -66,6 +66,7 @@ class FakeClient:
     closed: bool = False
     remade: tuple[str, datetime] | None = None
     spans: list[Span] = field(default_factory=list)
+    tombstones: list[str] = field(default_factory=list)
     found: Search = field(default_factory=lambda: Search(()))
 
     def add(self, name: str, state: str = "up", **fields: object) -> ClusterRecord:
@@ -130,6 +131,9 @@ class FakeClient:
 
     def lost(self) -> tuple[str, datetime] | None:
         return self.remade
+
+    def given_up(self) -> list[str]:
+        return self.tombstones
 
     def orphans(self) -> Search:
         self._enter("orphans")

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from styx import sdk
 from styx.client.embedded import EmbeddedClient
+from styx.store.records import AttemptState
+from support.records import attempt, cluster
 
 MANY = 16
 
@@ -36,3 +38,14 @@ def test_threads_share_the_loop_of_the_sdk() -> None:
 
     with ThreadPoolExecutor(MANY) as threads:
         assert len(set(threads.map(use, range(MANY)))) == 1
+
+
+def test_what_was_given_up_is_told_until_a_cluster_stands_for_it() -> None:
+    """A tombstone counts as long as no cluster on record has its attempt: then whoever works on that removes it."""
+    client = EmbeddedClient()
+    given_up = attempt(state=AttemptState.TOMBSTONE)
+    client.store.attempts.add(given_up)
+    assert client.given_up() == [given_up.cluster]
+    client.store.clusters.create(cluster(name=given_up.cluster, attempt=given_up.owner.attempt))
+    assert client.given_up() == []
+    client.close()

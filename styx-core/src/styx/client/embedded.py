@@ -113,6 +113,12 @@ class EmbeddedClient:
         memory = self.store.memory
         return (memory.installation, memory.remade) if memory.remade is not None else None
 
+    def given_up(self) -> list[str]:
+        """See :class:`~styx.client.protocol.Client`."""
+        tombstones = self.store.attempts.tombstones()
+        present = {record.name: record.attempt for record in self.store.clusters.list()} if tombstones else {}
+        return sorted({t.cluster for t in tombstones if present.get(t.cluster) not in ("", t.owner.attempt)})
+
     def orphans(self) -> Search:
         """See :class:`~styx.client.protocol.Client`."""
         return self.loop.run(self.engine.orphans())

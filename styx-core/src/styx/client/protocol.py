@@ -104,6 +104,9 @@ class Client(Protocol):
     def lost(self) -> tuple[str, datetime] | None:
         """The installation's id, and when its database was made anew because it had been lost; None if it was not."""
 
+    def given_up(self) -> list[str]:
+        """Names of clusters of which something that no record stands for may be left; the next refresh removes it."""
+
     def orphans(self) -> Search:
         """What there is of this installation, on any cloud that can be asked, that no cluster on record stands for."""
 

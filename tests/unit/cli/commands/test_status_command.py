@@ -50,6 +50,13 @@ def test_nothing_there_because_the_database_was_lost(styx, client: FakeClient):
     assert "styx recover" in said
 
 
+def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
+    """Machines that no record stands for any more may still cost money: people are told, programs have --orphans."""
+    client.tombstones = ["old"]
+    assert "Given up, and perhaps still there and billed: old." in styx("status").stderr
+    assert styx("status", "-o", "json").stderr == ""
+
+
 def test_an_autostop_that_may_not_be_set_is_marked(styx, client: FakeClient):
     """The record has the policy before the node does; until the node has it, nobody should rely on it."""
     client.add("dev", autostop=Autostop(5))

@@ -11,7 +11,7 @@ import click
 from styx.cli import autostop, habits, options, views
 from styx.cli.command import Command, option
 from styx.cli.progress import progress
-from styx.cli.render import ago, clean, json_text, moment, money, table
+from styx.cli.render import ago, clean, json_text, moment, money, note, table
 from styx.cli.selection import find
 from styx.cli.session import connected
 
@@ -89,6 +89,10 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
         click.echo(_nothing(client))
     else:
         click.echo(_details(client, records) if verbose else _table(records))
+    given_up = client.given_up() if output != "json" else []
+    if given_up:
+        names = ", ".join(map(clean, given_up))
+        note(f"Given up, and perhaps still there and billed: {names}. `styx status --refresh` removes what is left.")
 
 
 def _nothing(client: Client) -> str:
