@@ -64,7 +64,7 @@ def too_much(ceiling: Ceiling, cloud: str, account: str, cost: Decimal | None, o
     """Why that may not be added to what runs; None when it may."""
     if cost == 0 or not ceiling.counts(cloud, account):
         return None
-    limit = f"{ceiling.name} is ${ceiling.most}/h"
+    limit = f"{ceiling.name} is {_usd(ceiling.most)}/h"
     if cost is None:
         return f"its price is not known, and {limit}"
     running = [span for span in others if ceiling.counts(span.cloud, span.account)]
@@ -72,23 +72,28 @@ def too_much(ceiling: Ceiling, cloud: str, account: str, cost: Decimal | None, o
         if span.hourly_cost is None:
             return f"cluster {span.cluster!r} runs at a price that is not known, and {limit}"
     paid = [span.hourly_cost for span in running if span.hourly_cost]
-    total = sum(paid, cost)
-    if total <= ceiling.most:
+    spent = sum(paid, Decimal(0))
+    if spent + cost <= ceiling.most:
         return None
     if not paid:
-        return f"it costs ${cost}/h, and {limit}"
-    return (
-        f"with the ${sum(paid)}/h of {count(len(paid), 'cluster')} that run its ${cost}/h make ${total}/h, and {limit}"
-    )
+        return f"it costs {_usd(cost)}/h, and {limit}"
+    those = f"{count(len(paid), 'cluster')} that {'runs' if len(paid) == 1 else 'run'}"
+    return f"with the {_usd(spent)}/h of {those} its {_usd(cost)}/h make {_usd(spent + cost)}/h, and {limit}"
+
+
+def _usd(amount: Decimal) -> str:
+    """An amount with its cents, and with more digits only where it has them."""
+    cents = format(amount, ".2f")
+    return f"${cents if Decimal(cents) == amount else amount}"
 
 
 def refusal(context: Context, choice: Choice, cluster: str, most: Decimal | None = None) -> str | None:
     """Why this choice is more than the budget allows as things are now, or than this launch may cost; else None."""
     if most is not None and choice.hourly_cost != 0:
         if choice.hourly_cost is None:
-            return f"its price is not known, and this launch may cost ${most}/h"
+            return f"its price is not known, and this launch may cost {_usd(most)}/h"
         if choice.hourly_cost > most:
-            return f"it costs ${choice.hourly_cost}/h, and this launch may cost ${most}/h"
+            return f"it costs {_usd(choice.hourly_cost)}/h, and this launch may cost {_usd(most)}/h"
     limits = ceilings(context)
     others = [span for span in context.store.spans.going_on() if span.cluster != cluster] if limits else ()
     found = (too_much(each, choice.offer.cloud, choice.account, choice.hourly_cost, others) for each in limits)
@@ -119,9 +124,10 @@ def require(context: Context, cluster: ClusterRecord, most: Decimal | None = Non
     """Raise NoOffer when bringing this cluster up is more than ``most``, or more than the budget allows now."""
     cost = cluster.hourly_cost
     if most is not None and cost != 0 and (cost is None or cost > most):
-        price = "an unknown price" if cost is None else f"${cost}/h"
+        price = "an unknown price" if cost is None else f"{_usd(cost)}/h"
         raise NoOffer(
-            f"cluster {cluster.name!r} is {cluster.state} and comes back for {price}; this launch may cost ${most}/h",
+            f"cluster {cluster.name!r} is {cluster.state} and comes back for {price}; "
+            f"this launch may cost {_usd(most)}/h",
             hint="Launch on a cluster of another name, or allow for more.",
             reasons={label(cluster.cloud, cluster.account): f"it costs {price}"},
         )
