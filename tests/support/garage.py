@@ -102,11 +102,8 @@ class Garage:
     def _aged(self, born: float, machine: Machine) -> Machine:
         if machine.id in self.off:
             return replace(machine, state=NodeState.STOPPED)
-        if (
-            machine.state is NodeState.STOPPING
-            or machine.error is not None
-            or self.clock.monotonic() < born + BOOT_SECONDS
-        ):
+        booting = self.clock.monotonic() < born + BOOT_SECONDS
+        if booting or machine.error is not None or machine.state in {NodeState.STOPPING, NodeState.TERMINATING}:
             return machine
         return replace(machine, state=NodeState.RUNNING, endpoint=ssh_endpoint(f"192.0.2.{machine.id[1:]}", 22, "root"))
 

@@ -15,7 +15,9 @@ from typing import Any
 from hosts import Host
 
 PRICES: tuple[dict[str, Any], ...] = (
-    {"type": "cpu.small", "region": "oslo", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.02"},
+    {"type": "cpu.small", "region": "oslo", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.02",
+     "spot_usd_per_hour": "0.01"},
+    {"type": "cpu.small", "region": "quito", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.03"},
     {"type": "a100.1x", "region": "oslo", "vcpus": 12, "memory_gib": 120, "disk_gib": 200, "gpu": "A100-80GB",
      "gpus": 1, "gpu_memory_gib": 80, "usd_per_hour": "1.20", "spot_usd_per_hour": "0.55"},
     {"type": "h100.1x", "region": "oslo", "vcpus": 26, "memory_gib": 200, "disk_gib": 500, "gpu": "H100",

@@ -78,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     timeout = 30
+    body = b""
 
     def do_GET(self) -> None:
         """Answer a question."""
@@ -105,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         what = f"{method} {parts.path}"
         self.server.requests.append(what)
         if self.server.faults is not None and self.server.faults(self, what):

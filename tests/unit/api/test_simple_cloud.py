@@ -44,6 +44,7 @@ from styx.api import (
 )
 from support.garage import BOOT_SECONDS, CLOUDS, GPU, AnonymousCloud, GarageCloud, NamedCloud, SearchCloud, make
 
+STOCK = InsufficientCapacity("sold out", scope="all")
 KEY = "ssh-ed25519 AAAA key"
 
 
@@ -191,7 +192,7 @@ def test_a_machine_without_an_address_is_not_running_yet(cloud: GarageCloud) -> 
 def test_a_machine_that_was_accepted_and_not_made_is_a_failed_launch(cloud: GarageCloud) -> None:
     """A stock-out that comes late is told with its error, and what is left of the machine is removed."""
     papers, receipt = running(cloud)
-    cloud.garage.change(receipt.node_ids[0], error=InsufficientCapacity("sold out", scope="all"))
+    cloud.garage.change(receipt.node_ids[0], error=STOCK, state=NodeState.TERMINATING)
     found = cloud.observe(papers.scope, {papers.owner})
     assert found.nodes == ()
     assert [(one.owner, one.state, type(one.error)) for one in found.launches] == [
@@ -314,6 +315,15 @@ def test_a_preempted_machine_says_so(cloud: GarageCloud) -> None:
     papers, receipt = running(cloud)
     cloud.garage.change(receipt.node_ids[0], cause=Cause.PREEMPTED, evidence="outbid")
     assert [(node.cause, node.evidence) for node in seen(cloud, papers)] == [(Cause.PREEMPTED, "outbid")]
+
+
+def test_a_preempted_machine_that_stays_listed_is_removed(cloud: GarageCloud) -> None:
+    """It may be listed, and hold its disk, until somebody deletes it; one that is being deleted is left alone."""
+    papers, receipt = running(cloud, (0, 1))
+    cloud.garage.change(receipt.node_ids[0], cause=Cause.PREEMPTED, state=NodeState.TERMINATING)
+    cloud.garage.change(receipt.node_ids[1], state=NodeState.TERMINATING)
+    cloud.terminate(papers.scope, papers.owner, [receipt])
+    assert list(cloud.garage.made) == [receipt.node_ids[1]]
 
 
 def test_start_waits_for_machines_that_are_still_going_off(cloud: GarageCloud) -> None:

@@ -83,6 +83,12 @@ class Machine:
     error: ProviderError | None = None
     ports: Mapping[int, str] = field(default_factory=dict)  # port of the machine -> host:port it is reached under
 
+    @property
+    def leaving(self) -> bool:
+        """Whether it goes without being asked (again). What failed or was taken back is often listed until asked."""
+        gone_wrong = self.error is not None or self.cause is Cause.PREEMPTED
+        return self.state is NodeState.TERMINATING and not gone_wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import Conflict, NotFound, NotYet, OutcomeUnknown, ProviderError, RateLimited
-from styx.api.nodes import NodeState
+from styx.api.nodes import Cause, NodeState
 from styx.api.simple.errors import translated
 from styx.api.simple.machine import Machine, Rest
 from styx.api.simple.turn import Memory, Turn
@@ -16,7 +16,7 @@ from styx.api.simple.turn import Memory, Turn
 if TYPE_CHECKING:
     from styx.api.simple.cloud import SimpleCloud
 
-GOING = {"state": NodeState.TERMINATING}
+GOING = {"state": NodeState.TERMINATING, "error": None, "cause": Cause.UNKNOWN}
 AGAIN = 2.0  # seconds until something that could not be done yet is tried again
 
 
@@ -36,7 +36,7 @@ def remove(cloud: SimpleCloud, memory: Memory, turn: Turn, doomed: Sequence[Mach
 
     Machines first: what belongs to them can often be removed only once they are gone.
     """
-    machines = [each for each in doomed if isinstance(each, Machine) and each.state is not NodeState.TERMINATING]
+    machines = [each for each in doomed if isinstance(each, Machine) and not each.leaving]
     rest = [each for each in doomed if isinstance(each, Rest)]
     steps = [Step(f"removing {one.name or one.id}", one.id, partial(cloud.delete, one.id), GOING) for one in machines]
     steps += [Step(f"removing the {one.kind} {one.id}", one.id, partial(cloud.delete_rest, one), GOING) for one in rest]

@@ -1,0 +1,152 @@
+"""``styx`` on a market over HTTP with real SSH hosts behind it: from an empty home to a task, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.nimbus import PLUGIN, Workshop
+
+CHEAP = ("-y", "--infra", "nimbus")
+
+
+def clusters(shop: Workshop) -> dict[str, Any]:
+    """The clusters on record, by name."""
+    done = shop.run("styx", "status", "-r", "-o", "json")
+    return {cluster["name"]: cluster for cluster in json.loads(done.stdout)}
+
+
+def test_a_task_runs_and_nothing_is_left(shop: Workshop, server: Any) -> None:
+    """One machine is made, met, used, told with its price, and given back."""
+    said = shop.styx("launch", *CHEAP, "-c", "one", "--", "sh", "-c", "echo hi from $(hostname) in $HOME")
+    assert "hi from nm-" in said or os.geteuid() != 0
+    assert "the key it shows is trusted from now on" in said
+    cluster = clusters(shop)["one"]
+    assert (cluster["state"], cluster["hourly_cost"], cluster["region"]) == ("up", "0.02", "oslo")
+    assert "hi again" in shop.styx("exec", "one", "--", "echo", "hi", "again")
+    shop.styx("down", "-y", "one")
+    assert server.market.rented == {}
+    assert clusters(shop) == {}
+
+
+def test_a_gang_of_two_runs_as_one(shop: Workshop, server: Any) -> None:
+    """Both ranks run on machines of their own, their logs come together, and both machines go."""
+    if os.geteuid() != 0:
+        pytest.skip("without root machines share what a gang must not")
+    command = "echo rank $STYX_NODE_RANK of $STYX_NUM_NODES on $(hostname)"
+    said = shop.styx("launch", *CHEAP, "-c", "duo", "--num-nodes", "2", "--", "sh", "-c", command)
+    machines = sorted(server.market.rented.values(), key=lambda machine: machine.name)
+    for rank, machine in enumerate(machines):
+        assert f"rank {rank} of 2 on {machine.id}" in said
+    assert "rank 1 of 2" in shop.styx("logs", "duo", "1")
+    creates = [request for request in server.requests if request == "POST /v1/machines"]
+    assert len(creates) == 2, "a launch costs one order a machine"
+    shop.styx("down", "-y", "duo")
+    assert server.market.rented == {}
+
+
+def test_a_stock_out_that_comes_late_leads_elsewhere(shop: Workshop, server: Any) -> None:
+    """The cheaper place accepts the order and fails it; the next place is asked, and the failed order is removed."""
+    real = server.market._boot
+    server.market._boot = lambda machine, _: real(machine, machine.region == "oslo")
+    said = shop.styx("launch", *CHEAP, "-c", "one", "--", "echo", "made it")
+    assert "made it" in said
+    assert clusters(shop)["one"]["region"] == "quito"
+    assert [machine.region for machine in server.market.rented.values()] == ["quito"]
+    shop.styx("down", "-y", "one")
+
+
+def test_the_last_word_on_a_launch_is_the_markets_own(shop: Workshop, server: Any) -> None:
+    """Where nobody has the machines the reasons are told by place, and nothing is left."""
+    server.market.stock["h100.1x"] = 1
+    said = shop.styx("launch", *CHEAP, "-c", "h", "--gpus", "H100:1", "--num-nodes", "2", "--", "true", status=75)
+    assert "no h100.1x left" in said
+    assert "nimbus/oslo" in said
+    assert "nimbus/quito" in said
+    assert server.market.rented == {}
+    assert clusters(shop) == {}
+
+
+def test_a_lost_answer_costs_no_machine(shop: Workshop, server: Any) -> None:
+    """The order is carried out and the answer cut off: the machine is found by its name, and no second is ordered."""
+    lost = threading.Event()
+
+    def cut(handler: Any, what: str) -> bool:
+        if what != "POST /v1/machines" or lost.is_set():
+            return False
+        lost.set()
+        server.market.rent(json.loads(handler.body))
+        handler.close_connection = True
+        return True
+
+    server.faults = cut
+    said = shop.styx("launch", *CHEAP, "-c", "one", "--", "echo", "made it")
+    assert "made it" in said
+    assert lost.is_set()
+    assert len(server.market.rented) == 1
+    shop.styx("down", "-y", "one")
+    assert server.market.rented == {}
+
+
+def test_a_busy_market_is_waited_for(shop: Workshop, server: Any) -> None:
+    """Too many requests are refused with the seconds to wait, and the launch takes that long."""
+    refused: list[str] = []
+
+    def busy(handler: Any, what: str) -> bool:
+        if len(refused) < 3 and what != "GET /v1/account":
+            refused.append(what)
+            handler.reply(429, {"error": {"code": "rate_limited", "message": "slow down"}}, Retry_After="1")
+            return True
+        return False
+
+    server.faults = busy
+    assert "made it" in shop.styx("launch", *CHEAP, "-c", "one", "--", "echo", "made it")
+    assert len(refused) == 3
+    shop.styx("down", "-y", "one")
+
+
+def test_a_wrong_token_is_told_without_it(shop: Workshop, server: Any, styx_home: Path) -> None:
+    """The account cannot be used, and why, and the token is in no message."""
+    settings = json.loads((styx_home / "config.yaml").read_text())
+    settings["clouds"]["nimbus"]["token"] = "s3cret-and-wrong"
+    (styx_home / "config.yaml").write_text(json.dumps(settings))
+    said = shop.styx("check", "nimbus", status=shop.run("styx", "check", "nimbus").returncode)
+    assert "the token is missing or wrong" in said
+    assert "s3cret" not in said
+
+
+def test_a_machine_taken_back_is_told_as_preempted(shop: Workshop, server: Any) -> None:
+    """A spot machine that the market reclaims is no failure of ours, and down cleans up after it."""
+    shop.styx("launch", *CHEAP, "-c", "spot", "--use-spot", "--", "true")
+    (machine,) = server.market.rented.values()
+    assert machine.spot
+    server.market.reclaim(machine.id)
+    assert clusters(shop)["spot"]["state"] == "preempted"
+    shop.styx("down", "-y", "spot")
+    assert server.market.rented == {}
+
+
+def test_the_cloud_is_as_small_as_we_say() -> None:
+    """At most 150 lines of provider code, settings and all."""
+    lines = sum(len(path.read_text().splitlines()) for path in PLUGIN.glob("src/**/*.py"))
+    assert lines <= 150
+
+
+def test_machines_end_with_the_market(server: Any, tmp_path: Path) -> None:
+    """No sshd outlives the market that started it."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIb1tGtyTyE1ntjZ3c4wbHjUtSCcjXHGNgHqUXTmMKZB test"
+    server.market.add_key("k", key)
+    machine = server.market.rent({"name": "x", "type": "cpu.small", "region": "oslo", "key": "k"})
+    give_up = time.monotonic() + 20
+    while machine.state != "running":
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert machine.host.alive
+    server.market.close()
+    assert not machine.host.alive
