@@ -39,9 +39,10 @@ See :class:`FaultBench` for what can be told besides: requests that arrive late,
 and where its wire can be tapped if one method of the contract makes several requests.
 """
 
-from styx.testing.faults.bench import Call, FaultBench, Tap, Thing
+from styx.testing.faults.bench import FaultBench, Thing
 from styx.testing.faults.clock import FileClock
 from styx.testing.faults.harness import Harness, Total
 from styx.testing.faults.kinds import Fault, Role
+from styx.testing.faults.line import Call, Tap
 
 __all__ = ["Call", "Fault", "FaultBench", "FileClock", "Harness", "Role", "Tap", "Thing", "Total"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from styx.api import (
     AuthFailed,
@@ -16,19 +17,19 @@ from styx.api import (
     InsufficientCapacity,
     InvalidRequest,
     Node,
-    Observation,
     OfferGone,
     OutcomeUnknown,
     Owner,
     PermissionDenied,
     QuotaExceeded,
     RateLimited,
-    Scope,
     Services,
     Transient,
 )
 from styx.testing.faults.clock import FileClock
-from styx.testing.faults.kinds import ROLES, Fault, Role
+from styx.testing.faults.kinds import Fault
+from styx.testing.faults.line import Call, Tap, tap_methods
+from styx.testing.surroundings import services
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,13 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the provider that is about to be made; ``make`` makes it.
+class Request:
+    """A call that is under way: an installation's, ``due`` on the clock's seconds."""
 
-    Where it changes something, ``before`` looks at what is there now; where it lists, ``aged`` makes its answer of
-    what an earlier ``before`` saw.
-    """
-
-    name: str
-    role: Role
-    make: Callable[[], Any]
-    arguments: tuple[Any, ...] = ()
-    before: Callable[[], Any] | None = None
-    aged: Callable[[Any], Any] | None = None
-    installation: str = ""  # whose client makes it
-
-
-class Tap(Protocol):
-    """Stands between a cloud and its provider: makes the call, or lets something go wrong with it."""
-
-    def __call__(self, call: Call) -> Any:
-        """What the call answers; raises what it raises."""
+    installation: str
+    method: str
+    arguments: tuple[Any, ...]
+    due: float
 
 
 class FaultBench(ABC):
@@ -79,7 +66,7 @@ class FaultBench(ABC):
     # Whether two installations can share the provider: then another one's machines must outlive everything.
     shared: ClassVar[bool] = True
     # Faults that this provider cannot have, each with the reason, which is printed.
-    impossible: ClassVar[Mapping[Fault, str]] = {Fault.LATE: "the bench does not say how a call takes effect later"}
+    impossible: ClassVar[Mapping[Fault, str]] = {}
 
     def __init__(self, directory: Path, variant: str = "") -> None:
         self.directory = directory
@@ -115,20 +102,52 @@ class FaultBench(ABC):
     def tap(self, cloud: Cloud, tap: Tap) -> None:
         """Have every call that this object makes of its provider go through ``tap``.
 
-        By default a call is a method of the contract. A provider that makes several requests for one method shows each
-        of them by tapping its HTTP or SDK client instead; then :meth:`refusal` raises what that client would.
+        By default a call is a method of the contract, or of a :class:`~styx.api.SimpleCloud` what its author wrote. A
+        provider that makes several requests for one method shows each of them by tapping its HTTP or SDK client
+        instead; then :meth:`refusal` raises what that client would, and :meth:`carry_out` knows those requests.
         """
-        for method, role in ROLES.items():
-            if hasattr(cloud, method):
-                setattr(cloud, method, _tapped(cloud, getattr(cloud, method), role, tap))
+
+        def in_turn(call: Call) -> Any:
+            self._deliver()
+            return tap(call)
+
+        tap_methods(cloud, in_turn)
 
     def refusal(self, fault: Fault, call: Call) -> BaseException:
         """The exception by which this call fails. By default that of the contract."""
         return _REFUSALS[fault](f"{fault}: {call.name}")
 
     def later(self, call: Call) -> None:
-        """Have the call take effect later, within ``settle_after``, and not now."""
-        raise NotImplementedError
+        """Have the call take effect later, and not now: halfway through the time in which an absence may be a delay."""
+        due = self.clock.monotonic() + self.lateness(call)
+        self._post.write_bytes(pickle.dumps(Request(call.installation, call.name, call.arguments, due)))
+
+    def lateness(self, call: Call) -> float:
+        """How much later, in seconds; together with any lag of the listings it must stay below ``settle_after``."""
+        return call.settle_after / 2
+
+    def carry_out(self, request: Request) -> None:
+        """Do what was asked for some time ago. By default this is done now, which is no earlier than it was due."""
+        cloud = self.cloud(services(self.directory, installation=request.installation, clock=self.clock))
+        getattr(cloud, request.method)(*request.arguments)
+
+    def truth(self) -> Sequence[Thing]:
+        """:meth:`things`, once what was due has arrived."""
+        self._deliver()
+        return tuple(self.things())
+
+    def _deliver(self) -> None:
+        if not self._post.exists():
+            return
+        request: Request = pickle.loads(self._post.read_bytes())  # our own
+        if self.clock.monotonic() >= request.due:
+            self._post.unlink()
+            with suppress(Exception):  # it is refused like any other request, and nobody hears of it
+                self.carry_out(request)
+
+    @property
+    def _post(self) -> Path:
+        return self.directory / "post.pickle"
 
     def close(self) -> None:  # noqa: B027 - optional
         """End whatever still runs; ``directory`` is removed by the harness."""
@@ -146,38 +165,3 @@ _REFUSALS: Mapping[Fault, Callable[[str], BaseException]] = {
     Fault.GONE: OfferGone,
     Fault.INVALID: lambda text: InvalidRequest(text, field="payload"),
 }
-
-
-def _tapped(cloud: Cloud, method: Callable[..., Any], role: Role, tap: Tap) -> Callable[..., Any]:
-    observe = cloud.observe
-    if getattr(observe, "__wrapped__", None) is not None:  # already tapped: looking ahead is no call
-        observe = observe.__wrapped__  # type: ignore[attr-defined]
-
-    @functools.wraps(method)
-    def tapped(*arguments: Any) -> Any:
-        def make() -> Any:
-            answer = method(*arguments)
-            return list(answer) if method.__name__ in {"offers", "scopes"} else answer
-
-        before = aged = None
-        if role in {Role.BUY, Role.CHANGE}:
-            scope = arguments[0] if isinstance(arguments[0], Scope) else arguments[0].scope
-            before = functools.partial(observe, scope, None)
-        if role is Role.LIST:
-            aged = functools.partial(_as_asked, arguments[0], arguments[1])
-        return tap(Call(method.__name__, role, make, arguments, before, aged, cloud.services.installation))
-
-    return tapped
-
-
-def _as_asked(scope: Scope, owners: Collection[Owner] | None, seen: Observation) -> Observation:
-    """What an observation of everybody would have shown whoever asks for these owners."""
-    assert seen.scope == scope
-    if owners is None:
-        return seen
-    return replace(
-        seen,
-        nodes=tuple(node for node in seen.nodes if node.owner is None or node.owner in owners),
-        leftovers=tuple(each for each in seen.leftovers if each.owner in owners),
-        launches=tuple(each for each in seen.launches if each.owner in owners),
-    )

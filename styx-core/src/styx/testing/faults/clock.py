@@ -9,7 +9,7 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from styx.testing.clock import EPOCH
+from styx.testing.clock import EPOCH, FakeClock
 
 _FORM = struct.Struct("<d")
 
@@ -57,3 +57,19 @@ class FileClock:
             os.pwrite(handle, _FORM.pack(elapsed), 0)  # eight bytes at once: never seen half written
         finally:
             os.close(handle)
+
+
+class StillClock(FakeClock):
+    """A clock on which it is always the same second."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__()
+        super().advance(at)
+
+    async def sleep(self, seconds: float) -> None:
+        """Nothing passes here."""
+        del seconds
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        """Nor here."""

@@ -65,3 +65,17 @@ ROLES: dict[str, Role] = {
     "admit": Role.CHANGE,
     "observe": Role.LIST,
 }
+
+# The requests of a SimpleCloud: what its author writes.
+SIMPLE_ROLES: dict[str, Role] = {
+    "account": Role.ASK,
+    "price_list": Role.ASK,
+    "upload_key": Role.ASK,
+    "create": Role.BUY,
+    "machines": Role.LIST,
+    "delete": Role.CHANGE,
+    "delete_rest": Role.CHANGE,
+    "stop_machine": Role.CHANGE,
+    "start_machine": Role.BUY,
+    "open_machine": Role.CHANGE,
+}

@@ -15,8 +15,7 @@ from styx.testing.faults.kinds import Fault
 from styx.testing.processes import kill_marked, marked
 from styx.transports.process import scrubbed_environment
 
-_BREATH = 0.002  # real seconds, for processes to end in
-_WORK = "trap '' TERM; while :; do sleep 60; done"  # does not end unless it is made to
+_BREATH = 0.01  # real seconds, for processes to end in: how often they are asked is not what is looked into
 
 
 class LocalBench(FaultBench):
@@ -38,40 +37,53 @@ class LocalBench(FaultBench):
         return LocalCloud(services)
 
     def occupy(self, nodes: Sequence[Node]) -> None:
-        """A process that only SIGKILL ends, on every node that has none."""
+        """A process on every node that has none."""
         for node in nodes:
             assert node.endpoint is not None
             if not marked([f"STYX_NODE={node.name}"]):
                 home = node.endpoint.options["home"]
                 subprocess.Popen(
-                    ["/bin/sh", "-c", _WORK], cwd=home, env=scrubbed_environment(home, node.name),
+                    ["sleep", "1000000"], cwd=home, env=scrubbed_environment(home, node.name),
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
 
     def things(self) -> Iterable[Thing]:
-        """Directories of nodes, whole or not, and the processes of nodes that have none."""
-        root = self.directory.parent / "home" / "local" / "nodes"
-        found: dict[str, Thing] = {}
-        for path in root.glob("styx-*/[0-9]*"):
-            owner = Owner.parse(path.parent.name)
-            name = f"{path.parent.name}-{path.name}"
-            found[name] = Thing(name, owner[0] if owner else None, runs=not (path / "state").exists())
-        for name in _working(root):
-            owner = Owner.parse(name)
-            state = found.get(name)
-            if state is None or not state.runs:
-                found[name] = Thing(name, owner[0] if owner else None, runs=True)
-        return found.values()
+        """Directories of nodes, whole or not, and processes of nodes."""
+        return things_below(self._nodes)
 
     def close(self) -> None:
         """End what runs on the nodes."""
-        names = _working(self.directory.parent / "home" / "local" / "nodes")
-        kill_marked([f"STYX_NODE={name}" for name in names])
+        end_all(self._nodes)
+
+    @property
+    def _nodes(self) -> Path:
+        return self.directory.parent / "home" / "local" / "nodes"
+
+
+def things_below(root: Path) -> Iterable[Thing]:
+    """The nodes that have a directory below ``root``, and those that have none and of which processes run."""
+    found: dict[str, Thing] = {}
+    for path in root.glob("styx-*/[0-9]*"):
+        name = f"{path.parent.name}-{path.name}"
+        found[name] = Thing(name, _owner(name), runs=not (path / "state").exists())
+    for name in _working(root):
+        found[name] = Thing(name, _owner(name), runs=True)
+    return found.values()
+
+
+def end_all(root: Path) -> None:
+    """Kill every process whose home is below ``root``."""
+    kill_marked([f"STYX_NODE={name}" for name in _working(root)])
+
+
+def _owner(name: str) -> Owner | None:
+    parsed = Owner.parse(name)
+    return parsed[0] if parsed else None
 
 
 def _working(root: Path) -> set[str]:
-    """The names that processes with a home below this root carry."""
+    """The nodes' names that processes with a home below this root carry."""
     names = set()
     needle = f"HOME={root}/".encode()
     for entry in Path("/proc").iterdir():

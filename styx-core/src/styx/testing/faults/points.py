@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from styx.engine.engine import Engine
 from styx.testing.faults.fork import End
@@ -13,6 +14,8 @@ from styx.testing.faults.operations import Operation
 from styx.testing.faults.tap import Counted, FaultTap
 from styx.testing.faults.trial import Point, Then
 from styx.testing.faults.world import NoGround, World
+
+ENDS = 2  # calls at the beginning and at the end of a row of the same that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,26 @@ def dry_run(world: World, operation: Operation) -> Counts:
 def enumerate_points(world: World, operation: Operation) -> Enumeration:
     """All points of the operation on this provider. Uses the world up."""
     counts, found = dry_run(world, operation), Enumeration()
+    alike = repeated([call.name for call in counts.calls])
     for number, call in enumerate(counts.calls):
         for fault in POSSIBLE[call.role]:
             why = _why_not(world, counts, call, fault) or _endless(operation, fault)
+            if number in alike:
+                why = f"it is neither of the first {ENDS} nor of the last {ENDS} of a row of {call.name}s"
             if why:
-                found.skipped[f"{fault}: {why}"] += len(Then)
+                found.skipped[why if number in alike else f"{fault}: {why}"] += len(Then)
             else:
                 found.points += (
                     Point(world.bench.variant, operation.name, number, call.name, fault, then) for then in Then
                 )
+    return found
+
+
+def repeated(names: Sequence[str]) -> set[int]:
+    """Which calls are in the middle of a row of the same: waiting for something, a client looks again and again."""
+    found: set[int] = set()
+    for _, row in groupby(range(len(names)), key=names.__getitem__):
+        found |= set(list(row)[ENDS:-ENDS])
     return found
 
 

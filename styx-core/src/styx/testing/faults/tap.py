@@ -6,13 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from styx.store import Store
-from styx.testing.faults.bench import Call, FaultBench
+from styx.testing.faults.bench import FaultBench
 from styx.testing.faults.kinds import Fault, Role
+from styx.testing.faults.line import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +94,31 @@ class FaultTap:
         finally:
             self._changed_at = self.bench.clock.monotonic()
 
+    def _unheard(self, call: Call) -> None:
+        """Make the call, whatever it says: nobody hears it."""
+        with suppress(Exception):
+            self._make(call)
+
     def _strike(self, fault: Fault, call: Call) -> Any:
         match fault:
             case Fault.UNSENT:
                 self._die()
             case Fault.UNREAD:
-                self._make(call)
+                self._unheard(call)
                 self._die()
             case Fault.UNCOMMITTED:
                 self._dying = True
                 return self._make(call)
             case Fault.UNANSWERED | Fault.OUTAGE:
                 self._cut_off = fault is Fault.OUTAGE
-                self._make(call)
+                self._unheard(call)
                 raise self.bench.refusal(Fault.UNANSWERED, call)
             case Fault.LATE:
                 self.bench.later(call)
                 self._changed_at = self.bench.clock.monotonic()
                 raise self.bench.refusal(fault, call)
             case Fault.TWICE:
-                self._make(call)
+                self._unheard(call)
                 return self._make(call)
             case Fault.STALE:
                 assert call.aged is not None

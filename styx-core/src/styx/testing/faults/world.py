@@ -93,7 +93,7 @@ class World:
 
     def truth(self) -> Truth:
         """What the provider has."""
-        return Truth(tuple(self.bench.things()), frozenset(self.bench.taken()))
+        return Truth(self.bench.truth(), frozenset(self.bench.taken()))
 
     async def book(self, engine: Engine) -> Book:
         """What is on record; who is shown is looked up only where somebody is not accounted for."""
