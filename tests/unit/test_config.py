@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from styx.api import InvalidConfig
-from styx.config import Config, home, load_config, parse_config
+from styx.config import Budget, Config, home, load_config, parse_config
 
 FULL = """
 database: postgresql://styx@db/styx
@@ -51,6 +52,19 @@ def test_no_allowed_clouds_is_not_all_of_them() -> None:
         ("allowed_clouds: [1]", "allowed_clouds", "list of names"),
         ("clouds: [ssh]", "clouds", "map names to settings"),
         ("clouds: {ssh: 7}", "clouds", "map names to settings"),
+        ("clouds: {acme: {accounts: [prod]}}", "clouds.acme.accounts", "must map names of accounts to settings"),
+        ("clouds: {acme: {accounts: {prod: 7}}}", "clouds.acme.accounts", "must map names of accounts to settings"),
+        ("clouds: {acme: {accounts: {../etc: {}}}}", "clouds.acme.accounts", "no name of an account"),
+        ("clouds: {acme: {accounts: {12: {}}}}", "clouds.acme.accounts", "no name of an account"),
+        ("budget: 50", "budget", "must be a section"),
+        ("budget: {max_cost: 50}", "budget.max_cost", "unknown key 'budget.max_cost'"),
+        ("budget: {max_hourly_cost: much}", "budget.max_hourly_cost", "no amount of USD"),
+        ("budget: {max_hourly_cost: -1}", "budget.max_hourly_cost", "no amount of USD"),
+        ("budget: {max_hourly_cost: .nan}", "budget.max_hourly_cost", "no amount of USD"),
+        ("budget: {max_hourly_cost: yes}", "budget.max_hourly_cost", "no amount of USD"),
+        ("budget: {accounts: [acme]}", "budget.accounts", "must map CLOUD or CLOUD/ACCOUNT"),
+        ("budget: {accounts: {acme: {}}}", "budget.accounts.acme", "no amount of USD"),
+        ("budget: {accounts: {acme/prod: 1}}", "budget.accounts.acme/prod", "cloud 'acme' has no account 'prod'"),
         ("- a", None, "must hold a mapping"),
         ("a: [", None, "not valid YAML"),
     ],
@@ -61,6 +75,56 @@ def test_mistakes_are_named(text: str, field: str | None, says: str) -> None:
         parse_config(text, "my.yaml")
     assert refused.value.field == field
     assert refused.value.file == "my.yaml"
+
+
+ACCOUNTS = """
+clouds:
+  acme:
+    region: east
+    limits: {gpus: 8, cpus: 100}
+    accounts:
+      prod: {profile: company}
+      dev: {region: west, limits: {gpus: 1}}
+      bare:
+  other: {}
+"""
+
+
+def test_accounts() -> None:
+    """The settings of the cloud are those of each account, and what an account says itself replaces them whole."""
+    config = parse_config(ACCOUNTS)
+    assert config.accounts_of("acme") == ("prod", "dev", "bare")
+    assert config.account("acme", "prod") == {
+        "region": "east",
+        "limits": {"gpus": 8, "cpus": 100},
+        "profile": "company",
+    }
+    assert config.account("acme", "dev") == {"region": "west", "limits": {"gpus": 1}}
+    assert config.account("acme", "bare") == config.section("cloud", "acme")
+    assert "accounts" not in config.section("cloud", "acme")
+
+
+def test_a_cloud_without_accounts_has_one() -> None:
+    """It is called default, whether the cloud has settings or is not even mentioned."""
+    config = parse_config(ACCOUNTS)
+    for cloud in ("other", "third"):
+        assert (config.accounts_of(cloud), config.account(cloud, "default")) == (("default",), {})
+    assert parse_config("clouds: {acme: {a: 1, accounts: }}").accounts_of("acme") == ("default",)
+
+
+def test_budgets() -> None:
+    """Amounts are exact, as they are written, for all that runs, a cloud or an account."""
+    config = parse_config(f"{ACCOUNTS}\nbudget: {{max_hourly_cost: 12.1, accounts: {{acme/dev: '0.30', acme: 7}}}}")
+    assert config.budget == Budget(Decimal("12.1"), {"acme/dev": Decimal("0.30"), "acme": Decimal(7)})
+    assert parse_config("budget: {accounts: {acme/default: 0}}").budget == Budget(None, {"acme/default": Decimal(0)})
+    assert parse_config("budget:\n") == Config()
+
+
+def test_a_misspelt_account_of_a_budget_is_guessed() -> None:
+    """A ceiling for an account that is not there would be no ceiling."""
+    with pytest.raises(InvalidConfig) as refused:
+        parse_config(f"{ACCOUNTS}\nbudget: {{accounts: {{acme/prd: 1}}}}")
+    assert refused.value.hint == "Did you mean 'prod'?"
 
 
 def test_a_home_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from styx.store import Store
+from styx.store.states import ClusterState
 from support.crowd import crowd
 from support.records import cluster
 
@@ -67,6 +68,25 @@ while held < ARGS["times"]:
     held += 1
 answer(held)
 """
+SPEND = """
+from decimal import Decimal
+from styx.store import Store
+from styx.store.states import ClusterState
+store = Store.open(ARGS["url"])
+class TooMuch(Exception): pass
+def check(after, others):
+    if sum(span.hourly_cost for span in others) + after.hourly_cost > ARGS["most"]:
+        raise TooMuch
+ready()
+made = 0
+for n in range(ARGS["times"]):
+    try:
+        store.clusters.transition(f"c{NUMBER}-{n}", ClusterState.PROVISIONING, within=check, hourly_cost=Decimal(1))
+        made += 1
+    except TooMuch:
+        pass
+answer(made)
+"""
 
 
 def test_800_of_800(store: Store, url: str) -> None:
@@ -102,3 +122,12 @@ def test_claims_exclude(store: Store, url: str, tmp_path: object) -> None:
     file.write_text("0")
     crowd(4, ACQUIRE, {"url": url, "times": 25, "file": str(file)})
     assert file.read_text() == "100"
+
+
+def test_a_ceiling_is_never_passed(store: Store, url: str) -> None:
+    """Five processes that spend at once come to the ceiling exactly, whoever is quicker."""
+    for n in range(5):
+        for m in range(6):
+            store.clusters.create(cluster(f"c{n}-{m}", ClusterState.PLANNING))
+    assert sum(crowd(5, SPEND, {"url": url, "most": 13, "times": 6})) == 13
+    assert len(store.spans.going_on()) == 13

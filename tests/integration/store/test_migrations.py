@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, select, text
 
 from styx.api.errors import StoreError
 from styx.store import Store, schema
 from styx.store.create import ensure_schema
 from styx.store.database import Database, parse_url
 from styx.store.migrate import config, upgrade
+from styx.store.states import ClusterState
 
 REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
+
+
+# A cluster as revision 0001 has it, named after its state.
+_OLD_CLUSTER = """
+INSERT INTO clusters (name, slug, state, created_at, updated_at, num_nodes, cloud, account, identity, scope, region,
+    zone, instance_type, resources, request, offer, spot, hourly_cost, backend, attempt, task_name, "user",
+    launched_at, autostop_set)
+VALUES (:state, :state, :state, '2030-01-01T00:00:00.000000+00:00', '2030-01-03T00:00:00.000000+00:00', 1, 'acme',
+    'dev', 'me', 'east', 'east', '', 'small', '2 CPUs', '{}', '{}', false, '1.50', 'agent', 'a123', 't', 'me',
+    '2030-01-02T00:00:00.000000+00:00', false)
+"""
 
 
 @pytest.fixture
@@ -72,6 +87,25 @@ def test_upgrade_from_every_revision(database: Database, url: str, revision: str
         assert store.installation == "abc123"
         assert store.clusters.list() == []
     assert drift(database) == []
+
+
+def test_clusters_of_an_older_database_are_billed_from_their_launch(database: Database, url: str) -> None:
+    """What ran before costs were noted has a span since it was set up; what did not run has none."""
+    insertion = text(_OLD_CLUSTER)
+    with database.write() as connection:
+        upgrade(connection, "0001")
+        for state in ("up", "unknown", "stopped", "lost"):
+            connection.execute(insertion, {"state": state})
+    with Store.open(url) as store:
+        spans = {span.cluster: span for span in store.spans.going_on()}
+        assert set(spans) == {"up", "unknown"}
+        assert (spans["up"].hourly_cost, spans["up"].account, spans["up"].billing) == (Decimal("1.50"), "dev", "full")
+        assert spans["up"].began_at == datetime(2030, 1, 2, tzinfo=UTC)
+        record = store.clusters.get("up")
+        assert record is not None
+        assert (record.disk_hourly_cost, record.created_at) == (None, spans["up"].born)
+        store.clusters.transition("up", ClusterState.STOPPED)
+        assert [span.cluster for span in store.spans.going_on()] == ["unknown"]
 
 
 def test_a_newer_database_is_refused_and_left_alone(url: str) -> None:
