@@ -165,6 +165,7 @@ def test_a_late_refusal_leaves_what_was_made_for_the_machine(stall: NewStall) ->
     one.wait(7)
     assert sorted(leftover.kind for leftover in one.look().leftovers) == ["disk", "nic"]
     assert [bill.kind for bill in one.market.billing()] == ["disk"]
+    one.wait(3)
     one.remove(prepared)
     assert one.look().leftovers == ()
     assert one.market.billing() == []

@@ -131,10 +131,9 @@ class BazaarCloud(Cloud):
             turn.state.listings += 1
             listed = self._listed(turn, scope)
             hidden = f"{scope.name}: the odd hosts are out of reach"
-            if blind is Blindness.HALF:
-                listed = [machine for machine in listed if machine.number % 2 == 0]
+            listed = [machine for machine in listed if self._can_reach(turn, machine)]
             nodes = [shown.node(machine, self.habits, turn.now, self._identify(machine)) for machine in listed]
-            leftovers, remains = self._left_over(turn, scope, {machine.id for machine in listed})
+            leftovers, remains = self._left_over(turn, scope, {node.id for node in nodes})
             return Observation(
                 scope,
                 self.services.clock.now(),
@@ -148,7 +147,9 @@ class BazaarCloud(Cloud):
         """Remove the machines of an attempt and what they leave, as far as that can be done yet."""
         self._must_be_ours(owner)
         with self._call("terminate") as turn:
-            machines = self._machines_of(turn, scope, owner, receipts)
+            if self.market.blind(turn.now) is Blindness.WHOLE:
+                raise Transient(f"the listing of {scope.name} timed out")
+            machines = [m for m in self._machines_of(turn, scope, owner, receipts) if self._can_reach(turn, m)]
             life.remove(turn.state, self.habits, [machine.id for machine in machines], turn.now)
             named = {id_ for receipt in receipts for id_ in receipt.node_ids.values()}
             blocked = life.remove_parts(turn.state, self._parts_of(turn, scope, owner, named), turn.now)
@@ -166,6 +167,15 @@ class BazaarCloud(Cloud):
         if owner is None:
             return self.habits.idempotency is Idempotency.NONE and (owners is None or bool(owners))
         return owner.installation == self.services.installation and (owners is None or owner in owners)
+
+    def _can_reach(self, turn: Turn, machine: Machine) -> bool:
+        """Whether the machine's host is in reach: in a time of half blindness odd ones are not."""
+        return self.market.blind(turn.now) is not Blindness.HALF or machine.number % 2 == 0
+
+    def _must_reach_all(self, turn: Turn, scope: Scope) -> None:
+        """Refuse what is only right when it is done to every machine."""
+        if self.market.blind(turn.now) is not Blindness.NONE:
+            raise Transient(f"some hosts in {scope.name} are out of reach")
 
     def _must_be_ours(self, owner: Owner) -> None:
         if owner.installation != self.services.installation:
@@ -260,6 +270,7 @@ class _Stops(BazaarCloud):
         """Switch off all machines of the attempt."""
         self._must_be_ours(owner)
         with self._call("stop") as turn:
+            self._must_reach_all(turn, scope)
             for machine in self._machines_of(turn, scope, owner, receipts):
                 if machine.going is None:
                     life.switch_off(turn.state, machine, turn.now, "user")
@@ -267,6 +278,7 @@ class _Stops(BazaarCloud):
     def prepare_start(self, request: StartRequest) -> Prepared:
         """Write down which machines to switch on."""
         with self._call("prepare_start") as turn:
+            self._must_reach_all(turn, request.scope)
             ids = {}
             for machine in self._machines_of(turn, request.scope, request.owner, request.receipts):
                 rank = self._rank_of(machine, request.receipts)
@@ -311,6 +323,7 @@ class _Ports(BazaarCloud):
         """Remember the ports."""
         self._must_be_ours(owner)
         with self._call("open_ports") as turn:
+            self._must_reach_all(turn, scope)
             for machine in self._machines_of(turn, scope, owner, ()):
                 machine.ports = sorted({*machine.ports, *ports})
 
@@ -326,6 +339,7 @@ class _Discards(BazaarCloud):
         """Remove those of these machines that are the attempt's, with what they leave."""
         self._must_be_ours(owner)
         with self._call("discard") as turn:
+            self._must_reach_all(turn, scope)
             receipt = Receipt("", dict(enumerate(node_ids)))
             meant = [m.id for m in self._machines_of(turn, scope, owner, [receipt]) if m.id in node_ids]
             life.remove(turn.state, self.habits, meant, turn.now)

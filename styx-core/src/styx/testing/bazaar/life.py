@@ -11,6 +11,7 @@ from styx.testing.bazaar.habits import Habits, Interruption
 from styx.testing.bazaar.state import EVIDENCE, Machine, Part, State
 
 NOTICE_SECONDS = 30.0  # between the notice of an interruption and the end
+DETACH_SECONDS = 3.0  # for which a disk cannot be removed once its machine is gone
 KEPT = 50  # machines that are gone, and orders, on record
 SHUTDOWN_FILE = ".shutdown"  # a guest writes "stop" or "terminate" here to end itself
 NOTICE_FILE = ".preempted"  # the provider writes here when it is about to take the machine back
@@ -72,11 +73,11 @@ def remove(state: State, habits: Habits, ids: Collection[str], now: float) -> No
 
 
 def remove_parts(state: State, parts: Iterable[Part], now: float) -> list[Part]:
-    """Remove disks and NICs; those whose machine is not gone yet are in use, and returned."""
+    """Remove disks and NICs; those that are attached still, to a machine that is there or just went, are returned."""
     blocked = []
     for part in list(parts):
         machine = state.machines.get(part.machine)
-        if machine is not None and machine.exists(now):
+        if machine is not None and (machine.gone is None or now < machine.gone + DETACH_SECONDS):
             blocked.append(part)
         else:
             state.parts.pop(part.id, None)

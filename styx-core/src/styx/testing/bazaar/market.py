@@ -191,6 +191,11 @@ class Market:
         with self._turn() as turn:
             return [replace(part) for part in turn.state.parts.values()]
 
+    def made(self) -> int:
+        """How many machines were ever made."""
+        with self._turn() as turn:
+            return turn.state.made
+
     def billing(self) -> list[Bill]:
         """All that costs money right now."""
         with self._turn() as turn:

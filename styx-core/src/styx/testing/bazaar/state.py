@@ -94,7 +94,8 @@ class Order:
 class State:
     """All of it. Machines that are gone stay on record, for listings that lag and for tests that ask."""
 
-    number: int = 0
+    number: int = 0  # the last that a machine or an address was given
+    made: int = 0  # machines, ever
     last_call: float = -1e9
     launches: int = 0
     listings: int = 0

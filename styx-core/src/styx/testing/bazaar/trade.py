@@ -115,6 +115,7 @@ def _fitting(state: State, habits: Habits, wanted: Wanted, count: int, now: floa
 
 def _made(state: State, habits: Habits, wanted: Wanted, rank: int, ready: float, now: float) -> Machine:
     state.number += 1
+    state.made += 1
     number = state.number
     machine = Machine(
         f"m-{number:06d}", number, wanted.place, wanted.zone, wanted.kind, wanted.names.get(rank, ""),
