@@ -126,3 +126,22 @@ def test_every_name_that_core_reads_gives_python(
     tree = ast.parse((package / "src" / f"styx_{name.replace('-', '_')}" / f"{kind}.py").read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert imported.isdisjoint({node.name for node in tree.body if isinstance(node, ast.ClassDef)})
+
+
+def test_a_simple_cloud_is_derived(tmp_path: Path) -> None:
+    """The package has the parts of any other, with a class that is derived from a few calls."""
+    package = write_package("acme-gpu", "cloud", tmp_path, simple=True)
+    source = package / "src" / "styx_acme_gpu"
+    assert "class AcmeGpuCloud(SimpleCloud)" in (source / "cloud.py").read_text()
+    assert "ERRORS: ErrorMap" in (source / "errors.py").read_text()
+    for path in package.rglob("*.*"):
+        assert not re.search(r"@[A-Z]+@|\.tmpl", path.read_text()), path
+        if path.suffix == ".py":
+            ast.parse(path.read_text(), str(path))
+
+
+def test_only_a_cloud_can_be_simple(tmp_path: Path) -> None:
+    """A store or a backend has nothing to be derived from."""
+    with pytest.raises(BadInput, match="no simple storage"):
+        write_package("acme", "storage", tmp_path, simple=True)
+    assert list(tmp_path.iterdir()) == []

@@ -144,14 +144,15 @@ def check(ctx: click.Context, name: str | None, output: str) -> None:
 @plugins.command(cls=Command, notes={"Examples": NEW})
 @click.argument("name")
 @option("--kind", type=OneOf(list(KINDS)), required=True, help="What the plugin provides.")
+@option("--simple", is_flag=True, help="A cloud of single machines, from a few calls (SimpleCloud).")
 @option("--path", default=".", type=click.Path(file_okay=False), help="Where to write the package.", show_default=True)
-def new(name: str, kind: str, path: str) -> None:
+def new(name: str, kind: str, path: str, simple: bool) -> None:
     """Write a package for a new plugin, with tests that prove it keeps the contract."""
     from pathlib import Path
 
     from styx.plugins.scaffold import write_package
 
-    package = write_package(name, kind, Path(path))
+    package = write_package(name, kind, Path(path), simple=simple)
     note(f"Wrote {package}. Next:")
     note(f"  cd {package} && pip install -e '.[test]' && styx plugins test")
 

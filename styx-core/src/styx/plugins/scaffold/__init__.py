@@ -1,6 +1,7 @@
 """Writing the package of a new plugin, from the templates beside this file.
 
-``common/`` goes into every package, ``<kind>/`` into one of that kind. A template's path says where it goes. In paths
+``common/`` goes into every package, ``<kind>/`` into one of that kind, and ``simple/`` over that of a simple cloud. A
+template's path says where it goes. In paths
 and contents ``@NAME@`` is the plugin's name (``acme-gpu``), ``@STEM@`` the same for file names (``acme_gpu``),
 ``@MODULE@`` its package (``styx_acme_gpu``), ``@CLASS@`` its class (``AcmeGpuCloud``), and ``@KIND@``, ``@GROUP@``,
 ``@SECTION@`` and ``@CONTRACT@`` are the kind, its entry-point group, its section of the settings and the contract's
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from styx.api.errors import BadInput
@@ -25,12 +26,15 @@ SUFFIX = ".tmpl"
 NAME_LIMIT = 31  # what the conformance kit allows a provider's name
 
 
-def write_package(name: str, kind: str, path: Path) -> Path:
+def write_package(name: str, kind: str, path: Path, *, simple: bool = False) -> Path:
     """Write the package ``styx-<name>`` below ``path`` (which is made if need be), and return its directory.
 
-    All of it is written or nothing. Raises BadInput for a name that cannot be one, an unknown kind, a directory that
-    is there already, and one that cannot be written.
+    All of it is written or nothing. A cloud may be a ``simple`` one, derived from a few calls for single machines.
+    Raises BadInput for a name that cannot be one, an unknown kind, a directory that is there already, and one that
+    cannot be written.
     """
+    if simple and kind != "cloud":
+        raise BadInput(f"there is no simple {kind}", hint="Only a cloud can be derived: leave --simple out.")
     words = _words(name, kind)
     package = path / f"styx-{name}"
     if package.exists():
@@ -39,7 +43,7 @@ def write_package(name: str, kind: str, path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path, prefix=".styx-new-") as scratch:
             written = Path(scratch, package.name)
-            for target, text in _render(kind, words):
+            for target, text in _render([kind, "simple"] if simple else [kind], words):
                 (written / target).parent.mkdir(parents=True, exist_ok=True)
                 (written / target).write_text(text)
             shutil.move(written, package)
@@ -79,9 +83,9 @@ def _taken_by_core() -> set[str]:
     return {plugin["manifest"]["name"] for plugin in index.read()["plugins"] if plugin["distribution"] == "styx-core"}
 
 
-def _render(kind: str, words: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Every file of the package, as (path, text)."""
-    for place in (TEMPLATES / "common", TEMPLATES / kind):
+def _render(places: Sequence[str], words: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Every file of the package, as (path, text); of two with one path the later counts."""
+    for place in (TEMPLATES / name for name in ("common", *places)):
         for template in sorted(place.rglob(f"*{SUFFIX}")):
             target = template.relative_to(place).as_posix().removesuffix(SUFFIX)
             yield _fill(target, words), _fill(template.read_text(), words)
