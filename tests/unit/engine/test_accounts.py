@@ -157,6 +157,17 @@ async def test_an_account_that_is_gone_from_the_settings(two: World) -> None:
         await two.engine().down("c", quiet)
 
 
+async def test_clusters_from_before_accounts_had_names(world: World) -> None:
+    """They are on the default account, which can be named among the others, and then they are there again."""
+    await world.engine().launch(HELLO, "c", quiet)
+    (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {prod: {}}}}")
+    with pytest.raises(BadInput, match="has no account 'default'") as refused:
+        await world.engine().stop("c", quiet)
+    assert "clouds.memory.accounts" in (refused.value.hint or "")
+    (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {prod: {}, default: {}}}}")
+    await world.engine().stop("c", quiet)
+
+
 class Picky(MemoryCloud):
     """A cloud whose settings are wrong."""
 

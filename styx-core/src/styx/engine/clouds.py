@@ -52,8 +52,11 @@ class Clouds:
             if self._config.allowed_clouds is not None and name not in self._config.allowed_clouds:
                 raise BadInput(f"cloud {name!r} is not in allowed_clouds", hint="Change config.yaml to allow it.")
             if key[1] not in self.accounts(name):
-                known = self.accounts(name)
-                hint = suggest(key[1], known, "Its accounts")
+                hint = suggest(key[1], self.accounts(name), "Its accounts")
+                if key[1] == DEFAULT_ACCOUNT:
+                    hint = (
+                        f"Before its accounts had names it was all there was: name one so in clouds.{name}.{ACCOUNTS}."
+                    )
                 raise BadInput(f"cloud {name!r} has no account {key[1]!r}", hint=hint)
             self._made[key] = CloudAccount(self._make(*key), key[1], self._clock, self._turns)
         return self._made[key]
