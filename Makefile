@@ -28,6 +28,7 @@ check: $(READY) ## Lint, types, layers, manifests, generated docs
 	$(BIN)/lint-imports
 	$(BIN)/styx plugins check
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python scripts/contract.py --check
 
 format: $(READY) ## Mend what the linter can mend by itself
 	$(BIN)/ruff check --fix .
