@@ -14,11 +14,12 @@ from styx.api.launch import Receipt
 from styx.store import Store
 from styx.store.records import AttemptState, NodeRecord, Span
 from styx.store.states import TRANSITIONS, ClusterState
-from support.records import attempt, cluster, relaxed
+from support.records import NOW, attempt, cluster, relaxed
 
 S = ClusterState
 PRICE = Decimal("0.10")
 BOUGHT = {"cloud": "acme", "account": "dev", "attempt": "a123", "hourly_cost": PRICE}
+UP = {**BOUGHT, "launched_at": NOW}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_life(planned: Store, clock: Any) -> None:
     clusters.transition("c", S.PROVISIONING, **BOUGHT)
     for state in (S.SETTING_UP, S.UP, S.STOPPING):
         clock.advance(10)
-        clusters.transition("c", state)
+        clusters.transition("c", state, **({"launched_at": NOW} if state is S.UP else {}))
     clusters.update("c", disk_hourly_cost=Decimal("0.01"))
     clock.advance(10)
     clusters.transition("c", S.STOPPED)
@@ -95,6 +96,7 @@ def test_a_place_that_gave_nothing_was_not_billed(planned: Store, clock: Any) ->
     clusters.transition("c", S.PLANNING)
     assert told(planned) == [("full", PRICE, 5)]
     clusters.transition("c", S.PROVISIONING, **{**BOUGHT, "attempt": "b456"})
+    clusters.transition("c", S.TERMINATING)
     clusters.remove("c", "refused")
     assert told(planned) == [("full", PRICE, 5)]
 
@@ -121,6 +123,7 @@ def test_a_failed_cluster_is_billed_while_something_of_it_is_there(planned: Stor
 def test_a_new_price_begins_a_new_span(planned: Store, clock: Any) -> None:
     """What was billed so far stays at the old one; the same price again changes nothing."""
     planned.clusters.transition("c", S.PROVISIONING, **BOUGHT)
+    answered(planned)
     clock.advance(10)
     planned.clusters.update("c", hourly_cost=PRICE)
     planned.clusters.update("c", hourly_cost=Decimal("0.30"), task_name="t")
@@ -138,7 +141,7 @@ def test_a_cluster_that_was_taken_up_again(store: Store) -> None:
 def test_two_of_one_name(store: Store, clock: Any) -> None:
     """They are told apart by when they were made."""
     for _ in range(2):
-        store.clusters.create(cluster("c", S.UP, created_at=clock.time, **BOUGHT))
+        store.clusters.create(cluster("c", S.UP, created_at=clock.time, **UP))
         clock.advance(10)
         store.clusters.remove("c", "")
     assert len({span.born for span in store.spans.since()}) == 2
@@ -147,7 +150,7 @@ def test_two_of_one_name(store: Store, clock: Any) -> None:
 def test_spans_of_the_last_days(store: Store, clock: Any) -> None:
     """What ended before does not count, what goes on does, however long ago it began."""
     for name in ("old", "long", "new"):
-        store.clusters.create(cluster(name, S.UP, **BOUGHT))
+        store.clusters.create(cluster(name, S.UP, **UP))
     clock.advance(10)
     store.clusters.remove("old", "")
     since = clock.time
@@ -158,7 +161,7 @@ def test_spans_of_the_last_days(store: Store, clock: Any) -> None:
 
 def test_a_change_that_is_not_within_changes_nothing(planned: Store) -> None:
     """The check is told what the cluster would be and what the others cost; when it raises, nothing is written."""
-    planned.clusters.create(cluster("other", S.UP, **BOUGHT))
+    planned.clusters.create(cluster("other", S.UP, **UP))
     seen: list[tuple[object, list[str]]] = []
 
     def check(after: Any, others: Any) -> None:

@@ -39,6 +39,7 @@ def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) ->
         "num_nodes": record.num_nodes,
         "spot": record.spot,
         "hourly_cost": _money(record.hourly_cost),
+        "disk_hourly_cost": _money(record.disk_hourly_cost),
         "task": record.task_name or None,
         "user": record.user or None,
         "created_at": _time(record.created_at),

@@ -24,6 +24,7 @@ DEADLINE = 300.0  # seconds for a call with all its repetitions
 TRANSIENT_TRIES = 5
 LEAST_SECONDS = 10.0  # that one try is given, however late in the deadline it begins
 SHORTEST_PAUSE = 0.02  # seconds, for a provider that says "again, at once"
+LAUNCH_PATIENCE = 3600.0  # seconds to wait for the turn to launch: the intent is on record, and giving it up asks more
 IDENTITY_SECONDS = 300.0  # of real time, for which we are who we were: credentials may change under a long process
 
 ResultT = TypeVar("ResultT")
@@ -71,14 +72,15 @@ class CloudAccount:
         waited for as long, because its answer must not be lost, and then the cancellation goes on.
 
         Waiting for a turn, as the provider's pace or its refusal of anybody asks for, does not count; one that is
-        further away than the deadline raises RateLimited.
+        further away than the deadline (for a launch, an hour) raises RateLimited.
         """
         name = getattr(function, "__name__", "a call")
         give_up_at, cut_off_at = self._clock.monotonic() + deadline, monotonic() + deadline
+        patience = max(deadline, LAUNCH_PATIENCE) if name == "launch" else deadline
         tries = missed = 0
         last: ProviderError
         while True:
-            turn = await self._turn(name, missed, deadline)
+            turn = await self._turn(name, missed, patience)
             give_up_at, cut_off_at = give_up_at + turn.waited, cut_off_at + turn.really_waited
             try:
                 work = partial(self._guarded, turn, name, function, *args)

@@ -62,8 +62,7 @@ class Pacer:
         if wait <= 0 and not any(lanes.values()):
             return Turn()
         if wait > 0:
-            taken = monotonic()
-            await self._clock.sleep(wait + taken - began)  # it may have been counted from the end of the transaction
+            await self._clock.sleep(wait)
         return Turn(wait, monotonic() - began, began + wait + slack)
 
     def hold(self, method: str, seconds: float) -> None:

@@ -22,7 +22,6 @@ FULL, DISK_ONLY = "full", "disk_only"
 _S = ClusterState
 _IN_FULL = frozenset({_S.PROVISIONING, _S.SETTING_UP, _S.UP, _S.STARTING})
 _NOT_AT_ALL = frozenset({_S.PLANNING, _S.PREEMPTED, _S.LOST})
-_ASKED_FOR = frozenset({_S.PROVISIONING, _S.SETTLING})
 
 _T, _A, _N = schema.spans, schema.attempts, schema.nodes
 _GOING_ON = select(_T).where(_T.c.ended_at.is_(None))
@@ -44,7 +43,7 @@ def follow(connection: Connection, now: datetime, before: ClusterRecord | None, 
     if row is not None and present is not None:
         if wanted is not None and _same(present, wanted):
             return
-        if wanted is None and before is not None and before.state in _ASKED_FOR and not _made(connection, before):
+        if wanted is None and before is not None and not _made(connection, before):
             connection.execute(_DROP, {"key": row.id})  # the provider gave nothing, so nothing was billed
         else:
             connection.execute(_END, {"key": row.id, "ended_at": write_time(now)})
@@ -126,7 +125,9 @@ def _alive(connection: Connection, cluster: ClusterRecord) -> bool:
 
 
 def _made(connection: Connection, cluster: ClusterRecord) -> bool:
-    """Whether the provider has ever answered that it made something for the present attempt."""
+    """Whether the provider has ever made anything for the present attempt, as far as was answered or seen."""
+    if cluster.launched_at is not None or connection.scalar(_HAS_NODES, {"key": cluster.name}):
+        return True
     return any(_of(row.owner, cluster) for row in connection.execute(_ANSWERED, {"key": cluster.name}))
 
 

@@ -24,6 +24,7 @@ KEYS = [
     "num_nodes",
     "spot",
     "hourly_cost",
+    "disk_hourly_cost",
     "task",
     "user",
     "created_at",
@@ -242,3 +243,14 @@ def test_accounts_have_a_column_where_they_have_names(styx, client: FakeClient):
     assert header.split()[:4] == ["NAME", "STATE", "INFRA", "ACCOUNT"]
     assert [first.split()[3], second.split()[3]] == ["prod", "default"]
     assert [each["account"] for each in json.loads(styx("status", "-o", "json").stdout)] == ["prod", "default"]
+
+
+def test_a_stopped_cluster_shows_what_it_costs_now(styx, client: FakeClient):
+    """Its disks, or a dash where nobody said what those cost; JSON has both prices."""
+    client.add("a", "stopped", hourly_cost=Decimal("1.50"))
+    client.add("b", "stopped", hourly_cost=Decimal("1.50"), disk_hourly_cost=Decimal("0.02"))
+    header, first, second = styx("status").stdout.splitlines()
+    column = header.index("COST/H")
+    assert [first[column:].split()[0], second[column:].split()[0]] == ["$0.0200", "-"]
+    found = json.loads(styx("status", "-o", "json").stdout)[0]
+    assert (found["hourly_cost"], found["disk_hourly_cost"]) == ("1.50", "0.02")

@@ -31,13 +31,14 @@ styx status -o json | jq '.[] | select(.state == "up") | .name'
 JSON = """
 A list of objects:
   {name, state, infra, cloud, region, zone, account, instance_type,
-   resources, num_nodes, spot, hourly_cost, task, user, created_at,
-   launched_at, updated_at,
+   resources, num_nodes, spot, hourly_cost, disk_hourly_cost, task, user,
+   created_at, launched_at, updated_at,
    autostop: {idle_minutes, down, wait_for, confirmed},
    operation, error: {code, message, hint}}
 With -v also nodes: [{rank, id, state, ip, private_ip, public_ip, seen_at}].
 With --history: [{at, cluster, kind, from, to, reason}].
-Unknown values are null, times ISO 8601 in UTC, money strings.
+Unknown values are null, times ISO 8601 in UTC, money strings: USD an hour
+while it is up (hourly_cost), and while it is stopped (disk_hourly_cost).
 """
 
 
@@ -116,7 +117,7 @@ def _table(records: Sequence[ClusterRecord]) -> str:
             *((r.account,) if named else ()),
             r.num_nodes,
             _machine(r),
-            money(r.hourly_cost),
+            money(r.disk_hourly_cost if r.state == "stopped" else r.hourly_cost),
             autostop.describe(r.autostop, confirmed=r.autostop_set),
             ago(r.launched_at or r.created_at, now),
         )
