@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from styx.api import Cloud, StyxError
-from styx.engine.orphans import Orphan, find_orphans
-from styx.store.records import AttemptState, ClusterRecord
+from styx.api import Cloud, Idempotency
+from styx.engine.orphans import Orphan
+from styx.store import Store
+from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 from styx.testing.bazaar import Habits, Machine, Market, bazaar
-from support.world import World, quiet
+from support.world import World
 
 LONG = 300.0  # seconds in which every lag, removal and blindness of the bazaar is over
 
@@ -37,13 +40,37 @@ class BazaarWorld(World):
 
     async def strangers(self) -> list[Orphan]:
         """What the search for orphans shows."""
-        return list((await find_orphans(self.engine().context)).orphans)
+        return list((await self.engine().orphans()).orphans)
 
     async def settle_down(self) -> None:
         """Let everything that is under way come to its end, and look at it as a user would from time to time."""
         for _ in range(3):
             self.clock.advance(LONG)
             await self.engine().status(refresh=True)
+
+    async def only_strangers_besides(self, ours: set[str]) -> None:
+        """Whatever else costs money is on record to be removed, or shown as nobody's where the provider cannot tell."""
+        if self.market.habits.idempotency is not Idempotency.NONE:
+            assert not self.unknown_machines()
+            return
+        await self.settle_down()
+        shown = {node.id for orphan in await self.strangers() for node in orphan.nodes}
+        assert {bill.id for bill in self.market.billing()} - ours <= shown
+
+    async def nothing_bills(self) -> None:
+        """In the end nothing costs money and nothing is open, but for what the provider cannot say whose it is."""
+        await self.settle_down()
+        assert self.unclosed() == []
+        await self.only_strangers_besides(set())
+        if self.market.habits.idempotency is not Idempotency.NONE:
+            assert self.market.billing() == []
+
+    def lose_the_database(self) -> None:
+        """The file is gone; what is beside it, and what runs, is not."""
+        self.store.close()
+        for path in self.home.glob("state.db*"):
+            path.unlink()
+        self.store = Store.open(home=self.home, clock=self.clock.now)
 
     def is_up(self, name: str = "c") -> bool:
         """Whether the record says so."""
@@ -54,10 +81,19 @@ class BazaarWorld(World):
         """The ids of the cluster's nodes on record."""
         return {node.node_id for node in self.store.nodes.of(name)}
 
+    def record_cost(self, name: str = "c") -> tuple[Decimal | None, Decimal | None]:
+        """What the record says that it costs per hour: running, and stopped."""
+        record = self.record(name)
+        return (None, None) if record is None else (record.hourly_cost, record.disk_hourly_cost)
+
+    def true_cost(self) -> Decimal:
+        """USD per hour for everything, as the provider bills it."""
+        return sum((bill.hourly_cost for bill in self.market.billing()), Decimal(0))
+
+
+NewBazaar = Callable[..., BazaarWorld]
+
 
 def says_why(record: ClusterRecord | None) -> bool:
     """Whether a record that is not up explains itself."""
     return record is not None and record.error is not None and bool(record.error.get("message"))
-
-
-__all__ = ["LONG", "AttemptState", "BazaarWorld", "StyxError", "quiet", "says_why"]

@@ -6,57 +6,27 @@ under any habit, and afterwards nothing may bill that is neither the cluster's n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
 
 import pytest
-import pytest_asyncio
 
 from styx.api import Idempotency, InsufficientCapacity, NodeState, StyxError
 from styx.engine.engine import Engine
 from styx.spec import Resources
 from styx.store.states import ClusterState
 from styx.testing.bazaar import Blindness
-from styx.testing.bazaar.named import HABITS, pairs, stage, with_habits
-from support.bazaar_world import BazaarWorld, says_why
+from styx.testing.bazaar.named import HABITS, pairs
+from support.bazaar_world import BazaarWorld, NewBazaar, says_why
 from support.world import HELLO, quiet
 
 PAIR = HELLO.nodes(2)
 SPOT = PAIR.resources(Resources().spot())
 CASES = [(name,) for name in HABITS] + pairs()
-SHARED_MEMORY = Path("/dev/shm")
 TRY_AGAIN = 75  # the exit code that says so
-NewWorld = Callable[..., BazaarWorld]
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory, where there is one: databases on a disk wait for it at every commit."""
-    with TemporaryDirectory(prefix="styx-habits-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else tmp_path) as path:
-        yield Path(path)
-
-
-@pytest_asyncio.fixture
-async def new_bazaar(memory: Path) -> AsyncIterator[NewWorld]:
-    """Makes worlds in which the given habits show."""
-    made: list[BazaarWorld] = []
-
-    def make(*names: str) -> BazaarWorld:
-        habits = with_habits(*names)
-        assert habits is not None
-        world = BazaarWorld(memory / f"home{len(made)}", habits)
-        stage(world.market, *names)
-        made.append(world)
-        return world
-
-    yield make
-    for world in made:
-        await world.close()
 
 
 @pytest.mark.parametrize("names", CASES, ids="+".join)
-async def test_all_nodes_up_or_the_truth(new_bazaar: NewWorld, names: tuple[str, ...]) -> None:
+async def test_all_nodes_up_or_the_truth(new_bazaar: NewBazaar, names: tuple[str, ...]) -> None:
     """A gang comes up, is stopped and started where that can be, is removed, and leaves nothing that bills."""
     world = new_bazaar(*names)
     taken = bool({"interrupts", "outbids"} & set(names))
@@ -72,7 +42,7 @@ async def test_all_nodes_up_or_the_truth(new_bazaar: NewWorld, names: tuple[str,
     if world.market.habits.billed_when_off and not taken:
         await shut_down_inside(world)
     await down(world)
-    await nothing_bills(world)
+    await world.nothing_bills()
 
 
 async def must_be_up(world: BazaarWorld) -> None:
@@ -87,7 +57,7 @@ async def must_be_up(world: BazaarWorld) -> None:
     assert [run.alive for run in world.runtimes.values()] == [True]
     if world.market.habits.blindness is Blindness.NONE and world.market.habits.idempotency is not Idempotency.NONE:
         assert {bill.id for bill in world.market.billing()} == world.known_nodes()
-    await only_strangers_besides(world, world.known_nodes())
+    await world.only_strangers_besides(world.known_nodes())
 
 
 def must_be_frugal(world: BazaarWorld, names: tuple[str, ...]) -> None:
@@ -108,17 +78,6 @@ def must_say_what_went_wrong(world: BazaarWorld, names: tuple[str, ...]) -> None
         assert words in told or "east gave 1 of 2 nodes" in told, told
     if fails:
         assert "bazaar/east-a: " in told, told
-
-
-async def only_strangers_besides(world: BazaarWorld, ours: set[str]) -> None:
-    """Whatever else costs money is on record to be removed, or shown as nobody's where the provider cannot tell."""
-    other = {bill.id for bill in world.market.billing()} - ours
-    if world.market.habits.idempotency is not Idempotency.NONE:
-        assert not world.unknown_machines()
-        return
-    await world.settle_down()
-    shown = {node.id for orphan in await world.strangers() for node in orphan.nodes}
-    assert {bill.id for bill in world.market.billing()} - ours <= shown, other
 
 
 async def lose_a_node(world: BazaarWorld) -> None:
@@ -208,12 +167,3 @@ async def patiently(world: BazaarWorld, operation: Callable[[Engine], object]) -
         else:
             return
     pytest.fail("never done")
-
-
-async def nothing_bills(world: BazaarWorld) -> None:
-    """In the end nothing costs money and nothing is open, but for what the provider cannot say whose it is."""
-    await world.settle_down()
-    assert world.unclosed() == []
-    await only_strangers_besides(world, set())
-    if world.market.habits.idempotency is not Idempotency.NONE:
-        assert world.market.billing() == []
