@@ -80,6 +80,15 @@ def test_a_release_kills_what_ran(run: Run, owner: Owner, processes: list[subpro
     assert [process.wait(5) for process in processes] == [-9, -9]
 
 
+def test_a_release_removes_what_is_outside_of_the_home(run: Run, owner: Owner) -> None:
+    """Where the home is on a network the agent's state is on the machine's own disk."""
+    local = Path(f"/var/tmp/styx-{os.getuid()}/.styx/clusters/{owner.name}")
+    (local / "0" / "jobs").mkdir(parents=True)
+    run(marks.reserve(Mark(owner, 0), NOW))
+    assert run(release(owner)).returncode == 0
+    assert not local.exists()
+
+
 def test_sizes_are_told(run: Run) -> None:
     """The probe finds CPUs and memory."""
     found = facts.parse(run(facts.PROBE).stdout)

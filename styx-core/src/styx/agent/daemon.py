@@ -83,6 +83,7 @@ def _child(state: str, path: str, build: str, idle_exit: float | None, lock: int
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         umask = os.umask(0o077)
+        _keep(state)
         loop.run(_main(state, path, build, idle_exit, umask, ready, log), on_error=log)
         status = 0
     except (AgentError, OSError, sqlite3.Error) as error:
@@ -93,6 +94,14 @@ def _child(state: str, path: str, build: str, idle_exit: float | None, lock: int
         _tell(ready, {"error": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(status)
+
+
+def _keep(state: str) -> None:
+    """Lock what is ours below /var/tmp while we run: who cleans up there by age leaves alone what is locked."""
+    parts = state.split("/")
+    if parts[:3] == ["", "var", "tmp"]:
+        directory = os.open("/".join(parts[:4]), os.O_RDONLY)  # for as long as this process lives
+        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _default_signals() -> None:

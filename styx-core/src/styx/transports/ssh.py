@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 BRIDGE = ".styx/agent/bridge"
 """A program on the node that connects its standard input and output to the unix socket named by its argument.
 
-With ``--check`` before the socket it only tells, by its exit status, whether anybody answers there: the socket of a
-dead agent may still be lying about. The agent's installation puts the program there. It is how the socket is reached
-where sshd forbids stream-local forwarding.
+It is below the home, or below LOCAL_BASE where the home is on a network. With ``--check`` before the socket it only
+tells, by its exit status, whether anybody answers there: the socket of a dead agent may still be lying about. The
+agent's installation puts the program there. It is how the socket is reached where sshd forbids stream-local forwarding.
 """
 
+LOCAL_BASE = "/var/tmp/styx-$(id -u)"  # noqa: S108 - used only if it is our own
 KILL_TIMEOUT = 5.0  # seconds
 _KILL = (
     "g=$(ps -o pgid= -p {pid} 2>/dev/null) || g=$(sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | cut -d' ' -f3); "
@@ -38,8 +39,8 @@ _KILL = (
 _REFUSED = (0.05, 0.2, 0.5, 1.0)  # seconds after which a refused session is asked for again: sshd frees them late
 _HELLO = b"+"
 _BRIDGED = (
-    f"test -S {{path}} && test -x {BRIDGE} && ./{BRIDGE} --check {{path}} </dev/null && printf {_HELLO.decode()} && "
-    f"exec ./{BRIDGE} {{path}}"
+    f"b=./{BRIDGE}; test -x $b || b={LOCAL_BASE}/{BRIDGE}; test -S {{path}} && test -x $b && test -O $b && "
+    f"$b --check {{path}} </dev/null && printf {_HELLO.decode()} && exec $b {{path}}"
 )
 _SIGNALS = {
     "HUP": 1,

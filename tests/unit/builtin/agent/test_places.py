@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from styx.agent.protocol import MAX_SOCKET_PATH
 from styx.api import BackendError, ByteStream, CommandResult, Endpoint, Transport, TransportError
-from styx.builtin.agent.places import Places, find_places
+from styx.builtin.agent.places import _PROBE, Places, find_places
 from styx.transports.process import ProcessTransport
 
 
@@ -86,6 +89,61 @@ async def test_a_key_that_is_no_directory_name_is_refused(key: str):
     """It becomes part of paths and commands."""
     with pytest.raises(BackendError, match="cannot be the key"):
         await find_places(Answering("/root\n0\nroot\n"), key, 0)
+
+
+async def test_a_node_may_keep_its_state_elsewhere_and_only_there():
+    """What it answers becomes part of commands, so it is one place or an error."""
+    places = await find_places(Answering("/home/me\n7\nme\n\n/var/tmp/styx-7\n"), "k", 3)
+    assert places.state == "/var/tmp/styx-7/.styx/clusters/k/3"
+    assert places.programs == "/var/tmp/styx-7/.styx/agent"
+    assert places.home == "/home/me"
+    for elsewhere in ("/var/tmp/styx-8", "/etc", "$(reboot)"):
+        with pytest.raises(TransportError):
+            await find_places(Answering(f"/home/me\n7\nme\n\n{elsewhere}\n"), "k", 3)
+
+
+HOME_ON = "/dev/vda1 / ext4 rw 0 0\nserver:/export HOME {kind} rw 0 0\n"
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+@pytest.mark.parametrize(
+    ("mounts", "local"),
+    [
+        ("/dev/vda1 / ext4 rw 0 0\n", True),
+        (HOME_ON.format(kind="nfs4"), False),
+        (HOME_ON.format(kind="fuse.sshfs"), False),
+        (HOME_ON.format(kind="fuseblk"), True),
+        (HOME_ON.format(kind="nfs4") + "/dev/vdb HOME xfs rw 0 0\n", True),
+        (HOME_ON.format(kind="xfs").replace("HOME", "HOME/data"), True),
+        ("all / 9p rw 0 0\n", True),
+        ("all / nfs rw 0 0\n/dev/vda1 /var ext4 rw 0 0\n", False),
+    ],
+)
+def test_a_home_on_a_network_is_told_from_a_disk(tmp_path: Path, shell: str, mounts: str, local: bool) -> None:
+    """By what is mounted where, the last one at a place, whatever the shell."""
+    if shutil.which(shell.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"needs {shell}")
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "mounts").write_text(mounts.replace("HOME", str(home)))
+    probe = _PROBE.replace("/proc/mounts", str(tmp_path / "mounts"))
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [*shell.split(), "-c", f"state=clusters/k/0/start\n{probe}"], env=environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[4] == ("" if local else f"/var/tmp/styx-{os.getuid()}")
+    (home / ".styx/clusters/k/0").mkdir(parents=True)
+    (home / ".styx/clusters/k/0/start").touch()
+    done = subprocess.run(
+        [*shell.split(), "-c", f"state=clusters/k/0/start\n{probe}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n")[4] == ""  # what is there already stays where it is
 
 
 async def test_this_machine_is_not_asked():

@@ -42,14 +42,15 @@ async def install(transport: Transport, places: Places, shared: Path) -> None:
         await asyncio.to_thread(_install_here, places, shared)
         return
     python = await find_python(transport, places)
+    for directory in (places.socket_dir, places.base):
+        if directory:
+            await check(transport, _make_own(directory), "make the agent's directories", places)
     program = await _copy(transport, places, python)
     steps = (
         f"umask 077; mkdir -p {quote(places.state)}",
         _write(places.way_in, _way_in_script(python, program, places)),
         _write(places.start, _start_script(python, program, places)),
         _write(places.bridge, _bridge_script(python, program), executable=True),
-        f"{{ mkdir -m 700 {places.socket_dir} 2>/dev/null; test ! -L {places.socket_dir}; }}",
-        f"test -O {places.socket_dir} || {{ echo {places.socket_dir} belongs to somebody else >&2; false; }}",
     )
     await check(transport, " && ".join(steps), "make the agent's directories", places)
 
@@ -137,6 +138,14 @@ def _bridge_script(python: str, program: str) -> str:
     return (
         f'#!/bin/sh\nif test "$1" = --check; then exec {agent} ping --socket "$2" >/dev/null 2>&1; fi\n'
         f'exec {agent} bridge --socket "$1"\n'
+    )
+
+
+def _make_own(directory: str) -> str:
+    """A shell command that makes a directory below one that all can write, unless it is somebody else's."""
+    return (
+        f"{{ mkdir -m 700 {directory} 2>/dev/null; test ! -L {directory} && test -O {directory}; }} || "
+        f"{{ echo {directory} belongs to somebody else >&2; false; }}"
     )
 
 

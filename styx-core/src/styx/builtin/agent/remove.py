@@ -68,7 +68,7 @@ async def _clear(node: AgentNode, *, ended: bool, keep: bool) -> None:
 
 def _delete(places: Places, *, shared: bool) -> str:
     """``start`` goes first: without it there is no runtime, so an interrupted removal is simply finished."""
-    clusters, socket = quote(f"{places.home}/.styx/clusters"), quote(places.socket)
+    clusters, socket = quote(places.clusters), quote(places.socket)
     steps = [
         f"rm -f {quote(places.start)}",
         f"rm -rf {quote(places.state)} {socket} {socket}.*",
@@ -76,7 +76,8 @@ def _delete(places: Places, *, shared: bool) -> str:
     ]
     # The directory of sockets on this machine belongs to all nodes on it, of which others may just be starting.
     also = "" if shared else f"rm -rf {quote(places.programs)}; rmdir {places.socket_dir} 2>/dev/null;"
-    steps.append(f"if rmdir {clusters} 2>/dev/null; then {also} rmdir {quote(places.home + '/.styx')} 2>/dev/null; fi")
+    ours = f"{quote(places.root)} {quote(places.base)}" if places.base else quote(places.root)
+    steps.append(f"if rmdir {clusters} 2>/dev/null; then {also} rmdir {ours} 2>/dev/null; fi")
     return "\n".join((*steps, f"test ! -e {quote(places.state)}"))
 
 

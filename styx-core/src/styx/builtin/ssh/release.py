@@ -59,16 +59,17 @@ ranks() { # the ranks of this attempt that hold the machine
     case $rank in '' | *[!0-9]*) ;; *) [ ! -e "$file" ] || echo "$rank" ;; esac
   done
 }
+there=/var/tmp/styx-$(id -u) # what is in .styx else, where the home is on a network
 held=$(ranks)
-if [ -z "$held" ] && [ ! -d ".styx/clusters/$key" ]; then exit 0; fi
-which=${held:-$(ls ".styx/clusters/$key")}
+if [ -z "$held" ] && [ ! -d ".styx/clusters/$key" ] && [ ! -d "$there/.styx/clusters/$key" ]; then exit 0; fi
+which=${held:-$(for base in . "$there"; do ls "$base/.styx/clusters/$key" 2>/dev/null; done)}
 [ -z "$which" ] || kill_all
 others=$(ls .styx/nodes | wc -l)
 for rank in $which; do
   socket=/tmp/styx-$(id -u)/$(printf %s "$key/$rank/$HOME" | sha256sum 2>/dev/null | cut -c1-16).sock
-  rm -rf ".styx/clusters/$key/$rank" "$socket" "$socket".*
+  rm -rf ".styx/clusters/$key/$rank" "$there/.styx/clusters/$key/$rank" "$socket" "$socket".*
 done
-rmdir ".styx/clusters/$key" 2>/dev/null
+rmdir ".styx/clusters/$key" "$there/.styx/clusters/$key" 2>/dev/null
 rmdir "/tmp/styx-$(id -u)" 2>/dev/null
 keys=.ssh/authorized_keys
 if grep -qs " styx:$key:[0-9]*\$" $keys; then
@@ -79,6 +80,10 @@ if grep -qs " styx:$key:[0-9]*\$" $keys; then
     mv "$keys.styx" "$keys"
   [ -s "$keys" ] || rm -f "$keys"
   rmdir .ssh/.styx-lock .ssh 2>/dev/null
+fi
+if rmdir "$there/.styx/clusters" 2>/dev/null; then
+  rm -rf "$there/.styx/agent"
+  rmdir "$there/.styx" "$there" 2>/dev/null
 fi
 if rmdir .styx/clusters 2>/dev/null || [ ! -e .styx/clusters ]; then rm -rf .styx/agent; fi
 if [ "$others" -le 1 ]; then # nobody else uses this home
