@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from styx_nimbus.cloud import NimbusCloud
-from styx_nimbus.config import NimbusConfig
+from styx_nimbus.config import NimbusCloudConfig
 
 from styx.api import Cloud
 from styx.testing import CloudConformance, services
@@ -18,7 +18,7 @@ SERVER = Path(__file__).resolve().parents[2] / "nimbus-server"
 
 
 @pytest.fixture(scope="module")
-def config() -> Iterator[NimbusConfig]:
+def config() -> Iterator[NimbusCloudConfig]:
     """A market with quick machines, and a token for it."""
     sys.path.insert(0, str(SERVER))
     from market import Market
@@ -27,7 +27,7 @@ def config() -> Iterator[NimbusConfig]:
     market = Market(boot_seconds=0.05, delete_seconds=0.05)
     server = Server(market, per_second=1000.0)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield NimbusConfig(url=server.url, token=server.token)
+    yield NimbusCloudConfig(url=server.url, token=server.token)
     server.shutdown()
     server.server_close()
     market.close()
@@ -38,6 +38,6 @@ class TestNimbusCloud(CloudConformance):
     """Every rule for clouds."""
 
     @pytest.fixture
-    def cloud(self, config: NimbusConfig, tmp_path: Path) -> Cloud:
+    def cloud(self, config: NimbusCloudConfig, tmp_path: Path) -> Cloud:
         """The cloud."""
         return NimbusCloud(services(tmp_path, config))

@@ -1,1 +1,1 @@
-"""The GPU market Nimbus for Styx. Importing this imports nothing else."""
+"""The cloud nimbus for Styx. Importing this imports nothing else."""

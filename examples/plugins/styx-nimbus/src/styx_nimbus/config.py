@@ -1,11 +1,9 @@
-"""The settings: the section ``clouds.nimbus`` of config.yaml."""
-
-from __future__ import annotations
+"""The settings: the section ``clouds.nimbus`` of the user's configuration."""
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 
-class NimbusConfig(BaseModel):
+class NimbusCloudConfig(BaseModel):
     """Where the market is, and who we are there."""
 
     model_config = ConfigDict(extra="forbid")
