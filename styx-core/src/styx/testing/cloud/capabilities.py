@@ -25,6 +25,8 @@ from styx.testing.cloud.stopping import run_on
 from styx.testing.driver import Driver
 from styx.testing.verdict import GaveUp, expect, succeeds
 
+SWALLOW = "swallow the provider's complaint that the rule exists"
+
 
 def lacking(cloud: Cloud, capability: type) -> None:
     """Skip the test for a cloud without the capability."""
@@ -118,7 +120,7 @@ class CapabilityRules(CloudRules):
         with succeeds(
             "opening port 8080 twice",
             contract="open_ports() is idempotent",
-            change="swallow the provider's complaint that the rule exists",
+            change=SWALLOW,
         ):
             for _ in range(2):
                 lab.driver.call(lambda: ports.open_ports(launched.scope, launched.owner, (8080,)), what="open_ports()")
@@ -145,7 +147,7 @@ class CapabilityRules(CloudRules):
         with succeeds(
             "admitting 192.0.2.1/32 twice",
             contract="admit() is idempotent",
-            change="swallow the provider's complaint that the rule exists",
+            change=SWALLOW,
         ):
             for _ in range(2):
                 lab.driver.call(lambda: gate.admit(launched.scope, launched.owner, "192.0.2.1/32"), what="admit()")

@@ -9,6 +9,7 @@ from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
 from styx.testing.verdict import expect, refuses, succeeds
 
+AT_OR_BELOW = "list() is the objects at or below the URI"
 NESTED = {
     "data/a.txt": b"a",
     "data/sub/b.txt": b"bb",
@@ -80,7 +81,7 @@ class ListRules(StorageRules):
         expect(
             sorted(found) == sorted(files),
             did=f"of {len(files)} objects {len(set(found))} are listed, in {len(found)} rows",
-            contract="list() is the objects at or below the URI",
+            contract=AT_OR_BELOW,
             change="read all pages of the listing",
         )
 
@@ -114,7 +115,7 @@ class ListRules(StorageRules):
         expect(
             {"data/a.txt", "data/sub/b.txt"} <= set(found),
             did=f"list(.../data) is {found}",
-            contract="list() is the objects at or below the URI",
+            contract=AT_OR_BELOW,
             change="look below key + '/' as well",
         )
 
@@ -125,7 +126,7 @@ class ListRules(StorageRules):
         expect(
             found == ["dir/a.txt"],
             did=f"list(.../dir/a.txt) is {found}",
-            contract="list() is the objects at or below the URI",
+            contract=AT_OR_BELOW,
             change="look for the key itself, then below key + '/'",
         )
 
