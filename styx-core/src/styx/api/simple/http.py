@@ -45,6 +45,12 @@ class JsonApi:
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._base = parts.path.rstrip("/")
         self._headers = {"Accept": "application/json", "User-Agent": "styx", **(headers or {})}
+        for name, value in self._headers.items():
+            if not value.isascii() or not value.isprintable():
+                raise InvalidConfig(
+                    f"the header {name} has a line break or another character that cannot be sent",
+                    hint="Was a token read from a file with its line break?",
+                )
         self._errors = errors or {}
         self._timeout = timeout
         authorization = self._headers.get("Authorization", "").split()
@@ -81,6 +87,8 @@ class JsonApi:
                 raise Transient(self._clean(f"{self._host} cannot be reached: {_reason(error)}")) from error
             try:
                 status, headers, answer = self._exchange(connection, method, path, content)
+            except http.client.InvalidURL as error:  # found before anything was sent
+                raise InvalidRequest(self._clean(f"{what!r} cannot be sent: {error}"), field="path") from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise self._lost(method, f"no answer to {what}: {_reason(error)}") from error
         finally:
