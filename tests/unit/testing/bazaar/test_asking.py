@@ -171,6 +171,15 @@ def test_a_late_refusal_leaves_what_was_made_for_the_machine(stall: NewStall) ->
     assert one.market.billing() == []
 
 
+def test_a_launch_is_under_way_for_a_while(stall: NewStall) -> None:
+    """The machine is as old as the moment at which the call was carried out, not as that at which it was made."""
+    one = stall(slow_launches=30.0)
+    asked = one.market.clock.now()
+    one.launch()
+    (machine,) = one.market.machines()
+    assert machine.born == asked.timestamp() + 30
+
+
 def test_every_second_answer_is_lost(stall: NewStall) -> None:
     """The first launch is carried out and not answered; its replay is answered."""
     one = stall(lost_answers=True)

@@ -107,6 +107,7 @@ class BazaarCloud(Cloud):
         """Create (or start) the machines that were prepared."""
         self._must_be_ours(prepared.owner)
         payload = json.loads(prepared.payload)
+        self.market.linger(self.habits.slow_launches)
         with self._call("launch") as turn:
             if payload["action"] == "start":
                 ids = {int(rank): id_ for rank, id_ in payload["ids"].items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from styx.api import Idempotency, SelfStop, Traits
 
-MARGIN = 1.0  # seconds that settle_after is longer than the longest lag
+MARGIN = 1.0  # seconds that settle_after is longer than anything it has to cover
 
 
 class Blindness(StrEnum):
@@ -43,6 +43,7 @@ class Habits:
     late_refusals: float = 0.0  # a shortage shows this much later, not in the answer (Compute Engine, Azure)
     shared_names: bool = False  # any number of machines may have one name (Lambda, EC2's Name tag)
     partial: bool = False  # it gives as many ranks as it has (EC2 with MinCount=1, marketplaces)
+    slow_launches: float = 0.0  # a launch is under way this long before it is carried out (Azure, busy gateways)
     lost_answers: bool = False  # every second answer to a launch, the first one too, gets lost (gateways that time out)
 
     # -- looking
@@ -100,7 +101,8 @@ class Habits:
     def traits(self) -> Traits:
         """What a cloud with these habits says of itself."""
         replayable = self.idempotency in {Idempotency.TOKEN, Idempotency.NAME}
-        lag = max(self.late_births, self.late_deaths)
+        # A client that is killed while a launch is under way leaves nobody who knows when it was carried out.
+        lag = max(self.late_births, self.late_deaths) + self.slow_launches
         settle = lag + MARGIN if lag else 0.0
         return Traits(
             self.idempotency,

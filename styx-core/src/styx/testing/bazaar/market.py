@@ -169,6 +169,12 @@ class Market:
                 shutil.rmtree(which, ignore_errors=True)
         state.chores.clear()
 
+    def linger(self, seconds: float) -> None:
+        """Let a call be under way this long: on virtual time alone, for a provider never sleeps."""
+        advance = getattr(self.clock, "advance", None)
+        if seconds and advance is not None:
+            advance(seconds)
+
     def blind(self, now: float) -> Blindness:
         """What of a listing is out of reach right now."""
         return self.habits.blindness if now % 60.0 < BLIND_SECONDS else Blindness.NONE

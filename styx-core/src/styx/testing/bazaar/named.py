@@ -48,6 +48,7 @@ _ALL = (
     Habit("late-refusals", {"late_refusals": 6.0}, _scarce),
     Habit("shared-names", {"shared_names": True}),
     Habit("partial", {"partial": True}, _scarce),
+    Habit("slow-launches", {"slow_launches": 30.0}),
     Habit("lost-answers", {"lost_answers": True}),
     Habit("late-births", {"late_births": 8.0}),
     Habit("late-deaths", {"late_deaths": 8.0}),
