@@ -1,0 +1,123 @@
+"""The engine on clouds that are derived from calls for single machines: gangs come up whole, or nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from styx.api import Idempotency, InsufficientCapacity, NoOffer, OutcomeUnknown, QuotaExceeded, StyxError
+from styx.store.states import ClusterState
+from support.garage import CLOUDS, AnonymousCloud, Garage, GarageCloud, SearchCloud
+from support.world import HELLO, Killed, Life, World, quiet
+
+GANG = HELLO.nodes(4)
+LOST = OutcomeUnknown("no answer")
+
+
+def settle_in(world: World, kind: type[GarageCloud], **traits: Any) -> Garage:
+    """Make a garage the only cloud of the world."""
+    garage = Garage(world.clock, unique=kind.traits.idempotency is Idempotency.NAME)
+    made = type(kind.__name__, (kind,), {"traits": replace(kind.traits, **traits)})
+    world.clouds = {"garage": (made, garage)}  # type: ignore[dict-item]
+    return garage
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A world to make a garage the cloud of."""
+    made = World(tmp_path)
+    yield made
+    await made.close()
+
+
+def kinds() -> Any:
+    """Every way in which a machine is found again."""
+    return pytest.mark.parametrize("kind", CLOUDS, ids=lambda kind: kind.__name__)
+
+
+@kinds()
+@pytest.mark.parametrize("says_so", [True, False], ids=["declared", "undeclared"])
+async def test_a_gang_comes_up_at_one_request_a_second(kind: type[GarageCloud], says_so: bool, world: World) -> None:
+    """However slow the provider wants it, each rank has one machine in the end, and down removes them all."""
+    garage = settle_in(world, kind, **({"pace": {"": 1.0}} if says_so else {}))
+    garage.spacing = 1.0
+    engine = world.engine()
+    await engine.launch(GANG, "c", quiet)
+    assert len(garage.made) == 4
+    assert world.record().state is ClusterState.UP  # type: ignore[union-attr]
+    await engine.down("c", quiet)
+    assert garage.made == {}
+
+
+@kinds()
+async def test_a_lost_answer_in_the_middle_costs_no_machine(kind: type[GarageCloud], world: World) -> None:
+    """The third machine was made and nobody was told: four ranks come up, and at most that one is a stranger."""
+    garage = settle_in(world, kind)
+    garage.after[3] = LOST
+    engine = world.engine()
+    await engine.launch(GANG, "c", quiet)
+    strangers = 1 if kind is AnonymousCloud else 0
+    assert len(garage.made) == 4 + strangers
+    await engine.down("c", quiet)
+    assert list(garage.made) == (["g3"] if strangers else [])
+
+
+@kinds()
+async def test_a_refusal_in_the_middle_leaves_nothing_and_says_why(kind: type[GarageCloud], world: World) -> None:
+    """Two of four are given back, at every place that was tried, and the reason is the provider's own."""
+    garage = settle_in(world, kind)
+    garage.before = {n: QuotaExceeded("two machines is all you get", resource="machines") for n in range(3, 99)}
+    with pytest.raises(NoOffer):
+        await world.engine().launch(GANG, "c", quiet)
+    assert garage.made == {}
+    if kind.traits.idempotency is not Idempotency.NAME:  # there a receipt of a part is the last word
+        assert any("two machines is all you get" in reason for reason in world.reasons())
+
+
+async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -> None:
+    """An accepted machine that is then listed as failed ends the attempt with its own error, and is deleted."""
+    garage = settle_in(world, SearchCloud)
+    real = garage.create
+
+    def create(order: Any) -> str:
+        id_ = real(order)
+        if order.machine_type == "cpu":
+            garage.change(id_, error=InsufficientCapacity("the last one went to somebody else", scope="all"))
+        return id_
+
+    garage.create = create  # type: ignore[method-assign]
+    await world.engine().launch(HELLO, "c", quiet)
+    assert [machine.machine_type for _, machine in garage.made.values()] == ["gpu"]
+    assert any("somebody else" in reason for reason in world.reasons())
+
+
+@kinds()
+async def test_killed_anywhere_nothing_is_lost(kind: type[GarageCloud], tmp_path: Path) -> None:
+    """Whenever the client dies, the next one removes everything; without names a machine may be left as a stranger."""
+    for ends_at in range(200):
+        world = World(tmp_path / str(ends_at))
+        garage = settle_in(world, kind)
+        life = Life(ends_at)
+        with suppress(Killed, StyxError):
+            await world.engine(life).launch(HELLO.nodes(2), "c", quiet)
+        if not life.over:
+            await world.close()
+            return
+        world.clock.advance(30.0)
+        if world.record() is not None:
+            with suppress(StyxError):
+                await world.engine().down("c", quiet)
+        receipts = {
+            id_ for each in world.store.attempts.of("c") if each.receipt for id_ in each.receipt.node_ids.values()
+        }
+        if kind.traits.idempotency is not Idempotency.NONE:
+            assert garage.made == {}, (ends_at, life.steps[-1])
+        else:
+            assert not receipts & set(garage.made), (ends_at, life.steps[-1])
+        await world.close()
+    raise AssertionError("it never ends")
