@@ -45,7 +45,12 @@ bench: $(READY) ## Measure, and print asked, measured and floor
 
 CLOUD ?= bazaar
 leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local); count what leaked or was lost
-	$(BIN)/python -m styx.testing.faults --cloud $(CLOUD) --report build/leaks-$(CLOUD).txt
+	$(BIN)/python -m styx.testing.faults --cloud $(CLOUD) $(if $(HABITS),--habits "$(HABITS)") \
+		--report build/leaks-$(CLOUD).txt
+
+KILLS ?= 100
+chaos: $(READY) ## Kill KILLS real clients at random (SEED to repeat a run); count what leaked or was lost
+	$(BIN)/python -m styx.testing.faults.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 wheels: $(READY) ## Build a wheel of every package into dist/
 	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done

@@ -26,13 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     kind = bench(options.cloud)
     if options.list_habits:
-        _say("\n".join(kind.variants))
+        _say("\n".join((*kind.variants, *kind.others)))
         return 0
     for name in [name for name in os.environ if name.startswith("STYX_")]:
         del os.environ[name]  # the caller's installation is nobody's business here
     harness = Harness(
         kind,
-        variants=options.habits.split(";") if options.habits is not None else None,
+        variants=_variants(kind, options.habits),
         operations=options.operations.split(","),
         processes=options.processes,
     )
@@ -68,6 +68,14 @@ def bench(name: str) -> type[FaultBench]:
     return found
 
 
+def _variants(kind: type[FaultBench], asked: str | None) -> list[str] | None:
+    """What ``--habits`` means."""
+    if asked is None:
+        return None
+    named = {"all": [*kind.variants, *kind.others], "others": [*kind.others]}
+    return named.get(asked, asked.split(";"))
+
+
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -76,7 +84,7 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m styx.testing.faults", description=__doc__)
     parser.add_argument("--cloud", required=True, help=f"one of {', '.join(BENCHES)}, or module:Class of a FaultBench")
-    parser.add_argument("--habits", help="only these variants of the provider, separated by ';'")
+    parser.add_argument("--habits", help="these variants of the provider, separated by ';'; or all, or others")
     parser.add_argument("--list-habits", action="store_true", help="list the variants, and do nothing")
     parser.add_argument("--operations", default=",".join(OPERATIONS), help="only these, separated by ','")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th point ...")

@@ -27,7 +27,8 @@ class BazaarBench(FaultBench):
     """A market in a directory. ``variant`` names its habits, joined by ``+``."""
 
     name: ClassVar[str] = "bazaar"
-    variants: ClassVar[Sequence[str]] = (KIND, *HABITS)
+    variants: ClassVar[Sequence[str]] = (KIND, "name", "search", "none")
+    others: ClassVar[Sequence[str]] = tuple(name for name in HABITS if name not in {"name", "search", "none"})
     portable: ClassVar[bool] = True
     impossible: ClassVar[Mapping[Fault, str]] = {}
 

@@ -56,11 +56,13 @@ class FaultBench(ABC):
     """One provider, new and empty, in a directory of its own. Everything of it that lasts is below ``directory``.
 
     The harness opens one for each point and forks clients from there, so an object holds no thread and no connection.
-    ``variant`` is one of ``variants``: another way in which the same provider can behave.
+    ``variant`` is another way in which the same provider can behave: one of ``variants``, all of which are tried
+    unless others are asked for, of ``others``, or whatever else the constructor knows.
     """
 
     name: ClassVar[str]  # the cloud's
     variants: ClassVar[Sequence[str]] = ("",)
+    others: ClassVar[Sequence[str]] = ()
     # Whether a copy of `directory` is another provider in the same state. Laying the ground of a point is then a copy.
     portable: ClassVar[bool] = False
     # Whether two installations can share the provider: then another one's machines must outlive everything.

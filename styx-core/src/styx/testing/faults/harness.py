@@ -75,8 +75,15 @@ class Harness:
         self._processes = processes or processors()
         self._room = room or (Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir()))
 
-    def run(self, *, step: int = 1, offset: int = 0, tell: Callable[[Outcome], None] = lambda _: None) -> Total:
-        """Try each ``step``-th point, beginning with the one numbered ``offset``."""
+    def run(
+        self,
+        *,
+        step: int = 1,
+        offset: int = 0,
+        only: Callable[[Point], bool] = lambda _: True,
+        tell: Callable[[Outcome], None] = lambda _: None,
+    ) -> Total:
+        """Try each ``step``-th of the points that ``only`` accepts, beginning with the one numbered ``offset``."""
         with tempfile.TemporaryDirectory(prefix="styx-faults-", dir=self._room, ignore_cleanup_errors=True) as name:
             root, total = Path(name), Total()
             Store.open(home=root / "warm").close()  # imports what opening one imports, and leaves nothing open
@@ -84,7 +91,7 @@ class Harness:
             for found in self._find(root, total):
                 points += found.points
                 total.skipped += found.skipped
-            chosen = list(every(points, step, offset))
+            chosen = list(every([point for point in points if only(point)], step, offset))
             for _, outcome in shared_out(lambda point: self._try(root, point), chosen, self._processes):
                 total.outcomes.append(outcome)
                 tell(outcome)

@@ -43,18 +43,18 @@ def tap_methods(cloud: Cloud, tap: Tap) -> None:
     look = getattr(cloud, "machines" if simple else "observe")  # untapped: looking ahead is no call
     for name, role in roles.items():
         if hasattr(cloud, name):
-            tapped = _tapped(cloud, getattr(cloud, name), role, look, tap)
+            tapped = _tapped(cloud, name, role, look, tap)
             setattr(cloud, name, tapped)
 
 
-def _tapped(cloud: Cloud, method: Callable[..., Any], role: Role, look: Callable[..., Any], tap: Tap) -> Any:
-    simple = isinstance(cloud, SimpleCloud)
+def _tapped(cloud: Cloud, name: str, role: Role, look: Callable[..., Any], tap: Tap) -> Any:
+    simple, method = isinstance(cloud, SimpleCloud), getattr(cloud, name)
 
     @functools.wraps(method)
     def tapped(*arguments: Any) -> Any:
         def make() -> Any:
             answer = method(*arguments)
-            return list(answer) if method.__name__ in _LAZY else answer
+            return list(answer) if name in _LAZY else answer
 
         before: Callable[[], Any] | None = None
         aged: Callable[[Any], Any] | None = None
@@ -65,10 +65,11 @@ def _tapped(cloud: Cloud, method: Callable[..., Any], role: Role, look: Callable
         services, traits = cloud.services, cloud.traits
         return tap(
             Call(
-                method.__name__, role, make, arguments, before, aged, services.installation, traits.settle_after
+                name, role, make, arguments, before, aged, services.installation, traits.settle_after
             )
         )  # fmt: skip
 
+    tapped.__name__ = name  # core tells methods by it
     return tapped
 
 

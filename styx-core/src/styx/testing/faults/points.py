@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from styx.engine.engine import Engine
 from styx.testing.faults.fork import End
@@ -15,7 +14,7 @@ from styx.testing.faults.tap import Counted, FaultTap
 from styx.testing.faults.trial import Point, Then
 from styx.testing.faults.world import NoGround, World
 
-ENDS = 2  # calls at the beginning and at the end of a row of the same that are tried
+ENDS = 2  # calls (or pairs) at the beginning and at the end of a row of the same that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def enumerate_points(world: World, operation: Operation) -> Enumeration:
         for fault in POSSIBLE[call.role]:
             why = _why_not(world, counts, call, fault) or _endless(operation, fault)
             if number in alike:
-                why = f"it is neither of the first {ENDS} nor of the last {ENDS} of a row of {call.name}s"
+                why = f"{call.name}: neither of the first {ENDS} nor of the last {ENDS} of a row of the same"
             if why:
                 found.skipped[why if number in alike else f"{fault}: {why}"] += len(Then)
             else:
@@ -69,10 +68,19 @@ def enumerate_points(world: World, operation: Operation) -> Enumeration:
 
 
 def repeated(names: Sequence[str]) -> set[int]:
-    """Which calls are in the middle of a row of the same: waiting for something, a client looks again and again."""
+    """Which calls are in the middle of a row of the same, or of the same two in turn.
+
+    Waiting for something, a client looks again and again, or removes and looks; the world is the same every time.
+    """
     found: set[int] = set()
-    for _, row in groupby(range(len(names)), key=names.__getitem__):
-        found |= set(list(row)[ENDS:-ENDS])
+    for period in (1, 2):
+        start = 0
+        while start < len(names):
+            end = start + period
+            while end < len(names) and names[end] == names[end - period]:
+                end += 1
+            found |= set(range(start + ENDS * period, end - ENDS * period))
+            start = max(end - period + 1, start + 1)
     return found
 
 
