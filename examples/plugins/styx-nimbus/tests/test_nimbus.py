@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +41,8 @@ class TestNimbusCloud(CloudConformance):
     def cloud(self, config: NimbusCloudConfig, tmp_path: Path) -> Cloud:
         """The cloud."""
         return NimbusCloud(services(tmp_path, config))
+
+    @pytest.fixture
+    def pointed_at(self, config: NimbusCloudConfig, tmp_path: Path) -> Callable[[str], Cloud]:
+        """The same settings, with another address."""
+        return lambda url: NimbusCloud(services(tmp_path / "there", config.model_copy(update={"url": url})))
