@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from styx.api import OutcomeUnknown, Transient
+from styx.api import OutcomeUnknown, PluginError, Transient
 from styx.engine import account as accounts
+from styx.engine import references
 from styx.engine.account import CALLS_AT_ONCE
 from styx.engine.workers import Overdue, Workers
 from styx.store.records import AttemptState
@@ -213,3 +214,34 @@ async def test_waiting_for_something_else_is_not_hanging(new_world: Any) -> None
     with pytest.raises(Transient, match="still waiting for a network"):
         await account.call(slow, deadline=3600.0)
     assert time.monotonic() - began < 10
+
+
+async def test_a_listener_that_hangs_keeps_nobody_from_ending(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telling the plugins is best effort: the engine closes in time, and the thread dies with the process."""
+    let_go = threading.Event()
+    world.hooks["styx_event"] = lambda event: let_go.wait(30)
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    await engine.context.told(patience=SOON)
+    threads = [thread for thread in threading.enumerate() if thread.name == "styx-event"]
+    assert threads
+    assert all(thread.daemon for thread in threads)
+    let_go.set()
+    await engine.context.told()
+
+
+async def test_a_secret_that_nobody_gives(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that hangs while it looks one up fails the launch before anything is made."""
+    let_go = threading.Event()
+    monkeypatch.setattr(references, "SECONDS", SOON)
+    world.hooks["styx_secret"] = lambda reference: let_go.wait(30)
+    with pytest.raises(PluginError, match=r"secret 'TOKEN': no answer for 'vault:x' within 0\.05 s"):
+        await world.engine().launch(HELLO.override({"secrets": {"TOKEN": {"ref": "vault:x"}}}), "c", quiet)
+    assert world.account.calls == []
+    let_go.set()
+
+
+@pytest.mark.parametrize("said", [float("nan"), -1.0, "soon", None, float("inf")])
+def test_a_pace_that_is_no_length_of_time(said: Any) -> None:
+    """What a plugin says nonsense about has no pace."""
+    assert accounts._pace({"launch": said, "": 1}) == {"": 1.0}

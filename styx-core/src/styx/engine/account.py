@@ -46,6 +46,12 @@ def _seconds(said: object) -> float:
     return float(said) if known else 1.0  # type: ignore[arg-type]
 
 
+def _pace(said: Mapping[str, float]) -> dict[str, float]:
+    """The lengths of time among what a plugin says of its pace; the rest is no pace."""
+    known = ((lane, seconds) for lane, seconds in said.items() if isinstance(seconds, int | float))
+    return {lane: float(seconds) for lane, seconds in known if 0 < seconds < math.inf}
+
+
 class CloudAccount:
     """One account of one cloud. Calls go through :meth:`call`, which does the waiting the provider must not do."""
 
@@ -53,7 +59,7 @@ class CloudAccount:
         self.cloud = cloud
         self.account = account
         self._clock = clock
-        self._pacer = Pacer(turns, cloud.name, account, cloud.traits.pace, clock) if turns is not None else None
+        self._pacer = None if turns is None else Pacer(turns, cloud.name, account, _pace(cloud.traits.pace), clock)
         self._workers: Workers[Any] = Workers(CALLS_AT_ONCE, f"styx-{cloud.name}")
         self._identity: tuple[Identity, float] | None = None
         self._checking: asyncio.Task[Identity] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ from styx.api.services import Clock
 from styx.config import Config
 from styx.engine.clouds import CloudAccount, Clouds
 from styx.engine.lookout import Lookout
+from styx.engine.workers import Overdue, Workers
 from styx.hookspecs import Event
 from styx.plugins.manager import PluginManager
 from styx.store import Store
 from styx.store.holder import current
 from styx.store.records import ClusterRecord, EventRecord, Holder
 from styx.store.states import ClusterState
+
+EVENTS_AT_ONCE = 8
+EVENT_SECONDS = 60.0  # for the plugins to take note of one
 
 log = logging.getLogger("styx.engine")
 
@@ -42,6 +48,7 @@ class Context:
     holder: Holder
     public_key: str
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _listeners: Workers[Any] = field(default_factory=lambda: Workers(EVENTS_AT_ONCE, "styx-event"))
     _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)
 
     def fresh(self) -> Context:
@@ -85,7 +92,8 @@ class Context:
         task.add_done_callback(self._telling.discard)
 
     async def _tell(self, event: Event) -> None:
-        await asyncio.to_thread(self.plugins.call, "styx_event", event=event)
+        with suppress(Overdue):  # it may take note as long as this process lives, which does not wait for it
+            await self._listeners.run(partial(self.plugins.call, "styx_event", event=event), EVENT_SECONDS)
 
     async def told(self, patience: float = 5.0) -> None:
         """Wait until the plugins have taken note, at most ``patience`` seconds."""

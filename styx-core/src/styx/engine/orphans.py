@@ -87,15 +87,19 @@ class _Sweep:
 
 async def _look_everywhere(context: Context, account: CloudAccount, unseen: list[str]) -> _Sweep:
     name, lookout = account.label, context.lookout(account)
+
+    def scopes() -> list[Scope]:
+        return list(account.cloud.scopes())
+
     try:
-        scopes = await account.call(lambda: list(account.cloud.scopes()))
-        identity = (await account.identity()).account if scopes else ""  # else it is not even set up
+        found = await account.call(scopes)
+        identity = (await account.identity()).account if found else ""  # else it is not even set up
     except StyxError as error:
         unseen.append(f"{name}: {error.message}")
         return _Sweep(account, "", ())
-    answers = await asyncio.gather(*(lookout.look(scope, None) for scope in scopes), return_exceptions=True)
+    answers = await asyncio.gather(*(lookout.look(scope, None) for scope in found), return_exceptions=True)
     seen: list[Observation] = []
-    for scope, answer in zip(scopes, answers, strict=True):
+    for scope, answer in zip(found, answers, strict=True):
         if isinstance(answer, StyxError):
             unseen.append(f"{name}/{scope.name}: {answer.message}")
         elif isinstance(answer, BaseException):

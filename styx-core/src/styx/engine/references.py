@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 
-from styx.api.errors import InvalidTask, StyxError
+from styx.api.errors import InvalidTask, PluginError, StyxError
 from styx.engine.context import Context
+from styx.engine.workers import Overdue, Workers
 from styx.plugins.status import OK
 from styx.spec.model import TaskSpec
 
 HOOK = "styx_secret"
+SECONDS = 300.0  # for the plugins to look one up; somebody may have to say yes to it somewhere
 
 
 async def resolved(context: Context, task: TaskSpec) -> TaskSpec:
@@ -27,8 +29,13 @@ async def resolved(context: Context, task: TaskSpec) -> TaskSpec:
 
 
 async def _look_up(context: Context, name: str, reference: str) -> str:
+    workers: Workers[object] = Workers(1, "styx-secret")
     try:
-        value = await asyncio.to_thread(context.plugins.first, HOOK, reference=reference)
+        value = await workers.run(partial(context.plugins.first, HOOK, reference=reference), SECONDS)
+    except Overdue:
+        raise PluginError(
+            f"secret {name!r}: no answer for {reference!r} within {SECONDS:g} s", hint=_who(context)
+        ) from None
     except StyxError as error:
         error.message = f"secret {name!r} ({reference}): {error.message}"
         error.args = (error.message,)
