@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ def test_a_cloud_that_lies_is_found_out(room: Path) -> None:
 
 
 @pytest.fixture
-def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that commits what it wanted only once it has been answered."""
     add, called, answered = Attempts.add, Attempts.called, Attempts.answered
     pending: dict[str, tuple[Any, ...]] = {}
@@ -167,7 +167,6 @@ def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Attempts, "add", add_later)
     monkeypatch.setattr(Attempts, "called", call)
     monkeypatch.setattr(Attempts, "answered", answer)
-    yield
 
 
 @pytest.mark.usefixtures("intent_after_the_call")

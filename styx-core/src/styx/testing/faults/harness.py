@@ -80,10 +80,14 @@ class Harness:
         *,
         step: int = 1,
         offset: int = 0,
+        about: int | None = None,
         only: Callable[[Point], bool] = lambda _: True,
         tell: Callable[[Outcome], None] = lambda _: None,
     ) -> Total:
-        """Try each ``step``-th of the points that ``only`` accepts, beginning with the one numbered ``offset``."""
+        """Try each ``step``-th of the points that ``only`` accepts, beginning with the one numbered ``offset``.
+
+        With ``about``, the step is such that it comes to about so many points.
+        """
         with tempfile.TemporaryDirectory(prefix="styx-faults-", dir=self._room, ignore_cleanup_errors=True) as name:
             root, total = Path(name), Total()
             Store.open(home=root / "warm").close()  # imports what opening one imports, and leaves nothing open
@@ -91,7 +95,8 @@ class Harness:
             for found in self._find(root, total):
                 points += found.points
                 total.skipped += found.skipped
-            chosen = list(every([point for point in points if only(point)], step, offset))
+            points = [point for point in points if only(point)]
+            chosen = list(every(points, max(1, len(points) // about) if about else step, offset))
             for _, outcome in shared_out(lambda point: self._try(root, point), chosen, self._processes):
                 total.outcomes.append(outcome)
                 tell(outcome)
