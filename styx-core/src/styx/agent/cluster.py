@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from . import loop
+from . import check, loop
 from .ledger import Ledger
 from .peers import Member, Peer
 from .protocol import AgentError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RETRY = 0.2  # seconds before the second attempt to reach a node; then ever longer
 SLOWEST = 10.0
+MAX_DEVICES = 1000  # of one node
 
 
 class Cluster:
@@ -99,9 +100,10 @@ class Cluster:
     def _learned(self, peer: Peer, hello: dict[str, Any]) -> None:
         if self._peers.get(peer.number) is not peer:
             return  # the configuration has changed in the meantime
-        cpus, gpus = hello.get("cpus"), hello.get("gpus")
-        if not isinstance(cpus, (int, float)) or not isinstance(gpus, list):
+        if "cpus" not in hello:
             raise AgentError("internal", "it does not say what it has")
-        self.ledger.set_node(peer.number, float(cpus), [int(device["index"]) for device in gpus])
+        cpus = check.number(hello, "cpus")
+        gpus = [check.integer(device, "index") for device in check.listing(hello, "gpus", dict, MAX_DEVICES) or []]
+        self.ledger.set_node(peer.number, cpus, gpus)
         self.unknown.discard(peer.number)
         self._on_learned()

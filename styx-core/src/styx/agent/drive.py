@@ -18,6 +18,8 @@ RESERVED_FOR = 30.0  # seconds that a claim on a node waits to be committed
 RETRY = 0.5
 ENDING = 60.0  # seconds for a node to end a rank
 ENDED = ("exited", "setup_failed", "lost")
+WITH_CODE = ("exited", "setup_failed")
+MAX_CODE = 255
 PHASES = ("setting_up", "ready", "running", *ENDED)
 
 
@@ -89,6 +91,7 @@ class Drive:
         watches = [loop.spawn(self._watch(rank)) for rank in range(len(self._nodes))]
         await self._follow()
         for task in watches:
+            task.cancel()
             await task.settled()
         return self._verdict()
 
@@ -162,8 +165,11 @@ class Drive:
             nonlocal heard
             heard = time.monotonic()
             phase, code = item.get("phase"), item.get("code")
-            if phase in PHASES:
-                self._set(rank, phase, code if type(code) is int else None)
+            known = type(code) is int and 0 <= code <= MAX_CODE
+            if phase in WITH_CODE and not known:
+                phase = "lost"  # nobody knows how it ended
+            if phase in PHASES and self.phases.get(rank, ("", None))[0] not in ENDED:  # what has ended stays so
+                self._set(rank, phase, code if known else None)
 
         while True:
             why = "its agent ended"
@@ -210,7 +216,7 @@ class Drive:
                 return
             if (self._failed is not None or self._cancelling) and not self._ending:
                 self._ending = True
-                loop.spawn(self._end_all())
+                loop.spawn(loop.gather([self._end_watched(rank) for rank in range(len(self._nodes))]))
             elif not went and not self._ending and all(phase not in {"", "setting_up"} for phase in phases):
                 went = True
                 loop.spawn(self._go([rank for rank, phase in enumerate(phases) if phase == "ready"]))
@@ -231,6 +237,14 @@ class Drive:
             await self._patiently(rank, "gang.cancel", self._which(rank), ENDING)
         except AgentError:
             return  # who cannot be reached ends what nobody watches any more by itself
+
+    async def _end_watched(self, rank: int) -> None:
+        """End a rank, and take it for lost if its node says that it has ended it and goes on showing it."""
+        await self._end(rank)
+        deadline = time.monotonic() + self._patience
+        while self.phases.get(rank, ("", None))[0] not in ENDED:
+            if not await self._changed.wait(max(0.0, deadline - time.monotonic())):
+                self._set(rank, "lost", None)
 
     def _verdict(self) -> End:
         if self._cancelling and self._failed is None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .server import Send
 
 RETRY = 0.5  # seconds between attempts to read on from a node that cannot be reached
+MAX_OFFSET = 1 << 53
 ATTEMPTS = 3  # once the job has ended
 
 
@@ -36,7 +37,7 @@ class Output:
         follow = check.flag(params, "follow")
         tail = None if params.get("tail") is None else check.integer(params, "tail", high=1 << 40)
         offsets = {
-            int(rank): check.integer(check.mapping(params, "offsets"), rank, high=1 << 53)
+            int(rank): check.integer(check.mapping(params, "offsets"), rank, high=MAX_OFFSET)
             for rank in check.mapping(params, "offsets")
             if rank.isdigit()
         }
@@ -101,7 +102,7 @@ class Output:
         async def take(item: dict[str, Any], data: bytes) -> None:
             nonlocal at
             begins = item.get("offset")
-            if item.get("rank") != rank or type(begins) is not int or not data:
+            if item.get("rank") != rank or type(begins) is not int or not 0 <= begins <= MAX_OFFSET or not data:
                 raise AgentError("internal", f"node {node} sent output that nobody asked for")
             at = begins + len(data)
             await send({"rank": rank, "offset": begins, "size": len(data)}, data)
