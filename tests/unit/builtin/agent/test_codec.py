@@ -75,7 +75,7 @@ def test_any_answer_at_all_gives_a_value_or_a_backend_error(value: Any):
         codec.job_info,
         lambda v: codec.job_list({"jobs": v}),
         lambda v: codec.id_list({"ids": v}, "ids"),
-        lambda v: codec.log_chunk(v if isinstance(v, dict) else {"rank": v, "offset": v}, b""),
+        lambda v: codec.log_chunk(v if isinstance(v, dict) else {"rank": v, "offset": v}, b"x", range(2)),
         lambda v: codec.integer({"pid": v}, "pid", 1),
     ):
         try:

@@ -72,13 +72,12 @@ class AgentBackend(Backend):
         if ids is not None and not ids:
             return []
         params = {} if ids is None else {"ids": sorted(ids)}
-        found = codec.job_list(await self._node(cluster, HEAD).call("jobs.list", params))
-        return sorted(found, key=lambda job: job.id, reverse=True)
+        return codec.job_list(await self._node(cluster, HEAD).call("jobs.list", params), ids)
 
     async def wait(self, cluster: Cluster, job_id: int) -> JobInfo:
         """Wait until the head says that the job has ended, over as many connections as it takes."""
         node = self._node(cluster, HEAD)
-        return codec.job_info(await node.call("jobs.wait", {"id": job_id}, job=job_id, deadline=None))
+        return codec.job_info(await node.call("jobs.wait", {"id": job_id}, job=job_id, deadline=None), job_id)
 
     async def cancel(self, cluster: Cluster, ids: Collection[int] | None) -> list[int]:
         """Cancel jobs; their processes are dead when this returns."""
@@ -86,7 +85,7 @@ class AgentBackend(Backend):
             return []
         params = {"ids": None if ids is None else sorted(ids)}
         answer = await self._node(cluster, HEAD).call("jobs.cancel", params, deadline=CANCEL_DEADLINE)
-        return codec.id_list(answer, "cancelled")
+        return codec.id_list(answer, "cancelled", ids)
 
     async def logs(
         self,
@@ -100,6 +99,7 @@ class AgentBackend(Backend):
     ) -> AsyncIterator[LogChunk]:
         """The job's output from the head, which collects it; after a lost connection it goes on where it was."""
         node = self._node(cluster, HEAD)
+        ranks = range(len(cluster.nodes)) if rank is None else range(rank, rank + 1)
         reached = dict(offsets or {})
         attempts = node.attempts()
         while True:
@@ -110,7 +110,7 @@ class AgentBackend(Backend):
             try:
                 async with aclosing(node.stream("logs.read", params, job=job_id)) as items:
                     async for item, data in items:
-                        chunk = _unseen(codec.log_chunk(item, data), reached)
+                        chunk = _unseen(codec.log_chunk(item, data, ranks), reached)
                         if chunk is not None:
                             reached[chunk.rank] = chunk.offset + len(chunk.data)
                             yield chunk

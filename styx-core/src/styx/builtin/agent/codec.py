@@ -7,7 +7,7 @@ control characters, and what does not pass is a BackendError. Nothing an agent s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,43 +47,53 @@ def autostop_params(policy: Autostop | None) -> dict[str, Any]:
     return {"idle_minutes": policy.idle_minutes, "down": policy.down, "wait_for": policy.wait_for}
 
 
-def job_info(message: Any) -> JobInfo:
-    """One job as an agent tells it."""
+def job_info(message: Any, asked: int | None = None) -> JobInfo:
+    """One job as an agent tells it; the one ``asked`` for, if any."""
     job = _object(message, "job")
+    if asked not in {None, job.get("id") if isinstance(job.get("id"), int) else None}:
+        raise _wrong("id", job.get("id"))
     state = job.get("state")
     if not isinstance(state, str) or state not in _STATES:
         raise _wrong("state", state)
     submitted = _time(job, "submitted_at")
     if submitted is None:
         raise _wrong("submitted_at", None)
+    num_nodes = integer(job, "num_nodes", 1, RANK_LIMIT + 1)
     return JobInfo(
         id=integer(job, "id", 1), key=_text(job, "key"), name=_text(job, "name"), user=_text(job, "user"),
         state=JobState(state), submitted_at=submitted, started_at=_time(job, "started_at"),
         ended_at=_time(job, "ended_at"), exit_code=None if job.get("exit_code") is None else _exit_code(job),
-        num_nodes=integer(job, "num_nodes", 1, RANK_LIMIT + 1), cpus=_number(job, "cpus"), gpus=_number(job, "gpus"),
-        ranks=_ranks(job.get("ranks")), reason=_text(job, "reason"),
+        num_nodes=num_nodes, cpus=_number(job, "cpus"), gpus=_number(job, "gpus"),
+        ranks=_ranks(job.get("ranks"), num_nodes), reason=_text(job, "reason"),
     )  # fmt: skip
 
 
-def job_list(result: Message) -> list[JobInfo]:
-    """The jobs in an answer to ``jobs.list``."""
+def job_list(result: Message, asked: Collection[int] | None = None) -> list[JobInfo]:
+    """The jobs in an answer to ``jobs.list``, newest first; of all, or of those ``asked`` for."""
     jobs = result.get("jobs")
     if not isinstance(jobs, list):
         raise _wrong("jobs", jobs)
-    return [job_info(job) for job in jobs]
+    found = {job.id: job for job in map(job_info, jobs)}
+    if len(found) < len(jobs) or not (asked is None or found.keys() <= set(asked)):
+        raise _wrong("list of jobs", sorted(found))
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
-def id_list(result: Message, name: str) -> list[int]:
-    """A list of job numbers."""
+def id_list(result: Message, name: str, asked: Collection[int] | None = None) -> list[int]:
+    """A list of job numbers, each once; of all, or of those ``asked`` for."""
     ids = result.get(name)
-    if not isinstance(ids, list) or any(type(number) is not int or number < 1 for number in ids):
+    if not isinstance(ids, list) or any(type(number) is not int or not 1 <= number <= _LARGEST for number in ids):
+        raise _wrong(name, ids)
+    if len(set(ids)) < len(ids) or not (asked is None or set(ids) <= set(asked)):
         raise _wrong(name, ids)
     return ids
 
 
-def log_chunk(item: Message, data: bytes) -> LogChunk:
-    """One item of ``logs.read``."""
-    return LogChunk(integer(item, "rank", 0, RANK_LIMIT), integer(item, "offset"), data)
+def log_chunk(item: Message, data: bytes, ranks: range) -> LogChunk:
+    """One item of ``logs.read``, of one of these ranks."""
+    if not data:
+        raise _wrong("item without output", item)
+    return LogChunk(integer(item, "rank", ranks.start, ranks.stop - 1), integer(item, "offset"), data)
 
 
 def metrics(rank: int, sample: Message) -> NodeMetrics:
@@ -163,9 +173,11 @@ def _exit_code(message: Message) -> int:
     return integer(message, "exit_code", -255, 255)
 
 
-def _ranks(value: Any) -> Mapping[int, int]:
+def _ranks(value: Any, num_nodes: int) -> Mapping[int, int]:
     ranks = _object(value or {}, "ranks")
     if len(ranks) > RANK_LIMIT + 1 or any(not rank.isdecimal() or len(rank) > 3 for rank in ranks):  # noqa: PLR2004
+        raise _wrong("ranks", ranks)
+    if any(int(rank) >= num_nodes for rank in ranks):
         raise _wrong("ranks", ranks)
     return {int(rank): integer(ranks, rank, -255, 255) for rank, code in ranks.items() if code is not None}
 
