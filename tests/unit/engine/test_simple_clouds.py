@@ -98,11 +98,12 @@ async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -
 
 @kinds()
 async def test_killed_anywhere_nothing_is_lost(kind: type[GarageCloud], tmp_path: Path) -> None:
-    """Whenever the client dies, the next one removes everything; without names a machine may be left as a stranger."""
+    """Whenever the client dies, the next one removes everything; without names the last machine may be a stranger."""
     for ends_at in range(200):
         world = World(tmp_path / str(ends_at))
         garage = settle_in(world, kind)
         life = Life(ends_at)
+        _die_around(garage, "create", life)
         with suppress(Killed, StyxError):
             await world.engine(life).launch(HELLO.nodes(2), "c", quiet)
         if not life.over:
@@ -112,12 +113,20 @@ async def test_killed_anywhere_nothing_is_lost(kind: type[GarageCloud], tmp_path
         if world.record() is not None:
             with suppress(StyxError):
                 await world.engine().down("c", quiet)
-        receipts = {
-            id_ for each in world.store.attempts.of("c") if each.receipt for id_ in each.receipt.node_ids.values()
-        }
-        if kind.traits.idempotency is not Idempotency.NONE:
-            assert garage.made == {}, (ends_at, life.steps[-1])
-        else:
-            assert not receipts & set(garage.made), (ends_at, life.steps[-1])
+        strangers = 1 if kind.traits.idempotency is Idempotency.NONE else 0
+        assert len(garage.made) <= strangers, (ends_at, life.steps[-1])
         await world.close()
     raise AssertionError("it never ends")
+
+
+def _die_around(garage: Garage, request: str, life: Life) -> None:
+    """Let the client's life end before this request is made, and when it was carried out and nobody knows yet."""
+    real = getattr(garage, request)
+
+    def mortal(*args: Any) -> Any:
+        life.step(f"before the request to {request}")
+        answer = real(*args)
+        life.step(f"after the request to {request}")
+        return answer
+
+    setattr(garage, request, mortal)

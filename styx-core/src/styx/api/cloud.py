@@ -126,7 +126,8 @@ class Cloud(ABC):
         """Ask for the machines. Called again with the same argument only as ``traits.idempotency`` allows.
 
         Returns when the provider has accepted, not when machines run. If it accepted only some ranks, the receipt names
-        those. After ``OutcomeUnknown`` anything may exist; after any other error of this call, nothing does.
+        those; where neither token nor name protects a launch (``SEARCH``, ``NONE``) core then asks for the others.
+        After ``OutcomeUnknown`` anything may exist; after any other error of this call, nothing does.
         """
 
     @abstractmethod

@@ -58,6 +58,7 @@ class SimpleCloud(Cloud):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._memory = Memory(services.clock, self._pace())
+        self._uploaded: set[str] = set()  # so that a gang asks once
 
     # -- what the author writes
 
@@ -111,8 +112,10 @@ class SimpleCloud(Cloud):
         self._require_possible(request)
         offer, key = request.offer, request.boot.authorized_key
         key_name = f"styx-{self.services.installation}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-        with translated(self.errors, f"uploading the key {key_name}", writing=False):  # again does no harm
-            self.upload_key(key_name, key)
+        if key_name not in self._uploaded:
+            with translated(self.errors, f"uploading the key {key_name}", writing=False):  # again does no harm
+                self.upload_key(key_name, key)
+            self._uploaded.add(key_name)
         order = Order(
             name="", tags={}, machine_type=offer.instance_type, region=offer.region, public_key=key, key_name=key_name,
             zone=offer.zone, data=dict(offer.data), script=request.boot.script if self.traits.boot_script else "",

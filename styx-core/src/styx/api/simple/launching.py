@@ -4,11 +4,12 @@ What core is told decides what it does next, so it must be neither too little no
 
 - *Nothing was made yet*: the error itself. It is repeated or leads elsewhere, by its class.
 - *Later, not taken* (a rate limit, a connection that did not stand): ``NotYet``, and core calls again. The machines
-  that are there are remembered by this object; after a crash their names tell. Where there are no names the receipt
-  has to come first: it names the ranks that were taken, and is stored at once.
+  that are there are remembered by this object; after a crash their names tell.
 - *Refused* (no stock, no quota): a receipt of the ranks that were taken, so that none of them is forgotten.
-- *No answer*: ``OutcomeUnknown``; the names tell what came of it. Where there are none, again the receipt: the ids
-  in it are the only handles of the machines that were made.
+- *No answer*: ``OutcomeUnknown``; the names tell what came of it.
+
+Where there are no names the id in the answer is a machine's only handle, and a crash loses what is not in a stored
+receipt. So there a receipt names one machine, and core stores it and asks for the other ranks.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ LAG = 5.0  # seconds at most between two looks for a machine whose name is taken
 def launch(
     cloud: SimpleCloud, memory: Memory, turn: Turn, prepared: Prepared, order: Callable[[int], Order]
 ) -> dict[int, str]:
-    """The ids of the machines by rank: of all, or of those that were taken before one was refused."""
+    """The ids of the machines by rank: of all, or of those that were taken first."""
     ids = memory.ordered(prepared.token)
     if ids is None:
         ids = _found(cloud, turn, prepared)
     try:
         for rank in prepared.ranks:
             if rank not in ids:
+                if ids and cloud.traits.idempotency is Idempotency.NONE:
+                    return ids
                 turn.take(_progress(cloud, ids, prepared))
                 ids[rank] = _create(cloud, prepared, rank, order(rank))
     except (NotYet, StyxError) as error:
-        if ids and cloud.traits.idempotency is Idempotency.NONE:
-            return ids
         if isinstance(error, NotYet) or (isinstance(error, ProviderError) and error.retryable):
             memory.keep_ordered(prepared.token, ids)
             if isinstance(error, NotYet) or not ids:

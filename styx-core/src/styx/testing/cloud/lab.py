@@ -10,6 +10,7 @@ import pytest
 from styx.api import (
     Boot,
     Cloud,
+    Idempotency,
     LaunchRequest,
     Leftover,
     Node,
@@ -80,11 +81,18 @@ class Lab:
     def launch(self, prepared: Prepared, cloud: Cloud | None = None) -> Receipt:
         """Launch, and remember to clean up whatever becomes of it."""
         asked = cloud or self.cloud
-        receipts: list[Receipt] = []
-        self._made.append((asked, prepared.scope, prepared.owner, receipts))
+        receipts = self._receipts_of(asked, prepared)
         receipt = self.driver.call(lambda: asked.launch(prepared), what="launch()")
         receipts.append(receipt)
         return receipt
+
+    def _receipts_of(self, cloud: Cloud, prepared: Prepared) -> list[Receipt]:
+        """Those of the attempt so far, to be added to."""
+        for one, scope, owner, receipts in self._made:
+            if one is cloud and (scope, owner) == (prepared.scope, prepared.owner):
+                return receipts
+        self._made.append((cloud, prepared.scope, prepared.owner, []))
+        return self._made[-1][-1]
 
     def observe(
         self, owners: Collection[Owner] | None, scope: Scope | None = None, cloud: Cloud | None = None
@@ -119,8 +127,20 @@ class Lab:
         request = self.request(owner or self.owner(cloud=asked), ranks)
         prepared = self.prepare(request, asked)
         receipt = self.launch(prepared, asked)
+        if asked.traits.idempotency in {Idempotency.SEARCH, Idempotency.NONE}:
+            receipt = self._completed(asked, request, receipt)
         nodes = self.wait_for(request.owner, len(request.ranks), asked)
         return Launched(asked, request.owner, prepared, receipt, tuple(nodes))
+
+    def _completed(self, cloud: Cloud, request: LaunchRequest, receipt: Receipt) -> Receipt:
+        """Ask for the ranks that the receipt leaves out, as core does, for as long as each call takes some."""
+        got = dict(receipt.node_ids)
+        taken = bool(got)
+        while taken and (rest := tuple(rank for rank in request.ranks if rank not in got)):
+            more = self.launch(self.prepare(replace(request, ranks=rest), cloud), cloud).node_ids
+            taken = bool(more)
+            got |= more
+        return replace(receipt, node_ids=got)
 
     def wait_for(self, owner: Owner, count: int, cloud: Cloud | None = None, scope: Scope | None = None) -> list[Node]:
         """Observe until this many nodes of the attempt run."""
