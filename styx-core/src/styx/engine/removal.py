@@ -46,6 +46,7 @@ async def remove(
     for papers in attempts:
         await account.require_identity(papers.newest.identity)
         await _remove(context, account, papers, progress, patience)
+        await account.require_identity(papers.newest.identity)  # nobody else has seen that nothing is left
         for intent in papers.intents:
             context.store.attempts.settle(intent.token, AttemptState.CLOSED, intent.error)
 
