@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -258,6 +259,28 @@ async def test_tombstones_are_not_buried_by_others(world: World) -> None:
     del world.accounts["memory", "default"]
     await world.engine().status(refresh=True)
     assert world.store.attempts.tombstones() == world.machines() == []
+
+
+class Turncoat(MemoryCloud):
+    """A cloud whose credentials become somebody else's right after something was removed with them."""
+
+    def terminate(self, *args: Any) -> None:
+        """Remove it, and be somebody else."""
+        super().terminate(*args)
+        self.account.name = "somebody else"
+
+
+async def test_a_removal_is_believed_to_who_began_it_only(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That nothing is left has to be seen with the same credentials: what others do not see may still be there."""
+    monkeypatch.setattr(accounts, "IDENTITY_SECONDS", -1.0)
+    world = new_world(Turncoat)
+    await world.engine().launch(HELLO, "c", quiet)
+    with pytest.raises(WrongAccount):
+        await world.engine().down("c", quiet)
+    assert [record.state for record in world.store.clusters.list()] == [ClusterState.TERMINATING]
+    assert len(world.store.attempts.tombstones()) == 1
 
 
 async def test_credentials_that_change_under_a_long_process_are_noticed(
