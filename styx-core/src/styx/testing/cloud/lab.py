@@ -134,11 +134,10 @@ class Lab:
 
     def _completed(self, cloud: Cloud, request: LaunchRequest, receipt: Receipt) -> Receipt:
         """Ask for the ranks that the receipt leaves out, as core does, for as long as each call takes some."""
-        got = dict(receipt.node_ids)
-        taken = bool(got)
+        got, taken = dict(receipt.node_ids), set(receipt.node_ids)
         while taken and (rest := tuple(rank for rank in request.ranks if rank not in got)):
             more = self.launch(self.prepare(replace(request, ranks=rest), cloud), cloud).node_ids
-            taken = bool(more)
+            taken = set(more) & set(rest)  # other ranks than were asked for are a rule's business, and no way on
             got |= more
         return replace(receipt, node_ids=got)
 
