@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SupportsStop
-from styx.api.errors import BadInput, ClusterNotUp, PluginError, ProviderError
+from styx.api.errors import BadInput, ClusterNotUp, NoOffer, PluginError, ProviderError
 from styx.api.nodes import Node, NodeState
+from styx.engine import budget
 from styx.engine.codec import offer_from_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
@@ -98,12 +99,16 @@ def _half_gone(cluster: ClusterRecord, left: int) -> ClusterNotUp:
 async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> list[Node]:
     """The nodes of an interrupted first launch, all running; or none, and then nothing of it is left."""
     papers = current(context, cluster)
-    with suppress(BadInput):  # a task of another shape: what was begun for the last one is no use to it
+    # A task of another shape, or no money for it any more: what was begun is no use then.
+    with suppress(BadInput, NoOffer):
         if papers is not None and papers.open:
             wanted = require_fit(wish.task, cluster, wish.account)
             account = context.clouds.get(papers.newest.cloud, papers.newest.account)
             await account.require_identity(papers.newest.identity)
-            context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch")
+            limits = budget.within(context)
+            context.move(
+                cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch", within=limits
+            )
             again = request_again(context, account.cloud, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
                 return await drive(context, account, papers, progress, again)
