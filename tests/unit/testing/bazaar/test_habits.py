@@ -55,7 +55,7 @@ def test_a_class_is_found_again_by_its_name() -> None:
         made = bazaar(habits)
         assert getattr(import_module(made.__module__), made.__qualname__) is made
     with pytest.raises(AttributeError):
-        import_module("styx.testing.bazaar.cloud").nothing_of_the_kind  # noqa: B018 - looked up, that is all
+        import_module("styx.testing.bazaar.capabilities").nothing_of_the_kind  # noqa: B018 - looked up, that is all
 
 
 def test_habits_are_plain_data() -> None:

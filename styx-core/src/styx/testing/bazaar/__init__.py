@@ -9,7 +9,8 @@ Every habit is some provider's, and every habit is legal: a cloud with any of th
 made in a directory (:meth:`Market.make`) is the truth outside of its clients, which may be killed at any instruction.
 """
 
-from styx.testing.bazaar.cloud import BazaarCloud, bazaar
+from styx.testing.bazaar.capabilities import bazaar
+from styx.testing.bazaar.cloud import BazaarCloud
 from styx.testing.bazaar.habits import Blindness, Habits, Interruption
 from styx.testing.bazaar.ledger import FileClock
 from styx.testing.bazaar.market import Bill, Market

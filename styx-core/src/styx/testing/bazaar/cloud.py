@@ -1,4 +1,4 @@
-"""The near side: a Cloud for a market, and the class that fits its habits."""
+"""The near side: a Cloud for a market, with what every cloud of the bazaar has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,11 +14,7 @@ from styx.api import (
     Conflict,
     Idempotency,
     Identity,
-    LaunchOutcome,
     LaunchRequest,
-    LaunchState,
-    Leftover,
-    Node,
     NotFound,
     NotYet,
     Observation,
@@ -28,26 +23,18 @@ from styx.api import (
     OfferQuery,
     Owner,
     Prepared,
-    ProviderError,
     Receipt,
     Scope,
-    SelfStop,
     Services,
-    StartRequest,
     SupportsSpot,
     Transient,
-    from_wire,
 )
-from styx.testing.bazaar import life, shown
+from styx.testing.bazaar import life, listing, shown
 from styx.testing.bazaar.habits import Blindness, Habits
 from styx.testing.bazaar.market import CLOUD, Market, Turn
-from styx.testing.bazaar.state import Machine, Order, Part
+from styx.testing.bazaar.state import Machine, Part
 from styx.testing.bazaar.trade import Wanted, owner_of, rent
 from styx.testing.memory.catalog import fits
-
-OUTCOME_SECONDS = 3600.0  # for which the provider tells what became of a launch
-_NAMED = "BazaarCloud_"
-_KIND = Habits().to_data()
 
 
 class BazaarCloud(Cloud):
@@ -130,17 +117,17 @@ class BazaarCloud(Cloud):
             if blind is Blindness.WHOLE:
                 raise Transient(f"the listing of {scope.name} timed out")
             turn.state.listings += 1
-            listed = self._listed(turn, scope)
+            listed = listing.machines(turn, scope, self.habits)
             hidden = f"{scope.name}: the odd hosts are out of reach"
             listed = [machine for machine in listed if self._can_reach(turn, machine)]
             nodes = [shown.node(machine, self.habits, turn.now, self._identify(machine)) for machine in listed]
-            leftovers, remains = self._left_over(turn, scope, {node.id for node in nodes})
+            leftovers, remains = listing.left_over(turn, scope, {node.id for node in nodes})
             return Observation(
                 scope,
                 self.services.clock.now(),
                 tuple(node for node in (*nodes, *remains) if self._is_meant(node.owner, owners)),
                 tuple(leftover for leftover in leftovers if self._is_meant(leftover.owner, owners)),
-                tuple(o for o in self._outcomes(turn, scope) if self._is_meant(o.owner, owners)),
+                tuple(o for o in listing.outcomes(turn, scope) if self._is_meant(o.owner, owners)),
                 unreachable=(hidden,) if blind is Blindness.HALF else (),
             )
 
@@ -203,35 +190,6 @@ class BazaarCloud(Cloud):
                 parts.append(part)
         return parts
 
-    # -- what a listing says
-
-    def _listed(self, turn: Turn, scope: Scope) -> list[Machine]:
-        here = [machine for machine in turn.state.machines.values() if machine.place == scope.name]
-        return [m for m in here if shown.is_listed(m, self.habits, turn.now, turn.state.listings)]
-
-    def _left_over(self, turn: Turn, scope: Scope, listed: Collection[str]) -> tuple[list[Leftover], list[Node]]:
-        """Parts whose machine is gone; without an owner they can only be shown as what is left of the machine."""
-        leftovers, remains = [], {}
-        for part in turn.state.parts.values():
-            machine = turn.state.machines.get(part.machine)
-            if part.place != scope.name or (machine is not None and machine.exists(turn.now)):
-                continue
-            known = owner_of(part.name, part.tags)
-            if known is not None:
-                leftovers.append(shown.leftover(part, known[0]))
-            elif machine is not None and machine.id not in listed:
-                remains[machine.id] = shown.remains(machine, self.habits, turn.now)
-        return leftovers, list(remains.values())
-
-    def _outcomes(self, turn: Turn, scope: Scope) -> list[LaunchOutcome]:
-        orders = [o for o in turn.state.orders if o.place == scope.name and turn.now - o.at < OUTCOME_SECONDS]
-        found = []
-        for order in orders:
-            known = owner_of(order.name, order.tags)
-            if known is not None and order.token:
-                found.append(LaunchOutcome(order.token, known[0], *_outcome(order, turn.now)))
-        return found
-
     # -- the rest
 
     def _call(self, method: str) -> Any:
@@ -254,120 +212,3 @@ class BazaarCloud(Cloud):
             {int(rank): tags for rank, tags in payload.get("tags", {}).items()},
             prepared.payload, payload["spot"], payload["ports"],
         )  # fmt: skip
-
-
-def _outcome(order: Order, now: float) -> tuple[LaunchState, ProviderError | None]:
-    if order.refused is None or order.error is None or now < order.refused:
-        return LaunchState.ACCEPTED, None
-    error = from_wire(order.error)
-    assert isinstance(error, ProviderError)
-    return LaunchState.FAILED, error
-
-
-class _Stops(BazaarCloud):
-    """Machines can be stopped and started."""
-
-    def stop(self, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> None:
-        """Switch off all machines of the attempt."""
-        self._must_be_ours(owner)
-        with self._call("stop") as turn:
-            self._must_reach_all(turn, scope)
-            for machine in self._machines_of(turn, scope, owner, receipts):
-                if machine.going is None:
-                    life.switch_off(turn.state, machine, turn.now, "user")
-
-    def prepare_start(self, request: StartRequest) -> Prepared:
-        """Write down which machines to switch on."""
-        with self._call("prepare_start") as turn:
-            self._must_reach_all(turn, request.scope)
-            ids = {}
-            for machine in self._machines_of(turn, request.scope, request.owner, request.receipts):
-                rank = self._rank_of(machine, request.receipts)
-                if rank in request.ranks and machine.going is None:
-                    ids[str(rank)] = machine.id
-        if len(ids) < len(request.ranks):
-            raise NotFound(f"some of the stopped machines of {request.owner.name} are gone")
-        return Prepared(
-            request.owner, request.scope, request.ranks, json.dumps({"action": "start", "ids": ids}, sort_keys=True)
-        )
-
-    def _rank_of(self, machine: Machine, receipts: Sequence[Receipt]) -> int | None:
-        known = self._identify(machine)
-        if known is not None:
-            return known[1]
-        named = {id_: rank for receipt in receipts for rank, id_ in receipt.node_ids.items()}
-        return named.get(machine.id)
-
-
-class _SelfStops(BazaarCloud):
-    """A guest that shuts itself down is not billed any more."""
-
-    def self_stop_command(self, node: Node, mode: SelfStop) -> str:
-        """Leave the wish where the market looks for it."""
-        del node
-        return f'printf %s {mode.value} > "$HOME/{life.SHUTDOWN_FILE}"'
-
-
-class _Spots(BazaarCloud):
-    """Machines can be bought at spot prices."""
-
-    def preemption_notice_command(self, offer: Offer) -> str | None:
-        """Look for the file in which the notice comes."""
-        del offer
-        return f'test -e "$HOME/{life.NOTICE_FILE}"' if shown.gives_notice(self.habits) else None
-
-
-class _Ports(BazaarCloud):
-    """Ports can be opened."""
-
-    def open_ports(self, scope: Scope, owner: Owner, ports: Collection[int]) -> None:
-        """Remember the ports."""
-        self._must_be_ours(owner)
-        with self._call("open_ports") as turn:
-            self._must_reach_all(turn, scope)
-            for machine in self._machines_of(turn, scope, owner, ()):
-                machine.ports = sorted({*machine.ports, *ports})
-
-    def port_address(self, node: Node, port: int) -> str:
-        """The node's own address, or where the port is mapped to. Worked out from the id, as such panels do."""
-        return shown.port_address(node, port, self.habits)
-
-
-class _Discards(BazaarCloud):
-    """Single machines can be removed."""
-
-    def discard(self, scope: Scope, owner: Owner, node_ids: Collection[str]) -> None:
-        """Remove those of these machines that are the attempt's, with what they leave."""
-        self._must_be_ours(owner)
-        with self._call("discard") as turn:
-            self._must_reach_all(turn, scope)
-            receipt = Receipt("", dict(enumerate(node_ids)))
-            meant = [m.id for m in self._machines_of(turn, scope, owner, [receipt]) if m.id in node_ids]
-            life.remove(turn.state, self.habits, meant, turn.now)
-            parts = [p for p in self._parts_of(turn, scope, owner, set(node_ids)) if p.machine in node_ids]
-            blocked = life.remove_parts(turn.state, parts, turn.now)
-        if blocked and self.habits.not_yet:
-            raise NotYet(1.0, f"{', '.join(part.id for part in blocked)} to go")
-
-
-@cache
-def bazaar(habits: Habits) -> type[BazaarCloud]:
-    """The class of the cloud that has these habits, with the capabilities they leave it."""
-    capabilities: list[type[BazaarCloud]] = [_Spots, _Ports]
-    if not habits.no_stop:
-        capabilities.append(_Stops)
-    if not habits.billed_when_off:
-        capabilities.append(_SelfStops)
-    if not habits.no_discard:
-        capabilities.append(_Discards)
-    told = {name: value for name, value in habits.to_data().items() if value != _KIND[name]}
-    name = _NAMED + json.dumps(told).encode().hex()
-    body: dict[str, Any] = {"traits": habits.traits, "habits": habits, "__module__": __name__, "__doc__": str(told)}
-    return type(name, tuple(capabilities), body)
-
-
-def __getattr__(name: str) -> type[BazaarCloud]:
-    """The class of that name: it says which habits, so that another process finds the same one."""
-    if not name.startswith(_NAMED):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return bazaar(Habits.from_data(json.loads(bytes.fromhex(name.removeprefix(_NAMED)))))

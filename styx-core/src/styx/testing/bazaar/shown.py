@@ -46,9 +46,8 @@ def node(machine: Machine, habits: Habits, now: float, known: tuple[Owner, int |
     )  # fmt: skip
 
 
-def remains(machine: Machine, habits: Habits, now: float) -> Node:
+def remains(machine: Machine) -> Node:
     """What is left of an anonymous machine: its parts have no name of their own to be shown under."""
-    del habits, now
     return Node(
         machine.id, None, NodeState.TERMINATING, billing=Billing.DISK_ONLY, hourly_cost=DISK_PRICE,
         instance_type=machine.kind, created_at=datetime.fromtimestamp(machine.born, UTC),
