@@ -23,9 +23,9 @@ ISOLATED = os.geteuid() == 0 and all(map(shutil.which, ("unshare", "mount", "set
 # A machine ends with the thread that started it, so that a server that is killed leaves none: one thread starts all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="nimbus-hosts")
 UP_SECONDS = 20.0
-# Only for those that are not isolated: a home of its own for every command, and a mark to find its processes by.
+# Only for those that are not isolated: a home of its own for every command, by which its processes are found, too.
 _SESSION = """#!/bin/sh
-export HOME={home} NIMBUS_MACHINE={name}
+export HOME={home}
 cd && exec sh ${{SSH_ORIGINAL_COMMAND:+-c "$SSH_ORIGINAL_COMMAND"}}
 """
 
@@ -76,7 +76,7 @@ class Host:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if not ISOLATED:
-                _kill_marked(f"NIMBUS_MACHINE={self.name}")
+                _kill_marked(f"HOME={self.home}")
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _write(self) -> None:
@@ -103,7 +103,7 @@ class Host:
         }  # fmt: skip
         if not ISOLATED:
             session = ssh / "session"
-            session.write_text(_SESSION.format(home=self.home, name=self.name))
+            session.write_text(_SESSION.format(home=self.home))
             session.chmod(0o755)
             options["ForceCommand"] = str(session)
         (ssh / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))

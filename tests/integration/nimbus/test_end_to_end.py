@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,32 @@ def test_a_gang_of_two_runs_as_one(shop: Workshop, server: Any) -> None:
     assert len(creates) == 2, "a launch costs one order a machine"
     shop.styx("down", "-y", "duo")
     assert server.market.rented == {}
+
+
+def test_a_task_runs_on_a_machine_that_is_not_isolated(
+    shop: Workshop, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without root a machine has a home and a port of its own, and what ran on it ends with it all the same."""
+    hosts = sys.modules["hosts"]
+    monkeypatch.setattr(hosts, "ISOLATED", False)
+    said = shop.styx("launch", *CHEAP, "-c", "one", "--", "sh", "-c", "echo hi in $HOME; setsid sleep 98765 &")
+    (machine,) = server.market.rented.values()
+    assert f"hi in {machine.host.home}" in said
+    server.market.release(machine.id)
+    give_up = time.monotonic() + 10
+    while server.market.rented:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    marked = f"HOME={machine.host.home}".encode()
+    left = [entry for entry in Path("/proc").glob("[0-9]*") if marked in _environ(entry)]
+    assert left == []
+    shop.styx("down", "-y", "one")
+
+
+def _environ(process: Path) -> bytes:
+    with suppress(OSError):
+        return (process / "environ").read_bytes()
+    return b""
 
 
 def test_a_stock_out_that_comes_late_leads_elsewhere(shop: Workshop, server: Any) -> None:
