@@ -18,7 +18,7 @@ from styx.store.records import Span
 from styx.store.states import ClusterState
 from styx.testing.memory.account import MemoryAccount
 from support.records import NOW
-from support.world import HELLO, Resources, World, quiet
+from support.world import HELLO, Killed, Life, Resources, World, quiet
 
 SMALL = Decimal("0.10")  # what one node in the east costs an hour
 
@@ -82,6 +82,21 @@ async def test_a_start_counts_like_a_launch(world: World) -> None:
     assert (world.record("a") or pytest.fail("gone")).state is ClusterState.STOPPED
     await engine.down("b", quiet)
     await engine.start("a", None, quiet)
+
+
+async def test_an_interrupted_launch_counts_when_it_goes_on(world: World) -> None:
+    """It was killed before anything was asked for, and others have launched since: it does not go on for nothing."""
+    limited(world, "budget: {max_hourly_cost: 0.15}")
+    whole = Life()
+    await world.engine(whole).launch(HELLO, "x", quiet)
+    await world.engine().down("x", quiet)
+    with pytest.raises(Killed):
+        await world.engine(Life(ends_at=whole.steps.index("before memory.launch"))).launch(HELLO, "a", quiet)
+    await world.engine().status(refresh=True)
+    await world.engine().launch(HELLO, "b", quiet)
+    with pytest.raises(NoOffer, match="the budget is"):
+        await world.engine().launch(HELLO, "a", quiet)
+    assert len(world.machines()) == 1
 
 
 async def test_two_at_once_do_not_both_pass(new_world: Callable[..., World]) -> None:

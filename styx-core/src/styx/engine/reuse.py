@@ -106,9 +106,7 @@ async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress
             account = context.clouds.get(papers.newest.cloud, papers.newest.account)
             await account.require_identity(papers.newest.identity)
             limits = budget.within(context)
-            context.move(
-                cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch", within=limits
-            )
+            context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch", within=limits)
             again = request_again(context, account.cloud, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
                 return await drive(context, account, papers, progress, again)
