@@ -62,6 +62,21 @@ async def test_clients_keep_to_it_together(slow: World) -> None:
     assert launches[1] - launches[0] >= 12.0
 
 
+async def test_a_long_wait_is_told(slow: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Who waits for long hears why; the pauses of a second are nobody's concern."""
+    account = slow.engine().context.clouds.get("memory")
+
+    def launch() -> None:
+        pass
+
+    for _ in range(2):
+        await account.call(account.cloud.check)
+        await account.call(launch)
+    assert [record.message for record in caplog.records] == [
+        "memory wants to be called less often: waiting 11 s to launch"
+    ]
+
+
 async def test_a_refusal_of_one_client_holds_the_other_back(world: World) -> None:
     """What the provider said to one of them is on record for all, though it never asked for a pace."""
     one, other = (world.engine().context.clouds.get("memory") for _ in range(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,11 +16,16 @@ from styx.store.turns import Turns
 SLACK = 0.05  # seconds of a turn in which the call must begin; twice as many after each that was missed
 HOLD_MOST = 300.0  # seconds for which one refusal holds everybody back: a provider's word is good for that long
 
+WORTH_TELLING = 10.0  # seconds of waiting that somebody at a terminal would wonder about
+
 ALL = ""  # the lane of all methods together
 
 
 class TooLate(Exception):
     """The turn was over before the call began: this machine had other things to do. Another one has to be taken."""
+
+
+log = logging.getLogger("styx.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Pacer:
         if wait <= 0 and not any(lanes.values()):
             return Turn()
         if wait > 0:
+            if wait >= WORTH_TELLING:
+                log.warning("%s wants to be called less often: waiting %.0f s to %s", self._key[0], wait, method)
             await self._clock.sleep(wait)
         return Turn(wait, monotonic() - began, began + wait + slack)
 
