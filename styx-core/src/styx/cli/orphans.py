@@ -55,7 +55,7 @@ def _advice(orphans: Sequence[Orphan]) -> list[str]:
     known = [orphan.hourly_cost for orphan in orphans if orphan.hourly_cost is not None]
     unknown = len(orphans) - len(known)
     more = f", and {unknown} of unknown price" if unknown else ""
-    lines = [f"{count(len(orphans), 'thing')} without a record: {money(sum(known, Decimal(0)))} an hour{more}."]
+    lines = [f"{count(len(orphans), 'thing')} without a record: {money(sum(known))} an hour{more}."]
     if any(kind(orphan) == OURS for orphan in orphans):
         lines.append("`styx recover` takes them up as clusters again, `styx recover --down` removes them.")
     if any(kind(orphan) == STRANGER for orphan in orphans):

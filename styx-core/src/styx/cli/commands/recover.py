@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 styx status --orphans        # only look
-styx recover                 # after the database was lost: every cluster that is still there
+styx recover                 # all there is, after the database was lost
 styx recover train-1         # this one
 styx recover --down train-1  # remove it instead
 styx recover --down i-0abc   # a machine that nobody can attribute, by its id
