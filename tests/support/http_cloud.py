@@ -20,15 +20,18 @@ from styx.api import (
 )
 from styx.testing.memory import MemoryCloud
 
-UNKNOWN = 500
-
 
 class HttpMemoryCloud(MemoryCloud):
     """Asks at ``url`` before it does anything; with no URL there is nobody to ask."""
 
     errors: ClassVar[dict[int, type[ProviderError]]] = {
-        401: AuthFailed, 403: PermissionDenied, 429: RateLimited, 500: OutcomeUnknown, 503: Transient,
-    }  # fmt: skip
+        401: AuthFailed,
+        403: PermissionDenied,
+        429: RateLimited,
+        500: OutcomeUnknown,
+        503: Transient,
+        504: OutcomeUnknown,
+    }
     tries: ClassVar[int] = 1
     lost: ClassVar[type[ProviderError]] = OutcomeUnknown  # what an answer that never came is taken for
 

@@ -90,9 +90,11 @@ class RetriesByItself(HttpMemoryCloud):
 
 @WRONG.breaks("test_refusals_are_understood")
 class EverythingPasses(HttpMemoryCloud):
-    """One error for all."""
+    """One error for all that is refused."""
 
-    errors: ClassVar[dict[int, type[ProviderError]]] = dict.fromkeys(HttpMemoryCloud.errors, Transient)
+    errors: ClassVar[dict[int, type[ProviderError]]] = {
+        status: Transient if status < 500 else error for status, error in HttpMemoryCloud.errors.items()
+    }
 
 
 @WRONG.breaks("test_no_answer_is_an_unknown_outcome")

@@ -28,7 +28,7 @@ from styx.testing.driver import Driver
 from styx.testing.verdict import ContractBroken, GaveUp, expect
 from styx.testing.watch import endless_connections
 
-UNAVAILABLE = 503
+UNAVAILABLE, GATEWAY_TIMEOUT = 503, 504
 # What an answer of HTTP means: the errors of which one is to be raised.
 MEANINGS: dict[int, tuple[type[ProviderError], ...]] = {
     401: (AuthFailed,),
@@ -99,22 +99,24 @@ class AskingRules(CloudRules):
             change="map the SDK's errors in one table, by status and code",
         )
 
-    def test_no_answer_is_an_unknown_outcome(self, pointed: Callable[[str], Cloud], lab: Lab) -> None:
-        """A launch that was sent, and not answered, may have been done."""
+    @pytest.mark.parametrize("answer", [None, GATEWAY_TIMEOUT], ids=["none", "gateway-timeout"])
+    def test_no_answer_is_an_unknown_outcome(
+        self, pointed: Callable[[str], Cloud], lab: Lab, answer: int | None
+    ) -> None:
+        """A launch that was sent, and not answered by who would know, may have been done."""
         prepared = self._prepared(lab)
-        with refusing(None) as refusals:
+        with refusing(answer) as refusals:
             one = pointed(refusals.url)
-            said = ""
             try:
                 one.launch(prepared)
                 said = "succeeded"
             except OutcomeUnknown:
-                pass
+                said = ""
             except Exception as error:  # noqa: BLE001 - likewise
                 said = f"raised {type(error).__name__}: {error}" if _sent(refusals) else ""
         expect(
             not said,
-            did=f"launch() sent {refusals.requests}, had no answer, and {said}",
+            did=f"launch() sent {refusals.requests}, had {answer or 'no'} for an answer, and {said}",
             contract="sent, and no answer came: OutcomeUnknown, which leads to an observation, never to a repetition",
             change="raise OutcomeUnknown for a connection that broke after a POST, Transient only before",
         )
