@@ -35,7 +35,7 @@ from styx.plugins import isolation
 from styx.spec import Resources, Task
 from styx.store import Store
 from styx.store.holder import current
-from styx.store.records import AttemptState, ClusterRecord, Holder
+from styx.store.records import ClusterRecord, Holder
 from styx.testing.clock import FakeClock
 from styx.testing.memory.account import Machine, MemoryAccount
 from styx.testing.memory.kinds import MEMORY_CLOUDS
