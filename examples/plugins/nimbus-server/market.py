@@ -42,6 +42,7 @@ class Rented:
     """One machine. ``state``: pending, running, failed, reclaimed, deleting."""
 
     id: str
+    number: int
     name: str
     kind: str
     region: str
@@ -102,10 +103,11 @@ class Market:
         with self._lock:
             row, key = self._checked(order)
             self._require_stock(str(row["type"]))
-            id_ = f"nm-{next(self._ids)}{secrets.token_hex(3)}"
+            number = next(self._ids)
+            id_ = f"nm-{number}-{secrets.token_hex(3)}"
             spot = bool(order.get("spot"))
             machine = Rented(
-                id_, str(order.get("name", "")), str(row["type"]), str(row["region"]), spot,
+                id_, number, str(order.get("name", "")), str(row["type"]), str(row["region"]), spot,
                 {str(k): str(v) for k, v in (order.get("labels") or {}).items()}, datetime.now(UTC),
                 str(row["spot_usd_per_hour" if spot else "usd_per_hour"]), Host(Path(self._room.name), id_, key),
             )  # fmt: skip
@@ -118,6 +120,12 @@ class Market:
         """All machines, oldest first."""
         with self._lock:
             return list(self.rented.values())
+
+    @staticmethod
+    def number_of(id_: str) -> int:
+        """When the machine was made among all, from 1; 0 for no machine. It need not be there any more."""
+        number = id_.removeprefix("nm-").partition("-")[0]
+        return int(number) if number else 0
 
     def release(self, id_: str) -> None:
         """Give a machine back; it goes a moment later."""

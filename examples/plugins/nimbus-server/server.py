@@ -139,14 +139,18 @@ class Handler(BaseHTTPRequestHandler):
             case "POST", ["v1", "machines"]:
                 return 202, market.rent(order).shown()
             case "GET", ["v1", "machines"]:
-                start = int(query.get("after", ["0"])[0])
-                listed = market.listed()
-                page = [machine.shown() for machine in listed[start : start + PAGE]]
-                return 200, {"machines": page, "next": start + PAGE if len(listed) > start + PAGE else None}
+                return 200, self._page(market, query.get("after", [""])[0])
             case "DELETE", ["v1", "machines", id_]:
                 market.release(id_)
                 return 202, None
         raise Refused(404, "not_found", f"there is no {method} {path}")
+
+    @staticmethod
+    def _page(market: Market, after: str) -> dict[str, Any]:
+        """The machines made after that one: none is missed because one of an earlier page has gone meanwhile."""
+        listed = [machine for machine in market.listed() if machine.number > market.number_of(after)]
+        page = [machine.shown() for machine in listed[:PAGE]]
+        return {"machines": page, "next": page[-1]["id"] if len(listed) > PAGE else None}
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

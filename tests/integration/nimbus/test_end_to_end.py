@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from styx.api import Boot, LaunchRequest, OfferQuery, Owner, new_attempt_id
+from styx.testing import services
 from support.nimbus import PLUGIN, Workshop
 
 CHEAP = ("-y", "--infra", "nimbus")
@@ -178,3 +180,28 @@ def test_machines_end_with_the_market(server: Any, tmp_path: Path) -> None:
     assert machine.host.alive
     server.market.close()
     assert not machine.host.alive
+
+
+def test_every_page_of_the_listing_is_read(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More machines than fit on a page are all there, each with the reason for its failure."""
+    monkeypatch.syspath_prepend(str(PLUGIN / "src"))
+    from styx_nimbus.cloud import NimbusCloud
+    from styx_nimbus.config import NimbusCloudConfig
+
+    server.market.stock["cpu.small"] = 0
+    server.market.late.add("cpu.small")
+    cloud = NimbusCloud(services(tmp_path, NimbusCloudConfig(url=server.url, token=server.token)))
+    offer = next(offer for offer in cloud.offers(OfferQuery()) if offer.instance_type == "cpu.small")
+    owner = Owner(cloud.services.installation, "big", new_attempt_id())
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIb1tGtyTyE1ntjZ3c4wbHjUtSCcjXHGNgHqUXTmMKZB test"
+    papers = cloud.prepare(LaunchRequest(owner, offer, tuple(range(25)), Boot(key)))
+    receipt = cloud.launch(papers)
+    give_up = time.monotonic() + 20
+    while len(outcomes := cloud.observe(papers.scope, {owner}).launches) < 25:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert "went to somebody else" in str(outcomes[-1].error)
+    cloud.terminate(papers.scope, owner, [receipt])
+    while cloud.observe(papers.scope, {owner}).leftovers:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)

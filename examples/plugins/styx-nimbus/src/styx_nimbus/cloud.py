@@ -82,7 +82,7 @@ class NimbusCloud(SimpleCloud):
 
     def machines(self) -> Iterator[Machine]:
         """Every page of all that the account has, whoever's it is."""
-        after: int | None = 0
+        after: str | None = ""
         while after is not None:
             page = self._api.get("/v1/machines", after=after)
             yield from map(_machine, page["machines"])
