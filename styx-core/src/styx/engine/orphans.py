@@ -40,6 +40,12 @@ class Orphan:
         return self.owner.cluster if self.owner is not None else self.nodes[0].id
 
     @property
+    def key(self) -> object:
+        """What it is, whichever of our names the account was looked at under."""
+        things = frozenset(each.id for each in (*self.nodes, *self.leftovers))
+        return self.cloud, self.identity, self.scope, self.owner, things
+
+    @property
     def hourly_cost(self) -> Decimal | None:
         """USD per hour for all of it; None when the price of any part is unknown."""
         costs = [*(node.hourly_cost for node in self.nodes), *(rest.hourly_cost for rest in self.leftovers)]
@@ -60,9 +66,12 @@ async def find_orphans(context: Context) -> Search:
     unseen: list[str] = []
     accounts = list(_accounts(context, unseen))
     sweeps = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
-    once = {(sweep.account.cloud.name, sweep.identity): sweep for sweep in reversed(sweeps)}  # it may have two names
     known = [*before, *context.store.attempts.unclosed()]
-    found = [orphan for sweep in once.values() for orphan in _sort_out(sweep, known)]
+    once: dict[object, Orphan] = {}  # two accounts of one identity may be two names of it, or see different places of it
+    for sweep in sweeps:
+        for orphan in _sort_out(sweep, known):
+            once.setdefault(orphan.key, orphan)
+    found = list(once.values())
     found.sort(key=lambda orphan: (-(orphan.hourly_cost or 0), orphan.cloud, orphan.scope, orphan.name))
     return Search(tuple(found), tuple(unseen))
 

@@ -14,6 +14,7 @@ from styx.api.services import Clock
 from styx.store.turns import Turns
 
 SLACK = 0.05  # seconds of a turn in which the call must begin; twice as many after each that was missed
+SLACK_MOST = 5.0  # a turn is time that all others wait
 HOLD_MOST = 300.0  # seconds for which one refusal holds everybody back: a provider's word is good for that long
 
 WORTH_TELLING = 10.0  # seconds of waiting that somebody at a terminal would wonder about
@@ -57,7 +58,7 @@ class Pacer:
         Raises RateLimited when it is more than ``most`` seconds away; then none is taken.
         """
         lanes = {lane: self._pace.get(lane, 0.0) for lane in (ALL, method)}
-        slack, began = SLACK * 2**missed, monotonic()
+        slack, began = min(SLACK * 2**missed, SLACK_MOST), monotonic()
         wait = self._turns.take(*self._key, lanes, slack=slack, most=most)
         if wait > most:
             raise RateLimited(
