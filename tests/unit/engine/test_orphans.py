@@ -149,6 +149,18 @@ async def test_a_machine_of_a_type_that_is_not_sold_any_more(world: World) -> No
     assert world.machines() == []
 
 
+async def test_accounts_of_one_identity_may_see_different_things(world: World) -> None:
+    """As own machines do, whoever they are listed for: what only one of them shows is found all the same."""
+    for name in ("lab", "office"):
+        world.accounts["memory", name] = MemoryAccount("own-machines")
+    (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {lab: {}, office: {}}}}\n")
+    await world.engine().launch(HELLO, "c", quiet, account="lab")
+    await world.engine().launch(HELLO, "d", quiet, account="office")
+    lose_the_database(world)
+    orphans = {orphan.name: orphan for orphan in await found(world)}
+    assert {name: orphan.account for name, orphan in orphans.items()} == {"c": "lab", "d": "office"}
+
+
 async def test_every_account_is_looked_at(world: World) -> None:
     """Each account has its own orphans; one that stands under two names is looked at once."""
     other = MemoryAccount("other-account")

@@ -42,7 +42,7 @@ class Orphan:
     @property
     def key(self) -> object:
         """What it is, whichever of our names the account was looked at under."""
-        things = frozenset(each.id for each in (*self.nodes, *self.leftovers))
+        things = frozenset([*(node.id for node in self.nodes), *(rest.id for rest in self.leftovers)])
         return self.cloud, self.identity, self.scope, self.owner, things
 
     @property
@@ -67,7 +67,8 @@ async def find_orphans(context: Context) -> Search:
     accounts = list(_accounts(context, unseen))
     sweeps = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
     known = [*before, *context.store.attempts.unclosed()]
-    once: dict[object, Orphan] = {}  # two accounts of one identity may be two names of it, or see different places of it
+    # Accounts of one identity may be two names of it, or see different places of it.
+    once: dict[object, Orphan] = {}
     for sweep in sweeps:
         for orphan in _sort_out(sweep, known):
             once.setdefault(orphan.key, orphan)
