@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 from styx.api import StyxError
 
+PATIENCE = 60.0  # real seconds
+
 
 class End(StrEnum):
     """How a forked client ended."""
@@ -37,31 +39,54 @@ class Ended:
     said: str = ""
 
 
-def forked(work: Callable[[], Any], *, patience: float = 60.0) -> Ended:
-    """Run ``work`` in a child; one that takes longer than ``patience`` real seconds is killed and HUNG.
+def forked(work: Callable[[], Any], *, patience: float = PATIENCE) -> Ended:
+    """Run ``work`` in a child and hear how it ended; see :class:`Forked`."""
+    return Forked(work, patience=patience).ended()
+
+
+class Forked:
+    """A child that runs ``work``; one that takes longer than ``patience`` real seconds is killed and HUNG.
 
     What it returns must pickle. The child never comes back to the caller's code.
     """
-    reading, writing = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        _live(work, writing)
-    os.close(writing)
-    try:
-        text = _read(reading, time.monotonic() + patience)
+
+    def __init__(self, work: Callable[[], Any], *, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._reading, writing = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._child = os.fork()
+        if self._child == 0:
+            _live(work, writing)
+        os.close(writing)
+
+    def stops(self) -> bool:
+        """Wait until it has suspended itself, or else has ended; whether it is suspended."""
+        give_up_at = time.monotonic() + self._patience
+        while time.monotonic() < give_up_at:
+            found = os.waitid(os.P_PID, self._child, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is not None:
+                return found.si_code == os.CLD_STOPPED
+            if select.select([self._reading], [], [], 0.002)[0]:
+                return False  # it has something to say
+        return False
+
+    def ended(self) -> Ended:
+        """Let it go on, if it is suspended, and wait until it has ended."""
+        os.kill(self._child, signal.SIGCONT)
+        try:
+            text = _read(self._reading, time.monotonic() + self._patience)
+            if text is None:
+                os.kill(self._child, signal.SIGKILL)
+        finally:
+            os.close(self._reading)
+        os.waitpid(self._child, 0)
         if text is None:
-            os.kill(child, signal.SIGKILL)
-    finally:
-        os.close(reading)
-    os.waitpid(child, 0)
-    if text is None:
-        return Ended(End.HUNG, said=f"it was still at it after {patience:g} s")
-    if not text:
-        return Ended(End.KILLED)
-    ended: Ended = pickle.loads(text)  # our own child wrote it
-    return ended
+            return Ended(End.HUNG, said=f"it was still at it after {self._patience:g} s")
+        if not text:
+            return Ended(End.KILLED)
+        ended: Ended = pickle.loads(text)  # our own child wrote it
+        return ended
 
 
 def _read(reading: int, give_up_at: float) -> bytes | None:

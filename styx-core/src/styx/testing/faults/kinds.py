@@ -33,12 +33,15 @@ class Fault(StrEnum):
     LATE = "not answered, and done later"
     TWICE = "done twice"
     STALE = "answered with what was before the last change"
+    SUSPENDED = "suspended before it was sent, until others had been there"
+    SUSPENDED_DONE = "suspended when it was done, until others had been there"
 
 
 KILLS = frozenset({Fault.UNSENT, Fault.UNREAD, Fault.UNCOMMITTED})
+SUSPENSIONS = frozenset({Fault.SUSPENDED, Fault.SUSPENDED_DONE})
 _ALWAYS = (
     Fault.UNSENT, Fault.UNREAD, Fault.UNCOMMITTED, Fault.CUT, Fault.UNANSWERED, Fault.OUTAGE, Fault.THROTTLED,
-    Fault.EXPIRED, Fault.DENIED,
+    Fault.EXPIRED, Fault.DENIED, Fault.SUSPENDED, Fault.SUSPENDED_DONE,
 )  # fmt: skip
 _REFUSALS = (Fault.NO_CAPACITY, Fault.OVER_QUOTA, Fault.GONE, Fault.INVALID)
 

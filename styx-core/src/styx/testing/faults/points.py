@@ -42,7 +42,7 @@ def dry_run(world: World, operation: Operation) -> Counts:
         settle_after = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
         return Counts(tuple(tap.calls), settle_after)
 
-    ended = world.client(act, tap)
+    ended = world.begin(act, tap).ended()
     if ended.how is not End.DONE:
         raise NoGround(f"{operation.name} without any fault: {ended.how}, {ended.said}")
     counts: Counts = ended.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,12 +39,13 @@ class FaultTap:
         strike_at: int = -1,
         refusals: Iterable[Fault] = (),
         dies: Any = None,
+        suspends: Any = None,
     ) -> None:
         self.bench = bench
         self.calls: list[Counted] = []
         self._fault, self._strike_at = fault, strike_at
         self._refusals = list(refusals)
-        self._die = dies or _die
+        self._die, self._suspend = dies or _die, suspends or _suspend
         self._dying = self._cut_off = False
         self._changed_at: float | None = None
         self._before: Any = None
@@ -109,6 +111,14 @@ class FaultTap:
             case Fault.UNCOMMITTED:
                 self._dying = True
                 return self._make(call)
+            case Fault.SUSPENDED:
+                self._suspend()
+                return self._make(call)
+            case Fault.SUSPENDED_DONE:
+                try:
+                    return self._make(call)
+                finally:
+                    self._suspend()
             case Fault.UNANSWERED | Fault.OUTAGE:
                 self._cut_off = fault is Fault.OUTAGE
                 self._unheard(call)
@@ -124,6 +134,17 @@ class FaultTap:
                 assert call.aged is not None
                 return call.aged(self._before)
         raise self.bench.refusal(fault, call)
+
+
+def _suspend() -> None:
+    """Stop here, as a laptop that is closed does, until somebody sends SIGCONT.
+
+    No thread may hold a lock of the provider's, who is elsewhere: others get the time to come to the end of a call, and
+    this one sleeps until the signal, which is not there at once, has stopped it.
+    """
+    time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(0.05)
 
 
 def _die() -> NoReturn:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from styx.api import ClusterNotFound, StyxError
 from styx.engine.engine import Engine
+from styx.engine.operation import LEASE_SECONDS
 from styx.testing.faults import audit, operations
 from styx.testing.faults.audit import Flaw, Harm
-from styx.testing.faults.client import CLUSTER
+from styx.testing.faults.client import CLUSTER, Step
 from styx.testing.faults.fork import End, Ended
-from styx.testing.faults.kinds import KILLS, Fault
+from styx.testing.faults.kinds import KILLS, SUSPENSIONS, Fault
 from styx.testing.faults.operations import OPERATIONS, Operation
 from styx.testing.faults.tap import FaultTap
 from styx.testing.faults.world import World, ids_of, shown
 
 ROUNDS = 3  # of waiting and looking, until everything that was given up has to be gone
 LEAST_WAIT = 60.0  # virtual seconds, each
+ANY = object()  # whatever state the cluster is in
 
 
 class Then(StrEnum):
@@ -66,33 +68,72 @@ def try_point(world: World, point: Point) -> Outcome:
     """Let it happen in a world that is ready for the operation, and see what comes of it."""
     outcome, began = Outcome(point), time.monotonic()
     operation = OPERATIONS[point.operation]
-    _tell(outcome, operation.name, ended := _victim(world, operation, point))
-    outcome.reached = ended.how is End.KILLED or (ended.how in {End.DONE, End.ERROR} and bool(ended.value[0]))
-    if outcome.reached:
-        went_well = ended.how is End.DONE and ended.value[1] == ""
-        _expect(outcome, point.fault, went_well=went_well)
-        wanted = operation if went_well else None
-        steps = [("status", partial(_status, world, operation, wanted))]
-        if point.then is Then.AGAIN:
-            steps.append((f"{operation.name} again", partial(_again, world, operation)))
-        steps.append(("down", partial(_down, world)))
-        for name, step in steps:
-            _tell(outcome, name, world.client(step))
+    victim = _Victim(world, operation, point)
+    if point.fault in SUSPENSIONS:
+        _while_suspended(outcome, world, operation, victim)
+    else:
+        _afterwards(outcome, world, operation, victim)
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def _victim(world: World, operation: Operation, point: Point) -> Ended:
-    tap = FaultTap(world.bench, point.fault, point.call, operation.refusals)
+def _afterwards(outcome: Outcome, world: World, operation: Operation, victim: _Victim) -> None:
+    """Others come by when it is over."""
+    well = victim.end(outcome)
+    if not outcome.reached:
+        return
+    _expect(outcome, outcome.point.fault, went_well=well)
+    _next(outcome, world, "status", partial(_status, world, operation, operation.wanted if well else ANY))
+    if outcome.point.then is Then.AGAIN:
+        _next(outcome, world, f"{operation.name} again", partial(_again, world, operation))
+    _next(outcome, world, "down", partial(_down, world))
 
-    async def act(engine: Engine) -> tuple[bool, str, list[Flaw]]:
-        try:
-            await operation.act(engine)
-        except StyxError as error:
-            return tap.struck, f"{type(error).__name__}: {error.message}", []
-        return tap.struck, "", []
 
-    return world.client(act, tap)
+def _while_suspended(outcome: Outcome, world: World, operation: Operation, victim: _Victim) -> None:
+    """Others come by when nobody believes any more that it is still at work; then it goes on."""
+    if not victim.client.stops():
+        victim.end(outcome)
+        outcome.reached = False
+        return
+    world.bench.pass_time(2 * LEASE_SECONDS)
+    _next(outcome, world, "status", partial(_status, world, operation, ANY))
+    if outcome.point.then is Then.AGAIN:
+        _next(outcome, world, f"{operation.name} by another", partial(_again, world, operation))
+    else:
+        _next(outcome, world, "down by another", partial(_remove, world))
+    victim.end(outcome)
+    wanted = operation.wanted if outcome.point.then is Then.AGAIN else ANY
+    kept = replace(operation, kept=operation.kept and outcome.point.then is Then.AGAIN)
+    _next(outcome, world, "status", partial(_status, world, kept, wanted))
+    _next(outcome, world, "down", partial(_down, world))
+
+
+class _Victim:
+    """The client to which it happens."""
+
+    def __init__(self, world: World, operation: Operation, point: Point) -> None:
+        tap = FaultTap(world.bench, point.fault, point.call, operation.refusals)
+
+        async def act(engine: Engine) -> tuple[bool, str, list[Flaw]]:
+            try:
+                await operation.act(engine)
+            except StyxError as error:
+                return tap.struck, f"{type(error).__name__}: {error.message}", []
+            return tap.struck, "", []
+
+        self._name = operation.name
+        self.client = world.begin(act, tap)
+
+    def end(self, outcome: Outcome) -> bool:
+        """Wait for its end; whether it said that all went well."""
+        ended = self.client.ended()
+        _tell(outcome, self._name, ended)
+        outcome.reached = ended.how is End.KILLED or (ended.how is End.DONE and ended.value[0])
+        return ended.how is End.DONE and ended.value[1] == ""
+
+
+def _next(outcome: Outcome, world: World, name: str, step: Step) -> None:
+    _tell(outcome, name, world.client(step))
 
 
 def _expect(outcome: Outcome, fault: Fault, *, went_well: bool) -> None:
@@ -115,7 +156,7 @@ def _tell(outcome: Outcome, what: str, ended: Ended) -> None:
         outcome.flaws.append(Flaw(Harm.WRONG, f"{what} {ended.how}: {ended.said}"))
 
 
-async def _status(world: World, operation: Operation, wanted: Operation | None, engine: Engine) -> Any:
+async def _status(world: World, operation: Operation, wanted: object, engine: Engine) -> Any:
     """Look at what is on record as it was left, then at what a status makes of it."""
     kept = _kept(world, operation)
     book, truth = await world.book(engine), world.truth()
@@ -124,8 +165,8 @@ async def _status(world: World, operation: Operation, wanted: Operation | None, 
     book, truth = await world.book(engine), world.truth()
     flaws += audit.leaks(book, truth, world.keep)
     flaws += audit.losses(book, truth, kept) + audit.untruths(book, truth)
-    if wanted is not None:
-        flaws += _not_as_wanted(engine, wanted, "it said that all went well")
+    if wanted is not ANY:
+        flaws += _not_as_wanted(engine, wanted, "a command said that all went well")
     return True, _state(engine), flaws
 
 
@@ -139,17 +180,23 @@ async def _again(world: World, operation: Operation, engine: Engine) -> Any:
     book, truth = await world.book(engine), world.truth()
     flaws = audit.leaks(book, truth, world.keep) + audit.untruths(book, truth)
     flaws += audit.losses(book, truth, _kept(world, operation))
-    flaws += _not_as_wanted(engine, operation, "it was done again")
+    flaws += _not_as_wanted(engine, operation.wanted, "it was done again")
     return True, _state(engine), flaws
 
 
-async def _down(world: World, engine: Engine) -> Any:
-    """At last everything is removed, and after some time nothing is left but what others have."""
+async def _remove(world: World, engine: Engine) -> Any:
+    """Remove the cluster, if there is one."""
     flaws: list[Flaw] = []
     if engine.context.store.clusters.get(CLUSTER) is not None:
         await operations.down(engine)
         book, truth = await world.book(engine), world.truth()
         flaws += audit.leaks(book, truth, world.keep)
+    return True, _state(engine), flaws
+
+
+async def _down(world: World, engine: Engine) -> Any:
+    """At last everything is removed, and after some time nothing is left but what others have."""
+    _, _, flaws = await _remove(world, engine)
     settle = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
     for _ in range(ROUNDS):
         world.bench.pass_time(max(2 * settle, LEAST_WAIT))
@@ -173,12 +220,12 @@ def _others(world: World) -> Iterable[tuple[str, frozenset[str]]]:
     return (("the bystander", world.keep.bystander), ("another installation", world.keep.neighbour))
 
 
-def _not_as_wanted(engine: Engine, operation: Operation, when: str) -> list[Flaw]:
+def _not_as_wanted(engine: Engine, wanted: object, when: str) -> list[Flaw]:
     record = engine.context.store.clusters.get(CLUSTER)
     state = None if record is None else record.state
-    if state is operation.wanted:
+    if state is wanted:
         return []
-    return [Flaw(Harm.WRONG, f"{when}, and the cluster is {state or 'gone'} instead of {operation.wanted or 'gone'}")]
+    return [Flaw(Harm.WRONG, f"{when}, and the cluster is {state or 'gone'} instead of {wanted or 'gone'}")]
 
 
 def _state(engine: Engine) -> str:

@@ -18,7 +18,7 @@ from styx.testing.faults import audit, operations
 from styx.testing.faults.audit import Book, Keep, Truth
 from styx.testing.faults.bench import FaultBench
 from styx.testing.faults.client import BYSTANDER, CLUSTER, Step, run
-from styx.testing.faults.fork import End, Ended, forked
+from styx.testing.faults.fork import End, Ended, Forked, forked
 from styx.testing.faults.operations import Operation
 from styx.testing.faults.tap import FaultTap
 
@@ -87,9 +87,13 @@ class World:
         mine = _nodes_of(self.home, CLUSTER) if operation.before else frozenset()
         return Keep(mine, _nodes_of(self.home, BYSTANDER), neighbour)
 
-    def client(self, step: Step, tap: FaultTap | None = None) -> Ended:
+    def client(self, step: Step) -> Ended:
         """What becomes of a client that takes this step."""
-        return forked(lambda: run(self.home, self.bench, step, tap))
+        return forked(partial(run, self.home, self.bench, step))
+
+    def begin(self, step: Step, tap: FaultTap) -> Forked:
+        """A client that has begun to take this step, and to which something may happen."""
+        return Forked(partial(run, self.home, self.bench, step, tap))
 
     def truth(self) -> Truth:
         """What the provider has."""
