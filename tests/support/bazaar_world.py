@@ -15,7 +15,7 @@ from styx.store.states import ClusterState
 from styx.testing.bazaar import Habits, Machine, Market, bazaar
 from support.world import World
 
-LONG = 300.0  # seconds in which every lag, removal and blindness of the bazaar is over
+LONG = 320.0  # seconds in which every lag, removal and blindness of the bazaar is over; no whole minutes
 
 
 class BazaarWorld(World):

@@ -46,14 +46,15 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest_asyncio.fixture
 async def new_bazaar(memory: Path) -> AsyncIterator[NewBazaar]:
-    """Makes worlds in which the named habits show."""
+    """Makes worlds in which the named habits show, at once or when the test sets the stage."""
     made: list[BazaarWorld] = []
 
-    def make(*names: str) -> BazaarWorld:
+    def make(*names: str, staged: bool = True) -> BazaarWorld:
         habits = with_habits(*names)
         assert habits is not None
         world = BazaarWorld(memory / f"home{len(made)}", habits)
-        stage(world.market, *names)
+        if staged:
+            stage(world.market, *names)
         made.append(world)
         return world
 
