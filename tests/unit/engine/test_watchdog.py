@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from styx.api import DIVISIBLE, Cloud, Idempotency, Offer, Scope, SelfStop, Traits
+from styx.api import DIVISIBLE, Cloud, Idempotency, LaunchRequest, Offer, Prepared, Scope, SelfStop, Traits
 from styx.builtin.local.cloud import LocalCloud
 from styx.builtin.ssh.cloud import SshCloud
 from styx.engine import watchdog
+from styx.testing.memory.cloud import MemoryCloud
+from support.world import HELLO, World
 
 KIND = Traits(Idempotency.TOKEN, boot_script=True, self_stop=frozenset({SelfStop.TERMINATE}))
 OFFER = Offer("rented", Scope("here"), "large", 8, 32, hourly_price=Decimal(2), spot_hourly_price=Decimal(1))
@@ -67,3 +70,36 @@ def test_the_script_is_the_same_every_time() -> None:
     """It is part of intents, which are replayed byte for byte."""
     assert watchdog.script() == watchdog.script()
     assert "@" not in watchdog.script(60)
+
+
+class Booting(MemoryCloud):
+    """A cloud that runs boot scripts, and whose machines end by shutting down; it keeps what it was asked for."""
+
+    traits = replace(MemoryCloud.traits, boot_script=True, self_stop=frozenset(SelfStop))
+    requests: ClassVar[list[LaunchRequest]] = []
+
+    def prepare(self, request: LaunchRequest) -> Prepared:
+        """Keep the request."""
+        self.requests.append(request)
+        return super().prepare(request)
+
+
+async def test_every_new_machine_gets_the_script_and_none_a_warning(new_world: Callable[..., World]) -> None:
+    """What the cloud is asked for has the watchdog in it."""
+    Booting.requests.clear()
+    said: list[str] = []
+    await new_world(Booting).engine().launch(HELLO, "c", lambda _, sentence: said.append(sentence))
+    (request,) = Booting.requests
+    assert request.boot.script == watchdog.script()
+    assert request.boot.authorized_key
+    assert not any("cannot end by themselves" in sentence for sentence in said)
+
+
+async def test_a_launch_says_once_that_nothing_would_end_its_machines(world: World) -> None:
+    """Before it asks for any."""
+    said: list[str] = []
+    await world.engine().launch(HELLO, "c", lambda _, sentence: said.append(sentence))
+    warnings = [sentence for sentence in said if "cannot end by themselves" in sentence]
+    assert len(warnings) == 1
+    assert "memory" in warnings[0]
+    assert said.index(warnings[0]) < said.index("starting the runtime on 1 node")
