@@ -80,6 +80,15 @@ async def test_disks_without_a_price_cost_nothing(world: World) -> None:
     assert world.store.spans.going_on() == []
 
 
+async def test_what_was_forgotten_is_not_billed_any_more(world: World) -> None:
+    """Nobody looks at it any more, so nobody can tell how long it costs; the report has what it cost until then."""
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    await engine.down("c", quiet, forget=True)
+    assert world.store.spans.going_on() == []
+    assert [span.cluster for span in world.store.spans.since()] == ["c"]
+
+
 async def test_a_life_adds_up(priced: World) -> None:
     """Launch, an hour, removal: the hours that the clock has counted, at the price of the offer."""
     engine = priced.engine()

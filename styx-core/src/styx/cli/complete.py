@@ -33,6 +33,15 @@ def clouds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [name for name in _provided("cloud") if name.startswith(incomplete)]
 
 
+def accounts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The accounts that the settings name, of any cloud."""
+    from styx.config import load_config
+
+    del ctx, param
+    found = {name for accounts in load_config().accounts.values() for name in accounts}
+    return sorted(name for name in found if name.startswith(incomplete))
+
+
 def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The clouds and stores, for ``styx check``, that the command line does not name yet."""
     taken = ctx.params.get(param.name or "") or ()

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
-from styx.cli import added
+from styx.cli import added, complete
 from styx.config import load_config
 from support.fake_client import FakeClient
 
@@ -174,3 +175,6 @@ def test_accounts_and_budgets(styx, file: Path):
         assert styx("config", "set", key, value).exit_code == 0
     assert "budget.accounts.ssh/lab = 5" in styx("config", "list").stdout
     assert load_config(file).accounts_of("ssh") == ("lab", "office")
+    context = click.Context(click.Command("launch"))
+    assert complete.accounts(context, click.Option(["--account"]), "") == ["lab", "office"]
+    assert complete.accounts(context, click.Option(["--account"]), "o") == ["office"]

@@ -9,7 +9,7 @@ import click
 
 from styx.cli import autostop, consent, habits, options, views
 from styx.cli.command import Command, option
-from styx.cli.complete import cluster_names
+from styx.cli.complete import accounts, cluster_names
 from styx.cli.follow import DETACHED, EXIT_CODES
 from styx.cli.render import json_text, note
 from styx.cli.session import connected
@@ -61,7 +61,13 @@ hourly_cost is a string, USD for all nodes.
 )
 @options.wait_for_option
 @option("-r", "--retry-until-up", is_flag=True, section=options.CLUSTER, help="Keep trying until there is capacity.")
-@option("--account", metavar="NAME", section=options.CLUSTER, help="Which account of the cloud, if there are several.")
+@option(
+    "--account",
+    metavar="NAME",
+    section=options.CLUSTER,
+    shell_complete=accounts,
+    help="Which account of the cloud, if there are several.",
+)
 @option(
     "--max-cost",
     type=Dollars(),
