@@ -162,6 +162,21 @@ def test_a_machine_taken_back_is_told_as_preempted(shop: Workshop, server: Any) 
     assert server.market.rented == {}
 
 
+def test_a_lost_database_is_recovered_from_names(shop: Workshop, server: Any, styx_home: Path) -> None:
+    """The machines are an orphan with its price, become a cluster again, take a job, and go."""
+    shop.styx("launch", *CHEAP, "-c", "one", "--", "true")
+    for path in styx_home.glob("state.db*"):
+        path.unlink()
+    assert clusters(shop) == {}
+    assert "$0.0200" in shop.styx("status", "--orphans")
+    shop.styx("recover", "-y")
+    said = shop.styx("exec", "one", "--", "echo", "still there")
+    assert "still there" in said
+    assert "first contact with node 0" in said
+    shop.styx("down", "-y", "one")
+    assert server.market.rented == {}
+
+
 def test_the_cloud_is_as_small_as_we_say() -> None:
     """At most 150 lines of provider code, settings and all."""
     lines = sum(len(path.read_text().splitlines()) for path in PLUGIN.glob("src/**/*.py"))

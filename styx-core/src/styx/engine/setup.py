@@ -97,7 +97,8 @@ def connect(context: Context, cluster: ClusterRecord) -> Handle:
         raise not_up(cluster)
     owner = context.owner(cluster)
     nodes = [with_key(context.home, _node(record, owner)) for record in context.store.nodes.of(cluster.name)]
-    return Handle(cluster.name, owner, nodes, context.clouds.get(cluster.cloud, cluster.account).cloud)
+    cloud = context.clouds.get(cluster.cloud, cluster.account).cloud
+    return Handle(cluster.name, owner, nodes, cloud, Newcomers(context, cluster.name, wait=0.0))
 
 
 def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotUp:

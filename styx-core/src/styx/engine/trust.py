@@ -11,10 +11,10 @@ from pathlib import Path
 
 from styx.api.nodes import Endpoint, Node
 from styx.api.transport import Transport
-from styx.engine.context import Context, Progress
+from styx.engine.context import Context, Progress, log
 from styx.engine.keys import private_key
 from styx.transports import open_transport
-from styx.transports.firstcontact import FirstContact
+from styx.transports.firstcontact import PATIENCE, FirstContact
 
 
 def with_key(home: Path, node: Node) -> Node:
@@ -26,29 +26,42 @@ def with_key(home: Path, node: Node) -> Node:
 
 
 class Newcomers:
-    """The ways to nodes that have just been made or started. Called with a node, gives its transport."""
+    """The ways to nodes that may show their host key for the first time. Called with a node, gives its transport.
 
-    def __init__(self, context: Context, cluster: str, progress: Progress) -> None:
+    ``wait`` is how many seconds one that does not answer yet may take: long for those that were just made or started,
+    and none for those of a cluster that was up. Of these a pin is missing only where the database was lost.
+    """
+
+    def __init__(
+        self, context: Context, cluster: str, progress: Progress | None = None, wait: float = PATIENCE
+    ) -> None:
         self._context = context
         self._cluster = cluster
         self._progress = progress
+        self._wait = wait
         self._key = str(private_key(context.home))
         known = context.store.nodes.of(cluster)
         self._pinned = {(record.rank, record.node_id): record.host_key for record in known}
 
     def __call__(self, node: Node) -> Transport:
-        """Waits for a machine that the provider calls running and that does not answer yet."""
+        """A transport that makes sure of the key."""
         endpoint, rank = node.endpoint, node.rank or 0
         assert endpoint is not None
         if endpoint.kind != "ssh" or endpoint.options.get("identity_file") != self._key:
             return open_transport(endpoint)  # it was there before
+        pinned = endpoint.options.get("host_key") or self._pinned.get((rank, node.id), "")
+        if pinned and not self._wait:
+            return open_transport(endpoint)
 
         def pin(key: str) -> None:
             self._context.store.nodes.pin(self._cluster, rank, key)
             where = f"{endpoint.options.get('host')}:{endpoint.options.get('port', '22')}"
-            self._progress(
-                "setup", f"first contact with node {rank} at {where}: the key it shows is trusted from now on"
-            )
+            self._tell(f"first contact with node {rank} at {where}: the key it shows is trusted from now on")
 
-        clock = self._context.clock
-        return FirstContact(endpoint, pin, pinned=self._pinned.get((rank, node.id), ""), sleep=clock.sleep)
+        return FirstContact(endpoint, pin, pinned=pinned, sleep=self._context.clock.sleep, wait=self._wait)
+
+    def _tell(self, sentence: str) -> None:
+        if self._progress is not None:
+            self._progress("setup", sentence)
+        else:
+            log.warning("%s: %s", self._cluster, sentence)
