@@ -100,6 +100,22 @@ async def test_an_agent_that_is_down_is_started_by_the_next_call(backend: AgentB
     assert len(agents(cluster)) == 1
 
 
+async def test_an_agent_that_a_peer_has_woken_is_its_own_nodes(backend: AgentBackend, pair: ProcessCluster):
+    """On this machine nodes are told apart by what their processes have in their environment."""
+    hold = "until [ -e go ]; do sleep 0.05; done"
+    await backend.submit(pair, job(hold, cpus=0.75 * (os.cpu_count() or 1)))
+    number = await backend.submit(pair, job("echo woken", num_nodes=2, cpus=0.5 * (os.cpu_count() or 1)))
+    lock = next(pair.home(1).glob(".styx/clusters/*/1/lock"))
+    os.kill(int(lock.read_text()), signal.SIGKILL)
+    (pair.home(0) / "go").touch()
+    log = lock.parent / "jobs" / f"{number}-1" / "log"
+    await until(lambda: log.exists() and log.read_text() == "woken\n")
+    environment = Path(f"/proc/{int(lock.read_text())}/environ").read_bytes().split(b"\0")
+    assert f"STYX_NODE={pair.nodes[1].name}".encode() in environment
+    assert f"HOME={pair.home(1)}".encode() in environment
+    assert (await backend.wait(pair, number)).state is JobState.SUCCEEDED
+
+
 async def test_preparing_again_disturbs_nothing(backend: AgentBackend, pair: ProcessCluster):
     """Neither jobs nor agents."""
     number = await backend.submit(pair, job("echo $$; sleep 1; echo end", num_nodes=2))

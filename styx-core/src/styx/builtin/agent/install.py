@@ -39,7 +39,7 @@ async def install(transport: Transport, places: Places, shared: Path) -> None:
     ``shared`` is where this machine keeps the programs of its own nodes.
     """
     if isinstance(transport, ProcessTransport):
-        await asyncio.to_thread(_install_here, places, shared)
+        await asyncio.to_thread(_install_here, places, shared, transport.node)
         return
     python = await find_python(transport, places)
     for directory in (places.socket_dir, places.base):
@@ -94,7 +94,7 @@ async def _copy(transport: Transport, places: Places, python: str) -> str:
     return program
 
 
-def _install_here(places: Places, shared: Path) -> None:
+def _install_here(places: Places, shared: Path, node: str) -> None:
     build, data = archive()
     program = shared / build / "main.py"
     if not program.exists():
@@ -105,7 +105,9 @@ def _install_here(places: Places, shared: Path) -> None:
     if directory.is_symlink() or directory.stat().st_uid != places.uid:
         raise BackendError(f"{directory} belongs to somebody else", hint="Remove it, or have its owner remove it.")
     Path(places.way_in).write_text(_way_in_script(sys.executable, str(program), places))
-    Path(places.start).write_text(_start_script(sys.executable, str(program), places))
+    # A peer may be who starts it: what tells whose process it is must not be the peer's.
+    whose = f"export HOME={quote(places.home)} STYX_NODE={quote(node)}\n"
+    Path(places.start).write_text(whose + _start_script(sys.executable, str(program), places))
 
 
 def _unpack_here(shared: Path, build: str, data: bytes) -> None:
