@@ -13,7 +13,7 @@ from styx.engine.handle import Handle
 from styx.engine.lifecycle import down
 from styx.engine.obtain import Wish, make, plan_machines
 from styx.engine.operation import LEASE_SECONDS, operation, renewing
-from styx.engine.reconcile import look, record_verdict
+from styx.engine.reconcile import look, record_verdict, refuse_strangers
 from styx.engine.reuse import reuse
 from styx.engine.setup import not_up
 from styx.store.records import ClusterRecord, Operation
@@ -45,6 +45,7 @@ async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord |
     """The record after a look, where one can help; None when the cluster has removed itself meanwhile."""
     if cluster.state not in (ClusterState.UP, ClusterState.UNKNOWN):
         return cluster
+    await refuse_strangers(context, cluster)
     seen = record_verdict(context, cluster, await look(context, cluster))
     if seen is not None and seen.state in (ClusterState.UNKNOWN, ClusterState.TERMINATING):
         raise not_up(seen)

@@ -30,7 +30,7 @@ from styx.engine.observe import sight
 from styx.engine.operation import operation
 from styx.engine.papers import Papers, papers_of
 from styx.engine.provision import drive
-from styx.engine.reconcile import current, look, record_verdict
+from styx.engine.reconcile import current, look, record_verdict, refuse_strangers
 from styx.engine.removal import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, remove
 from styx.engine.setup import connect, not_up, set_up
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
@@ -103,6 +103,7 @@ def _papers(context: Context, cluster: ClusterRecord) -> Papers:
 
 async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord:
     """The record, after a look if it may have become wrong by itself: unseen, or stopped by autostop."""
+    await refuse_strangers(context, cluster)
     if cluster.state is _S.UNKNOWN or (cluster.state is _S.UP and cluster.autostop is not None):
         return await _seen(context, cluster)
     return cluster
@@ -168,6 +169,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
 async def down(context: Context, name: str, progress: Progress) -> None:
     """Remove a cluster and everything it made. The record goes only when nothing of it is there any more."""
     async with operation(context, name, "down") as cluster:
+        await refuse_strangers(context, cluster)
         handle = None
         if cluster.state is _S.UP:
             with suppress(ClusterNotUp, TransportError):

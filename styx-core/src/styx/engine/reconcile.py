@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from styx.api.cloud import SupportsDiscard
-from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError
+from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
 from styx.api.nodes import NodeState
 from styx.engine import costs
 from styx.engine.context import Context
@@ -65,6 +65,21 @@ async def see(context: Context, papers: Papers) -> Sight:
             ids = [node.id for node in found.surplus]
             await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
     return found
+
+
+async def refuse_strangers(context: Context, cluster: ClusterRecord) -> None:
+    """Raise WrongAccount when the credentials are known to be others than those the cluster was made with.
+
+    Who cannot be asked is no stranger: what comes next will find that out, and say so.
+    """
+    if not cluster.identity:
+        return
+    try:
+        await context.clouds.get(cluster.cloud, cluster.account).require_identity(cluster.identity)
+    except WrongAccount:
+        raise
+    except (ProviderError, PluginError, BadInput):
+        return
 
 
 def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord | None:
