@@ -122,4 +122,4 @@ def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord)
     if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
         return False
     age = (context.clock.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
-    return traits.token_lifetime <= 0 or age < traits.token_lifetime
+    return age < traits.token_lifetime
