@@ -5,11 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 from support import before
 from support.agents import Agent, Client, alive, job, until
+from support.liar import HELLO, liar
 
 Make = Callable[..., Agent]
 SLOW = "echo begun; until [ -e go ]; do sleep 0.02; done; echo over; exit 4"
@@ -114,6 +118,39 @@ def test_a_gang_of_both_builds(make: Make, older: str, old: int) -> None:
     assert not any(map(alive, pids))
     client.call("agent.shutdown", cancel_jobs=True)
     until(lambda: not any(alive(node.pid or 0) for node in nodes))
+
+
+def test_a_gang_outlives_an_upgrade_of_the_head_before_that_of_a_peer(agent: Agent, older: str, program: str) -> None:
+    """The new head finds a peer that is just shutting down: it asks again, and nothing of the job is ended for it."""
+    asked: list[str] = []
+    leaving = Event()
+
+    def answer(method: str, _params: dict[str, Any], say: Callable[[Any], None]) -> None:
+        asked.append(method)
+        if method == "gang.commit" and leaving.is_set():
+            leaving.clear()
+            say({"error": {"code": "shutting_down", "message": "this agent is shutting down"}})
+        elif method == "gang.watch":
+            say({"item": {"phase": "running", "code": None}})
+            if asked.count("gang.commit") > 1:
+                say({"item": {"phase": "exited", "code": 0}})
+                say({"result": {}})
+        else:
+            say({"result": HELLO if method == "hello" else {}})
+
+    path = str(Path(agent.socket).with_name("peer"))
+    with liar(path, answer):
+        agent.program = older
+        client = agent.ready(num_nodes=2, node_ips=["10.0.0.1", "10.0.0.2"], peers={"1": {"socket": path}})
+        number = client.call("jobs.submit", **job("echo up; until [ -e go ]; do sleep 0.02; done", num_nodes=2))["id"]
+        until(lambda: "gang.watch" in asked and client.log(number, rank=0, follow=False) == {0: b"up\n"})
+        leaving.set()
+        client = replace(agent, program, "upgrade")
+        until(lambda: asked.count("gang.commit") > 2)
+        (agent.home / "go").touch()
+        ended = client.call("jobs.wait", id=number)
+        assert (ended["state"], ended["reason"]) == ("succeeded", "")
+        assert "gang.cancel" not in asked
 
 
 def test_each_talks_to_the_other_by_protocol(agent: Agent, older: str) -> None:

@@ -136,7 +136,10 @@ class Channel:
 def _answer(request: _Request, message: dict[str, Any]) -> None:
     error, result = message.get("error"), message.get("result")
     if isinstance(error, dict):
-        request.failure = AgentError(str(error.get("code", "internal")), str(error.get("message", ""))[:2000])
+        code = str(error.get("code", "internal"))
+        # One that is shutting down may be about to be replaced by one of another build: what it refuses is asked again.
+        code = "unreachable" if code == "shutting_down" else code
+        request.failure = AgentError(code, str(error.get("message", ""))[:2000])
     elif isinstance(result, dict):
         request.answer = result
     else:

@@ -72,6 +72,8 @@ class AgentNode:
                 async for item in items:
                     yield item
         except (AgentError, ProtocolError) as error:
+            if isinstance(error, AgentError) and error.code == "shutting_down":  # its successor may go on
+                raise ConnectionLost(error.message) from error
             raise refusal(error, self.label, self.cluster, job) from error
 
     def attempts(self) -> _Attempts:
