@@ -13,7 +13,7 @@ from styx.api import ClusterNotFound
 from styx.testing.faults import FileClock
 from styx.testing.faults.clock import StillClock
 from styx.testing.faults.crew import shared_out
-from styx.testing.faults.fork import End, forked
+from styx.testing.faults.fork import End, Forked, forked
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
@@ -39,6 +39,25 @@ def test_how_it_ends() -> None:
     assert "ZeroDivisionError: oh" in crash.said
     assert forked(lambda: os.kill(os.getpid(), signal.SIGKILL)).how is End.KILLED
     assert forked(lambda: time.sleep(60), patience=0.2).how is End.HUNG
+
+
+def test_a_client_that_suspends_itself_is_let_go_on(tmp_path: Path) -> None:
+    """It is seen to stop, does nothing then, and ends when somebody waits for its end."""
+    mark = tmp_path / "mark"
+
+    def work() -> str:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        mark.touch()
+        return "went on"
+
+    client = Forked(work)
+    assert client.stops()
+    assert not mark.exists()
+    assert client.ended().value == "went on"
+    assert mark.exists()
+    prompt = Forked(lambda: "at once")
+    assert not prompt.stops()
+    assert prompt.ended().value == "at once"
 
 
 def test_a_long_answer_is_heard_whole() -> None:

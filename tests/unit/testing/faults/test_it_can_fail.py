@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from styx.api import Cloud, NodeState, Services
 from styx.engine import lifecycle
 from styx.store.attempts import Attempts
 from styx.testing.bazaar import Market, bazaar
-from styx.testing.faults import Fault, Harness, Total
+from styx.testing.faults import Fault, Harness, Total, world
 from styx.testing.faults.audit import Harm
 from styx.testing.faults.bazaar import BazaarBench
+from styx.testing.faults.fork import forked
 from styx.testing.faults.trial import Point
 
 # pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
@@ -135,7 +138,7 @@ def test_a_cloud_that_tags_too_late_leaks(room: Path) -> None:
 
 def test_a_cloud_that_removes_too_much_loses(room: Path) -> None:
     """The machines of another cluster go with those that were to be removed."""
-    total = tried(Greedy, room, "down", at("terminate", Fault.UNREAD))
+    total = tried(Greedy, room, "down", lambda point: point.call == 1 and point.fault is Fault.UNREAD)
     assert total.points == total.bad(Harm.LOST) > 0
 
 
@@ -192,17 +195,13 @@ def test_an_engine_that_drops_a_record_too_early_loses(room: Path, monkeypatch: 
 
 def test_a_client_that_hangs_is_wrong(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user has no next command that succeeds while one does not come back."""
-    import styx.testing.faults.world as world_module
-    from styx.testing.faults.fork import forked
 
     async def for_ever(*_: object) -> None:
         """Never come back."""
-        import asyncio
-
         await asyncio.Event().wait()
 
     monkeypatch.setattr(lifecycle, "down", for_ever)
-    monkeypatch.setattr(world_module, "forked", lambda work: forked(work, patience=3.0))
+    monkeypatch.setattr(world, "forked", partial(forked, patience=3.0))
     total = tried(BazaarBench, room, "launch", lambda point: point.call == 0 and point.fault is Fault.UNSENT)
     assert total.points == 2
     assert total.bad(Harm.WRONG) > 0

@@ -13,7 +13,7 @@ from styx.api import OutcomeUnknown, ProviderError, RateLimited, Transient
 from styx.store import Store
 from styx.testing.faults import Call, Fault, Role
 from styx.testing.faults.example import ShopBench
-from styx.testing.faults.kinds import KILLS, POSSIBLE
+from styx.testing.faults.kinds import KILLS, POSSIBLE, SUSPENSIONS
 from styx.testing.faults.tap import FaultTap
 
 
@@ -89,10 +89,19 @@ def test_what_happens(bench: ShopBench, fault: Fault, answers: list[Any], done: 
     assert struck.struck
 
 
+@pytest.mark.parametrize(("fault", "done"), [(Fault.SUSPENDED, "a"), (Fault.SUSPENDED_DONE, "ab")])
+def test_a_suspended_client_goes_on(bench: ShopBench, fault: Fault, done: str) -> None:
+    """It is stopped before or after the call, and later gets its answer like any other."""
+    far, seen = Far(), []
+    struck = FaultTap(bench, fault, 1, dies=die, suspends=lambda: seen.append("".join(far.done)))
+    assert list(outcomes(struck, [far.call(name) for name in "abc"])) == ["a done", "b done", "c done"]
+    assert seen == [done]
+
+
 def test_every_fault_can_be_had(bench: ShopBench) -> None:
     """Each is possible for some role, and has an error unless it kills or changes the answer alone."""
     assert {fault for faults in POSSIBLE.values() for fault in faults} == set(Fault)
-    for fault in set(Fault) - KILLS - {Fault.OUTAGE, Fault.TWICE, Fault.STALE}:
+    for fault in set(Fault) - KILLS - SUSPENSIONS - {Fault.OUTAGE, Fault.TWICE, Fault.STALE}:
         assert isinstance(bench.refusal(fault, Far().call("a")), ProviderError), fault
 
 
