@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from importlib import import_module
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         operations=options.operations.split(","),
         processes=options.processes,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     began = time.monotonic()
 
     def tell(outcome: Outcome) -> None:

@@ -33,8 +33,11 @@ def shared_out(
     try:
         with ProcessPoolExecutor(min(processes, len(pieces)), get_context("fork")) as crew:
             asked = {crew.submit(_do, piece): piece for piece in pieces}
-            for done in as_completed(asked):
-                yield asked[done], done.result()
+            try:
+                for done in as_completed(asked):
+                    yield asked[done], done.result()
+            finally:
+                crew.shutdown(cancel_futures=True)  # when nobody wants the rest any more
     finally:
         gc.unfreeze()
         _work = None

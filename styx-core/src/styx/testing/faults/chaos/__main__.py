@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     _say(f"seed {seed}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     began = time.monotonic()
     made: dict[str, Place] = {"local": LocalPlace(), "bazaar": BazaarPlace(HABITS[seed % len(HABITS)])}
     places = [made[name] for name in options.clouds.split(",")]

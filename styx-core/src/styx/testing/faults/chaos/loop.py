@@ -52,6 +52,8 @@ class Chaos:
         self._tell = tell
         self._clusters = {f"{place.name[0]}{number}": place.name for place in installation.places for number in (1, 2)}
         self._bystanders = {f"{BYSTANDER}-{place.name}": place.name for place in installation.places}
+        self._present: set[str] = set()  # clusters on record when we last looked
+        self._guess = GUESS
         self._takes: dict[str, float] = {}
         self._mine: dict[str, frozenset[str]] = {}  # what was up and nobody has asked to remove since
 
@@ -76,8 +78,9 @@ class Chaos:
         began = time.monotonic()
         for _ in range(clients):
             verb = self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-            name = self._chance.choice(sorted(self._clusters))
-            takes = self._takes.get(verb, GUESS)
+            names = self._clusters if verb == "launch" or not self._present else self._present
+            name = self._chance.choice(sorted(names))
+            takes = self._takes.get(verb, self._guess)
             dies = began + self._chance.uniform(0.2, 1.1) * takes
             if verb == "down":
                 self._mine.pop(name, None)
@@ -94,11 +97,11 @@ class Chaos:
                 process.kill()
                 process.communicate()
                 self.tally.kills += 1
-                self._takes[verb] = self._takes.get(verb, GUESS) * 1.05  # it may take longer than is thought
+                self._takes[verb] = self._takes.get(verb, self._guess) * 1.05  # it may take longer than is thought
                 return f"{verb} {name} killed after {time.monotonic() - began:.2f} s"
         took = time.monotonic() - began
         self.tally.finished += 1
-        self._takes[verb] = 0.7 * self._takes.get(verb, GUESS) + 0.3 * took
+        self._takes[verb] = 0.7 * self._takes.get(verb, self._guess) + 0.3 * took
         if "Traceback" in err or process.returncode < 0:
             self.tally.flaws.append(Flaw(Harm.WRONG, f"styx {verb} {name} ended with {process.returncode}: {err}"))
         return f"{verb} {name} ended with {process.returncode}"
@@ -123,6 +126,7 @@ class Chaos:
             flaws = audit.leaks(audit.Book(book.clusters, book.nodes, book.attempts, shown), truth, Keep())
         flaws += audit.losses(book, truth, self._mine.items()) + audit.untruths(book, truth)
         recorded = {record.name: str(record.state) for record in book.clusters}
+        self._present = set(recorded) & set(self._clusters)
         for each in said:
             if recorded.get(each["name"]) != each["state"]:
                 flaws.append(Flaw(Harm.WRONG, f"status says {each['name']} is {each['state']}, the record differs"))
@@ -157,7 +161,10 @@ class Chaos:
             time.sleep(0.5)
 
     def _must(self, verb: str, name: str, cloud: str) -> None:
+        began = time.monotonic()
         code, out, err = self.installation.styx(*_command(verb, name, cloud))
+        if verb == "launch":  # how fast this machine is just now
+            self._guess = time.monotonic() - began
         if code:
             self.tally.flaws.append(
                 Flaw(Harm.WRONG, f"styx {verb} {name} failed with {code}: {err.strip() or out.strip()}")
