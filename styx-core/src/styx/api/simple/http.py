@@ -1,7 +1,7 @@
 """A client for small JSON APIs over HTTP, on the standard library: one request, one answer, the right error.
 
-It has a finite timeout, repeats nothing, follows no redirect and shares no connection between threads. What it makes
-sure of is the difference between a request that surely did not reach the provider and one that may have.
+It has a finite timeout, repeats nothing, follows no redirect, asks no proxy and shares no connection between threads.
+What it makes sure of is the difference between a request that surely did not reach the provider and one that may have.
 """
 
 from __future__ import annotations
