@@ -88,9 +88,11 @@ styx_watchdog || :
 def script(seconds: int = SECONDS) -> str:
     """The POSIX shell script that arms the watchdog, to be run as root at first boot.
 
-    Needs nothing but ``sh`` and what every system has to boot and shut down. Returns in a moment, whatever happens; running
-    it again arms nothing twice and grants no more time. It defines no more than a function and PATH, so that a provider
-    may put it before a script of its own.
+    Needs nothing but ``sh`` and what every system has to boot and shut down. Returns in a moment, whatever happens;
+    running it again arms nothing twice and grants no more time. It defines no more than a function and PATH, so that a
+    provider may put it before a script of its own.
+
+    It guards the first boot alone: a machine that reboots before any contact is not looked after any more.
     """
     look = max(1, min(LOOK, seconds // 4))
     text = _ARM.replace("@WATCH@", _WATCH)
