@@ -114,7 +114,7 @@ def _end(work: Callable[[], Any]) -> Ended:
     try:
         return Ended(End.DONE, work())
     except StyxError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return Ended(End.ERROR, code=error.code, said=f"{type(error).__name__}: {error.message}{hint}")
+        said = " ".join(filter(None, (error.message, error.hint and f"({error.hint})")))
+        return Ended(End.ERROR, code=error.code, said=f"{type(error).__name__}: {said}")
     except BaseException:  # noqa: BLE001 - whatever it is, the parent has to hear of it
         return Ended(End.CRASHED, said=traceback.format_exc())
