@@ -11,7 +11,9 @@ import pytest
 from styx.api import Idempotency, NodeState, NoOffer, OutcomeUnknown
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
+from styx.testing.bazaar import Habits
 from styx.testing.memory.account import Machine
+from support.bazaar_world import BazaarWorld
 from support.world import HELLO, Killed, Life, World, quiet
 
 PAIR = HELLO.nodes(2)
@@ -211,3 +213,12 @@ async def test_a_client_killed_while_it_asked_again(tmp_path: Path, kind: Idempo
         finally:
             await world.close()
     raise AssertionError("it never came to its end")
+
+
+async def test_why_machines_went_while_they_booted(tmp_path: Path) -> None:
+    """What the provider says of machines that it lost is passed on."""
+    world = BazaarWorld(tmp_path, Habits())
+    world.market.doom(20)
+    with pytest.raises(NoOffer, match=r"vanished while they booted: host-failure"):
+        await world.engine().launch(HELLO, "c", quiet)
+    await world.close()

@@ -67,7 +67,9 @@ class Traits:
 
     idempotency: Idempotency
     token_lifetime: float = 0.0  # a token or name may be replayed this long after the first call
-    settle_after: float = 0.0  # an absence in observe() counts only this long after the last call
+    # An absence in observe() counts only this long after the last call was sent: the longest that a launch takes at the
+    # provider, also when nobody waits for its answer any more, and the longest that a listing lags behind it.
+    settle_after: float = 0.0
     atomic_gang: bool = False  # one launch call makes all ranks or none
     boot_script: bool = False  # Boot.script is run at first boot
     private_network: bool = False  # nodes of one attempt reach each other by private_ip

@@ -21,6 +21,7 @@ class Sight:
     nodes: tuple[Node, ...] = ()
     surplus: tuple[Node, ...] = ()
     going: int = 0
+    evidence: str = ""  # what the provider says of those that are going
     preempted: bool = False
     leftovers: int = 0
     unseen: tuple[str, ...] = ()  # what could not be looked at, each with the reason
@@ -48,6 +49,7 @@ def sight(seen: Observation, papers: Papers, *, settled: bool = True) -> Sight:
         nodes=nodes,
         surplus=tuple(node for node in live if node.id not in chosen),
         going=len(mine) - len(live),
+        evidence="; ".join(sorted({n.evidence for n in mine if n.state is NodeState.TERMINATING and n.evidence})),
         preempted=any(node.cause is Cause.PREEMPTED for node in mine),
         leftovers=len(papers.rest(seen)),
         unseen=seen.unreachable,

@@ -119,8 +119,9 @@ class _Attempt:
         here = {node.id for node in found.nodes}
         gone = self.met - here
         if found.proves_absence and gone:
+            why = f": {found.evidence}" if found.evidence else ""
             raise InsufficientCapacity(
-                f"{len(gone)} of {count(self.wanted, 'node')} vanished while they booted", scope=scope
+                f"{len(gone)} of {count(self.wanted, 'node')} vanished while they booted{why}", scope=scope
             )
         self.met |= here
 
