@@ -125,14 +125,14 @@ def test_the_reference_passes(room: Path) -> None:
     """Where nothing is wrong, nothing is found: the same points as below, with the cloud and the engine as they are."""
     total = tried(BazaarBench, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
     assert total.fine, [*map(str, total.outcomes)]
-    assert total.line == "points 4, leaked 0, lost 0"
+    assert total.line == "points 5, leaked 0, lost 0"
 
 
 def test_a_cloud_that_tags_too_late_leaks(room: Path) -> None:
     """A machine of a client that was killed is nobody's, and bills for ever."""
     total = tried(TagsLater, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
-    assert total.points == total.bad(Harm.LEAKED) == 4
-    assert total.line.startswith("points 4, leaked 4, ")
+    assert total.points == total.bad(Harm.LEAKED) == 5
+    assert total.line.startswith("points 5, leaked 5, ")
     assert not total.fine
 
 
@@ -177,8 +177,8 @@ def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_engine_that_commits_its_intent_too_late_leaks(room: Path, variant: str) -> None:
     """Killed in between, it has bought machines that nothing on record stands for."""
     total = tried(BazaarBench, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED), variant)
-    assert total.points == 4
-    assert total.bad(Harm.LEAKED) == 4, total.line
+    assert total.points == 5
+    assert total.bad(Harm.LEAKED) == 5, total.line
 
 
 def test_an_engine_that_drops_a_record_too_early_loses(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

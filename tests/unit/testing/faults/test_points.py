@@ -13,7 +13,7 @@ from styx.testing.faults.example import ShopBench
 from styx.testing.faults.harness import Total
 from styx.testing.faults.kinds import POSSIBLE, ROLES, SIMPLE_ROLES
 from styx.testing.faults.points import ENDS, every, repeated
-from styx.testing.faults.trial import Outcome, Point, Then
+from styx.testing.faults.trial import Outcome, Point, Then, thens
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
@@ -63,7 +63,9 @@ def test_every_call_is_tried_with_all_that_can_befall_it(tmp_path: Path) -> None
         assert faults <= set(POSSIBLE[SIMPLE_ROLES[method]])
         assert set(POSSIBLE[SIMPLE_ROLES[method]]) - faults <= {Fault.STALE}
         for fault in faults:
-            assert {then for number, at, then in tried if (number, at) == (call, fault)} == set(Then)
+            assert {then for number, at, then in tried if (number, at) == (call, fault)} == set(
+                thens(fault, SIMPLE_ROLES[method])
+            )
     creates = {point.call for point in found.points if point.method == "create"}
     assert len(creates) == 2, "each machine of a pair is a request of its own"
     assert all(why for why in found.skipped)

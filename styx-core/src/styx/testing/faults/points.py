@@ -11,7 +11,7 @@ from styx.testing.faults.fork import End
 from styx.testing.faults.kinds import POSSIBLE, Fault
 from styx.testing.faults.operations import Operation
 from styx.testing.faults.tap import Counted, FaultTap
-from styx.testing.faults.trial import Point, Then
+from styx.testing.faults.trial import Point, thens
 from styx.testing.faults.world import NoGround, World
 
 ENDS = 2  # calls (or pairs) at the beginning and at the end of a row of the same that are tried
@@ -59,10 +59,11 @@ def enumerate_points(world: World, operation: Operation) -> Enumeration:
             if number in alike:
                 why = f"{call.name}: neither of the first {ENDS} nor of the last {ENDS} of a row of the same"
             if why:
-                found.skipped[why if number in alike else f"{fault}: {why}"] += len(Then)
+                found.skipped[why if number in alike else f"{fault}: {why}"] += len(thens(fault, call.role))
             else:
                 found.points += (
-                    Point(world.bench.variant, operation.name, number, call.name, fault, then) for then in Then
+                    Point(world.bench.variant, operation.name, number, call.name, fault, then)
+                    for then in thens(fault, call.role)
                 )
     return found
 

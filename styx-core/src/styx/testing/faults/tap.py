@@ -27,7 +27,7 @@ class Counted:
 
 
 class FaultTap:
-    """Counts calls; at the one numbered ``strike_at`` (from 0), ``fault`` happens.
+    """Counts calls; at the one numbered ``strike_at`` (from 0), or None: at the first change, ``fault`` happens.
 
     ``refusals`` are given to the first calls that buy something, so that the next best is tried.
     """
@@ -36,7 +36,7 @@ class FaultTap:
         self,
         bench: FaultBench,
         fault: Fault | None = None,
-        strike_at: int = -1,
+        strike_at: int | None = -1,
         refusals: Iterable[Fault] = (),
         dies: Any = None,
         suspends: Any = None,
@@ -54,7 +54,7 @@ class FaultTap:
     @property
     def struck(self) -> bool:
         """Whether the call was reached."""
-        return self._fault is not None and len(self.calls) > self._strike_at
+        return self._fault is not None and self._strike_at is not None and len(self.calls) > self._strike_at
 
     def __call__(self, call: Call) -> Any:
         """Make the call, or let it go wrong."""
@@ -66,6 +66,8 @@ class FaultTap:
             self._die()
         if self._cut_off:
             raise self.bench.refusal(Fault.CUT, call)
+        if self._strike_at is None and call.role in {Role.BUY, Role.CHANGE}:
+            self._strike_at = number
         if number == self._strike_at and self._fault is not None:
             return self._strike(self._fault, call)
         if call.role is Role.BUY and self._refusals:

@@ -16,7 +16,7 @@ from styx.testing.faults import audit, operations
 from styx.testing.faults.audit import Flaw, Harm
 from styx.testing.faults.client import CLUSTER, Step
 from styx.testing.faults.fork import End, Ended
-from styx.testing.faults.kinds import KILLS, SUSPENSIONS, Fault
+from styx.testing.faults.kinds import KILLS, SUSPENSIONS, Fault, Role
 from styx.testing.faults.operations import OPERATIONS, Operation
 from styx.testing.faults.tap import FaultTap
 from styx.testing.faults.world import World, ids_of, shown
@@ -31,6 +31,13 @@ class Then(StrEnum):
 
     AGAIN = "again"
     DOWN = "down"
+    TWICE = "again, killed at its first change, and again"
+
+
+def thens(fault: Fault, role: Role) -> tuple[Then, ...]:
+    """What may follow: whoever goes on with something half done may be killed as well."""
+    half_done = fault in {Fault.UNREAD, Fault.UNANSWERED, Fault.LATE} and role in {Role.BUY, Role.CHANGE}
+    return tuple(Then) if half_done else (Then.AGAIN, Then.DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,12 @@ def _afterwards(outcome: Outcome, world: World, operation: Operation, victim: _V
         return
     _expect(outcome, outcome.point.fault, went_well=well)
     _next(outcome, world, "status", partial(_status, world, operation, operation.wanted if well else ANY))
-    if outcome.point.then is Then.AGAIN:
+    if outcome.point.then is Then.TWICE:
+        second = _Victim(world, operation, replace(outcome.point, fault=Fault.UNREAD), strike_at=None)
+        second.end(outcome)
+        outcome.reached = True  # if there was nothing left to change, it has come to its end
+        _next(outcome, world, "status", partial(_status, world, operation, ANY))
+    if outcome.point.then is not Then.DOWN:
         _next(outcome, world, f"{operation.name} again", partial(_again, world, operation))
     _next(outcome, world, "down", partial(_down, world))
 
@@ -111,8 +123,8 @@ def _while_suspended(outcome: Outcome, world: World, operation: Operation, victi
 class _Victim:
     """The client to which it happens."""
 
-    def __init__(self, world: World, operation: Operation, point: Point) -> None:
-        tap = FaultTap(world.bench, point.fault, point.call, operation.refusals)
+    def __init__(self, world: World, operation: Operation, point: Point, **tapped: Any) -> None:
+        tap = FaultTap(world.bench, point.fault, **{"strike_at": point.call, "refusals": operation.refusals, **tapped})
 
         async def act(engine: Engine) -> tuple[bool, str, list[Flaw]]:
             try:
