@@ -89,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--habits", help="these variants of the provider, separated by ';'; or all, or others")
     parser.add_argument("--list-habits", action="store_true", help="list the variants, and do nothing")
     parser.add_argument("--operations", default=",".join(OPERATIONS), help="only these, separated by ','")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th point ...")
-    parser.add_argument("--offset", type=int, default=0, metavar="K", help="... from the K-th on")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only one of N parts of the points ...")
+    parser.add_argument("--offset", type=int, default=0, metavar="K", help="... the K-th, from 0")
     parser.add_argument("--processes", type=int, help="how many at a time; by default one for each processor")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the list of points there")
     return parser

@@ -84,9 +84,9 @@ class Harness:
         only: Callable[[Point], bool] = lambda _: True,
         tell: Callable[[Outcome], None] = lambda _: None,
     ) -> Total:
-        """Try each ``step``-th of the points that ``only`` accepts, beginning with the one numbered ``offset``.
+        """Try one of ``step`` parts of the points that ``only`` accepts, the one numbered ``offset``.
 
-        With ``about``, the step is such that it comes to about so many points.
+        With ``about``, there are so many parts that one comes to about so many points.
         """
         with tempfile.TemporaryDirectory(prefix="styx-faults-", dir=self._room, ignore_cleanup_errors=True) as name:
             root, total = Path(name), Total()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -108,5 +109,11 @@ def _endless(operation: Operation, fault: Fault) -> str:
 
 
 def every(points: Sequence[Point], step: int, offset: int) -> Iterator[Point]:
-    """Each ``step``-th point, beginning with the one numbered ``offset``."""
-    yield from points[offset % step :: step]
+    """One of ``step`` parts of the points, the one numbered ``offset``: together they are all of them.
+
+    Neighbours are much alike, and alternate in what comes after: a part is drawn from all over, the same every time.
+    """
+    numbers = list(range(len(points)))
+    random.Random(len(points)).shuffle(numbers)
+    chosen = set(numbers[offset % step :: step])
+    yield from (point for number, point in enumerate(points) if number in chosen)
