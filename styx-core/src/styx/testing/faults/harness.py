@@ -150,11 +150,10 @@ class Harness:
         return root / f"ground-{self.variants.index(variant)}-{operation}"
 
     def _stops(self, root: Path, variant: str) -> bool:
-        place = root / secrets.token_hex(4)
-        place.mkdir()
-        bench = self.kind(place, variant)
-        bench.open()
-        try:
-            return isinstance(bench.cloud(services(place)), SupportsStop)
-        finally:
-            bench.close()
+        with tempfile.TemporaryDirectory(dir=root) as name:
+            bench = self.kind(Path(name), variant)
+            bench.open()
+            try:
+                return isinstance(bench.cloud(services(Path(name))), SupportsStop)
+            finally:
+                bench.close()
