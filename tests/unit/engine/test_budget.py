@@ -48,7 +48,7 @@ async def test_a_launch_within_the_budget(world: World) -> None:
         "nothing was made: small on memory/east-a: with the $0.20/h of 2 clusters that run its $0.10/h make $0.30/h, "
         "and the budget is $0.20/h"
     )
-    assert "styx config set budget.max_hourly_cost" in (refused.value.hint or "")
+    assert "styx config list" in (refused.value.hint or "")
     assert world.record() is None
     assert {call.method for call in world.account.calls[calls:]} == {"offers"}
     await engine.down("a", quiet)

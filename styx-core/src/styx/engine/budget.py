@@ -22,7 +22,7 @@ from styx.words import count
 
 HINT = (
     "`styx status` shows what runs and `styx down` gives it back; "
-    "`styx config set budget.max_hourly_cost USD` changes the budget."
+    "`styx config list` shows the budgets; --max-cost is for one launch alone."
 )
 
 
@@ -47,7 +47,7 @@ class Ceiling:
 def ceilings(context: Context) -> list[Ceiling]:
     """Those that are set. Raises InvalidConfig for a cloud that nobody knows: no ceiling is lost to a typing error."""
     budget = context.config.budget
-    known = (*context.plugins.names("cloud"), *context.config.clouds)
+    known = tuple(dict.fromkeys((*context.plugins.names("cloud"), *context.config.clouds)))
     found = [] if budget.max_hourly_cost is None else [Ceiling(budget.max_hourly_cost)]
     for key, most in budget.accounts.items():
         cloud, _, account = key.partition("/")

@@ -73,7 +73,7 @@ hourly_cost is a string, USD for all nodes.
     type=Dollars(),
     metavar="USD",
     section=options.CLUSTER,
-    help="Make nothing that costs more an hour, for all nodes; what has no known price neither.",
+    help="Make nothing that costs more an hour, for all nodes, and nothing without a known price.",
 )
 @option("--no-setup", is_flag=True, section=options.CLUSTER, help="Leave out the task's setup.")
 @option("--fast", is_flag=True, section=options.CLUSTER, help="Leave out checks and setup on a cluster that is up.")

@@ -112,7 +112,8 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
     "--purge",
     "forget",
     is_flag=True,
-    help="Drop the record even if the provider cannot be asked. Machines that still exist go on costing money.",
+    help="Drop the record without asking the provider. What still exists goes on costing money, until a later look "
+    "(status --refresh) can see and remove it.",
 )
 @options.accepted("--no-async")
 @options.yes_option
@@ -122,7 +123,8 @@ def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget
     with connected() as client:
         records, missing = require(client, patterns, everything=everything)
         if records:
-            confirm(f"{'Forget' if forget else 'Remove'} {_names(records)} and all on it?", yes=yes)
+            verb, so_that = ("Forget", ", which may go on costing money") if forget else ("Remove", " and all on it")
+            confirm(f"{verb} {_names(records)}{so_that}?", yes=yes)
 
         def remove(name: str, report: Report) -> None:
             client.down(name, forget=forget, progress=report)

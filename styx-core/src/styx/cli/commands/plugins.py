@@ -58,7 +58,8 @@ styx plugins test
 """
 TEST = """
 styx plugins test                     # the package in this directory
-styx plugins test ../styx-acme -- -x  # with options for pytest
+styx plugins test -- -rs              # and why rules were skipped
+styx plugins test ../styx-acme -- -x  # another, with options for pytest
 """
 REFRESH = """
 styx plugins refresh
@@ -158,16 +159,19 @@ def new(name: str, kind: str, path: str, simple: bool) -> None:
 
 
 @plugins.command(cls=Command, notes={"Examples": TEST}, context_settings={"ignore_unknown_options": True})
-@click.argument("path", default=".", type=click.Path(exists=True))
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[PATH] [ARGUMENTS]...")
 @click.pass_context
-def test(ctx: click.Context, path: str, arguments: tuple[str, ...]) -> None:
+def test(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Run the tests of a plugin's package with pytest; its exit code is pytest's."""
     import subprocess
     from importlib.util import find_spec
+    from pathlib import Path
 
     from styx.api.errors import BadInput
 
+    path, arguments = (".", words) if not words or words[0].startswith("-") else (words[0], words[1:])
+    if not Path(path).is_dir():
+        raise BadInput(f"{path} is no directory", hint="Name that of the package; options for pytest stand after it.")
     if find_spec("pytest") is None:
         raise BadInput("pytest is not installed", hint="`pip install 'styx-core[testing]'` installs it.")
     ctx.exit(subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=path, check=False).returncode)

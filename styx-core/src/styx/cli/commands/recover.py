@@ -43,7 +43,8 @@ def recover(ctx: click.Context, names: tuple[str, ...], down: bool, yes: bool) -
     """Take up again what is there but not on record, or remove it.
 
     Looks at every place of every account. What carries the name of this installation becomes a cluster again, with its
-    jobs; without names, all of it. A machine that nobody can attribute is only ever removed, and only by its id.
+    jobs; without names, all of it. Leftovers, such as disks and addresses without a machine, can only be removed. So
+    can a machine that nobody can attribute, and only by its id.
     """
     with connected() as client:
         with progress() as look:
