@@ -127,7 +127,7 @@ def capabilities(output: str) -> None:
 @options.output_option
 @click.pass_context
 def check(ctx: click.Context, name: str | None, output: str) -> None:
-    """Load what plugins promise, all or the one named, and compare it with their manifests."""
+    """Load plugins and compare them with their manifests. All of them, or the one named."""
     from styx.plugins import plugin_manager
     from styx.plugins.checking import check_plugin
 
@@ -148,7 +148,7 @@ def check(ctx: click.Context, name: str | None, output: str) -> None:
 @option("--simple", is_flag=True, help="A cloud of single machines, from a few calls (SimpleCloud).")
 @option("--path", default=".", type=click.Path(file_okay=False), help="Where to write the package.", show_default=True)
 def new(name: str, kind: str, path: str, simple: bool) -> None:
-    """Write a package for a new plugin, with tests that prove it keeps the contract."""
+    """Write a package for a new plugin. Its tests prove that it keeps the contract."""
     from pathlib import Path
 
     from styx.plugins.scaffold import write_package
@@ -162,7 +162,7 @@ def new(name: str, kind: str, path: str, simple: bool) -> None:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[PATH] [ARGUMENTS]...")
 @click.pass_context
 def test(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Run the tests of a plugin's package with pytest; its exit code is pytest's."""
+    """Run the tests of a plugin's package with pytest. The exit code is that of pytest."""
     import subprocess
     from importlib.util import find_spec
     from pathlib import Path
@@ -179,7 +179,7 @@ def test(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 @plugins.command(cls=Command, notes={"Examples": REFRESH})
 def refresh() -> None:
-    """Read all manifests again, whether or not anything seems to have changed."""
+    """Read all manifests again, changed or not."""
     from styx.plugins import index, reset
 
     found = index.refresh()
@@ -191,7 +191,7 @@ def refresh() -> None:
 @click.argument("name", shell_complete=plugin_names)
 @option("--prefer", multiple=True, metavar="KIND:NAME", help="Give this contested name to the plugin. Repeatable.")
 def enable(name: str, prefer: tuple[str, ...]) -> None:
-    """Switch a plugin on; with --prefer, settle a conflict over a name in its favour."""
+    """Switch a plugin on. With --prefer, a conflict over a name is settled in its favour."""
     from styx.plugins import switching
 
     switching.enable(_find(name), prefer)
@@ -201,7 +201,7 @@ def enable(name: str, prefer: tuple[str, ...]) -> None:
 @plugins.command(cls=Command, notes={"Examples": DISABLE})
 @click.argument("name", shell_complete=plugin_names)
 def disable(name: str) -> None:
-    """Switch a plugin off: nothing it provides is used, and its code is not imported."""
+    """Switch a plugin off. Nothing it provides is used, and its code is not imported."""
     from styx.plugins import switching
 
     switching.disable(_find(name))
