@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -67,6 +68,23 @@ def observation(answer: object) -> Observation:
     for name in found.unreachable:
         _is(name, str, "one of Observation.unreachable")
     return found
+
+
+def ours(seen: Observation, scope: Scope, installation: str) -> Observation:
+    """What an observation shows of this installation, each machine once; asked of ``scope``.
+
+    What somebody else has made is none of our business, whatever made a plugin list it. Raises ValueError when it is
+    about another place: everything on record here would pass for gone, and everything there for unknown.
+    """
+    if seen.scope != scope:
+        raise ValueError(f"asked for {scope.name!r} it tells of {seen.scope.name!r}")
+    nodes = {node.id: node for node in reversed(seen.nodes) if node.owner is None or _by(node.owner, installation)}
+    leftovers = tuple(rest for rest in seen.leftovers if _by(rest.owner, installation))
+    return replace(seen, nodes=tuple(reversed(nodes.values())), leftovers=leftovers)
+
+
+def _by(owner: Owner, installation: str) -> bool:
+    return owner.installation == installation
 
 
 def _offer(answer: object, cloud: str) -> Offer:

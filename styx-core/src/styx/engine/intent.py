@@ -6,18 +6,40 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
 
-from styx.api.cloud import Idempotency
+from styx.api.cloud import Idempotency, SupportsStop, require
 from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, ProviderError
-from styx.api.launch import Prepared, Receipt
+from styx.api.launch import LaunchRequest, Prepared, Receipt, StartRequest
 from styx.engine import answers
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
-from styx.engine.papers import Papers
+from styx.engine.papers import Papers, papers_of
 from styx.engine.removal import remove
+from styx.plugins.isolation import guard
 from styx.store.records import AttemptRecord, AttemptState
 from styx.store.states import ClusterState
 
 ASKED_AT_MOST = 3  # times in one go, where asking again makes nothing twice
+
+
+async def prepare(account: CloudAccount, request: LaunchRequest | StartRequest) -> Prepared:
+    """What the provider makes of the request: what is given up later is removed by the owner in it.
+
+    Raises PluginError where it is for something else than was asked for.
+    """
+    cloud = account.cloud
+    if isinstance(request, StartRequest):
+        scope, prepared = request.scope, await account.call(require(cloud, SupportsStop).prepare_start, request)
+    else:
+        scope, prepared = request.offer.scope, await account.call(cloud.prepare, request)
+    with guard(cloud.name, "in prepare"):
+        for what, asked, answered in (
+            ("owner", request.owner, prepared.owner),
+            ("scope", scope, prepared.scope),
+            ("ranks", tuple(request.ranks), tuple(prepared.ranks)),
+        ):
+            if asked != answered:
+                raise ValueError(f"Prepared.{what} is {answered}, and was to be {asked}")
+    return prepared
 
 
 async def commit_intent(
@@ -93,7 +115,9 @@ class _Call:
         receipt: Receipt | None = None
         nothing_done = False
         try:
-            receipt = answers.receipt(self._cloud.launch(prepared))
+            answer = answers.receipt(self._cloud.launch(prepared))
+            self._require_new(answer)
+            receipt = answer
         except (NotYet, ProviderError) as error:
             nothing_done = not isinstance(error, OutcomeUnknown)
             raise
@@ -101,6 +125,17 @@ class _Call:
             if not nothing_done:
                 self.ours = attempts.answered(self._attempt, receipt, clock.now())
         return receipt
+
+    def _require_new(self, answer: Receipt) -> None:
+        """Raise ValueError when it names the machine of another attempt: that would be removed for this one's sake."""
+        mine, ids = self._attempt, set(answer.node_ids.values())
+        for papers in papers_of(self._context.store.attempts.unclosed()):
+            newest = papers.newest
+            place = (newest.cloud, newest.account, newest.identity, papers.scope)
+            here = place == (mine.cloud, mine.account, mine.identity, mine.prepared.scope)
+            taken = ids & set(papers.node_ids) if here and papers.owner != mine.owner else set()
+            if taken:
+                raise ValueError(f"the receipt names {min(taken)!r}, which is a machine of cluster {newest.cluster!r}")
 
 
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:

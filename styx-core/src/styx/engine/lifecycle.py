@@ -25,10 +25,10 @@ from styx.engine import budget, costs, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
-from styx.engine.intent import commit_intent
+from styx.engine.intent import commit_intent, prepare
 from styx.engine.observe import sight
 from styx.engine.operation import operation
-from styx.engine.papers import Papers, papers_of
+from styx.engine.papers import Papers, is_of, papers_of
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, look, record_verdict, refuse_strangers
 from styx.engine.removal import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, remove
@@ -133,7 +133,7 @@ async def start(context: Context, name: str, autostop: Autostop | None, progress
 async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autostop | None, progress: Progress) -> Handle:
     """Start the stopped nodes of a cluster we hold and set them up again. Nothing is ever removed for it."""
     account = context.clouds.get(cluster.cloud, cluster.account)
-    cloud = require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
+    require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
     await account.require_identity(cluster.identity)
     budget.require(context, cluster)
     if cluster.state is _S.STOPPING:
@@ -148,7 +148,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
             receipts=papers.receipts,
             boot=watchdog.boot(account.cloud, context.public_key),
         )
-        prepared = await account.call(cloud.prepare_start, request)
+        prepared = await prepare(account, request)
         papers = papers.having(await commit_intent(context, account, cluster.name, "start", prepared))
     try:
         context.move(cluster.name, _S.STARTING, within=budget.within(context))
@@ -203,7 +203,7 @@ async def remove_all(context: Context, cluster: ClusterRecord, progress: Progres
     attempts = [a for a in context.store.attempts.of(cluster.name) if a.state is not AttemptState.CLOSED]
     for attempt in attempts:
         context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
-    ours = [a for a in attempts if a.created_at >= cluster.created_at]
+    ours = [a for a in attempts if is_of(a, cluster)]
     for (cloud, account), group in _by_account(ours).items():
         await remove(context, context.clouds.get(cloud, account), papers_of(group), progress)
     for (cloud, account), group in _by_account([a for a in attempts if a not in ours]).items():

@@ -17,8 +17,10 @@ from styx.api.errors import PluginError, ProviderError
 from styx.api.names import Owner
 from styx.api.nodes import Observation
 from styx.api.offers import Scope
+from styx.engine.answers import ours
 from styx.engine.clouds import CloudAccount
 from styx.engine.papers import Papers, papers_of
+from styx.plugins.isolation import guard
 from styx.store import Store
 
 
@@ -61,7 +63,9 @@ class Lookout:
             given_up = papers_of(self._store.attempts.tombstones(cloud.name, self._account.account))
             dead = [papers for papers in given_up if papers.scope == scope and papers.owner not in look.owners]
             owners = None if look.everything else look.owners | {papers.owner for papers in dead}
-            seen = await self._account.call(cloud.observe, scope, owners)
+            answer = await self._account.call(cloud.observe, scope, owners)
+            with guard(cloud.name, "in observe"):
+                seen = ours(answer, scope, self._store.installation)
             for papers in dead:
                 await self._bury(papers, seen)
             return seen

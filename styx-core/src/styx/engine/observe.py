@@ -71,9 +71,10 @@ def _one_a_rank(live: list[Node], papers: Papers) -> tuple[Node, ...]:
         rank = node.rank if node.rank is not None else known.get(node.id)
         if rank is None:
             rankless.append(node)
-        elif rank in papers.ranks and rank not in ranks:
+        elif (rank in papers.ranks or papers.recovered) and rank not in ranks:
             ranks[rank] = replace(node, rank=rank, owner=papers.owner)
-    free = [rank for rank in papers.ranks if rank not in ranks]
+    asked = (*papers.ranks, *range(len(live))) if papers.recovered else papers.ranks
+    free = [rank for rank in dict.fromkeys(asked) if rank not in ranks]
     for rank, node in zip(free, rankless, strict=False):
         ranks[rank] = replace(node, rank=rank, owner=papers.owner)
     return tuple(ranks[rank] for rank in sorted(ranks))

@@ -34,9 +34,9 @@ from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
-from styx.engine.intent import commit_intent
+from styx.engine.intent import commit_intent, prepare
 from styx.engine.mounts import why_not_on
-from styx.engine.papers import Papers
+from styx.engine.papers import Papers, is_of
 from styx.engine.plan import Plan, plan
 from styx.engine.provision import Again, drive
 from styx.engine.setup import require_autostop, set_up
@@ -159,7 +159,7 @@ def _left_behind(context: Context, name: str) -> bool:
     """Whether any attempt of this cluster may have left something; one forgotten under its name does not count."""
     cluster = context.store.clusters.get(name)
     return cluster is None or any(
-        attempt.state is not AttemptState.CLOSED and attempt.created_at >= cluster.created_at
+        attempt.state is not AttemptState.CLOSED and is_of(attempt, cluster)
         for attempt in context.store.attempts.of(name)
     )
 
@@ -215,7 +215,7 @@ async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progr
         progress("provision", warning)
     owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())
     again = request_again(context, account.cloud, choice.alternative, choice.offer, owner)
-    prepared = await account.call(account.cloud.prepare, again(tuple(range(wish.task.num_nodes))))
+    prepared = await prepare(account, again(tuple(range(wish.task.num_nodes))))
     intent = await commit_intent(context, account, wish.cluster, "launch", prepared)
     try:
         context.move(

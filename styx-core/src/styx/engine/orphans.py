@@ -126,7 +126,8 @@ def _sort_out(sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]
     for seen in sweep.seen:
         papers = [p for p in papers_of(known) if p.newest.cloud == cloud and p.scope == seen.scope]
         state = {p.owner: p.newest.state for p in papers}
-        ids = {id_: p.owner for p in papers for id_ in p.node_ids}
+        # Ids are the account's own: another's machine may have the same.
+        ids = {id_: p.owner for p in papers if p.newest.identity == sweep.identity for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
         for node in seen.nodes:
             parts.setdefault(node.owner or ids.get(node.id) or node.id, ([], []))[0].append(node)

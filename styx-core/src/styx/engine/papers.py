@@ -14,7 +14,9 @@ from styx.api.launch import Receipt
 from styx.api.names import Owner
 from styx.api.nodes import Leftover, Node, Observation
 from styx.api.offers import Scope
-from styx.store.records import AttemptRecord, AttemptState
+from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
+
+RECOVERED = "recovered"  # the kind of an intent that was written down afterwards, from what was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Papers:
         return self.newest.state is AttemptState.TOMBSTONE
 
     @property
+    def recovered(self) -> bool:
+        """Whether what was asked for is not known, only what was seen: there may be more of it, and none too many."""
+        return any(intent.kind == RECOVERED for intent in self.intents)
+
+    @property
     def last_call(self) -> datetime | None:
         """When the provider may have been called last; None when it certainly never was."""
         return max((intent.called_at for intent in self.intents if intent.called_at is not None), default=None)
@@ -95,6 +102,14 @@ class Papers:
     def rest(self, seen: Observation) -> list[Leftover]:
         """What the nodes of this attempt have left behind."""
         return [leftover for leftover in seen.leftovers if leftover.owner == self.owner]
+
+
+def is_of(attempt: AttemptRecord, cluster: ClusterRecord) -> bool:
+    """Whether an attempt of this name is this cluster's, and not one's that was forgotten.
+
+    The present one is by its id: when the machines of a cluster that was taken up were made is the provider's word.
+    """
+    return attempt.owner.attempt == cluster.attempt or attempt.created_at >= cluster.created_at
 
 
 def papers_of(attempts: Iterable[AttemptRecord]) -> list[Papers]:

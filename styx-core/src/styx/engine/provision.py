@@ -15,7 +15,7 @@ from styx.api.launch import LaunchRequest
 from styx.api.nodes import LaunchState, Node, NodeState, Observation
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
-from styx.engine.intent import ASKED_AT_MOST, ask, commit_intent
+from styx.engine.intent import ASKED_AT_MOST, ask, commit_intent, prepare
 from styx.engine.observe import Sight, sight
 from styx.engine.papers import Papers
 from styx.engine.removal import POLL_FIRST, POLL_MOST, give_up
@@ -179,7 +179,7 @@ class _Attempt:
 
     async def _ask_again(self, ranks: tuple[int, ...]) -> None:
         assert self.again is not None
-        prepared = await self.account.call(self.account.cloud.prepare, self.again(ranks))
+        prepared = await prepare(self.account, self.again(ranks))
         cluster = self.papers.newest.cluster
         intent = await commit_intent(self.context, self.account, cluster, "launch", prepared)
         self.papers = self.papers.having(intent)

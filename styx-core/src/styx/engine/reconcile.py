@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
@@ -40,10 +41,27 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
         return Verdict(ClusterState.UNKNOWN, error.message)
     if found.nodes:
         now = context.clock.now()
-        context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in found.nodes])
+        seen = {node.rank or 0: record_of(cluster.name, node, now) for node in found.nodes}
+        before = {record.rank: record for record in context.store.nodes.of(cluster.name)}
+        unseen = {} if found.proves_absence else before  # with the host keys they have
+        context.store.nodes.replace(cluster.name, list({**unseen, **seen}.values()))
+        if papers.recovered and seen.keys() - (before.keys() or set(papers.node_ids.values())):
+            cluster = _grown(context, cluster, found)
         if found.count(NodeState.STOPPED) == len(found.nodes):
             costs.note(context, cluster.name, found.nodes)
     return judge(cluster, found)
+
+
+def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRecord:
+    """The record of a cluster that was taken up when not all of it could be seen."""
+    costs_now = [node.hourly_cost for node in found.nodes]
+    total = sum((cost for cost in costs_now if cost is not None), Decimal(0))
+    return context.store.clusters.update(
+        cluster.name,
+        holder=context.holder,
+        num_nodes=max(cluster.num_nodes, *(1 + (node.rank or 0) for node in found.nodes)),
+        hourly_cost=None if None in costs_now else total,
+    )
 
 
 def current(context: Context, cluster: ClusterRecord) -> Papers | None:
@@ -60,7 +78,8 @@ async def see(context: Context, papers: Papers) -> Sight:
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
     settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
     found = sight(seen, papers, settled=settled)
-    if found.surplus and newest.state is AttemptState.SETTLED and isinstance(account.cloud, SupportsDiscard):
+    spare = found.surplus and newest.state is AttemptState.SETTLED and not papers.recovered
+    if spare and isinstance(account.cloud, SupportsDiscard):
         with suppress(ProviderError, PluginError):  # a machine too many that came late; the next look tries again
             ids = [node.id for node in found.surplus]
             await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
@@ -93,7 +112,7 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
     if verdict.state is cluster.state:
-        return cluster
+        return context.store.clusters.get(cluster.name)
     error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else _explain(cluster, verdict)
     return context.move(cluster.name, verdict.state, verdict.reason, error=error)
 

@@ -15,7 +15,7 @@ from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.operation import LEASE_SECONDS, renewing
 from styx.engine.orphans import Orphan
-from styx.engine.papers import papers_of
+from styx.engine.papers import RECOVERED, Papers, papers_of
 from styx.engine.reconcile import look, record_verdict
 from styx.engine.removal import remove
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, Operation
@@ -33,6 +33,10 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     owner = orphan.owner
     if owner is None or not orphan.nodes:
         raise StyxError(f"{orphan.name} is no cluster", hint=f"`styx recover --down {orphan.name}` removes it.")
+    if any(each.given_up for each in _on_record(context, orphan)):
+        raise StyxError(
+            f"{orphan.name} was given up and is being removed", hint="Every look at its place removes what is left."
+        )
     account = context.clouds.get(orphan.cloud, orphan.account)
     await account.require_identity(orphan.identity)
     present = context.store.clusters.get(owner.cluster)
@@ -53,14 +57,44 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
 
 
 async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
-    """Remove all of an orphan, until it is seen to be gone. Raises what a removal does."""
+    """Remove all of an orphan, until it is seen to be gone. Raises what a removal does.
+
+    Raises ClusterBusy when it has come on record since it was found: somebody took it up, or was about to get it.
+    """
     account = context.clouds.get(orphan.cloud, orphan.account)
     await account.require_identity(orphan.identity)
-    owner = orphan.owner or Owner(context.store.installation, STRANGER, new_attempt_id())
-    if not orphan.given_up:
+    known = _on_record(context, orphan)
+    for papers in known:
+        if not papers.given_up:
+            name = papers.newest.cluster
+            raise ClusterBusy(
+                f"{orphan.name} has been on record as cluster {name!r} since it was found: nothing was removed",
+                hint=f"`styx down {name}` removes the cluster.",
+                cluster=name,
+            )
+    if known:
+        owner = known[0].owner
+    else:
+        owner = orphan.owner or Owner(context.store.installation, STRANGER, new_attempt_id())
         context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.TOMBSTONE))
     mine = [each for each in context.store.attempts.unclosed() if each.owner == owner]
     await remove(context, account, papers_of(mine), progress)
+
+
+def _on_record(context: Context, orphan: Orphan) -> list[Papers]:
+    """What stands for it, or for a part of it, by now."""
+    ids = {node.id for node in orphan.nodes}
+    return [
+        papers
+        for papers in papers_of(context.store.attempts.unclosed())
+        if papers.owner == orphan.owner
+        or (
+            orphan.owner is None
+            and (papers.newest.cloud, papers.scope, papers.newest.identity)
+            == (orphan.cloud, orphan.scope, orphan.identity)
+            and not ids.isdisjoint(papers.node_ids)
+        )
+    ]
 
 
 def _attempt(context: Context, orphan: Orphan, owner: Owner, state: AttemptState) -> AttemptRecord:
@@ -71,7 +105,7 @@ def _attempt(context: Context, orphan: Orphan, owner: Owner, state: AttemptState
     return AttemptRecord(
         token=prepared.token,
         cluster=owner.cluster,
-        kind="launch",
+        kind=RECOVERED,
         cloud=orphan.cloud,
         account=orphan.account,
         identity=orphan.identity,

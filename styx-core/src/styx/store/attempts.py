@@ -37,6 +37,7 @@ class Attempts:
         With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         Adding the token of an open attempt again changes nothing: it is being resumed. One that has ended is opened
         anew (starting the same stopped nodes twice is the same intent), unless it was given up: raises StoreError.
+        So does a tombstone for what is in use.
         """
         with self._database.write() as connection:
             if holder is not None:
@@ -46,7 +47,8 @@ class Attempts:
                 connection.execute(_INSERT, attempt_values(record))
                 return
             present = attempt_record(row)
-            if present.state is AttemptState.TOMBSTONE or present.cluster != record.cluster:
+            in_use = record.state is AttemptState.TOMBSTONE and present.state is not AttemptState.CLOSED
+            if present.state is AttemptState.TOMBSTONE or in_use or present.cluster != record.cluster:
                 raise StoreError(f"attempt {record.token} of cluster {present.cluster!r} cannot be opened again")
             if present.state is not AttemptState.OPEN:
                 _write(connection, record.token, attempt_values(replace(record, receipt=None, error=None)))
