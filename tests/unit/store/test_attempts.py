@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from styx.api.errors import StoreError
+from styx.api.errors import ClusterBusy, StoreError
 from styx.api.launch import Receipt
 from styx.store import Store
-from styx.store.records import AttemptState
-from support.records import NOW, attempt
+from styx.store.records import AttemptState, Operation
+from support.records import HOLDER, NOW, attempt, cluster
 
 
 def state_of(store: Store, token: str) -> AttemptState:
@@ -75,10 +76,11 @@ def test_unknown_tokens_are_errors(store: Store) -> None:
     for change in (
         lambda: store.attempts.called("nope", NOW),
         lambda: store.attempts.receipt("nope", Receipt("nope", {})),
-        lambda: store.attempts.settle("nope", AttemptState.CLOSED),
+        lambda: store.attempts.settle("nope", AttemptState.SETTLED),
     ):
         with pytest.raises(StoreError, match="no attempt nope"):
             change()
+    store.attempts.settle("nope", AttemptState.CLOSED)  # it went together with its cluster
 
 
 def test_tombstones_by_account(store: Store) -> None:
@@ -109,3 +111,31 @@ def test_no_sequence_brings_a_tombstone_back(store: Store, wishes: list[object],
     for before, after in pairwise(seen):
         if before is AttemptState.TOMBSTONE:
             assert after in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
+
+
+def test_an_answer_that_comes_after_the_cluster_was_lost(store: Store) -> None:
+    """Both answers to one call count, and what the second made is looked for: its intent is open."""
+    other = replace(HOLDER, id="fedcba9876543210")
+    store.clusters.create(cluster("c", operation=Operation("launch", other, NOW + timedelta(hours=1))))
+    store.attempts.add(attempt("t"))
+    assert store.attempts.answered(attempt("t"), Receipt("t", {0: "m-1"}), NOW, other)
+    store.attempts.settle("t", AttemptState.SETTLED)
+    assert store.attempts.answered(attempt("t"), Receipt("t", {0: "m-2"}), NOW, HOLDER)
+    first, second = store.attempts.of("c")
+    assert [dict(each.receipt.node_ids) for each in (first, second) if each.receipt] == [{0: "m-1"}, {0: "m-2"}]
+    assert second.state is AttemptState.OPEN
+    assert store.attempts.late() == {"c"}
+
+
+def test_an_intent_is_fenced_by_the_claim(store: Store) -> None:
+    """Who has lost the cluster can neither call for it nor note what became of an attempt."""
+    store.clusters.create(cluster("c", operation=None))
+    store.attempts.add(attempt("t"))
+    for change in (
+        lambda: store.attempts.add(attempt("u"), holder=HOLDER),
+        lambda: store.attempts.called("t", NOW, holder=HOLDER),
+        lambda: store.attempts.settle("t", AttemptState.TOMBSTONE, holder=HOLDER),
+    ):
+        with pytest.raises(ClusterBusy, match="was lost to another client"):
+            change()
+    assert [each.state for each in store.attempts.of("c")] == [AttemptState.OPEN]

@@ -104,7 +104,8 @@ class EmbeddedClient:
         from styx.engine.freshness import needs_a_look
 
         records, now = self.store.clusters.list(names), datetime.now(UTC)
-        if refresh or any(needs_a_look(record, now) for record in records):
+        late = self.store.attempts.late()
+        if refresh or any(needs_a_look(record, now, late=record.name in late) for record in records):
             return self.loop.run(self.engine.status(names, refresh=refresh))
         return records
 

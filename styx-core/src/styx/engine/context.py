@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from styx.api.backend import Backend
+from styx.api.errors import ClusterBusy, ClusterNotFound, Wire
 from styx.api.names import Owner
 from styx.api.services import Clock
 from styx.config import Config
@@ -21,8 +22,9 @@ from styx.engine.workers import Overdue, Workers
 from styx.hookspecs import Event
 from styx.plugins.manager import PluginManager
 from styx.store import Store
+from styx.store.claims import require_claim
 from styx.store.holder import current
-from styx.store.records import ClusterRecord, EventRecord, Holder
+from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, EventRecord, Holder
 from styx.store.states import ClusterState
 
 EVENTS_AT_ONCE = 8
@@ -74,6 +76,24 @@ class Context:
         self.tell(event)
         return record
 
+    def settle(self, intent: AttemptRecord, state: AttemptState, error: Wire | None = None) -> None:
+        """Commit what became of an intent of a cluster that we hold. Raises ClusterBusy when it is ours no more."""
+        try:
+            self.store.attempts.settle(intent.token, state, error, holder=self.holder)
+        except ClusterNotFound as gone:
+            raise _removed(intent.cluster) from gone
+
+    def require_hold(self, cluster: str) -> None:
+        """Raise ClusterBusy unless we hold the cluster: this process was suspended, and another has taken it over."""
+        record = self.store.clusters.get(cluster)
+        if record is None:
+            raise _removed(cluster)
+        require_claim(record, self.holder)
+
+    def kept(self, cluster: str) -> set[str]:
+        """The ids of the nodes that the cluster has on record."""
+        return {node.node_id for node in self.store.nodes.of(cluster)}
+
     def tell(self, event: EventRecord) -> None:
         """Let plugins take note of a committed event; in the background, best effort."""
         if not self.plugins.implements("styx_event"):
@@ -99,3 +119,9 @@ class Context:
         """Wait until the plugins have taken note, at most ``patience`` seconds."""
         if self._telling:
             await asyncio.wait(self._telling, timeout=patience)
+
+
+def _removed(cluster: str) -> ClusterBusy:
+    return ClusterBusy(
+        f"another client has removed cluster {cluster!r} meanwhile", hint="Launch it again.", cluster=cluster
+    )

@@ -184,9 +184,10 @@ class Engine:
 
         All at once, so that those in one place share one look at it.
         """
-        now = self.context.clock.now()
-        records = [each for each in self.context.store.clusters.list(names) if refresh or needs_a_look(each, now)]
-        await together(reconcile(self.context.fresh(), record.name) for record in records)
+        now, late = self.context.clock.now(), self.context.store.attempts.late()
+        records = self.context.store.clusters.list(names)
+        stale = [each.name for each in records if refresh or needs_a_look(each, now, late=each.name in late)]
+        await together(reconcile(self.context.fresh(), name) for name in stale)
         if refresh:
             await sweep(self.context)
         await self.context.told()

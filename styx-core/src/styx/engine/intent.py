@@ -111,7 +111,7 @@ class _Call:
     def launch(self, prepared: Prepared) -> Receipt:
         """Ask, and keep what is answered; or that nothing was, where machines may have come of it all the same."""
         attempts, clock = self._context.store.attempts, self._context.clock
-        attempts.called(prepared.token, clock.now())
+        attempts.called(prepared.token, clock.now(), holder=self._context.holder)
         receipt: Receipt | None = None
         nothing_done = False
         try:
@@ -123,7 +123,7 @@ class _Call:
             raise
         finally:
             if not nothing_done:
-                self.ours = attempts.answered(self._attempt, receipt, clock.now())
+                self.ours = attempts.answered(self._attempt, receipt, clock.now(), self._context.holder)
         return receipt
 
     def _require_new(self, answer: Receipt) -> None:

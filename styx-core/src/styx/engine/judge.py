@@ -29,6 +29,9 @@ class Verdict:
 
 def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
     """What to record, given what is there."""
+    lagging = sight.complete and not sight.settled and not sight.preempted
+    if cluster.state is _S.UP and lagging and len(sight.nodes) + sight.going < cluster.num_nodes:
+        return Verdict(_S.UP, "what was called last may not be listed yet")
     if not sight.nodes:
         return _absent(cluster, sight)
     if cluster.state is _S.TERMINATING or (cluster.state is _S.UNKNOWN and sight.given_up):

@@ -76,7 +76,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
     while True:
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
         settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
-        found = sight(seen, papers, settled=settled)
+        found = sight(seen, papers, settled=settled, kept=context.kept(cluster.name))
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
             costs.note(context, cluster.name, found.nodes)
@@ -190,7 +190,7 @@ async def forget(context: Context, name: str) -> None:
     async with operation(context, name, "down") as cluster:
         for attempt in context.store.attempts.of(cluster.name):
             if attempt.state is not AttemptState.CLOSED:
-                context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
+                context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
         context.tell(context.store.clusters.remove(name, "forgotten by the user", holder=context.holder))
 
 
@@ -202,7 +202,7 @@ async def remove_all(context: Context, cluster: ClusterRecord, progress: Progres
     """
     attempts = [a for a in context.store.attempts.of(cluster.name) if a.state is not AttemptState.CLOSED]
     for attempt in attempts:
-        context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
+        context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
     ours = [a for a in attempts if is_of(a, cluster)]
     for (cloud, account), group in _by_account(ours).items():
         await remove(context, context.clouds.get(cloud, account), papers_of(group), progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,11 +40,11 @@ class Sight:
         return sum(1 for node in self.nodes if node.state in states)
 
 
-def sight(seen: Observation, papers: Papers, *, settled: bool = True) -> Sight:
-    """What this observation shows of the attempt."""
+def sight(seen: Observation, papers: Papers, *, settled: bool = True, kept: Collection[str] = ()) -> Sight:
+    """What this observation shows of the attempt. Of several nodes of a rank, one in ``kept`` counts: it is in use."""
     mine = papers.mine(seen)
     live = [node for node in mine if node.state is not NodeState.TERMINATING]
-    nodes = _one_a_rank(live, papers)
+    nodes = _one_a_rank(live, papers, kept)
     chosen = {node.id for node in nodes}
     return Sight(
         nodes=nodes,
@@ -59,15 +60,15 @@ def sight(seen: Observation, papers: Papers, *, settled: bool = True) -> Sight:
     )
 
 
-def _one_a_rank(live: list[Node], papers: Papers) -> tuple[Node, ...]:
-    """A node for each rank as far as there are any; of several, one that a receipt names.
+def _one_a_rank(live: list[Node], papers: Papers, kept: Collection[str]) -> tuple[Node, ...]:
+    """A node for each rank as far as there are any; of several, one that is in use, or one that a receipt names.
 
     A node whose rank the provider cannot tell has its receipt's, or else the lowest that is free, by order of id.
     """
     known = papers.node_ids
     ranks: dict[int, Node] = {}
     rankless: list[Node] = []
-    for node in sorted(live, key=lambda node: (node.id not in known, node.id)):
+    for node in sorted(live, key=lambda node: (node.id not in kept, node.id not in known, node.id)):
         rank = node.rank if node.rank is not None else known.get(node.id)
         if rank is None:
             rankless.append(node)

@@ -44,12 +44,12 @@ async def drive(
     except (ProviderError, PluginError) as error:  # a provider that breaks may have done anything before it did
         if again is None:
             for intent in attempt.papers.open:
-                context.store.attempts.settle(intent.token, AttemptState.SETTLED, error.to_wire())
+                context.settle(intent, AttemptState.SETTLED, error.to_wire())
         else:
             await give_up(context, account, attempt.papers, error, progress)
         raise
     for intent in attempt.papers.open:
-        context.store.attempts.settle(intent.token, AttemptState.SETTLED)
+        context.settle(intent, AttemptState.SETTLED)
     cluster = context.store.clusters.get(papers.newest.cluster)
     if cluster is not None and cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
@@ -106,7 +106,8 @@ class _Attempt:
             return None
         _raise_refusal(seen, self.papers)
         settled = self.papers.settled(self.context.clock.now(), self.account.cloud.traits.settle_after)
-        return sight(seen, self.papers, settled=settled)
+        kept = self.context.kept(self.papers.newest.cluster)
+        return sight(seen, self.papers, settled=settled, kept=kept)
 
     def _require_hope(self, found: Sight) -> None:
         """Raise InsufficientCapacity when it is certain that the ranks will never all run."""
@@ -149,6 +150,7 @@ class _Attempt:
             turned_up = len(found.nodes) + len(found.surplus)
             raise OutcomeUnknown(f"{count(turned_up, 'node')} turned up in {scope.name}, wanted {self.wanted}")
         self.progress("provision", f"giving back {count(len(found.surplus), 'node')} too many")
+        self.context.require_hold(self.papers.newest.cluster)  # else they may be what another client has kept
         await self.account.call(cloud.discard, scope, owner, [node.id for node in found.surplus])
         return True
 

@@ -9,6 +9,7 @@ from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
 from styx.api.nodes import NodeState
 from styx.engine import costs
+from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.judge import Verdict, judge
 from styx.engine.observe import Sight, record_of, sight
@@ -77,13 +78,28 @@ async def see(context: Context, papers: Papers) -> Sight:
     await account.require_identity(newest.identity)
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
     settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
-    found = sight(seen, papers, settled=settled)
-    spare = found.surplus and newest.state is AttemptState.SETTLED and not papers.recovered
-    if spare and isinstance(account.cloud, SupportsDiscard):
-        with suppress(ProviderError, PluginError):  # a machine too many that came late; the next look tries again
+    kept = context.kept(newest.cluster)
+    found = sight(seen, papers, settled=settled, kept=kept)
+    in_use = len(found.nodes) == len(papers.ranks) and {node.id for node in found.nodes} <= kept
+    if in_use and not papers.recovered and not papers.given_up:
+        await _tidy(context, account, papers, found)
+    return found
+
+
+async def _tidy(context: Context, account: CloudAccount, papers: Papers, found: Sight) -> None:
+    """Give back machines too many that came late; and once none can come any more, be done with what is still open.
+
+    Best effort: the next look tries again. What another client uses by now is not ours to give back.
+    """
+    with suppress(ProviderError, PluginError, ClusterBusy):
+        if found.surplus and isinstance(account.cloud, SupportsDiscard):
+            context.require_hold(papers.newest.cluster)
             ids = [node.id for node in found.surplus]
             await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
-    return found
+        elif found.proves_absence and not found.surplus:
+            for intent in papers.open:
+                if intent.kind == "launch":
+                    context.settle(intent, AttemptState.SETTLED)
 
 
 async def refuse_strangers(context: Context, cluster: ClusterRecord) -> None:

@@ -21,10 +21,14 @@ UNSEEN_DEADLINE = 60.0  # how long a removal goes on when part of the place cann
 async def give_up(
     context: Context, account: CloudAccount, papers: Papers, error: StyxError, progress: Progress
 ) -> None:
-    """Never replay this attempt again, and remove what it made, as far as the provider lets us."""
-    tokens = {intent.token for intent in papers.intents if intent.state is not AttemptState.CLOSED}
-    for token in tokens:
-        context.store.attempts.settle(token, AttemptState.TOMBSTONE, error.to_wire())
+    """Never replay this attempt again, and remove what it made, as far as the provider lets us.
+
+    Raises ClusterBusy, and touches nothing, when another client has taken the cluster over: it may use the machines.
+    """
+    for intent in papers.intents:
+        if intent.state is not AttemptState.CLOSED:
+            context.settle(intent, AttemptState.TOMBSTONE, error.to_wire())
+    tokens = {intent.token for intent in papers.intents}
     stored = [each for each in context.store.attempts.of(papers.newest.cluster) if each.token in tokens]
     with suppress(ProviderError, PluginError):  # the tombstones stay, and the first error says more
         await remove(context, account, papers_of(stored), progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -9,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
-from styx.api.errors import StoreError, Wire
+from styx.api.errors import ClusterNotFound, StoreError, Wire
 from styx.api.launch import Receipt
 from styx.store import schema
-from styx.store.claims import require_claim
+from styx.store.claims import holds, require_claim
 from styx.store.clusters import locked
 from styx.store.database import Database
 from styx.store.records import AttemptRecord, AttemptState, Holder
@@ -53,9 +54,10 @@ class Attempts:
             if present.state is not AttemptState.OPEN:
                 _write(connection, record.token, attempt_values(replace(record, receipt=None, error=None)))
 
-    def called(self, token: str, at: datetime) -> None:
+    def called(self, token: str, at: datetime, *, holder: Holder | None = None) -> None:
         """Note, before each call, that the provider may have been called at this time.
 
+        With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         Raises StoreError when the attempt is not open any more: another client has taken the cluster over and given
         it up, so the call must not be made.
         """
@@ -63,6 +65,8 @@ class Attempts:
             row = connection.execute(_LOCK, {"key": token}).first()
             if row is None:
                 raise _unknown(token)
+            if holder is not None:
+                require_claim(locked(connection, row.cluster), holder)
             if row.state != AttemptState.OPEN:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} is {row.state}; nothing was asked for")
             _write(connection, token, {"called_at": write_time(at)})
@@ -71,12 +75,14 @@ class Attempts:
         """Store what the provider answered. The last answer counts."""
         self._change(token, {"receipt": write_receipt(receipt)})
 
-    def answered(self, record: AttemptRecord, receipt: Receipt | None, at: datetime) -> bool:
-        """As :meth:`receipt`, where another client may have given the attempt up while the provider was asked.
+    def answered(self, record: AttemptRecord, receipt: Receipt | None, at: datetime, holder: Holder) -> bool:
+        """As :meth:`receipt`, where another client may have been at the attempt while the provider was asked.
 
         Without a receipt no answer came, and something may have been made all the same at this time. False when it was
         given up: what was made came too late for whoever looked for it. The attempt is a tombstone again, so that it is
-        not lost, also when its record had gone already.
+        not lost, also when its record had gone already. Where ``holder`` has lost the cluster to another client, a
+        launch is open again, so that somebody looks for what is too much; and where that one has had an answer to the
+        same call, both count: the second is kept as an intent of its own.
         """
         now = {"called_at": write_time(at)} | ({} if receipt is None else {"receipt": write_receipt(receipt)})
         with self._database.write() as connection:
@@ -86,16 +92,34 @@ class Attempts:
                 connection.execute(_INSERT, attempt_values(late))
                 return False
             given_up = row.state in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
-            state = {"state": AttemptState.TOMBSTONE.value} if given_up else {}
-            _write(connection, record.token, now | state)
+            state = AttemptState.TOMBSTONE if given_up else AttemptState(row.state)
+            if not given_up and record.kind == "launch" and not _held(connection, record.cluster, holder):
+                state = AttemptState.OPEN
+            first = attempt_record(row).receipt
+            if first is not None and receipt is not None and dict(first.node_ids) != dict(receipt.node_ids):
+                second = replace(record, token=_second(record.token), state=state, receipt=receipt, called_at=at)
+                connection.execute(_INSERT, attempt_values(second))
+                now = {"called_at": write_time(at)}
+            _write(connection, record.token, now | {"state": state.value})
             return not given_up
 
-    def settle(self, token: str, state: AttemptState, error: Wire | None = None) -> None:
-        """Note what became of the attempt. Idempotent. A tombstone can only be closed: raises StoreError."""
+    def settle(
+        self, token: str, state: AttemptState, error: Wire | None = None, *, holder: Holder | None = None
+    ) -> None:
+        """Note what became of the attempt. Idempotent. A tombstone can only be closed: raises StoreError.
+
+        Closing what has gone together with its cluster changes nothing.
+
+        With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
+        """
         with self._database.write() as connection:
             row = connection.execute(_LOCK, {"key": token}).first()
+            if row is None and state is AttemptState.CLOSED:
+                return
             if row is None:
                 raise _unknown(token)
+            if holder is not None:
+                require_claim(locked(connection, row.cluster), holder)
             if row.state == AttemptState.TOMBSTONE and state not in {AttemptState.TOMBSTONE, AttemptState.CLOSED}:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} was given up and cannot become {state}")
             changes = {"state": state.value} | ({} if error is None else {"error": write_error(error)})
@@ -108,6 +132,10 @@ class Attempts:
     def open(self) -> list[AttemptRecord]:
         """Every attempt whose outcome is not known yet, oldest first."""
         return self._select(_OLDEST_FIRST.where(_T.c.state == AttemptState.OPEN.value))
+
+    def late(self) -> set[str]:
+        """The clusters with an intent of which it is not known yet what came of it."""
+        return {attempt.cluster for attempt in self.open()}
 
     def unclosed(self) -> list[AttemptRecord]:
         """Every attempt of which something may be there, oldest first."""
@@ -138,3 +166,15 @@ def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> in
 
 def _unknown(token: str) -> StoreError:
     return StoreError(f"no attempt {token} is on record")
+
+
+def _second(token: str) -> str:
+    """A token that nothing is ever asked for with."""
+    return f"{token}+{secrets.token_hex(4)}"
+
+
+def _held(connection: Connection, cluster: str, holder: Holder) -> bool:
+    try:
+        return holds(locked(connection, cluster).operation, holder)
+    except ClusterNotFound:
+        return False
