@@ -35,14 +35,14 @@ class Booting:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nsenter", "mount"))):
-            pytest.skip("needs root, unshare, nsenter and mount")
+        found = {name: shutil.which(name) for name in (*PROGRAMS, "unshare", "nsenter", "mount")}
+        missing = [name for name, path in found.items() if path is None]
+        if os.geteuid() != 0 or missing:
+            pytest.skip(f"needs {', '.join(missing) or 'root'}")
         bin_ = self.root / "bin"
         bin_.mkdir()
         for name in PROGRAMS:
-            found = shutil.which(name)
-            assert found is not None, name
-            (bin_ / name).symlink_to(found)
+            (bin_ / name).symlink_to(str(found[name]))
         # Neither sleeping nor the kernel's clock takes real time: the test says what time it is.
         self.program("sleep", f"exec {shutil.which('sleep')} 0.02")
         self.program("shutdown", f'echo "$@" >>{self.root}/ended')

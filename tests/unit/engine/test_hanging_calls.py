@@ -125,8 +125,11 @@ async def test_a_launch_that_hangs_leaks_nothing(new_world: Any, stuck: Stuck) -
         if world.store.attempts.of("c")[0].receipt is not None:
             break
         await asyncio.sleep(0.02)
+    await world.engine().status()  # it looks for what a call may have made that came back this late
     (attempt,) = world.store.attempts.of("c")
     assert (attempt.state, attempt.receipt is None) == (AttemptState.SETTLED, False)
+    assert world.record().state is ClusterState.UP
+    assert len(world.machines()) == 1
 
 
 async def test_a_cancelled_call_is_waited_for_until_its_deadline() -> None:
