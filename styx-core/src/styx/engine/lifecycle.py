@@ -53,6 +53,7 @@ async def stop(context: Context, name: str, progress: Progress) -> None:
         account = context.clouds.get(cluster.cloud, cluster.account)
         require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
         await account.require_identity(cluster.identity)
+        await _find_here(context, cluster)
         handle = connect(context, cluster) if cluster.state is _S.UP else None
         context.move(name, _S.STOPPING)  # before anything ends: killed here, the cluster does not pass for up
         if handle is not None:
@@ -172,6 +173,7 @@ async def down(context: Context, name: str, progress: Progress) -> None:
         await refuse_strangers(context, cluster)
         handle = None
         if cluster.state is _S.UP:
+            await _find_here(context, cluster)
             with suppress(ClusterNotUp, TransportError):
                 handle = connect(context, cluster)
         context.move(name, _S.TERMINATING, "removed by the user")  # before anything ends, as with stop
@@ -216,6 +218,16 @@ def _by_account(attempts: Sequence[AttemptRecord]) -> dict[tuple[str, str], list
     for attempt in attempts:
         groups.setdefault((attempt.cloud, attempt.account), []).append(attempt)
     return groups
+
+
+async def _find_here(context: Context, cluster: ClusterRecord) -> None:
+    """Look once more where nodes on this machine are: in a copy of an installation the record tells of the original's.
+
+    Elsewhere a copy has the same machines, and so much the same say in what becomes of them.
+    """
+    known = context.store.nodes.of(cluster.name)
+    if cluster.state is _S.UP and any(node.endpoint is not None and node.endpoint.kind == "process" for node in known):
+        await look(context, cluster)
 
 
 async def _shut_down(context: Context, handle: Handle, *, keep: bool) -> None:

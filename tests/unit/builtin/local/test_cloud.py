@@ -108,7 +108,7 @@ def test_a_gang_beyond_all_names_is_refused(cloud: LocalCloud) -> None:
 def test_launching_and_looking_never_search_processes(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only ending a node needs to know what runs on it."""
 
-    def search(belongs: object) -> dict[str, list[processes.Process]]:
+    def search(belongs: object, root: object) -> dict[str, list[processes.Process]]:
         raise AssertionError("looked for processes")
 
     monkeypatch.setattr(processes, "of_nodes", search)

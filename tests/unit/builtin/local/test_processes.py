@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from styx.api.names import new_attempt_id
 from styx.builtin.local import processes
 from styx.builtin.local.processes import Process, _gather, _Row, parse_ps
 
@@ -86,6 +90,32 @@ def test_nothing_is_looked_at_closely_when_no_name_is_found(monkeypatch: pytest.
     monkeypatch.setattr(processes, "_status", looked.append)
     assert processes.of_nodes(lambda name: name == "styx-no-such-node-a001-0") == {}
     assert looked == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+@pytest.mark.parametrize(("fate", "ours"), [("stays", False), ("goes", True), ("moves", True)])
+def test_what_runs_in_another_node_of_that_name(tmp_path: Path, fate: str, ours: bool) -> None:
+    """A copy of an installation does not end what runs on the original; what was moved or restored is still its own."""
+    name = f"styx-abc123-copied-{new_attempt_id()}-0"
+    original = tmp_path / "original" / name.removesuffix("-0") / "0"
+    (original / "home").mkdir(parents=True)
+    shutil.copytree(tmp_path / "original", tmp_path / "copy")
+    environment = {"HOME": str(original / "home"), "STYX_NODE": name, "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sh", "-c", "env -i sleep 60 & wait"], env=environment, start_new_session=True) as process:
+        try:
+            if fate == "goes":
+                shutil.rmtree(tmp_path / "original")
+            elif fate == "moves":
+                shutil.rmtree(tmp_path / "copy")
+                (tmp_path / "original").rename(tmp_path / "copy")
+            found = processes.of_nodes(lambda each: each == name, tmp_path / "copy")
+            assert (process.pid in [each.pid for each in found.get(name, [])]) is ours
+            assert ours or not found  # nor what was started without a name
+            if fate == "stays":
+                here = processes.of_nodes(lambda each: each == name, tmp_path / "original")
+                assert process.pid in [each.pid for each in here[name]]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_pid_used_again_is_not_killed() -> None:

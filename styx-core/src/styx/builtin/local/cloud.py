@@ -134,7 +134,7 @@ class LocalCloud(Cloud):
         self._require_ours(owner)
         with refusals(f"remove {owner.name} from this machine"):
             # Also what runs on a node whose directory is damaged, or was removed by hand.
-            alive = processes.of_nodes(lambda name: _is_of(name, owner))
+            alive = processes.of_nodes(lambda name: _is_of(name, owner), self._nodes.root)
             if alive:
                 end(alive, self._nodes.read([owner])[0], TERMINATING, self._nodes, self.services.clock.now())
             self._nodes.remove(owner)
@@ -198,7 +198,7 @@ class LocalCloud(Cloud):
 
     def _finish_stop(self, nodes: Sequence[LocalNode]) -> None:
         names = {node.name for node in nodes}
-        alive = processes.of_nodes(names.__contains__) if names else {}
+        alive = processes.of_nodes(names.__contains__, self._nodes.root) if names else {}
         if alive:
             end(alive, nodes, STOPPING, self._nodes, self.services.clock.now())
 

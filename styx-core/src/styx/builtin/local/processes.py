@@ -2,6 +2,8 @@
 
 The environment survives what process groups and sessions do not: ``setsid``, ``nohup``, a double fork. A process is
 (pid, start time), so that a pid used again is never taken for the one that had it before.
+
+Where a whole installation was copied, two nodes have one name: whose a process is tells the directory it lives in.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "STYX_NODE"
+HOME = "home"  # the name of the directory in which everything of a node runs
 
 _PROC = Path("/proc")
 _MARKED = re.compile(rb"(?:^|\0)STYX_NODE=([^\0]*)")
+_HOME = re.compile(rb"(?:^|\0)HOME=([^\0]*)")
 _PS_LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)")
 _PS_MARKED = re.compile(r"(?:^|\s)STYX_NODE=(\S*)")
 
@@ -38,12 +42,14 @@ class _Row:
     node: str | None  # what its environment says
 
 
-def of_nodes(belongs: Callable[[str], bool]) -> dict[str, list[Process]]:
+def of_nodes(belongs: Callable[[str], bool], root: Path | None = None) -> dict[str, list[Process]]:
     """The live processes of every node whose name ``belongs`` accepts, by node name. Nodes without any are left out.
 
-    Only processes whose environment we may read are found: our own, or everybody's for root.
+    Only processes whose environment we may read are found: our own, or everybody's for root. With ``root``, where the
+    directories of the nodes are, those are left out that live in one of the same name elsewhere: a copy's, or the
+    original's.
     """
-    rows = _rows_of_proc(belongs) if (_PROC / "self" / "environ").exists() else parse_ps(_ps())
+    rows = _rows_of_proc(belongs, root) if (_PROC / "self" / "environ").exists() else parse_ps(_ps())
     return _gather(rows, belongs)
 
 
@@ -96,9 +102,9 @@ def _held(pid: int) -> Iterator[int | None]:
         os.close(handle)
 
 
-def _rows_of_proc(belongs: Callable[[str], bool]) -> list[_Row]:
+def _rows_of_proc(belongs: Callable[[str], bool], root: Path | None) -> list[_Row]:
     pids = [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208 - half the time of iterdir
-    marks = {pid: mark for pid in pids if (mark := _mark(pid)) is not None}
+    marks = {pid: mark for pid in pids if (mark := _mark(pid, root)) is not None}
     if not any(belongs(mark) for mark in marks.values()):
         return []  # the usual case, and it saves reading every status line
     rows = []
@@ -109,13 +115,34 @@ def _rows_of_proc(belongs: Callable[[str], bool]) -> list[_Row]:
     return rows
 
 
-def _mark(pid: int) -> str | None:
+def _mark(pid: int, root: Path | None) -> str | None:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - hot: once for every process there is
-            match = _MARKED.search(file.read())
+            environment = file.read()
     except OSError:
         return None
-    return os.fsdecode(match[1]) if match else None
+    match = _MARKED.search(environment)
+    if match is None:
+        return None
+    name, home = os.fsdecode(match[1]), _HOME.search(environment)
+    if root is not None and home is not None and _elsewhere(name, Path(os.fsdecode(home[1])), root):
+        return f"{name} elsewhere"  # no node's name
+    return name
+
+
+def _elsewhere(name: str, home: Path, root: Path) -> bool:
+    """Whether this is the home of a node of that name below another root. One that was moved or is gone is no other."""
+    place = home.parent
+    if home.name != HOME or f"{place.parent.name}-{place.name}" != name:
+        return False  # a job may set what it likes
+    try:
+        there = place.stat()
+    except OSError:
+        return False
+    try:
+        return not os.path.samestat(there, (root / place.parent.name / place.name).stat())
+    except OSError:
+        return True
 
 
 def _status(pid: int) -> list[str] | None:
