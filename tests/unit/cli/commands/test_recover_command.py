@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -105,3 +106,37 @@ def test_it_asks_first(styx, client: FakeClient):
 def test_modes_of_status_exclude_each_other(styx, words: list[str]):
     """One thing at a time, and orphans have no names to choose by."""
     assert styx("status", *words).exit_code == 2
+
+
+def removed(client: FakeClient) -> list[object]:
+    """What was removed."""
+    return [call for call in client.calls if call[0] == "discard"]
+
+
+def test_a_name_never_means_a_stranger_besides(styx, client: FakeClient):
+    """A machine whose id happens to be a cluster's name does not go with the cluster; both can be named exactly."""
+    client.found = Search((orphan(Owner("abc123", "m-1", "a1b2")), STRANGER))
+    result = styx("recover", "--down", "m-1", "-y")
+    assert result.exit_code == 2
+    assert "'m-1' is the name of 2 things" in result.stderr
+    assert "acme/default/east/m-1, acme/default/east/styx-abc123-m-1-a1b2" in result.stderr
+    assert removed(client) == []
+    assert styx("recover", "--down", "styx-abc123-m-1-a1b2", "-y").exit_code == 0
+    assert len(removed(client)) == 1
+
+
+def test_one_id_in_two_accounts(styx, client: FakeClient):
+    """Ids are an account's own: nothing goes before it was said which of them, and then only that one."""
+    client.found = Search((STRANGER, replace(STRANGER, account="lab")))
+    result = styx("recover", "--down", "m-1", "-y")
+    assert (result.exit_code, removed(client)) == (2, [])
+    assert "acme/default/east/m-1, acme/lab/east/m-1" in result.stderr
+    assert styx("recover", "--down", "acme/lab/east/m-1", "-y").exit_code == 0
+    assert len(removed(client)) == 1
+
+
+def test_one_attempt_in_two_places(styx, client: FakeClient):
+    """Each part is removed, not only the last that was found."""
+    client.found = Search((orphan(), replace(orphan(), scope=Scope("west"))))
+    assert styx("recover", "--down", "dev", "-y").exit_code == 0
+    assert len(removed(client)) == 2

@@ -59,7 +59,7 @@ def recover(ctx: click.Context, names: tuple[str, ...], down: bool, yes: bool) -
         note(report(type(found)(chosen)))
         verb = "Remove" if down else "Take up"
         confirm(f"{verb} {', '.join(clean(orphan.name) for orphan in chosen)}?", yes=yes)
-        by_key = {_key(orphan): orphan for orphan in chosen}
+        by_key = {_key(orphan, chosen): orphan for orphan in chosen}
         ctx.exit(each(by_key, lambda key: _carry_out(client, by_key[key], down=down)))
 
 
@@ -79,10 +79,16 @@ def _chosen(orphans: Sequence[Orphan], names: Sequence[str], *, down: bool) -> t
         return tuple(orphan for orphan in orphans if kind(orphan) == OURS and (down or orphan.nodes))
     from styx.api.errors import BadInput
 
-    chosen = tuple(orphan for orphan in orphans if orphan.name in names or _key(orphan) in names)
-    missing = sorted(set(names) - {orphan.name for orphan in chosen} - {_key(orphan) for orphan in chosen})
-    if missing:
-        raise BadInput(f"nothing named {missing[0]!r} was found", hint="`styx status --orphans` lists what there is.")
+    chosen = tuple(orphan for orphan in orphans if not _words(orphan).isdisjoint(names))
+    for name in names:
+        meant = [orphan for orphan in chosen if name in _words(orphan)]
+        if not meant:
+            raise BadInput(f"nothing named {name!r} was found", hint="`styx status --orphans` lists what there is.")
+        if len(meant) > 1 and any(kind(orphan) == STRANGER for orphan in meant):
+            raise BadInput(
+                f"{name!r} is the name of {count(len(meant), 'thing')}: say which",
+                hint=f"There are {', '.join(sorted(map(_place, meant)))}.",
+            )
     for orphan in chosen:
         if not down and (kind(orphan) == STRANGER or not orphan.nodes):
             raise BadInput(
@@ -98,6 +104,19 @@ def _why_not(orphan: Orphan) -> str:
     return f"only {count(len(orphan.leftovers), 'leftover')} is there"
 
 
-def _key(orphan: Orphan) -> str:
-    """A name for it that no other has, where two attempts of one cluster are about."""
-    return orphan.owner.name if orphan.owner is not None else orphan.name
+def _words(orphan: Orphan) -> set[str]:
+    """What it may be called by."""
+    return {orphan.name, orphan.owner.name if orphan.owner is not None else orphan.name, _place(orphan)}
+
+
+def _place(orphan: Orphan) -> str:
+    """A name that no other has: ids are the place's own, and two attempts of one cluster may be about."""
+    own = orphan.owner.name if orphan.owner is not None else orphan.name
+    return f"{orphan.cloud}/{orphan.account}/{orphan.scope.name}/{own}"
+
+
+def _key(orphan: Orphan, chosen: Sequence[Orphan]) -> str:
+    """What it is called while it is worked on: short, unless another of those would be called so too."""
+    short = orphan.owner.name if orphan.owner is not None else orphan.name
+    same = [other for other in chosen if short in _words(other)]
+    return short if len(same) == 1 else _place(orphan)
