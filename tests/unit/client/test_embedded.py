@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from styx import sdk
 from styx.client.embedded import EmbeddedClient
+from styx.config import home
 from styx.store.records import AttemptState
 from support.records import attempt, cluster
 
@@ -49,3 +50,18 @@ def test_what_was_given_up_is_told_until_a_cluster_stands_for_it() -> None:
     client.store.clusters.create(cluster(name=given_up.cluster, attempt=given_up.owner.attempt))
     assert client.given_up() == []
     client.close()
+
+
+def test_a_loss_is_told_until_a_complete_search_finds_nothing() -> None:
+    """A database that was made anew is told of; once nothing without a record is anywhere, there is nothing to tell."""
+    EmbeddedClient().store.close()
+    for path in home().glob("state.db*"):
+        path.unlink()
+    client = EmbeddedClient()
+    assert client.lost() is not None
+    assert client.orphans().orphans == ()
+    assert client.lost() is None
+    client.close()
+    again = EmbeddedClient()
+    assert again.lost() is None
+    again.close()

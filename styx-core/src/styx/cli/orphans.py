@@ -27,12 +27,13 @@ def kind(orphan: Orphan) -> str:
 
 def report(found: Search) -> str:
     """A table of all of it with the sum, what to do about it, and what could not be looked at."""
-    lines = [_table(found.orphans), "", *_advice(found.orphans)] if found.orphans else ["Nothing without a record."]
+    lines = [listing(found.orphans), "", *_advice(found.orphans)] if found.orphans else ["Nothing without a record."]
     lines += [f"Not looked at: {clean(what)}" for what in found.unseen]
     return "\n".join(lines)
 
 
-def _table(orphans: Sequence[Orphan]) -> str:
+def listing(orphans: Sequence[Orphan]) -> str:
+    """A row for each."""
     now = datetime.now(UTC)
     rows = [
         (

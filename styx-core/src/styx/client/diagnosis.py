@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 from styx.api.errors import StyxError
 from styx.api.storage import Storage
 from styx.client.protocol import CheckResult
-from styx.config import home
 from styx.hookspecs import DoctorFinding
 from styx.plugins.isolation import guard
-from styx.store.memory import memory_path
-from styx.store.peek import DATABASE_NAME
 from styx.words import count, sentences
 
 if TYPE_CHECKING:
@@ -112,7 +109,7 @@ def _lost(client: EmbeddedClient) -> list[DoctorFinding]:
             "warning",
             f"the database was lost and made anew at {when:%Y-%m-%d %H:%M} UTC: what was on record before is unknown",
             f"`styx recover` takes up again what is still there: it has {installation!r} in its names and tags. "
-            f"Once nothing is left, remove {memory_path(home() / DATABASE_NAME)}.",
+            "Once every place could be looked at and nothing without a record was found, this is not told any more.",
         )
     ]
 

@@ -122,7 +122,10 @@ class EmbeddedClient:
 
     def orphans(self) -> Search:
         """See :class:`~styx.client.protocol.Client`."""
-        return self.loop.run(self.engine.orphans())
+        found = self.loop.run(self.engine.orphans())
+        if not found.orphans and not found.unseen:
+            self.store.nothing_is_lost()
+        return found
 
     def adopt(self, orphan: Orphan) -> ClusterRecord:
         """See :class:`~styx.client.protocol.Client`."""

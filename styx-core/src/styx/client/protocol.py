@@ -108,7 +108,10 @@ class Client(Protocol):
         """Names of clusters of which something that no record stands for may be left; the next refresh removes it."""
 
     def orphans(self) -> Search:
-        """What there is of this installation, on any cloud that can be asked, that no cluster on record stands for."""
+        """What there is of this installation, on any cloud that can be asked, that no cluster on record stands for.
+
+        When that is nothing, and all could be looked at, :meth:`lost` has nothing to tell any more.
+        """
 
     def adopt(self, orphan: Orphan) -> ClusterRecord:
         """Take an orphan up as a cluster of the name it was made under. Raises ClusterBusy when that is taken."""

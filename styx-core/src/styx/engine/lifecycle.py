@@ -182,6 +182,7 @@ async def down(context: Context, name: str, progress: Progress) -> None:
         try:
             await remove_all(context, cluster, progress)
         except StyxError as error:
+            error.hint = error.hint or f"`styx down {name}` goes on when that is mended; --forget drops its record."
             context.store.clusters.update(name, holder=context.holder, error=error.to_wire())
             raise
         context.tell(context.store.clusters.remove(name, "removed by the user", holder=context.holder))

@@ -15,6 +15,7 @@ from styx.store.clusters import Clusters
 from styx.store.create import create_file, ensure_schema, installation
 from styx.store.database import Database, parse_url
 from styx.store.events import Events
+from styx.store.memory import Memory, remember
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
 from styx.store.spans import Spans
@@ -66,6 +67,13 @@ class Store:
         except BaseException:
             database.close()
             raise
+
+    def nothing_is_lost(self) -> None:
+        """Forget that the database was lost once: a complete search has found nothing without a record."""
+        if self.memory.remade is not None:
+            self.memory = Memory(self.installation)
+            if self._database.sqlite:
+                remember(Path(self._database.url.database or "").absolute(), self.memory)
 
     def close(self) -> None:
         """Close the connections. Idempotent."""

@@ -51,6 +51,13 @@ def test_nothing_there_because_the_database_was_lost(styx, client: FakeClient):
     assert "styx recover" in said
 
 
+def test_a_loss_is_told_beside_what_is_on_record_again(styx, client: FakeClient):
+    """One cluster that was taken up again does not mean that all were."""
+    client.remade = ("abc123", EPOCH)
+    client.add("dev")
+    assert "not all clusters may be on record" in styx("status").stderr
+
+
 def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
     """Machines that no record stands for any more may still cost money: people are told, programs have --orphans."""
     client.tombstones = ["old"]

@@ -11,7 +11,7 @@ from styx.cli import options
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
 from styx.cli.each import each
-from styx.cli.orphans import OURS, STRANGER, kind, report
+from styx.cli.orphans import OURS, STRANGER, kind, listing
 from styx.cli.progress import progress
 from styx.cli.render import clean, note
 from styx.cli.session import connected
@@ -56,7 +56,7 @@ def recover(ctx: click.Context, names: tuple[str, ...], down: bool, yes: bool) -
         if not chosen:
             click.echo("Nothing to recover.")
             return
-        note(report(type(found)(chosen)))
+        note(listing(chosen))
         verb = "Remove" if down else "Take up"
         confirm(f"{verb} {', '.join(clean(orphan.name) for orphan in chosen)}?", yes=yes)
         by_key = {_key(orphan, chosen): orphan for orphan in chosen}

@@ -86,11 +86,14 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
         records = find(client, patterns)
     if output == "json":
         click.echo(json_text([views.cluster(r, client.nodes(r.name) if verbose else None) for r in records]))
-    elif not records:
+        return
+    if not records:
         click.echo(_nothing(client))
     else:
         click.echo(_details(client, records) if verbose else _table(records))
-    given_up = client.given_up() if output != "json" else []
+    if records and client.lost() is not None:
+        note("The database was lost once: not all clusters may be on record. `styx recover` looks for the others.")
+    given_up = client.given_up()
     if given_up:
         names = ", ".join(map(clean, given_up))
         note(f"Given up, and perhaps still there and billed: {names}. `styx status --refresh` removes what is left.")
