@@ -25,6 +25,7 @@ TRANSIENT_TRIES = 5
 LEAST_SECONDS = 10.0  # that one try is given, however late in the deadline it begins
 SHORTEST_PAUSE = 0.02  # seconds, for a provider that says "again, at once"
 LAUNCH_PATIENCE = 3600.0  # seconds to wait for the turn to launch: the intent is on record, and giving it up asks more
+ABSENCE_SECONDS = 10.0  # of real time, for which that is good enough to believe that nothing is there any more
 IDENTITY_SECONDS = 300.0  # of real time, for which we are who we were: credentials may change under a long process
 
 ResultT = TypeVar("ResultT")
@@ -117,9 +118,13 @@ class CloudAccount:
                 raise last
             await self._clock.sleep(pause)
 
-    async def identity(self) -> Identity:
-        """Who the credentials say we are; asked once for all, and again after a while by a process that lives long."""
-        if self._identity is not None and monotonic() - self._identity[1] <= IDENTITY_SECONDS:
+    async def identity(self, *, known_for: float = math.inf) -> Identity:
+        """Who the credentials say we are; asked once for all, and again after a while by a process that lives long.
+
+        ``known_for`` is that while, in seconds of real time, where it matters more than usual.
+        """
+        longest = min(known_for, IDENTITY_SECONDS)
+        if self._identity is not None and monotonic() - self._identity[1] <= longest:
             return self._identity[0]
         if self._checking is None:
             self._checking = asyncio.ensure_future(self.call(self.cloud.check))
@@ -131,9 +136,9 @@ class CloudAccount:
         if not task.cancelled() and task.exception() is None:
             self._identity = task.result(), monotonic()
 
-    async def require_identity(self, expected: str) -> None:
+    async def require_identity(self, expected: str, *, known_for: float = math.inf) -> None:
         """Raise WrongAccount unless the credentials are those ``expected`` was recorded with."""
-        found = (await self.identity()).account
+        found = (await self.identity(known_for=known_for)).account
         if expected and found != expected:
             raise WrongAccount(
                 f"cloud {self.label!r} is now used as {found!r}, but this was made as {expected!r}",

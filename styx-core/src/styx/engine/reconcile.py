@@ -9,6 +9,7 @@ from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
 from styx.api.nodes import NodeState
 from styx.engine import costs
+from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.judge import Verdict, judge
@@ -80,6 +81,8 @@ async def see(context: Context, papers: Papers) -> Sight:
     settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
     kept = context.kept(newest.cluster)
     found = sight(seen, papers, settled=settled, kept=kept)
+    if not found.nodes and found.proves_absence:  # to somebody else nothing of it would ever show
+        await account.require_identity(newest.identity, known_for=ABSENCE_SECONDS)
     in_use = len(found.nodes) == len(papers.ranks) and {node.id for node in found.nodes} <= kept
     if in_use and not papers.recovered and not papers.given_up:
         await _tidy(context, account, papers, found)

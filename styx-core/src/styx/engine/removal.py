@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from styx.api.errors import OutcomeUnknown, PluginError, ProviderError, StyxError
 from styx.api.nodes import Observation
+from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.papers import Papers, papers_of
@@ -50,7 +51,8 @@ async def remove(
     for papers in attempts:
         await account.require_identity(papers.newest.identity)
         await _remove(context, account, papers, progress, patience)
-        await account.require_identity(papers.newest.identity)  # nobody else has seen that nothing is left
+        # Nobody else has seen that nothing is left.
+        await account.require_identity(papers.newest.identity, known_for=ABSENCE_SECONDS)
         for intent in papers.intents:
             context.store.attempts.settle(intent.token, AttemptState.CLOSED, intent.error)
 
