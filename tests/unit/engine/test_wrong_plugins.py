@@ -12,7 +12,9 @@ import pytest
 from styx.api import (
     Idempotency,
     InsufficientCapacity,
+    LaunchOutcome,
     LaunchRequest,
+    LaunchState,
     NoOffer,
     Observation,
     Owner,
@@ -155,3 +157,28 @@ async def test_one_id_in_two_accounts(tmp_path: Path) -> None:
     assert [theirs.id for theirs in world.machines(other)] == [machine.id]
     (orphan,) = (await world.engine().orphans()).orphans
     assert (orphan.account, orphan.owner) == ("b", None)
+
+
+@pytest.mark.parametrize("error", ["out of stock", SystemExit(3), OSError("reset")])
+async def test_an_outcome_that_is_no_error_of_the_contract(world: World, error: object) -> None:
+    """It takes neither the client down nor leaves anything behind: the launch fails by the plugin's name."""
+    cloud = world.clouds["memory"][0]
+    honest = cloud.observe
+
+    def failed(self: Any, scope: Scope, owners: Collection[Owner] | None) -> Observation:
+        seen = honest(self, scope, owners)
+        if not seen.nodes:
+            return seen
+        assert seen.nodes[0].owner is not None
+        outcome = LaunchOutcome("", seen.nodes[0].owner, LaunchState.FAILED, error)  # type: ignore[arg-type]
+        return replace(seen, launches=(outcome,))
+
+    swap(world, observe=failed)
+    with pytest.raises(StyxError, match=r"LaunchOutcome\.error is "):
+        await world.engine().launch(HELLO, "c", quiet)
+    world.clouds["memory"] = (cloud, world.clouds["memory"][1])
+    await world.engine().status(refresh=True)
+    if world.record() is not None:
+        await world.engine().down("c", quiet)
+    assert world.machines() == []
+    assert world.store.attempts.unclosed() == []

@@ -39,6 +39,7 @@ _ANSWERS: Mapping[str, Callable[[object], object]] = {
 }
 # What can be asked again whatever came of it. Any other call may have changed something.
 _HARMLESS = frozenset({"check", "faults", "scopes", "offers", "observe", "prepare", "prepare_start", "console_log"})
+_METHODS = (*sorted(_HARMLESS | _ANSWERS.keys()), "launch", "terminate", "discard", "stop")
 
 
 def _seconds(said: object) -> float:
@@ -81,7 +82,7 @@ class CloudAccount:
         Waiting for a turn, as the provider's pace or its refusal of anybody asks for, does not count; one that is
         further away than the deadline (for a launch, an hour) raises RateLimited.
         """
-        name = getattr(function, "__name__", "a call")
+        name = self._name(function)
         give_up_at, cut_off_at = self._clock.monotonic() + deadline, monotonic() + deadline
         patience = max(deadline, LAUNCH_PATIENCE) if name == "launch" else deadline
         tries = missed = 0
@@ -146,6 +147,11 @@ class CloudAccount:
                 expected=expected,
                 found=found,
             )
+
+    def _name(self, function: Callable[..., object]) -> str:
+        """Which method of the contract it is, whatever an author's decorators have made of its own name."""
+        of_cloud = (name for name in _METHODS if getattr(self.cloud, name, None) == function)
+        return next(of_cloud, getattr(function, "__name__", "a call"))
 
     async def _turn(self, method: str, missed: int, most: float) -> Turn:
         return Turn() if self._pacer is None else await self._pacer.turn(method, missed=missed, most=most)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from styx.api.cloud import Identity
+from styx.api.errors import ProviderError
 from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint, LaunchOutcome, Leftover, Node, NodeState, Observation
@@ -65,6 +66,9 @@ def observation(answer: object) -> Observation:
         _is(_is(leftover, Leftover, "one of Observation.leftovers").owner, Owner, "Leftover.owner")
     for outcome in found.launches:
         _is(outcome, LaunchOutcome, "one of Observation.launches")
+        _is(outcome.token, str, "LaunchOutcome.token")
+        _is(outcome.owner, Owner, "LaunchOutcome.owner")
+        _is(outcome.error, ProviderError | None, "LaunchOutcome.error")  # it is raised as it is
     for name in found.unreachable:
         _is(name, str, "one of Observation.unreachable")
     return found
