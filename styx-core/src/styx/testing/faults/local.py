@@ -15,6 +15,7 @@ from styx.testing.faults.kinds import Fault
 from styx.testing.processes import kill_marked, marked
 from styx.transports.process import scrubbed_environment
 
+_LONG = "900"  # seconds that work goes on: no trial takes as long, and what a killed harness leaves ends by itself
 _BREATH = 0.01  # real seconds, for processes to end in: how often they are asked is not what is looked into
 
 
@@ -43,7 +44,7 @@ class LocalBench(FaultBench):
             if not marked([f"STYX_NODE={node.name}"]):
                 home = node.endpoint.options["home"]
                 subprocess.Popen(
-                    ["sleep", "1000000"], cwd=home, env=scrubbed_environment(home, node.name),
+                    ["sleep", _LONG], cwd=home, env=scrubbed_environment(home, node.name),
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
