@@ -36,7 +36,7 @@ async def test_a_call_that_did_nothing_is_made_again(searchable: World) -> None:
     searchable.account.fail_next("launch", LOST)
     await searchable.engine().launch(PAIR, "c", quiet)
     assert len(searchable.machines()) == 2
-    assert attempts(searchable) == [((0, 1), AttemptState.SETTLED)]
+    assert attempts(searchable) == [((0, 1), AttemptState.SETTLED)] * 2
 
 
 async def test_a_call_that_did_it_all_is_found(searchable: World) -> None:

@@ -71,6 +71,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
     """Ask until every node is seen to have stopped. Raises ClusterNotUp when some are not there any more."""
     cloud = require(account.cloud, SupportsStop)
     papers = _papers(context, cluster)
+    context.require_hold(cluster.name)
     await account.call(cloud.stop, papers.scope, papers.owner, papers.receipts)
     give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
     pause = POLL_FIRST
@@ -154,7 +155,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
     try:
         context.move(cluster.name, _S.STARTING, within=budget.within(context))
     except NoOffer:  # others have launched meanwhile: it was not asked for
-        context.store.attempts.settle(papers.newest.token, AttemptState.SETTLED)
+        context.settle(papers.newest, AttemptState.SETTLED)
         raise
     try:
         nodes = await drive(context, account, papers, progress)

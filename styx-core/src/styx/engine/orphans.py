@@ -15,7 +15,7 @@ from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.papers import papers_of
 from styx.optimizer.rank import label
-from styx.store.records import AttemptRecord, AttemptState
+from styx.store.records import AttemptRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ async def find_orphans(context: Context) -> Search:
     unseen: list[str] = []
     accounts = list(_accounts(context, unseen))
     sweeps = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
-    known = [*before, *context.store.attempts.unclosed()]
+    after = context.store.attempts.unclosed()
+    unseen.extend(_out_of_sight(after, sweeps, unseen))
+    known = [*before, *after]
     # Accounts of one identity may be two names of it, or see different places of it.
     once: dict[object, Orphan] = {}
     for sweep in sweeps:
@@ -120,12 +122,23 @@ async def _look_everywhere(context: Context, account: CloudAccount, unseen: list
     return _Sweep(account, identity, seen)
 
 
+def _out_of_sight(known: Sequence[AttemptRecord], sweeps: Sequence[_Sweep], said: Sequence[str]) -> Iterable[str]:
+    """A sentence for each place where something on record may be and that nobody has looked at, nor said why not."""
+    looked = {(sweep.account.cloud.name, sweep.identity, seen.scope) for sweep in sweeps for seen in sweep.seen}
+    for papers in papers_of(known):
+        newest = papers.newest
+        name = label(newest.cloud, newest.account)
+        told = any(each.startswith((f"{name}:", f"{name}/{papers.scope.name}:")) for each in said)
+        if (newest.cloud, newest.identity, papers.scope) not in looked and not told:
+            yield f"{name}/{papers.scope.name}: something of {newest.cluster} may be there"
+
+
 def _sort_out(sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]:
     """What of it no attempt on record stands for, and what of it was given up."""
     cloud, account = sweep.account.cloud.name, sweep.account.account
     for seen in sweep.seen:
         papers = [p for p in papers_of(known) if p.newest.cloud == cloud and p.scope == seen.scope]
-        state = {p.owner: p.newest.state for p in papers}
+        given_up = {p.owner: p.given_up for p in papers}
         # Ids are the account's own: another's machine may have the same.
         ids = {id_: p.owner for p in papers if p.newest.identity == sweep.identity for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
@@ -135,9 +148,9 @@ def _sort_out(sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]
             parts.setdefault(leftover.owner, ([], []))[1].append(leftover)
         for owner, (nodes, leftovers) in parts.items():
             its = owner if isinstance(owner, Owner) else None
-            known_as = state.get(its) if its is not None else None
-            if known_as in (None, AttemptState.TOMBSTONE):
+            doomed = given_up.get(its) if its is not None else None
+            if doomed is not False:
                 yield Orphan(
                     cloud, account, sweep.identity, seen.scope, its, tuple(nodes), tuple(leftovers),
-                    given_up=known_as is AttemptState.TOMBSTONE,
+                    given_up=bool(doomed),
                 )  # fmt: skip

@@ -63,7 +63,7 @@ class Papers:
     @property
     def given_up(self) -> bool:
         """Whether what is there of it should not be."""
-        return self.newest.state is AttemptState.TOMBSTONE
+        return any(intent.state is AttemptState.TOMBSTONE for intent in self.intents)
 
     @property
     def recovered(self) -> bool:

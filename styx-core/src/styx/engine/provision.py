@@ -8,6 +8,7 @@ that nothing of it is left.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from styx.api.cloud import Idempotency, SupportsDiscard
 from styx.api.errors import InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError
@@ -48,8 +49,11 @@ async def drive(
         else:
             await give_up(context, account, attempt.papers, error, progress)
         raise
+    stored = {each.token: each for each in context.store.attempts.of(papers.newest.cluster)}
     for intent in attempt.papers.open:
-        context.settle(intent, AttemptState.SETTLED)
+        answered_late = intent.receipt is None and stored[intent.token].receipt is not None
+        if not answered_late:  # else it stays open, and the next look finds what came of it
+            context.settle(intent, AttemptState.SETTLED)
     cluster = context.store.clusters.get(papers.newest.cluster)
     if cluster is not None and cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
@@ -161,6 +165,8 @@ class _Attempt:
         """
         refused = self.papers.unaccepted()
         if refused and self.papers.newest.receipt is not None:
+            if len(self.papers.intents) >= self.wanted + ASKED_AT_MOST:
+                raise OutcomeUnknown(f"{self.account.cloud.name} names other ranks than it was asked for")
             self.progress("provision", f"asking for the other {count(len(refused), 'node')}")
             await self._ask_again(refused)
             return True
@@ -182,6 +188,8 @@ class _Attempt:
     async def _ask_again(self, ranks: tuple[int, ...]) -> None:
         assert self.again is not None
         prepared = await prepare(self.account, self.again(ranks))
+        if any(intent.token == prepared.token for intent in self.papers.intents):  # the same ranks: another call
+            prepared = replace(prepared, token=f"{prepared.token}+{len(self.papers.intents)}")
         cluster = self.papers.newest.cluster
         intent = await commit_intent(self.context, self.account, cluster, "launch", prepared)
         self.papers = self.papers.having(intent)

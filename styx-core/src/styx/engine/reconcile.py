@@ -35,6 +35,8 @@ async def reconcile(context: Context, name: str) -> ClusterRecord | None:
 async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     """Observe the cluster's present attempt and judge. What cannot be asked is UNKNOWN, with the reason."""
     papers = current(context, cluster)
+    if papers is None and cluster.attempt:
+        return Verdict(ClusterState.UNKNOWN, f"taking it up was cut short: `styx recover {cluster.name}` goes on")
     if papers is None:  # nothing was ever asked for
         return judge(cluster, Sight())
     try:
@@ -46,7 +48,7 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
         seen = {node.rank or 0: record_of(cluster.name, node, now) for node in found.nodes}
         before = {record.rank: record for record in context.store.nodes.of(cluster.name)}
         unseen = {} if found.proves_absence else before  # with the host keys they have
-        context.store.nodes.replace(cluster.name, list({**unseen, **seen}.values()))
+        context.store.nodes.replace(cluster.name, list({**unseen, **seen}.values()), holder=context.holder)
         if papers.recovered and seen.keys() - (before.keys() or set(papers.node_ids.values())):
             cluster = _grown(context, cluster, found)
         if found.count(NodeState.STOPPED) == len(found.nodes):
@@ -125,9 +127,9 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
     if verdict.state is None:
         for attempt in context.store.attempts.of(cluster.name):
             if attempt.owner.attempt == cluster.attempt:
-                context.store.attempts.settle(attempt.token, AttemptState.CLOSED, attempt.error)
+                context.settle(attempt, AttemptState.CLOSED, attempt.error)
             elif attempt.state is not AttemptState.CLOSED:  # this one was not looked at
-                context.store.attempts.settle(attempt.token, AttemptState.TOMBSTONE, attempt.error)
+                context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
     if verdict.state is cluster.state:

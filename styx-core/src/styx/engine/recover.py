@@ -51,7 +51,7 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     else:  # the last time was cut short
         present = context.store.clusters.acquire(owner.cluster, "recover", context.holder, LEASE_SECONDS)
     async with renewing(context, present.name):
-        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.SETTLED))
+        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.SETTLED), holder=context.holder)
         found = record_verdict(context, present, await look(context, present))
         return found or present
 

@@ -54,7 +54,11 @@ async def remove(
         # Nobody else has seen that nothing is left.
         await account.require_identity(papers.newest.identity, known_for=ABSENCE_SECONDS)
         for intent in papers.intents:
-            context.store.attempts.settle(intent.token, AttemptState.CLOSED, intent.error)
+            if not context.store.attempts.close(intent):
+                raise OutcomeUnknown(
+                    f"an answer to {papers.owner.name} has come only now: it may have made more",
+                    hint="Run the command again; nothing is forgotten until it is gone.",
+                )
 
 
 async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> None:

@@ -79,10 +79,10 @@ def _cloud(context: Context, cluster: ClusterRecord) -> Cloud:
 async def _survivors(context: Context, cluster: ClusterRecord) -> list[Node]:
     """What is left of a cluster that was in use once. Its disks may hold the only copy of something."""
     papers = current(context, cluster)
-    if papers is None or papers.newest.state in (AttemptState.TOMBSTONE, AttemptState.CLOSED):
+    if papers is None or papers.given_up or papers.newest.state is AttemptState.CLOSED:
         return []
     found = await see(context, papers)
-    if not found.nodes and not found.proves_absence:
+    if len(found.nodes) < cluster.num_nodes and not found.proves_absence:
         raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
     return list(found.nodes)
 
@@ -101,7 +101,7 @@ async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress
     papers = current(context, cluster)
     # A task of another shape, or no money for it any more: what was begun is no use then.
     with suppress(BadInput, NoOffer):
-        if papers is not None and papers.open:
+        if papers is not None and papers.open and not papers.given_up:
             wanted = require_fit(wish.task, cluster, wish.account)
             account = context.clouds.get(papers.newest.cloud, papers.newest.account)
             await account.require_identity(papers.newest.identity)
@@ -110,7 +110,7 @@ async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress
             again = request_again(context, account.cloud, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
                 return await drive(context, account, papers, progress, again)
-        elif papers is not None and papers.newest.state is AttemptState.SETTLED:
+        elif papers is not None and papers.newest.state is AttemptState.SETTLED and not papers.given_up:
             require_fit(wish.task, cluster, wish.account)
             found = await see(context, papers)
             if not found.complete:

@@ -27,7 +27,8 @@ async def set_up(
     On failure the cluster is FAILED with the reason, its nodes stay on record, and the error goes on.
     """
     now = context.clock.now()
-    context.store.nodes.replace(cluster.name, [record_of(cluster.name, node, now) for node in nodes])
+    records = [record_of(cluster.name, node, now) for node in nodes]
+    context.store.nodes.replace(cluster.name, records, holder=context.holder)
     # The policy first: once a node may stop itself, nobody must believe that it always runs.
     context.move(cluster.name, ClusterState.SETTING_UP, autostop=autostop, autostop_set=False)
     handle = Handle(

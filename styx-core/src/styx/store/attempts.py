@@ -52,7 +52,7 @@ class Attempts:
             if present.state is AttemptState.TOMBSTONE or in_use or present.cluster != record.cluster:
                 raise StoreError(f"attempt {record.token} of cluster {present.cluster!r} cannot be opened again")
             if present.state is not AttemptState.OPEN:
-                _write(connection, record.token, attempt_values(replace(record, receipt=None, error=None)))
+                _write(connection, record.token, attempt_values(record))
 
     def called(self, token: str, at: datetime, *, holder: Holder | None = None) -> None:
         """Note, before each call, that the provider may have been called at this time.
@@ -80,9 +80,9 @@ class Attempts:
 
         Without a receipt no answer came, and something may have been made all the same at this time. False when it was
         given up: what was made came too late for whoever looked for it. The attempt is a tombstone again, so that it is
-        not lost, also when its record had gone already. Where ``holder`` has lost the cluster to another client, a
-        launch is open again, so that somebody looks for what is too much; and where that one has had an answer to the
-        same call, both count: the second is kept as an intent of its own.
+        not lost, also when its record had gone already. Where it was settled without this answer, or ``holder`` has
+        lost the cluster to another client, a launch is open again, so that somebody looks for what is too much; and
+        where there was an answer to the same call, both count: the second is kept as an intent of its own.
         """
         now = {"called_at": write_time(at)} | ({} if receipt is None else {"receipt": write_receipt(receipt)})
         with self._database.write() as connection:
@@ -93,7 +93,8 @@ class Attempts:
                 return False
             given_up = row.state in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
             state = AttemptState.TOMBSTONE if given_up else AttemptState(row.state)
-            if not given_up and record.kind == "launch" and not _held(connection, record.cluster, holder):
+            done = row.state == AttemptState.SETTLED or not _held(connection, record.cluster, holder)
+            if not given_up and done and record.kind == "launch":
                 state = AttemptState.OPEN
             first = attempt_record(row).receipt
             if first is not None and receipt is not None and dict(first.node_ids) != dict(receipt.node_ids):
@@ -124,6 +125,21 @@ class Attempts:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} was given up and cannot become {state}")
             changes = {"state": state.value} | ({} if error is None else {"error": write_error(error)})
             _write(connection, token, changes)
+
+    def close(self, record: AttemptRecord) -> bool:
+        """Close an attempt of which nothing is left, as far as was seen; False when it may have been called since.
+
+        ``record`` is the attempt as it was read before that was looked for.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(_LOCK, {"key": record.token}).first()
+            if row is None:
+                return True
+            last = attempt_record(row).called_at
+            if last is not None and (record.called_at is None or last > record.called_at):
+                return False
+            _write(connection, record.token, {"state": AttemptState.CLOSED.value})
+            return True
 
     def of(self, cluster: str) -> list[AttemptRecord]:
         """All attempts on record for this cluster name, oldest first."""

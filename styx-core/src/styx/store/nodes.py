@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from styx.api.errors import ClusterNotFound, StoreError
+from styx.api.errors import StoreError
 from styx.store import schema
+from styx.store.claims import require_claim
+from styx.store.clusters import locked
 from styx.store.database import Database
-from styx.store.records import NodeRecord
+from styx.store.records import Holder, NodeRecord
 from styx.store.rows import node_record, node_values
 
 _T = schema.nodes
 _OF = select(_T).where(_T.c.cluster == bindparam("name")).order_by(_T.c.rank)
-_LOCK = select(schema.clusters.c.id).where(schema.clusters.c.name == bindparam("name")).with_for_update()
 _DELETE = delete(_T).where(_T.c.cluster == bindparam("name"))
 _INSERT = insert(_T)
 _PIN = update(_T).where(_T.c.cluster == bindparam("name"), _T.c.rank == bindparam("which"))
@@ -31,15 +32,16 @@ class Nodes:
         with self._database.read() as connection:
             return [node_record(row) for row in connection.execute(_OF, {"name": cluster})]
 
-    def replace(self, cluster: str, nodes: Sequence[NodeRecord]) -> None:
+    def replace(self, cluster: str, nodes: Sequence[NodeRecord], *, holder: Holder | None = None) -> None:
         """Make these, and no others, the nodes of the cluster. Idempotent.
+
+        With ``holder``: raises ClusterBusy unless that holder holds the cluster.
 
         A host key that was pinned stays when the same node (rank and id) is written without one. Raises
         ClusterNotFound.
         """
         with self._database.write() as connection:
-            if connection.execute(_LOCK, {"name": cluster}).first() is None:
-                raise ClusterNotFound(f"no cluster named {cluster!r}", cluster=cluster)
+            require_claim(locked(connection, cluster), holder)
             pinned = {(row.rank, row.node_id): row.host_key for row in connection.execute(_OF, {"name": cluster})}
             rows = [node_values(node) for node in nodes]
             for row in rows:
