@@ -26,12 +26,13 @@ async def test_every_call_works_on_agents_of_the_build_before(
         with monkeypatch.context() as yesterday:
             yesterday.setattr(install, "archive", before.archive)
             await backend.prepare(cluster)
-        number = await backend.submit(cluster, job("echo hi; exit 3", num_nodes=2, secrets={"A": "b"}))
+        number = await backend.submit(cluster, job("echo hi", num_nodes=2, secrets={"A": "b"}))
         assert await output(backend, cluster, number) == {0: "hi\n", 1: "hi\n"}
-        assert (await backend.wait(cluster, number)).exit_code == 3
+        failing = await backend.submit(cluster, job("exit 3", num_nodes=2))
+        assert (await backend.wait(cluster, failing)).exit_code == 3
         hanging = await backend.submit(cluster, job("sleep 300", num_nodes=2))
         assert await backend.cancel(cluster, None) == [hanging]
-        assert [found.id for found in await backend.jobs(cluster)] == [hanging, number]
+        assert [found.id for found in await backend.jobs(cluster)] == [hanging, failing, number]
         await backend.autostop(cluster, Autostop(60))
         assert len(await backend.metrics(cluster)) == 2
         hello = await backend._node(cluster, 0).hello()
