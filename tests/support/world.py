@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from styx.api import (
@@ -185,6 +186,9 @@ class Plugins:
     def names(self, kind: str) -> list[str]:
         return {"cloud": sorted(self.world.clouds), "backend": ["agent"]}.get(kind, [])
 
+    def provided(self, kind: str) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in [*self.names(kind), *self.world.switched_off]]
+
     def with_capability(self, capability: str) -> list[str]:
         return []
 
@@ -242,6 +246,7 @@ class World:
         self.runtimes: dict[str, Runtime] = {}
         self.failures: list[tuple[str, StyxError]] = []  # (backend method, error): the next call raises
         self.hooks: dict[str, Callable[..., Any]] = {}
+        self.switched_off: list[str] = []  # clouds that are installed and cannot be used
         self.store = Store.open(home=home, clock=self.clock.now)
         self._engines: list[Engine] = []
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -221,6 +221,17 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
         None if whole is None else _amount(whole, "budget.max_hourly_cost", source),
         {str(key): _amount(value, f"budget.{ACCOUNTS}.{key}", source) for key, value in parts.items()},
     )
+
+
+def require_clouds(ceilings: Iterable[str], known: Iterable[str]) -> None:
+    """Raise InvalidConfig for a key of ``budget.accounts`` whose cloud is none of ``known``: a typing error loses none."""
+    names = tuple(dict.fromkeys(known))
+    for key in ceilings:
+        cloud, place = key.partition("/")[0], f"budget.{ACCOUNTS}.{key}"
+        if cloud not in names:
+            raise InvalidConfig(
+                f"settings: {place}: there is no cloud {cloud!r}", hint=suggest(cloud, names, "There are"), field=place
+            )
 
 
 def _amount(value: object, place: str, source: str) -> Decimal:

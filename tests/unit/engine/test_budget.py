@@ -207,6 +207,13 @@ async def test_a_ceiling_for_nobody(world: World) -> None:
     assert refused.value.hint == "Did you mean 'memory'?"
 
 
+async def test_a_ceiling_for_a_cloud_that_is_switched_off(world: World) -> None:
+    """A ceiling of a cloud that is installed and cannot be used just now keeps nobody from using the others."""
+    world.switched_off.append("acme")
+    limited(world, "budget: {accounts: {acme: 5}}")
+    await world.engine().launch(HELLO, "c", quiet)
+
+
 def span(cloud: str, account: str, cost: Decimal | None) -> Span:
     """What runs there."""
     return Span("x", NOW, cloud, account, "", "", "", 1, False, "", "", "full", cost, NOW)

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 PLUGINS = "plugins"
 CLOUDS = "clouds"
 ACCOUNTS = "accounts"
+BUDGET = "budget"
 
 
 def check(settings: Mapping[str, Any], key: str) -> None:
     """Check the section that ``key`` stands in, or all that stand below it; what is not there yet may be missing.
 
-    That of a cloud is checked as each of its accounts will see it.
+    That of a cloud is checked as each of its accounts will see it, and budgets by the clouds that they are for.
     Raises InvalidConfig. A section that no usable plugin reads is kept and told to be unchecked.
     """
     group, *rest = key.split(".")
+    if group == BUDGET:
+        _check_budget(settings)
     sections = settings.get(group)
     if group in _groups() and isinstance(sections, Mapping):
         for name in rest[:1] or list(sections):
@@ -42,6 +45,26 @@ def known() -> Iterator[tuple[str, Plugin, str]]:
                 yield f"{groups[provided['kind']]}.{provided['name']}", plugin, provided["config"]
 
 
+def _check_budget(settings: Mapping[str, Any]) -> None:
+    """What does not even look like a budget is told on writing."""
+    from styx.config import require_clouds
+
+    budget = settings.get(BUDGET)
+    accounts = budget.get(ACCOUNTS) if isinstance(budget, Mapping) else None
+    if isinstance(accounts, Mapping):
+        require_clouds(map(str, accounts), [*_clouds(), *(settings.get(CLOUDS) or {})])
+
+
+def _clouds() -> list[str]:
+    """The clouds that installed plugins bring, usable or not."""
+    return sorted(
+        provided["name"]
+        for plugin in added.plugins()
+        for provided in plugin.manifest["provides"]
+        if provided["kind"] == "cloud"
+    )
+
+
 def _groups() -> set[str]:
     return {PLUGINS, *(kind.section for kind in KINDS.values())}
 
@@ -53,6 +76,10 @@ def _check(group: str, name: str, data: Any) -> None:
     section = f"{group}.{name}"
     own, *accounts = _as_seen(group, data)
     found = [(with_dependencies(plugin), target) for each, plugin, target in known() if each == section]
+    if not found and group == CLOUDS and name in _clouds():
+        if own[1] or any(settings for _, settings in accounts):
+            note(f"Cloud {clean(name)} does not say what its settings are: {clean(section)} is kept unchecked.")
+        return
     if not found:
         note(f"No installed plugin reads {clean(section)}.{_guess(group, name)} It is kept as it is, unchecked.")
     for plugin, target in found:

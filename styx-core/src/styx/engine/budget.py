@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from styx.api.errors import InvalidConfig, NoOffer
-from styx.config import suggest
+from styx.api.errors import NoOffer
+from styx.config import require_clouds
 from styx.engine.context import Context
 from styx.optimizer.rank import Choice, label
 from styx.store.clusters import Within
@@ -45,17 +45,13 @@ class Ceiling:
 
 
 def ceilings(context: Context) -> list[Ceiling]:
-    """Those that are set. Raises InvalidConfig for a cloud that nobody knows: no ceiling is lost to a typing error."""
+    """Those that are set. Raises InvalidConfig for a cloud that is neither installed, usable or not, nor set up."""
     budget = context.config.budget
-    known = tuple(dict.fromkeys((*context.plugins.names("cloud"), *context.config.clouds)))
+    installed = [each.name for each in context.plugins.provided("cloud")]
+    require_clouds(budget.accounts, [*installed, *context.config.clouds])
     found = [] if budget.max_hourly_cost is None else [Ceiling(budget.max_hourly_cost)]
     for key, most in budget.accounts.items():
         cloud, _, account = key.partition("/")
-        if cloud not in known:
-            place = f"budget.accounts.{key}"
-            raise InvalidConfig(
-                f"settings: {place}: there is no cloud {cloud!r}", hint=suggest(cloud, known, "There are"), field=place
-            )
         found.append(Ceiling(most, cloud, account or None))
     return found
 

@@ -77,6 +77,10 @@ def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
         (["set", "budget.max_hourly_cost", "much"], "no amount of USD an hour"),
         (["set", "budget.max_cost", "5"], "unknown key 'budget.max_cost'"),
         (["set", "budget.accounts.ssh/lab", "5"], "cloud 'ssh' has no account 'lab'"),
+        (["set", "budget.accounts.shs", "5"], "there is no cloud 'shs'\nHint: Did you mean 'ssh'?"),
+        (["set", "budget.accounts.loca/lab", "5"], "there is no cloud 'loca'\nHint: Did you mean 'local'?"),
+        (["set", "budget", "{accounts: {elsewhere: 5}}"], "there is no cloud 'elsewhere'"),
+        (["set", "clouds.local.accounts.a b", "{}"], "no name of an account"),
         (["set", "storage.file", "5"], "storage.file"),
         (["set", "storage.file.root", "relative"], "must be an absolute path"),
     ],
@@ -113,6 +117,8 @@ def test_a_section_can_be_written_bit_by_bit(styx, file: Path):
     [
         ("clouds.shs.pools", "No installed plugin reads clouds.shs. Did you mean clouds.ssh? It is kept"),
         ("plugins.other.x", "No installed plugin reads plugins.other. It is kept as it is, unchecked.\n"),
+        ("clouds.local.x", "Cloud local does not say what its settings are: clouds.local is kept unchecked.\n"),
+        ("clouds.local.accounts.a.x", "Cloud local does not say what its settings are: clouds.local is kept"),
         ("clouds.ssh.pool", "clouds.ssh is kept unchecked: plugin ssh is disabled.\n"),
     ],
 )
@@ -124,6 +130,13 @@ def test_what_cannot_be_checked_is_told(styx, file: Path, monkeypatch, key, told
     added.plugins.cache_clear()
     assert (result.exit_code, result.stderr.startswith(told)) == (0, True)
     assert file.exists()
+
+
+def test_accounts_are_settings_of_core(styx, file: Path):
+    """Accounts of a cloud without settings of its own are checked by core, so there is nothing to tell of them."""
+    assert styx("config", "set", "clouds.local.accounts.lab", "{}").output == ""
+    assert styx("config", "set", "budget.accounts.local/lab", "5").output == ""
+    assert load_config(file).accounts_of("local") == ("lab",)
 
 
 def test_list_hides_secrets(styx, file: Path):
