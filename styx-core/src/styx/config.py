@@ -224,7 +224,7 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
 
 
 def require_clouds(ceilings: Iterable[str], known: Iterable[str]) -> None:
-    """Raise InvalidConfig for a key of ``budget.accounts`` whose cloud is none of ``known``: a typing error loses none."""
+    """Raise InvalidConfig for a key of ``budget.accounts`` with a cloud not ``known``: no typing error loses one."""
     names = tuple(dict.fromkeys(known))
     for key in ceilings:
         cloud, place = key.partition("/")[0], f"budget.{ACCOUNTS}.{key}"

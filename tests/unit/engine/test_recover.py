@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import ClusterBusy, Idempotency, Node, PermissionDenied, StyxError
+from styx.client.costs import report
 from styx.engine.orphans import Orphan
 from styx.store.states import ClusterState
 from styx.testing.bazaar import Habits
@@ -110,6 +111,20 @@ async def test_removing_twice(tmp_path: Path) -> None:
     for _ in range(2):
         await world.engine().discard(orphan, quiet)
     await world.nothing_bills()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_what_it_has_cost_before(tmp_path: Path, stopped: bool) -> None:
+    """What the provider made a while ago was billed since; nobody can tell since when a stopped machine is stopped."""
+    world = searching(tmp_path)
+    await world.engine().launch(HELLO, "c", quiet)
+    if stopped:
+        await world.engine().stop("c", quiet)
+    world.clock.advance(3600)
+    world.lose_the_database()
+    taken = await world.engine().adopt(await the_orphan(world))
+    (bill,) = report(world.store.spans.since(), [taken], None, world.clock.now()).bills
+    assert bill.seconds < 60 if stopped else bill.seconds >= 3600
 
 
 async def test_what_was_given_up_is_not_taken_up(tmp_path: Path) -> None:

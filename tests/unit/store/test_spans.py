@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -133,9 +134,13 @@ def test_a_new_price_begins_a_new_span(planned: Store, clock: Any) -> None:
 
 
 def test_a_cluster_that_was_taken_up_again(store: Store) -> None:
-    """One that is put on record as it was found is billed from then on."""
-    store.clusters.create(cluster("c", S.UNKNOWN, **BOUGHT))
-    assert [(s.cluster, s.account, s.hourly_cost) for s in store.spans.going_on()] == [("c", "dev", PRICE)]
+    """One that is put on record as it was found is billed from its launch on, where that is known, or else from now."""
+    launches = {"known": NOW - timedelta(hours=2), "unknown": None, "ahead": NOW + timedelta(hours=2)}
+    for name, launched in launches.items():
+        store.clusters.create(cluster(name, S.UNKNOWN, **BOUGHT, launched_at=launched))
+    assert [(s.account, s.hourly_cost, s.began_at - NOW) for s in store.spans.going_on()] == [
+        ("dev", PRICE, timedelta(hours=-2)), ("dev", PRICE, timedelta(0)), ("dev", PRICE, timedelta(0)),
+    ]  # fmt: skip
 
 
 def test_two_of_one_name(store: Store, clock: Any) -> None:

@@ -8,6 +8,7 @@ from getpass import getuser
 from styx.api.errors import ClusterBusy, StyxError
 from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner, new_attempt_id
+from styx.api.nodes import NodeState
 from styx.api.offers import Offer, OfferQuery
 from styx.engine.answers import offers as checked_offers
 from styx.engine.clouds import CloudAccount
@@ -133,12 +134,13 @@ def _free(ids: dict[int, str]) -> int:
 async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner: Owner) -> ClusterRecord:
     now = context.clock.now()
     offer = await _offer(account, orphan)
-    born = [node.created_at for node in orphan.nodes if node.created_at is not None]
+    born = min((node.created_at for node in orphan.nodes if node.created_at is not None), default=now)
+    asleep = all(node.state is NodeState.STOPPED for node in orphan.nodes)  # nobody can tell since when
     return ClusterRecord(
         name=owner.cluster,
         slug=owner.cluster,
         state=ClusterState.UNKNOWN,
-        created_at=min(born, default=now),
+        created_at=born,
         updated_at=now,
         num_nodes=max(_ranks(orphan)) + 1,
         cloud=orphan.cloud,
@@ -154,7 +156,7 @@ async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner
         backend=context.backend.name,
         attempt=owner.attempt,
         user=getuser(),
-        launched_at=min(born, default=now),
+        launched_at=now if asleep else born,
         operation=Operation("recover", context.holder, now + timedelta(seconds=LEASE_SECONDS)),
     )
 

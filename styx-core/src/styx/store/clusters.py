@@ -63,8 +63,8 @@ class Clusters:
                 connection.execute(_INSERT, values)
                 now = self._clock()
                 append(connection, now, record.name, "created", to_state=record.state)
-                if record.state is not ClusterState.PLANNING:
-                    spans.follow(connection, now, None, record)
+                if record.state is not ClusterState.PLANNING:  # it has been there for a while
+                    spans.follow(connection, min(record.launched_at or now, now), None, record)
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise self._taken(record) from error
