@@ -1,0 +1,144 @@
+"""What a provider's refusal rules out, and for how long: the failover's memory, shared by all launches.
+
+=======================  ==================================================  ==================
+error                    what is not asked for meanwhile                     for how long
+=======================  ==================================================  ==================
+InsufficientCapacity     the type, bought this way, in the zone (or the      3 minutes
+                         whole region, where the error names it)
+Preempted                the type as spot, in the zone                       10 minutes
+QuotaExceeded            the type, bought this way, in the region, for the   15 minutes
+                         account
+OfferGone                the type, in the zone                               6 hours
+RateLimited              the account                                         what it says
+AuthFailed,              the account                                         this launch
+PermissionDenied
+any other                the type, bought this way, in the zone              this launch
+=======================  ==================================================  ==================
+
+What ends with this launch is not remembered: whoever has mended credentials and runs it again is not held to the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from styx.api.errors import (
+    AuthFailed,
+    InsufficientCapacity,
+    OfferGone,
+    PermissionDenied,
+    PluginError,
+    Preempted,
+    QuotaExceeded,
+    RateLimited,
+    StyxError,
+)
+from styx.optimizer.rank import Choice
+
+CAPACITY = timedelta(minutes=3)
+PREEMPTED = timedelta(minutes=10)
+QUOTA = timedelta(minutes=15)
+GONE = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What is not asked for until a moment; a part that is None covers all. ``until`` None: while this launch lasts.
+
+    ``code`` and ``reason`` are those of the error.
+    """
+
+    cloud: str
+    account: str | None
+    scope: str | None
+    zone: str | None
+    instance_type: str | None
+    spot: bool | None
+    code: str
+    reason: str
+    until: datetime | None = None
+
+    def covers(self, choice: Choice) -> bool:
+        """Whether asking for this choice would be asking for what was refused."""
+        offer = choice.offer
+        return (
+            self.cloud == offer.cloud
+            and self.account in (None, choice.account)
+            and self.scope in (None, offer.scope.name)
+            and self.zone in (None, offer.zone)
+            and self.instance_type in (None, offer.instance_type)
+            and self.spot in (None, choice.alternative.use_spot)
+        )
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether it still counts."""
+        return self.until is None or now < self.until
+
+
+def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
+    """What this error, met when asking for this choice, rules out from now on."""
+    offer, spot = choice.offer, choice.alternative.use_spot
+    account: str | None = None
+    scope: str | None = offer.scope.name
+    zone, kind, bought = offer.zone, offer.instance_type, spot
+    lasting: timedelta | None = None
+    match error:
+        case InsufficientCapacity():
+            lasting = CAPACITY
+            if zone and error.scope and zone not in str(error.scope):
+                zone = None  # the region as a whole
+        case Preempted():
+            lasting, bought = PREEMPTED, True
+        case QuotaExceeded():
+            lasting, account, zone = QUOTA, choice.account, None
+        case OfferGone():
+            return _block(error, choice, now, GONE, scope=scope, zone=zone, kind=kind)
+        case RateLimited():
+            wait = timedelta(seconds=float(error.retry_after or 0))
+            return _block(error, choice, now, wait, account=choice.account)
+        case AuthFailed() | PermissionDenied():
+            return _block(error, choice, now, None, account=choice.account)
+        case PluginError():
+            return _block(error, choice, now, None)
+        case _:
+            account = choice.account
+    return _block(error, choice, now, lasting, account=account, scope=scope, zone=zone, kind=kind, spot=bought)
+
+
+def blocking(choice: Choice, blocks: Iterable[Block], now: datetime) -> Block | None:
+    """The block on this choice that lasts longest; None when it may be asked for."""
+    on = [block for block in blocks if block.covers(choice) and block.lasts(now)]
+    return max(on, key=_end) if on else None
+
+
+def unblocked(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> list[Choice]:
+    """The choices that may be asked for, in the same order."""
+    return [choice for choice in choices if blocking(choice, blocks, now) is None]
+
+
+def next_change(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> datetime | None:
+    """When the first of these choices may be asked for again; None where none ever may during this launch."""
+    ends = [block.until for choice in choices if (block := blocking(choice, blocks, now)) is not None]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _end(block: Block) -> tuple[bool, datetime]:
+    return (block.until is None, block.until or datetime.min)  # noqa: DTZ901 - only orders those without an end
+
+
+def _block(
+    error: StyxError,
+    choice: Choice,
+    now: datetime,
+    lasting: timedelta | None,
+    *,
+    account: str | None = None,
+    scope: str | None = None,
+    zone: str | None = None,
+    kind: str | None = None,
+    spot: bool | None = None,
+) -> Block:
+    until = None if lasting is None else now + lasting
+    return Block(choice.offer.cloud, account, scope, zone, kind, spot, error.code, error.message, until)
