@@ -8,6 +8,9 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from styx.store.holder import alive, current
 
@@ -42,3 +45,19 @@ def test_a_command_name_with_parentheses_is_read_rightly(tmp_path: Path) -> None
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.stdout.split() == ["True", "True"]
+
+
+def test_a_process_that_proc_hides_is_asked_for_by_its_pid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where other users' processes are hidden, one that a signal could go to, or may not, is alive; else it is dead."""
+    monkeypatch.setattr("styx.store.holder._PROC", tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        holder = replace(current(), pid=child.pid, started="1")
+        assert alive(holder)
+        child.communicate(b"\n")
+    assert not alive(holder)
+
+    def refuse(_pid: int, _signal: int) -> NoReturn:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert alive(holder)

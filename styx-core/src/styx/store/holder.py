@@ -33,18 +33,30 @@ def alive(holder: Holder) -> bool:
     """Whether the holder's process may still run. False only on proof, which only its own machine can give."""
     if not holder.started or holder.host != socket.gethostname() or holder.boot_id != _boot_id():
         return True
-    return _started(holder.pid) == holder.started
+    started = _started(holder.pid)
+    return _there(holder.pid) if started is None else started == holder.started
+
+
+def _there(pid: int) -> bool:
+    """Whether there is a process of which /proc shows nothing: those of other users can be hidden (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 def _started(pid: int) -> str | None:
-    """When the process started, in clock ticks since boot; None when there is no such process (or no /proc)."""
+    """When the process started, in clock ticks since boot; empty for a dead one, None for one that is not shown."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # the command name may hold spaces and parentheses
     if fields[0] in {"Z", "X"}:
-        return None
+        return ""
     return fields[_START_TIME]
 
 
