@@ -48,7 +48,8 @@ def listing(orphans: Sequence[Orphan]) -> str:
         )
         for orphan in orphans
     ]
-    return table(("NAME", "KIND", "INFRA", "ACCOUNT", "NODES", "LEFTOVERS", "COST/H", "AGE"), rows)
+    # A place is what can be looked at in one go: a region, a pool, or all that an account has.
+    return table(("NAME", "KIND", "PLACE", "ACCOUNT", "NODES", "LEFTOVERS", "COST/H", "AGE"), rows)
 
 
 def _advice(orphans: Sequence[Orphan]) -> list[str]:

@@ -39,9 +39,10 @@ def test_nothing(styx, client: FakeClient):
 
 
 def test_the_table_has_the_cost_and_what_to_do(styx, client: FakeClient):
-    """Each thing has its price, the sum is told with what is not known of it, and so is the way out."""
+    """Each thing has its place and price, the sum is told with what is not known of it, and so is the way out."""
     client.found = Search((orphan(), FORGOTTEN, STRANGER))
     said = styx("status", "--orphans").stdout
+    assert said.split()[:4] == ["NAME", "KIND", "PLACE", "ACCOUNT"]
     assert [line.split()[:2] for line in said.splitlines()[1:4]] == [
         ["dev", "orphan"], ["old", "being"], ["m-1", "unattributed"]
     ]  # fmt: skip
