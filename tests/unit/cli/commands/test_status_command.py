@@ -61,7 +61,10 @@ def test_a_loss_is_told_beside_what_is_on_record_again(styx, client: FakeClient)
 def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
     """Machines that no record stands for any more may still cost money: people are told, programs have --orphans."""
     client.tombstones = ["old"]
-    assert "Given up, and perhaps still there and billed: old." in styx("status").stderr
+    told = "Given up, and perhaps still there and billed: old. "
+    assert styx("status").stderr == f"{told}`styx status --refresh` removes what is left.\n"
+    advice = "This look has not seen all of it go: `styx status --orphans` shows what is left or cannot be looked at.\n"
+    assert styx("status", "--refresh").stderr.endswith(told + advice)
     assert styx("status", "-o", "json").stderr == ""
 
 

@@ -96,7 +96,12 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     given_up = client.given_up()
     if given_up:
         names = ", ".join(map(clean, given_up))
-        note(f"Given up, and perhaps still there and billed: {names}. `styx status --refresh` removes what is left.")
+        advice = (
+            "This look has not seen all of it go: `styx status --orphans` shows what is left or cannot be looked at."
+            if refresh
+            else "`styx status --refresh` removes what is left."
+        )
+        note(f"Given up, and perhaps still there and billed: {names}. {advice}")
 
 
 def _nothing(client: Client) -> str:
