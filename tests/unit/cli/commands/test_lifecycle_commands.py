@@ -73,21 +73,29 @@ def test_start_with_unknown_price(styx, client: FakeClient):
 
 
 def test_all_means_those_it_can_apply_to(styx, client: FakeClient):
-    """--all starts the stopped ones and stops the others."""
+    """--all starts the stopped ones, and stops the others and changes their autostop."""
     client.add("up")
     client.add("off", "stopped")
     styx("start", "--all", "-y")
     assert [call[1] for call in client.calls if call[0] == "start"] == ["off"]
     client.add("off", "stopped")
+    styx("autostop", "-a", "-i", "5", "-y")
+    assert [call[1] for call in client.calls if call[0] == "autostop"] == ["up"]
     styx("stop", "-a", "-y")
     assert [call[1] for call in client.calls if call[0] == "stop"] == ["up"]
 
 
 def test_nothing_to_do(styx, client: FakeClient):
-    """--all without clusters is fine."""
-    for command in ("start", "stop", "down"):
-        result = styx(command, "--all")
-        assert (result.exit_code, "nothing to do" in result.stdout) == (0, True)
+    """--all without clusters that it applies to is fine, asks nothing, and says what there is none of."""
+    commands = {"stop": ["stop"], "change": ["autostop", "-i5"], "start": ["start"]}
+    for verb, command in {**commands, "remove": ["down"], "forget": ["down", "--forget"]}.items():
+        result = styx(*command, "--all")
+        assert (result.exit_code, result.output) == (0, f"There is no cluster to {verb}: nothing to do.\n")
+    client.add("a", "stopped")
+    for verb in ("stop", "change"):
+        assert styx(*commands[verb], "--all").stdout == f"There is no cluster to {verb}: nothing to do.\n"
+    client.add("a", "up")
+    assert styx("start", "--all").stdout == "There is no cluster to start: nothing to do.\n"
 
 
 @pytest.mark.parametrize("command", [["start"], ["stop"], ["down"], ["autostop", "-i", "5"]])

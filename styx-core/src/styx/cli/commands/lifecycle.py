@@ -83,7 +83,7 @@ def start(
             confirm(f"Start {_names(records)} for {price(None if unknown else total)}?", yes=yes)
         elif _not_named(patterns, everything, records):
             confirm(f"Start {_names(records)}?", yes=yes)
-        ctx.exit(_carry_out(records, missing, "is up", lambda name, report: client.start(name, policy, report)))
+        ctx.exit(_carry_out("start", records, missing, "is up", lambda name, say: client.start(name, policy, say)))
 
 
 @click.command(cls=Command, refused=habits.STOP, notes={"Examples": STOP, "Exit code": SEVERAL})
@@ -100,7 +100,7 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
             records = [record for record in records if record.state != "stopped"]
         if records:
             confirm(f"Stop {_names(records)}?", yes=yes)
-        ctx.exit(_carry_out(records, missing, "is stopped", client.stop))
+        ctx.exit(_carry_out("stop", records, missing, "is stopped", client.stop))
 
 
 @click.command(cls=Command, refused=habits.DOWN, notes={"Examples": DOWN, "Exit code": SEVERAL})
@@ -122,14 +122,14 @@ def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget
     """Remove clusters and all they hold: machines, disks, running jobs."""
     with connected() as client:
         records, missing = require(client, patterns, everything=everything)
+        verb, so_that = ("Forget", ", which may go on costing money") if forget else ("Remove", " and all on it")
         if records:
-            verb, so_that = ("Forget", ", which may go on costing money") if forget else ("Remove", " and all on it")
             confirm(f"{verb} {_names(records)}{so_that}?", yes=yes)
 
         def remove(name: str, report: Report) -> None:
             client.down(name, forget=forget, progress=report)
 
-        ctx.exit(_carry_out(records, missing, "is forgotten" if forget else "is gone", remove))
+        ctx.exit(_carry_out(verb.lower(), records, missing, "is forgotten" if forget else "is gone", remove))
 
 
 @click.command(cls=Command, refused=habits.AUTOSTOP, notes={"Examples": AUTOSTOP, "Exit code": SEVERAL})
@@ -160,13 +160,16 @@ def autostop(
     policy = None if cancel else autostops.policy(idle_minutes, wait_for, down=down)
     with connected() as client:
         records, missing = require(client, patterns, everything=everything)
+        if everything:
+            records = [record for record in records if record.state != "stopped"]
         if _not_named(patterns, everything, records):
             confirm(f"Change autostop of {_names(records)}?", yes=yes)
         done = f"has autostop {autostops.describe(policy)}" if policy else "has no autostop"
-        ctx.exit(_carry_out(records, missing, done, lambda name, _report: client.autostop(name, policy)))
+        ctx.exit(_carry_out("change", records, missing, done, lambda name, _say: client.autostop(name, policy)))
 
 
 def _carry_out(
+    verb: str,
     records: Sequence[ClusterRecord],
     missing: Mapping[str, ClusterNotFound],
     done: str,
@@ -174,7 +177,7 @@ def _carry_out(
 ) -> int:
     """Do it to all, the words that match nothing counted as failures that came first."""
     if not records and not missing:
-        click.echo("There is no such cluster; nothing to do.")
+        click.echo(f"There is no cluster to {verb}: nothing to do.")
         return 0
 
     def one(name: str) -> None:
