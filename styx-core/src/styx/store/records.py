@@ -149,3 +149,18 @@ class Span:
     hourly_cost: Decimal | None
     began_at: datetime
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """What a provider refused, and until when it is not asked for again; a part that is None covers all of them."""
+
+    cloud: str
+    account: str | None
+    scope: str | None
+    zone: str | None
+    instance_type: str | None
+    spot: bool | None
+    code: str  # of the error
+    reason: str
+    until: datetime

@@ -19,6 +19,7 @@ from styx.api.offers import Scope
 from styx.store.records import (
     AttemptRecord,
     AttemptState,
+    BlockRecord,
     ClusterRecord,
     EventRecord,
     Holder,
@@ -322,4 +323,19 @@ def span_record(row: Row[Any]) -> Span:
         hourly_cost=None if row.hourly_cost is None else Decimal(row.hourly_cost),
         began_at=_read_time(row.began_at),
         ended_at=None if row.ended_at is None else _read_time(row.ended_at),
+    )
+
+
+def block_record(row: Row[Any]) -> BlockRecord:
+    """The record of a row of ``schema.blocks``."""
+    return BlockRecord(
+        cloud=row.cloud,
+        account=row.account,
+        scope=row.scope,
+        zone=row.zone,
+        instance_type=row.instance_type,
+        spot=None if row.spot is None else bool(row.spot),
+        code=row.code,
+        reason=row.reason,
+        until=_read_time(row.until),
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -149,4 +149,21 @@ turns = Table(
     Column("method", Text, primary_key=True),
     Column("taken_at", Text, nullable=False),
     Column("free_at", Text, nullable=False),
+)
+
+# What providers refused, and until when nobody asks for it again; a part that is NULL covers all.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cloud", Text, nullable=False),
+    Column("account", Text),
+    Column("scope", Text),
+    Column("zone", Text),
+    Column("instance_type", Text),
+    Column("spot", Boolean),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Text, nullable=False),
+    Index("ix_blocks_until", "until", "id"),
 )
