@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from styx.store import Store
+from styx.store.database import utc_now
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
-from styx.store.store import utc_now
 
 
 def fill(home: Path, count: int) -> None:

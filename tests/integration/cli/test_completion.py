@@ -48,9 +48,9 @@ def in_bash(*words: str) -> list[str]:
 def clusters(styx_home: Path) -> None:
     """Two clusters on record."""
     from styx.store import Store
+    from styx.store.database import utc_now
     from styx.store.records import ClusterRecord
     from styx.store.states import ClusterState
-    from styx.store.store import utc_now
 
     with Store.open(home=styx_home) as store:
         for name in ("dev", "demo"):

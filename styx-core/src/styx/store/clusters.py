@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
@@ -48,9 +48,8 @@ class Clusters:
     where it says otherwise.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def create(self, record: ClusterRecord) -> ClusterRecord:
         """Add a cluster, with its operation if it has one, so that creating and claiming are one step.
@@ -61,7 +60,7 @@ class Clusters:
         try:
             with self._database.write() as connection:
                 connection.execute(_INSERT, values)
-                now = self._clock()
+                now = self._database.now(connection)
                 append(connection, now, record.name, "created", to_state=record.state)
                 if record.state is not ClusterState.PLANNING:  # it has been there for a while
                     spans.follow(connection, min(record.launched_at or now, now), None, record)
@@ -102,7 +101,7 @@ class Clusters:
         with self._database.write() as connection:
             before = locked(connection, name)
             require_claim(before, holder)
-            now = self._clock()
+            now = self._database.now(connection)
             after = _write(connection, before, {**_checked(change(before)), "updated_at": now})
             if (before.hourly_cost, before.disk_hourly_cost) != (after.hourly_cost, after.disk_hourly_cost):
                 spans.follow(connection, now, before, after)
@@ -134,7 +133,7 @@ class Clusters:
                 raise StoreError(f"cluster {name!r} cannot go from {before.state} to {to}")
             if within is not None:
                 within(replace(before, state=to, **changes), spans.going_on(connection, but=name))
-            now = self._clock()
+            now = self._database.now(connection)
             after = _write(connection, before, {"state": to, "updated_at": now, **changes})
             spans.follow(connection, now, before, after)
             event = append(connection, now, name, "state", from_state=before.state, to_state=to, reason=reason)
@@ -148,7 +147,7 @@ class Clusters:
         """
         with self._database.write() as connection:
             before = locked(connection, name)
-            now = self._clock()
+            now = self._database.now(connection)
             if not free(before.operation, holder, now):
                 raise busy(name, before.operation)
             return _write(connection, before, {"operation": Operation(kind, holder, now + timedelta(seconds=ttl))})
@@ -159,7 +158,7 @@ class Clusters:
             before = locked(connection, name)
             if before.operation is None or not holds(before.operation, holder):
                 return False
-            until = self._clock() + timedelta(seconds=ttl)
+            until = self._database.now(connection) + timedelta(seconds=ttl)
             _write(connection, before, {"operation": Operation(before.operation.kind, holder, until)})
             return True
         return False
@@ -179,7 +178,7 @@ class Clusters:
         with self._database.write() as connection:
             before = locked(connection, name)
             require_claim(before, holder)
-            now = self._clock()
+            now = self._database.now(connection)
             spans.follow(connection, now, before, None)
             connection.execute(_DELETE, {"key": name})  # its nodes go with it
             connection.execute(_DELETE_ATTEMPTS, {"key": name})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, insert, inspect, select, text
@@ -74,7 +72,7 @@ def ensure_schema(database: Database) -> None:
         _upgrade(connection, database)
 
 
-def installation(database: Database, clock: Callable[[], datetime]) -> Memory:
+def installation(database: Database) -> Memory:
     """The id of this installation, made on first use; that of an earlier database in the same place, if there was one.
 
     ``remade`` says when this database took the place of the one before.
@@ -84,7 +82,7 @@ def installation(database: Database, clock: Callable[[], datetime]) -> Memory:
     found, made = _installation(database, known.installation if known else new_installation_id())
     if known is not None and known.installation == found and not made:
         return known
-    memory = Memory(found, clock() if made and known is not None else None)
+    memory = Memory(found, database.now() if made and known is not None else None)
     if place is not None:
         remember(place, memory)
     return memory

@@ -2,18 +2,19 @@
 
 SQLite: every write runs under ``BEGIN IMMEDIATE``. The driver's default begins nothing on SELECT and loses concurrent
 read-modify-writes without an error. PostgreSQL: read committed; a writer locks the row it read (``FOR UPDATE``, which
-SQLite's dialect leaves out).
+SQLite's dialect leaves out), a cluster's before its attempts'.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 
 from styx.api.errors import StoreError
 from styx.store import schema
@@ -21,6 +22,7 @@ from styx.store.faults import explain
 
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
 _CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
+_SERVER_TIME = text("SELECT clock_timestamp()")  # at this moment; now() is when the transaction began
 _SCHEMES = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -29,14 +31,20 @@ _SCHEMES = {
 }
 
 
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
 class Database:
     """One database, safe to use from several threads.
 
     :meth:`read` and :meth:`write` raise StoreError for whatever the database raises, and pass every other error on.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, clock: Callable[[], datetime] = utc_now) -> None:
         self.url = url
+        self.clock = clock
         self.sqlite = url.get_backend_name() == "sqlite"
         self.label = url.database or "" if self.sqlite else url.render_as_string(hide_password=True)
         # Threads of one process take turns here: SQLite's own waiting polls, with pauses of up to 100 ms.
@@ -63,6 +71,14 @@ class Database:
             yield connection
             driver.commit()
 
+    def now(self, connection: Connection | None = None) -> datetime:
+        """The time that all who share the database agree on: the server's, where they may be on several machines."""
+        if self.sqlite:
+            return self.clock()
+        with self.read() if connection is None else nullcontext(connection) as asked:
+            now: datetime = asked.scalars(_SERVER_TIME).one()
+        return now.astimezone(UTC)
+
     def close(self) -> None:
         """Close the connections that are not in use. Idempotent."""
         self._engine.dispose()
@@ -75,11 +91,11 @@ class Database:
             raise explain(error, self.label) from error
 
 
-def parse_url(text: str) -> URL:
+def parse_url(given: str) -> URL:
     """The database's URL with the driver we use. Raises StoreError for anything but SQLite files and PostgreSQL."""
     known = "Use sqlite:////path/to/state.db or postgresql://user:password@host/database."
     try:
-        url = make_url(text)
+        url = make_url(given)
     except (exc.ArgumentError, ValueError) as error:  # a port that is no number
         raise StoreError("the database URL cannot be read", hint=known) from error
     driver = _SCHEMES.get(url.drivername)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -49,16 +48,14 @@ def append(
 class Events:
     """The history of clusters. Every method may raise StoreError."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def add(self, cluster: str, kind: str, reason: str = "", from_state: str = "", to_state: str = "") -> EventRecord:
         """Note something that happened, other than a change of state, which notes itself."""
         with self._database.write() as connection:
-            return append(
-                connection, self._clock(), cluster, kind, from_state=from_state, to_state=to_state, reason=reason
-            )
+            now = self._database.now(connection)
+            return append(connection, now, cluster, kind, from_state=from_state, to_state=to_state, reason=reason)
 
     def of(self, cluster: str, limit: int = 100) -> list[EventRecord]:
         """The last ``limit`` events under this cluster name, oldest first; also of clusters that are gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -11,20 +11,16 @@ from sqlalchemy import URL
 
 from styx.config import home as default_home
 from styx.store.attempts import Attempts
+from styx.store.blocks import Blocks
 from styx.store.clusters import Clusters
 from styx.store.create import create_file, ensure_schema, installation
-from styx.store.database import Database, parse_url
+from styx.store.database import Database, parse_url, utc_now
 from styx.store.events import Events
 from styx.store.memory import Memory, remember
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
 from styx.store.spans import Spans
 from styx.store.turns import Turns
-
-
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
 
 
 class Store:
@@ -34,16 +30,17 @@ class Store:
     whether this is still that one.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self.memory = installation(database, clock)
+        self.memory = installation(database)
         self.installation = self.memory.installation
-        self.clusters = Clusters(database, clock)
+        self.clusters = Clusters(database)
         self.attempts = Attempts(database)
         self.nodes = Nodes(database)
-        self.events = Events(database, clock)
+        self.events = Events(database)
         self.spans = Spans(database)
-        self.turns = Turns(database, clock)
+        self.turns = Turns(database)
+        self.blocks = Blocks(database)
 
     @classmethod
     def open(
@@ -60,13 +57,17 @@ class Store:
             where = parse_url(url)
         if where.get_backend_name() == "sqlite":
             create_file(Path(where.database or "").absolute())
-        database = Database(where)
+        database = Database(where, clock)
         try:
             ensure_schema(database)
-            return cls(database, clock)
+            return cls(database)
         except BaseException:
             database.close()
             raise
+
+    def now(self) -> datetime:
+        """The time that all who share the database agree on, in UTC."""
+        return self._database.now()
 
     def nothing_is_lost(self) -> None:
         """Forget that the database was lost once: a complete search has found nothing without a record."""

@@ -10,7 +10,7 @@ to the pace itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -36,9 +36,8 @@ _UPDATE = update(_T).where(
 class Turns:
     """Turns by cloud, account and method. Every method may raise StoreError."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def take(self, cloud: str, account: str, pace: Mapping[str, float], *, slack: float, most: float) -> float:
         """Take the next turn in all of these lanes; the seconds from now until it comes.
@@ -48,11 +47,11 @@ class Turns:
         """
         if not any(pace.values()):
             with self._database.read() as connection:
-                now, busy = self._now(connection), _lanes(connection, cloud, account)
+                now, busy = self._database.now(connection), _lanes(connection, cloud, account)
             if _wait(busy, pace, now) <= 0:
                 return 0.0
         with self._alone(cloud, account) as connection:
-            now, busy = self._now(connection), _lanes(connection, cloud, account)
+            now, busy = self._database.now(connection), _lanes(connection, cloud, account)
             wait = _wait(busy, pace, now)
             if wait > most:
                 return wait
@@ -65,17 +64,10 @@ class Turns:
     def hold(self, cloud: str, account: str, lanes: Collection[str], seconds: float) -> None:
         """Let nobody have a turn in these lanes for so long from now: the provider has had enough."""
         with self._alone(cloud, account) as connection:
-            now, busy = self._now(connection), _lanes(connection, cloud, account)
+            now, busy = self._database.now(connection), _lanes(connection, cloud, account)
             for lane in lanes:
                 free_at = now + timedelta(seconds=max(seconds, _wait(busy, (lane,), now)))
                 _write(connection, (cloud, account, lane), lane in busy, now, free_at)
-
-    def _now(self, connection: Connection) -> datetime:
-        """The time that all who share the database agree on: the server's, where they may be on several machines."""
-        if self._database.sqlite:
-            return self._clock()
-        now: datetime = connection.scalars(select(text("clock_timestamp()"))).one()
-        return now
 
     @contextmanager
     def _alone(self, cloud: str, account: str) -> Iterator[Connection]:
