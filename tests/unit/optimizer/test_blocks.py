@@ -83,6 +83,7 @@ def test_a_preemption_rules_out_spot_alone() -> None:
         (QuotaExceeded("limit"), timedelta(minutes=15)),
         (OfferGone("gone"), timedelta(hours=6)),
         (RateLimited("slow", retry_after=7), timedelta(seconds=7)),
+        (Conflict("taken"), timedelta(seconds=30)),
     ],
 )
 def test_a_block_lasts_as_long_as_its_meaning_says(error: ProviderError, lasting: timedelta) -> None:
@@ -100,6 +101,14 @@ def test_what_ends_with_the_launch_has_no_moment() -> None:
     assert blocks[0].until is None
     assert next_change([FIRST], blocks, NOW) is None
     assert unblocked([FIRST], blocks, NOW + timedelta(days=9)) == []
+    assert next_change([FIRST, OTHERS["cloud"]], blocks, NOW) == NOW
+
+
+def test_what_says_nothing_of_others_is_kept_to_oneself() -> None:
+    """Capacity is everybody's business, a conflict or credentials are not."""
+    assert block_for(InsufficientCapacity("none"), FIRST, NOW).shared
+    assert not block_for(AuthFailed("expired"), FIRST, NOW).shared
+    assert not block_for(Conflict("taken"), FIRST, NOW).shared
 
 
 def test_the_longest_block_counts() -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud
 from styx.api.errors import (
-    AuthFailed,
     ClusterBusy,
     ClusterNotFound,
     InvalidRequest,
     InvalidTask,
     NoOffer,
-    PermissionDenied,
     PluginError,
     ProviderError,
     StyxError,
@@ -33,6 +31,7 @@ from styx.engine import budget, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
+from styx.engine.failover import first_to_give, where
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
 from styx.engine.mounts import why_not_on
@@ -44,8 +43,6 @@ from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
-
-RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
     if all(_too_dear(wish, choice) for choice in fitting):
         first = fitting[0]
         raise NoOffer(
-            f"{_where(first)} {_too_dear(wish, first)}, and nothing cheaper fits the task",
+            f"{where(first)} {_too_dear(wish, first)}, and nothing cheaper fits the task",
             hint="Nothing was made. Run it again to be asked about that price, or add --yes.",
             reasons={first.source: str(_too_dear(wish, first))},
         )
@@ -110,7 +107,7 @@ def _require_affordable(context: Context, wish: Wish, choice: Choice) -> None:
     """Raise NoOffer where it would be more than the budget allows as things are now; it may still be so later."""
     reason = budget.refusal(context, choice, wish.cluster, wish.max_hourly_cost)
     if reason is not None:
-        story = f"{_where(choice)}: {reason}"
+        story = f"{where(choice)}: {reason}"
         raise NoOffer(f"nothing was made: {story}", hint=budget.HINT, reasons={choice.source: reason})
 
 
@@ -130,7 +127,14 @@ def _policy(wish: Wish, choice: Choice) -> Autostop | None:
 async def make(context: Context, wish: Wish, found: Plan, progress: Progress) -> Handle:
     """Try the choices in turn until one gives nodes, then set them up. The cluster is PLANNING and ours."""
     try:
-        choice, nodes = await _provision(context, wish, found.choices, progress)
+        choice, nodes = await first_to_give(
+            context,
+            found,
+            partial(_attempt, context, wish, progress),
+            partial(_too_dear, wish),
+            partial(plan_machines, context, wish, progress) if wish.retry_until_up else None,
+            progress,
+        )
     except asyncio.CancelledError:
         _forget_unasked(context, wish.cluster)
         if not _left_behind(context, wish.cluster):
@@ -164,51 +168,20 @@ def _left_behind(context: Context, name: str) -> bool:
     )
 
 
-async def _provision(
-    context: Context, wish: Wish, choices: Sequence[Choice], progress: Progress
-) -> tuple[Choice, list[Node]]:
-    while True:
-        reasons: dict[str, str] = {}
-        for choice in choices:
-            where = _where(choice)
-            if choice.source in reasons or where in reasons:
-                continue
-            dear = _too_dear(wish, choice)
-            if dear is not None:
-                reasons[where] = dear
-                continue
-            progress("provision", f"launching {wish.task.num_nodes}x {where}")
-            try:
-                return choice, await _attempt(context, wish, choice, progress)
-            except (InvalidRequest, WrongAccount):
-                raise  # no other place will help
-            except NoOffer as error:  # it is more than the budget allows, now that others have launched meanwhile
-                reasons[where] = error.message
-            except (ProviderError, PluginError) as error:
-                whole_cloud = isinstance(error, AuthFailed | PermissionDenied | PluginError)
-                reasons[choice.source if whole_cloud else where] = error.message
-                context.move(wish.cluster, ClusterState.PLANNING, f"{where}: {error.message}", error=error.to_wire())
-        if not wish.retry_until_up:
-            story = "".join(f"\n  {where}: {why}" for where, why in reasons.items())
-            raise NoOffer(
-                f"no place would give the machines:{story}",
-                hint="-r/--retry-until-up keeps trying; `styx check` shows which clouds can be used.",
-                reasons=reasons,
-            )
-        progress("provision", f"nothing free; trying again in {RETRY_SECONDS:g} s")
-        await context.clock.sleep(RETRY_SECONDS)
+async def _attempt(context: Context, wish: Wish, progress: Progress, choice: Choice) -> list[Node]:
+    """One intent for one offer, from its first commit to running nodes. What is refused is told in the events."""
+    progress("provision", f"launching {wish.task.num_nodes}x {where(choice)}")
+    try:
+        return await _ask(context, wish, progress, choice)
+    except (InvalidRequest, WrongAccount):
+        raise
+    except (ProviderError, PluginError) as error:
+        reason = f"{where(choice)}: {error.message}"
+        context.move(wish.cluster, ClusterState.PLANNING, reason, error=error.to_wire())
+        raise
 
 
-def _where(choice: Choice) -> str:
-    """One thing that can be asked for, as progress and errors name it."""
-    offer = choice.offer
-    spot = " (spot)" if choice.alternative.use_spot else ""
-    account = choice.source.removeprefix(offer.cloud)
-    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.region or offer.scope.name}{account}"
-
-
-async def _attempt(context: Context, wish: Wish, choice: Choice, progress: Progress) -> list[Node]:
-    """One intent for one offer, from its first commit to running nodes."""
+async def _ask(context: Context, wish: Wish, progress: Progress, choice: Choice) -> list[Node]:
     account = context.clouds.get(choice.offer.cloud, choice.account)
     identity = await account.identity()
     if warning := watchdog.warning(account.cloud, choice.offer, spot=choice.alternative.use_spot):

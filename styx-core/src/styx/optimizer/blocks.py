@@ -12,10 +12,13 @@ OfferGone                the type, in the zone                               6 h
 RateLimited              the account                                         what it says
 AuthFailed,              the account                                         this launch
 PermissionDenied
-any other                the type, bought this way, in the zone              this launch
+PluginError              the cloud                                           this launch
+any other                the type, bought this way, in the zone, for the     30 seconds
+                         account
 =======================  ==================================================  ==================
 
-What ends with this launch is not remembered: whoever has mended credentials and runs it again is not held to the past.
+All launches share the first five. The others are kept by the launch that met them: whoever has mended credentials and
+runs it again is not held to the past.
 """
 
 from __future__ import annotations
@@ -41,13 +44,16 @@ CAPACITY = timedelta(minutes=3)
 PREEMPTED = timedelta(minutes=10)
 QUOTA = timedelta(minutes=15)
 GONE = timedelta(hours=6)
+OTHER = timedelta(seconds=30)
+
+_SHARED = (InsufficientCapacity, Preempted, QuotaExceeded, OfferGone, RateLimited)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """What is not asked for until a moment; a part that is None covers all. ``until`` None: while this launch lasts.
 
-    ``code`` and ``reason`` are those of the error.
+    ``code`` and ``reason`` are those of the error; ``shared`` says whether other launches should know.
     """
 
     cloud: str
@@ -59,6 +65,7 @@ class Block:
     code: str
     reason: str
     until: datetime | None = None
+    shared: bool = True
 
     def covers(self, choice: Choice) -> bool:
         """Whether asking for this choice would be asking for what was refused."""
@@ -103,7 +110,7 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
         case PluginError():
             return _block(error, choice, now, None)
         case _:
-            account = choice.account
+            lasting, account = OTHER, choice.account
     return _block(error, choice, now, lasting, account=account, scope=scope, zone=zone, kind=kind, spot=bought)
 
 
@@ -119,9 +126,9 @@ def unblocked(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime)
 
 
 def next_change(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> datetime | None:
-    """When the first of these choices may be asked for again; None where none ever may during this launch."""
-    ends = [block.until for choice in choices if (block := blocking(choice, blocks, now)) is not None]
-    return min((end for end in ends if end is not None), default=None)
+    """When the first of these choices may be asked for; None where none ever may during this launch."""
+    on = [blocking(choice, blocks, now) for choice in choices]
+    return min((now if block is None else block.until for block in on if block is None or block.until), default=None)
 
 
 def _end(block: Block) -> tuple[bool, datetime]:
@@ -141,4 +148,15 @@ def _block(
     spot: bool | None = None,
 ) -> Block:
     until = None if lasting is None else now + lasting
-    return Block(choice.offer.cloud, account, scope, zone, kind, spot, error.code, error.message, until)
+    return Block(
+        choice.offer.cloud,
+        account,
+        scope,
+        zone,
+        kind,
+        spot,
+        error.code,
+        error.message,
+        until,
+        isinstance(error, _SHARED),
+    )

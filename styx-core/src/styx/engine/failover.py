@@ -1,0 +1,166 @@
+"""From the choices to the first that gives its machines, around what was refused: to this launch and to others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from styx.api.errors import (
+    InvalidRequest,
+    NoOffer,
+    PluginError,
+    ProviderError,
+    StoreError,
+    StyxError,
+    WrongAccount,
+)
+from styx.engine.context import Context, Progress
+from styx.engine.plan import Plan
+from styx.optimizer.blocks import Block, block_for, blocking, next_change
+from styx.optimizer.rank import Choice
+from styx.store.records import BlockRecord
+
+FIRST_PAUSE = 30.0  # seconds before all is tried again, the first time
+LONGEST_PAUSE = 300.0
+BACKOFF = 1.5
+
+Given = TypeVar("Given")
+
+_ELSEWHERE_IS_NO_BETTER = (InvalidRequest, WrongAccount)
+
+
+class Blocklist:
+    """What was refused: to this launch, and what other launches have noted in the store."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._own: list[Block] = []
+
+    def note(self, error: StyxError, choice: Choice) -> Block:
+        """Take note of a refusal, for all launches where it says something to them."""
+        block = block_for(error, choice, self._context.store.now())
+        self._own.append(block)
+        if block.shared and block.until is not None:
+            fields = {key: each for key, each in asdict(block).items() if key != "shared"}
+            with suppress(StoreError):  # then the others find out by themselves
+                self._context.store.blocks.add(BlockRecord(**fields))
+        return block
+
+    def own(self, choice: Choice) -> Block | None:
+        """What this launch was refused and keeps it from asking for this choice."""
+        return blocking(choice, self._own, self._context.store.now())
+
+    def any(self, choice: Choice) -> Block | None:
+        """What keeps it from asking, whoever was refused."""
+        return blocking(choice, self.standing(), self._context.store.now())
+
+    def standing(self) -> list[Block]:
+        """All that still lasts."""
+        return [*self._own, *standing(self._context)]
+
+    def pause(self, choices: tuple[Choice, ...], least: float) -> float | None:
+        """Seconds until asking again may help, at least so many; None when it never will."""
+        now = self._context.store.now()
+        when = next_change(choices, self.standing(), now)
+        return None if when is None else max(least, (when - now).total_seconds())
+
+
+def standing(context: Context) -> list[Block]:
+    """What other launches were refused and is not asked for yet."""
+    return [Block(**asdict(record)) for record in context.store.blocks.standing()]
+
+
+async def first_to_give(
+    context: Context,
+    found: Plan,
+    ask: Callable[[Choice], Awaitable[Given]],
+    refuse: Callable[[Choice], str | None],
+    replan: Callable[[], Awaitable[Plan]] | None,
+    progress: Progress,
+) -> tuple[Choice, Given]:
+    """The first choice that gives what is asked of it, and that.
+
+    ``refuse`` says why a choice is not to be asked for at all. With ``replan`` it goes on until one gives, planning
+    anew each time; else raises NoOffer with the whole story. Raises at once what no other place would help with.
+    """
+    blocklist, pause = Blocklist(context), FIRST_PAUSE
+    last_resort = True
+    while True:
+        story: dict[str, str] = {}
+        for choice in _in_turn(found.choices, blocklist, story, last_resort=last_resort):
+            reason = refuse(choice)
+            if reason is not None:
+                story[where(choice)] = reason
+                continue
+            try:
+                return choice, await ask(choice)
+            except _ELSEWHERE_IS_NO_BETTER:
+                raise
+            except NoOffer as error:  # it is more than the budget allows, now that others have launched meanwhile
+                story[where(choice)] = error.message
+            except (ProviderError, PluginError) as error:
+                story[where(choice)] = error.message
+                _tell(blocklist.note(error, choice), choice, context.store.now(), progress)
+        wait = None if replan is None else blocklist.pause(found.choices, pause)
+        if wait is None or replan is None:
+            raise _nowhere(story)
+        progress("provision", f"nothing free; trying again in {wait:.0f} s")
+        await context.clock.sleep(wait)
+        pause, last_resort = min(pause * BACKOFF, LONGEST_PAUSE), False
+        with suppress(NoOffer):  # nothing fits right now: those that did may again
+            found = await replan()
+
+
+def _in_turn(
+    choices: tuple[Choice, ...], blocklist: Blocklist, story: dict[str, str], *, last_resort: bool
+) -> Iterator[Choice]:
+    """The choices that may be asked for when their turn comes; at the end, where it helps, what others were refused."""
+    waiting: list[Choice] = []
+    for choice in choices:
+        block = blocklist.any(choice)
+        if block is None:
+            yield choice
+        elif blocklist.own(choice) is None:
+            waiting.append(choice)
+    for choice in waiting:
+        block = blocklist.any(choice)
+        if last_resort and blocklist.own(choice) is None:
+            yield choice
+        elif block is not None:
+            story.setdefault(where(choice), f"refused a moment ago: {block.reason}")
+
+
+def where(choice: Choice) -> str:
+    """One thing that can be asked for, as progress and errors name it."""
+    offer = choice.offer
+    spot = " (spot)" if choice.alternative.use_spot else ""
+    account = choice.source.removeprefix(offer.cloud)
+    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.region or offer.scope.name}{account}"
+
+
+def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> None:
+    """The line of the story for this refusal, and what is passed over because of it."""
+    place = block.zone or block.scope or block.account
+    what = f"{block.instance_type} in {place}" if block.instance_type else block.cloud
+    until = "in this launch" if block.until is None else f"for {_span(block.until - now)}"
+    progress("provision", f"{where(choice)}: {block.reason}; {what} is not asked for again {until}")
+
+
+def _span(time: timedelta) -> str:
+    seconds = round(time.total_seconds())
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _nowhere(story: dict[str, str]) -> NoOffer:
+    lines = "".join(f"\n  {place}: {why}" for place, why in story.items())
+    return NoOffer(
+        f"no place would give the machines:{lines}",
+        hint="-r/--retry-until-up keeps trying; `styx check` shows which clouds can be used.",
+        reasons=story,
+    )

@@ -1,0 +1,136 @@
+"""Failover: around what was refused, to this launch and to others, for as long as the refusal means it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from styx.api import AuthFailed, Conflict, InsufficientCapacity, NoOffer, ProviderError
+from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE
+from styx.optimizer.blocks import CAPACITY
+from styx.spec import Resources
+from support.world import HELLO, World, quiet
+
+SMALL = HELLO.resources(Resources(instance_type="small"))
+NONE = InsufficientCapacity("none left")
+
+
+class Story:
+    """Progress that is kept."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, phase: str, sentence: str) -> None:
+        """Keep it."""
+        self.lines.append(sentence)
+
+
+def places(world: World) -> list[str]:
+    """Where machines were asked for, in turn."""
+    return [call.arguments[0].scope.name for call in world.account.calls if call.method == "launch"]
+
+
+async def test_what_one_launch_was_refused_others_do_not_ask_for(world: World) -> None:
+    """The second launch goes at once where the first ended up; the record of it outlives both."""
+    world.account.fail_next("launch", NONE)
+    await world.engine().launch(SMALL, "first", quiet)
+    await world.engine().launch(SMALL, "second", quiet)
+    assert places(world) == ["east", "west", "west"]
+
+
+async def test_a_block_ends(world: World) -> None:
+    """Once it has ended, the cheapest place is asked first again."""
+    world.account.fail_next("launch", NONE)
+    await world.engine().launch(SMALL, "first", quiet)
+    await world.clock.sleep(CAPACITY.total_seconds())
+    await world.engine().launch(SMALL, "second", quiet)
+    assert places(world) == ["east", "west", "east"]
+
+
+async def test_a_block_rules_out_the_type_alone(world: World) -> None:
+    """Where one type is used up, another may well be had."""
+    world.account.fail_next("launch", NONE)
+    await world.engine().launch(SMALL, "first", quiet)
+    await world.engine().launch(HELLO.resources(Resources(instance_type="large")), "second", quiet)
+    assert places(world) == ["east", "west", "east"]
+
+
+async def test_what_only_others_were_refused_is_the_last_resort(world: World) -> None:
+    """Who asks for that very thing gets the provider's own answer, and is not put off by somebody else's."""
+    for _ in range(2):
+        world.account.fail_next("launch", NONE)
+    with pytest.raises(NoOffer):
+        await world.engine().launch(SMALL, "first", quiet)
+    await world.engine().launch(SMALL, "second", quiet)
+    assert places(world) == ["east", "west", "east"]
+
+
+@pytest.mark.parametrize("error", [Conflict("taken"), AuthFailed("expired")], ids=lambda error: error.code)
+async def test_what_says_nothing_of_others_is_not_remembered(world: World, error: ProviderError) -> None:
+    """Credentials are mended and names become free: the next launch begins anew."""
+    for _ in range(2):
+        world.account.fail_next("launch", error)
+    with pytest.raises(NoOffer):
+        await world.engine().launch(SMALL, "first", quiet)
+    world.account._failures.clear()
+    await world.engine().launch(SMALL, "second", quiet)
+    assert places(world)[-1] == "east"
+    assert world.store.blocks.standing() == []
+
+
+async def test_the_pauses_grow(world: World) -> None:
+    """With -r it waits longer each time, up to a limit, and never asks for what is still refused."""
+    rounds = 9
+    for _ in range(2 * rounds):
+        world.account.fail_next("launch", Conflict("taken"))
+    story = Story()
+    await world.engine().launch(SMALL, "c", story, retry_until_up=True)
+    pauses = [float(line.split()[-2]) for line in story.lines if "trying again" in line]
+    expected = [min(FIRST_PAUSE * BACKOFF**each, LONGEST_PAUSE) for each in range(rounds)]
+    assert pauses == [pytest.approx(each, abs=0.51) for each in expected]
+
+
+async def test_it_waits_until_the_refusal_ends(world: World) -> None:
+    """Capacity that is gone for minutes is not asked for in seconds, however patient the caller is."""
+    for _ in range(2):
+        world.account.fail_next("launch", NONE)
+    before = world.clock.monotonic()
+    await world.engine().launch(SMALL, "c", quiet, retry_until_up=True)
+    assert places(world) == ["east", "west", "east"]
+    assert world.clock.monotonic() - before >= CAPACITY.total_seconds()
+
+
+async def test_no_patience_helps_against_bad_credentials(world: World) -> None:
+    """With -r too, a launch ends when all that fits is ruled out as long as it lasts."""
+    world.account.fail_next("launch", AuthFailed("expired"))
+    with pytest.raises(NoOffer, match="expired"):
+        await world.engine().launch(SMALL, "c", quiet, retry_until_up=True)
+    assert world.record() is None
+
+
+async def test_the_plan_is_redone(world: World) -> None:
+    """An offer that comes up while it waits is taken; one that is no longer made is not asked for."""
+    for _ in range(2):
+        world.account.fail_next("launch", NONE)
+    east = world.account.offers[0]
+    north = replace(east, scope=type(east.scope)("north"), region="north", zone="north-a", hourly_price=Decimal("0.01"))
+
+    def progress(phase: str, sentence: str) -> None:
+        if "trying again" in sentence:
+            world.account.offers = (north,)
+
+    await world.engine().launch(SMALL, "c", progress, retry_until_up=True)
+    assert places(world) == ["east", "west", "north"]
+
+
+async def test_the_story_is_told_and_kept(world: World) -> None:
+    """Each refusal is a line of progress with what is passed over and how long, and an event of the cluster."""
+    world.account.fail_next("launch", NONE)
+    story = Story()
+    await world.engine().launch(SMALL, "c", story)
+    line = "small on memory/east-a: none left; small in east-a is not asked for again for 3 min"
+    assert line in story.lines
+    assert "small on memory/east-a: none left" in world.reasons()
