@@ -22,7 +22,7 @@ PLACE = ROOT / "docs" / "reference" / "contract"
 SHARED = ("styx.api.errors", "styx.api.services")
 MODULES = {
     "cloud": (
-        "styx.api.cloud", "styx.api.launch", "styx.api.names", "styx.api.nodes", "styx.api.offers",
+        "styx.api.catalog", "styx.api.cloud", "styx.api.launch", "styx.api.names", "styx.api.nodes", "styx.api.offers",
         "styx.api.transport", "styx.api.simple", *SHARED,
     ),
     "backend": ("styx.api.backend", "styx.api.transport", *SHARED),

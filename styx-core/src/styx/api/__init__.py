@@ -15,6 +15,15 @@ from styx.api.backend import (
     LogChunk,
     NodeMetrics,
 )
+from styx.api.catalog import (
+    ANYWHERE,
+    INTERNET,
+    PRICE_DIGITS,
+    CatalogEntry,
+    Refresher,
+    Source,
+    TransferPrice,
+)
 from styx.api.cloud import (
     Cloud,
     Fault,
@@ -41,6 +50,7 @@ from styx.api.errors import (
     AuthFailed,
     BackendError,
     BadInput,
+    CatalogError,
     ClusterBusy,
     ClusterNotFound,
     ClusterNotUp,
@@ -110,6 +120,7 @@ from styx.api.sandbox import (
 )
 from styx.api.services import (
     Clock,
+    OfferSource,
     Services,
 )
 from styx.api.storage import (
@@ -138,8 +149,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ANYWHERE",
     "CONTRACT",
     "DIVISIBLE",
+    "INTERNET",
+    "PRICE_DIGITS",
     "Accelerator",
     "AuthFailed",
     "Autostop",
@@ -149,6 +163,8 @@ __all__ = [
     "Billing",
     "Boot",
     "ByteStream",
+    "CatalogEntry",
+    "CatalogError",
     "Cause",
     "Clock",
     "Cloud",
@@ -192,6 +208,7 @@ __all__ = [
     "Offer",
     "OfferGone",
     "OfferQuery",
+    "OfferSource",
     "Order",
     "OutcomeUnknown",
     "Owner",
@@ -203,6 +220,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Receipt",
+    "Refresher",
     "Rest",
     "Sandbox",
     "SandboxInfo",
@@ -215,6 +233,7 @@ __all__ = [
     "SimpleCloud",
     "SimplePorts",
     "SimpleStop",
+    "Source",
     "StartRequest",
     "Storage",
     "StoreError",
@@ -229,6 +248,7 @@ __all__ = [
     "SupportsStop",
     "SupportsTransport",
     "Traits",
+    "TransferPrice",
     "Transient",
     "Transport",
     "TransportError",

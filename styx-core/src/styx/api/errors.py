@@ -190,6 +190,14 @@ class StoreError(StyxError):
     exit_code = 74
 
 
+class CatalogError(StyxError):
+    """A catalog of what a cloud sells cannot be read or renewed; ``file`` and ``line`` say where, when known."""
+
+    code = "catalog_error"
+    exit_code = 74
+    fields = ("cloud", "file", "line")
+
+
 class TransportError(StyxError):
     """A node cannot be reached, or the connection broke in the middle. What ran there may still run."""
 

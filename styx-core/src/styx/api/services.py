@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from styx.api.offers import Offer, OfferQuery
 
 
 class Clock(Protocol):
@@ -22,13 +25,24 @@ class Clock(Protocol):
         """Let this many seconds pass."""
 
 
+class OfferSource(Protocol):
+    """What the catalog knows of one cloud."""
+
+    def offers(self, query: OfferQuery) -> Sequence[Offer]:
+        """What fits the query, cheapest first; nothing where the cloud has no catalog. May be called from any thread.
+
+        Raises CatalogError when the catalog cannot be read.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The surroundings of one plugin object, which lives for one account.
 
     ``config`` is an instance of the config model named in the plugin's manifest, validated, or an empty mapping when
     it names none. ``state_dir`` is the plugin's own directory on this machine (mode 0700), for caches and pins, never
-    for the truth about machines. ``installation`` is the id written into every name and tag.
+    for the truth about machines. ``installation`` is the id written into every name and tag. ``catalog`` has the rows
+    of the cloud that the object is made for; it is None for other kinds, and for an object that is made by hand.
     """
 
     installation: str
@@ -37,3 +51,4 @@ class Services:
     state_dir: Path
     clock: Clock
     log: logging.Logger
+    catalog: OfferSource | None = None
