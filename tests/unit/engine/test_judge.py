@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx.api import Autostop, Cause, Node, NodeState, Owner
+from styx.api import Autostop, Cause, Leftover, Node, NodeState, Owner
 from styx.engine.judge import judge
 from styx.engine.observe import Sight
 from styx.store.states import ClusterState, legal
 from support.records import NOW, cluster
 
 OWNER = Owner("abcdef", "c", "a123")
+DISK = Leftover("d-1", "disk", OWNER)
 LIVE = [state for state in NodeState if state is not NodeState.TERMINATING]
 
 
@@ -33,7 +34,7 @@ def sights(draw: st.DrawFn) -> Sight:
         surplus=draw(st.integers(0, 1)),
         going=draw(st.integers(0, 2)),
         preempted=draw(st.booleans()),
-        leftovers=draw(st.integers(0, 2)),
+        leftovers=draw(st.sampled_from([(), (DISK,)])),
         complete=draw(st.booleans()),
         settled=draw(st.booleans()),
         given_up=draw(st.booleans()),

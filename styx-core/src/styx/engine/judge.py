@@ -86,7 +86,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     state = cluster.state
     removes_itself = cluster.autostop is not None and cluster.autostop.down and state in (_S.UP, _S.UNKNOWN)
     removed = state is _S.TERMINATING or (state is _S.UNKNOWN and sight.given_up)
-    rest = sight.going + sight.leftovers
+    rest = sight.going + len(sight.leftovers)
     if rest and (removed or removes_itself):
         return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
     if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED):

@@ -43,7 +43,7 @@ async def launch(context: Context, wish: Wish, progress: Progress) -> tuple[Hand
 
 async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord | None:
     """The record after a look, where one can help; None when the cluster has removed itself meanwhile."""
-    if cluster.state not in (ClusterState.UP, ClusterState.UNKNOWN):
+    if cluster.state not in (ClusterState.UP, ClusterState.UNKNOWN, ClusterState.SETTING_UP):
         return cluster
     await refuse_strangers(context, cluster)
     seen = record_verdict(context, cluster, await look(context, cluster))

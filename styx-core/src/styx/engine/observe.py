@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from styx.api.nodes import Cause, Node, NodeState, Observation
+from styx.api.nodes import Cause, Leftover, Node, NodeState, Observation
 from styx.engine.papers import Papers
 from styx.store.records import NodeRecord
 
@@ -24,7 +24,7 @@ class Sight:
     going: int = 0
     evidence: str = ""  # what the provider says of those that are going
     preempted: bool = False
-    leftovers: int = 0
+    leftovers: tuple[Leftover, ...] = ()
     unseen: tuple[str, ...] = ()  # what could not be looked at, each with the reason
     complete: bool = True
     settled: bool = True
@@ -52,7 +52,7 @@ def sight(seen: Observation, papers: Papers, *, settled: bool = True, kept: Coll
         going=len(mine) - len(live),
         evidence="; ".join(sorted({n.evidence for n in mine if n.state is NodeState.TERMINATING and n.evidence})),
         preempted=any(node.cause is Cause.PREEMPTED for node in mine),
-        leftovers=len(papers.rest(seen)),
+        leftovers=tuple(papers.rest(seen)),
         unseen=seen.unreachable,
         complete=seen.complete,
         settled=settled,

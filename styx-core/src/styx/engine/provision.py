@@ -49,14 +49,15 @@ async def drive(
         else:
             await give_up(context, account, attempt.papers, error, progress)
         raise
-    stored = {each.token: each for each in context.store.attempts.of(papers.newest.cluster)}
-    for intent in attempt.papers.open:
-        answered_late = intent.receipt is None and stored[intent.token].receipt is not None
-        if not answered_late:  # else it stays open, and the next look finds what came of it
-            context.settle(intent, AttemptState.SETTLED)
     cluster = context.store.clusters.get(papers.newest.cluster)
     if cluster is not None and cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
+    stored = {each.token: each for each in context.store.attempts.of(papers.newest.cluster)}
+    for intent in attempt.papers.open:
+        now = stored.get(intent.token, intent)
+        answered_late = intent.receipt is None and now.receipt is not None
+        if not answered_late:  # else it stays open, and the next look finds what came of it
+            context.settle(intent, AttemptState.SETTLED)
     return nodes
 
 
@@ -73,11 +74,13 @@ class _Attempt:
         self.again = again
         self.wanted = len(papers.ranks)
         self.met: set[str] = set()
+        self.quiet_since = 0.0  # by the monotonic clock: nobody was asked for anything since
 
     async def until_running(self) -> list[Node]:
         """Look until every rank runs, once. Raises what makes that certain not to happen."""
         clock, cloud = self.context.clock, self.account.cloud
-        give_up_at = clock.monotonic() + cloud.traits.boot_deadline
+        self.quiet_since = clock.monotonic()
+        give_up_at = self.quiet_since + cloud.traits.boot_deadline
         pause = POLL_FIRST
         while True:
             found, late = await self._look(), clock.monotonic() >= give_up_at
@@ -86,7 +89,8 @@ class _Attempt:
                 if self.again is not None:
                     self._require_hope(found)
                     if await self._ask_for_missing(found):
-                        give_up_at, pause = clock.monotonic() + cloud.traits.boot_deadline, POLL_FIRST
+                        self.quiet_since = clock.monotonic()
+                        give_up_at, pause = self.quiet_since + cloud.traits.boot_deadline, POLL_FIRST
                 if running == self.wanted and not await self._discard(found):
                     return list(found.nodes)
             if late:
@@ -109,7 +113,8 @@ class _Attempt:
                 raise
             return None
         _raise_refusal(seen, self.papers)
-        settled = self.papers.settled(self.context.clock.now(), self.account.cloud.traits.settle_after)
+        waited = self.context.clock.monotonic() - self.quiet_since
+        settled = self.papers.settled(self.context.store.now(), self.account.cloud.traits.settle_after, waited)
         kept = self.context.kept(self.papers.newest.cluster)
         return sight(seen, self.papers, settled=settled, kept=kept)
 

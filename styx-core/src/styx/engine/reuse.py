@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SupportsStop
-from styx.api.errors import BadInput, ClusterNotUp, NoOffer, PluginError, ProviderError
+from styx.api.errors import BadInput, ClusterNotUp, NoOffer, PluginError, ProviderError, StyxError
 from styx.api.nodes import Node, NodeState
 from styx.engine import budget
 from styx.engine.codec import offer_from_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.judge import judge
 from styx.engine.lifecycle import bring_back, remove_all
+from styx.engine.observe import Sight
 from styx.engine.obtain import Wish, make, plan_machines, request_again
+from styx.engine.papers import Papers
 from styx.engine.provision import drive
-from styx.engine.reconcile import current, see
+from styx.engine.reconcile import current, record_verdict, see
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
 from styx.optimizer.rank import label, why_not
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState, ClusterRecord
 from styx.store.states import ClusterState
-from styx.words import count
+from styx.words import count, sentences
+
+_NAMED = 3  # things that are left, in one sentence
 
 
 async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
-    """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped."""
+    """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped.
+
+    Nothing is removed for it that may have been in use: raises ClusterNotUp, or why the task cannot have it.
+    """
     if cluster.state is ClusterState.UP:
         policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
@@ -41,16 +50,14 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
     if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
         policy = _fitting_policy(context, wish, cluster) or cluster.autostop
         return await bring_back(context, cluster, policy, progress), False
-    if cluster.launched_at is not None and (survivors := await _survivors(context, cluster)):
-        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
-        if len(survivors) < cluster.num_nodes or not isinstance(_cloud(context, cluster), SupportsStop):
-            raise _half_gone(cluster, len(survivors))
-        return await bring_back(context, cluster, policy, progress), False
+    found = await _in_use(context, cluster)
+    if found is not None:
+        return await _go_on_with(context, wish, cluster, found, progress), False
     nodes = await _resume(context, wish, cluster, progress)
     if nodes:
         policy = _fitting_policy(context, wish, cluster) or cluster.autostop
         return await set_up(context, cluster, nodes, policy, progress), False
-    found = await plan_machines(context, wish, progress)
+    plan = await plan_machines(context, wish, progress)
     context.move(
         cluster.name,
         ClusterState.PLANNING,
@@ -61,7 +68,7 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
         autostop_set=False,
         error=None,
     )
-    return await make(context, wish, found, progress), True
+    return await make(context, wish, plan, progress), True
 
 
 def _fitting_policy(context: Context, wish: Wish, cluster: ClusterRecord) -> Autostop | None:
@@ -76,47 +83,90 @@ def _cloud(context: Context, cluster: ClusterRecord) -> Cloud:
     return context.clouds.get(cluster.cloud, cluster.account).cloud
 
 
-async def _survivors(context: Context, cluster: ClusterRecord) -> list[Node]:
-    """What is left of a cluster that was in use once. Its disks may hold the only copy of something."""
+def _live(context: Context, cluster: ClusterRecord) -> Papers | None:
+    """The papers of an attempt of which something may be there that nobody has given up."""
     papers = current(context, cluster)
-    if papers is None or papers.given_up or papers.newest.state is AttemptState.CLOSED:
-        return []
+    return None if papers is None or papers.given_up or papers.newest.state is AttemptState.CLOSED else papers
+
+
+async def _in_use(context: Context, cluster: ClusterRecord) -> Sight | None:
+    """What is left of machines that all ran once: their disks may hold the only copy of something. Or None.
+
+    That they did is not in a record that was restored from the middle of a launch; but no launch makes machines that
+    are stopped.
+    """
+    papers = _live(context, cluster)
+    if papers is None:
+        return None
     found = await see(context, papers)
+    if cluster.launched_at is None and papers.open:
+        if not found.count(NodeState.STOPPED, NodeState.STOPPING):
+            return None
+        for intent in papers.open:
+            context.settle(intent, AttemptState.SETTLED)
     if len(found.nodes) < cluster.num_nodes and not found.proves_absence:
         raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
-    return list(found.nodes)
+    return found if found.nodes or found.leftovers else None
 
 
-def _half_gone(cluster: ClusterRecord, left: int) -> ClusterNotUp:
+async def _go_on_with(context: Context, wish: Wish, cluster: ClusterRecord, found: Sight, progress: Progress) -> Handle:
+    """Bring those machines up again. Raises ClusterNotUp when they are not all there."""
+    if len(found.nodes) < cluster.num_nodes:
+        raise _half_gone(cluster, found)
+    try:
+        policy = _fitting_policy(context, wish, cluster) or cluster.autostop
+    except BadInput as error:
+        raise _down_first(cluster, error) from None
+    if found.count(NodeState.RUNNING) == cluster.num_nodes:
+        return await set_up(context, cluster, found.nodes, policy, progress)
+    if not isinstance(_cloud(context, cluster), SupportsStop):
+        raise _half_gone(cluster, found)
+    if cluster.state is ClusterState.PROVISIONING:  # as it was restored: no state to start from
+        cluster = record_verdict(context, cluster, judge(cluster, found)) or cluster
+    return await bring_back(context, cluster, policy, progress)
+
+
+def _half_gone(cluster: ClusterRecord, found: Sight) -> ClusterNotUp:
+    left = f"{len(found.nodes)} of {cluster.num_nodes} nodes are left, and they"
+    if not found.nodes:
+        things = [f"{rest.kind} {rest.id}" for rest in found.leftovers]
+        more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+        left = f"no node is left but {', '.join(things[:_NAMED])}{more}, which"
     return ClusterNotUp(
-        f"of cluster {cluster.name!r}, {left} of {cluster.num_nodes} nodes are left, and they may hold your files",
-        hint=f"`styx down {cluster.name}` removes them; then launch again.",
+        f"of cluster {cluster.name!r}, {left} may hold your files",
+        hint=f"`styx down {cluster.name}` removes what is left; then launch again.",
         cluster=cluster.name,
         state=cluster.state.value,
     )
 
 
+ErrorT = TypeVar("ErrorT", bound=StyxError)
+
+
+def _down_first(cluster: ClusterRecord, error: ErrorT) -> ErrorT:
+    """Why the task cannot have machines that are there; with what removes them, for they may be in use."""
+    error.hint = sentences(error.hint, f"`styx down {cluster.name}` removes the one that is there")
+    return error
+
+
 async def _resume(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> list[Node]:
     """The nodes of an interrupted first launch, all running; or none, and then nothing of it is left."""
-    papers = current(context, cluster)
-    # A task of another shape, or no money for it any more: what was begun is no use then.
-    with suppress(BadInput, NoOffer):
-        if papers is not None and papers.open and not papers.given_up:
+    papers = _live(context, cluster)
+    if papers is not None and papers.open:
+        try:
             wanted = require_fit(wish.task, cluster, wish.account)
             account = context.clouds.get(papers.newest.cloud, papers.newest.account)
             await account.require_identity(papers.newest.identity)
             limits = budget.within(context)
             context.move(cluster.name, ClusterState.PROVISIONING, "going on with an interrupted launch", within=limits)
+        except (BadInput, NoOffer) as error:  # of another shape, or no money for it any more
+            found = await see(context, papers)
+            if found.nodes or found.leftovers or not found.proves_absence:
+                raise _down_first(cluster, error) from None
+        else:
             again = request_again(context, account.cloud, wanted, offer_from_data(cluster.offer), papers.owner)
             with suppress(ProviderError, PluginError):  # what it made is gone then, or remove_all below says why not
                 return await drive(context, account, papers, progress, again)
-        elif papers is not None and papers.newest.state is AttemptState.SETTLED and not papers.given_up:
-            require_fit(wish.task, cluster, wish.account)
-            found = await see(context, papers)
-            if not found.complete:
-                raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
-            if found.count(NodeState.RUNNING) == cluster.num_nodes:
-                return list(found.nodes)
     await remove_all(context, cluster, progress)
     return []
 

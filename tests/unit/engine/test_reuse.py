@@ -1,0 +1,201 @@
+"""Launching under a name that is taken removes nothing that may have been in use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from styx.api import (
+    Autostop,
+    BackendError,
+    BadInput,
+    ClusterNotUp,
+    Idempotency,
+    Leftover,
+    NodeState,
+    NoOffer,
+    Observation,
+    OutcomeUnknown,
+    Owner,
+    Scope,
+)
+from styx.spec import Resources
+from styx.store import Store
+from styx.store.records import AttemptState
+from styx.store.states import ClusterState
+from support.world import HELLO, Killed, Life, World, quiet
+
+PAIR = HELLO.nodes(2)
+STOP = Autostop(5)
+
+
+def leave_a_disk(world: World) -> None:
+    """Let the machines of cluster ``c`` go and a disk of theirs stay."""
+    record = world.record()
+    assert record is not None
+    disks = [Leftover("vol-1", "disk", Owner(world.store.installation, record.slug, record.attempt))]
+    cloud, account = world.clouds["memory"]
+    observe, terminate = cloud.observe, cloud.terminate
+
+    def with_the_disk(self: Any, scope: Scope, owners: Collection[Owner] | None) -> Observation:
+        return replace(observe(self, scope, owners), leftovers=tuple(disks) if scope.name == record.scope else ())
+
+    def of_the_disk(self: Any, *arguments: Any) -> None:
+        terminate(self, *arguments)
+        disks.clear()
+
+    world.clouds["memory"] = (type("Leaving", (cloud,), {"observe": with_the_disk, "terminate": of_the_disk}), account)
+    for machine in world.machines():
+        world.account.delete(machine.id)
+
+
+@pytest.mark.parametrize("preempted", [False, True])
+async def test_a_disk_that_outlived_the_machines(world: World, preempted: bool) -> None:
+    """It is named, and stays until the user says down; then the name is free for a new cluster."""
+    await world.engine().launch(PAIR, "c", quiet)
+    leave_a_disk(world)
+    if preempted:
+        world.store.clusters.transition("c", ClusterState.PREEMPTED, reason="taken back")
+    with pytest.raises(ClusterNotUp, match="no node is left but disk vol-1, which may hold your files") as caught:
+        await world.engine().launch(PAIR, "c", quiet)
+    assert caught.value.hint == "`styx down c` removes what is left; then launch again."
+    assert "terminate" not in [call.method for call in world.account.calls]
+    await world.engine().down("c", quiet)
+    assert (await world.engine().launch(PAIR, "c", quiet))[2] is True
+
+
+async def test_machines_of_a_cluster_that_was_never_up(world: World) -> None:
+    """All that ran may hold something, also where setting up failed: a task of another shape does not get its place."""
+    world.failures.append(("backend.prepare", BackendError("no python")))
+    with pytest.raises(BackendError):
+        await world.engine().launch(PAIR, "c", quiet)
+    with pytest.raises(BadInput, match="has 2 nodes, the task wants 3") as caught:
+        await world.engine().launch(HELLO.nodes(3), "c", quiet)
+    assert caught.value.hint is not None
+    assert "`styx down c`" in caught.value.hint
+    assert len(world.machines()) == 2
+    assert (await world.engine().launch(PAIR, "c", quiet))[2] is False
+    assert len(world.machines()) == 2
+
+
+class TestRestored:
+    """A database that was restored from a copy made in the middle of a launch, which has gone on since."""
+
+    async def launched(self, world: World, step: str, **options: Any) -> None:
+        """Launch; the database is then what it was before that step."""
+        copy = world.home.with_name("copy")
+
+        class Copying(Life):
+            def step(self, name: str) -> None:
+                super().step(name)
+                if name == step and not copy.exists():
+                    shutil.copytree(world.home, copy)
+
+        await world.engine(Copying()).launch(PAIR, "c", quiet, **options)
+        world.store.close()
+        for path in world.home.glob("state.db*"):
+            path.unlink()
+        for path in copy.glob("state.db*"):
+            shutil.copy(path, world.home)
+        world.store = Store.open(home=world.home, clock=world.clock.now)
+        world.store.clusters.modify("c", lambda _: {})
+        record = world.record()
+        assert record is not None
+        assert record.launched_at is None
+        world.clock.advance(120.0)
+
+    @pytest.mark.parametrize("step", ["before memory.launch", "before backend.prepare"])
+    async def test_a_task_of_another_shape(self, world: World, step: str) -> None:
+        """It is refused, with what removes the machines; they go on."""
+        await self.launched(world, step)
+        for task in (HELLO.nodes(3), PAIR.resources(Resources().gpu("A100", 1))):
+            with pytest.raises(BadInput, match="'c'") as caught:
+                await world.engine().launch(task, "c", quiet)
+            assert caught.value.hint is not None
+            assert caught.value.hint.endswith("`styx down c` removes the one that is there.")
+        assert len(world.machines()) == 2
+        await world.engine().launch(PAIR, "c", quiet)
+        assert len(world.machines()) == 2
+        await world.engine().down("c", quiet)
+        assert world.machines() == []
+
+    async def test_no_money_for_it_any_more(self, world: World) -> None:
+        """Nor is it removed because others have spent the budget since."""
+        await self.launched(world, "before memory.launch")
+        (world.home / "config.yaml").write_text("budget: {max_hourly_cost: 0.01}\n")
+        with pytest.raises(NoOffer, match="more than the budget") as caught:
+            await world.engine().launch(PAIR, "c", quiet)
+        assert caught.value.hint is not None
+        assert "`styx down c`" in caught.value.hint
+        assert len(world.machines()) == 2
+
+    @pytest.mark.parametrize("step", ["before memory.launch", "before backend.prepare"])
+    async def test_machines_that_have_stopped_themselves(self, world: World, step: str) -> None:
+        """They are started again."""
+        await self.launched(world, step, autostop=STOP)
+        ids = [machine.id for machine in world.machines()]
+        for id_ in ids:
+            world.account.stop(id_)
+        await world.engine().launch(PAIR, "c", quiet)
+        assert [machine.id for machine in world.machines()] == ids
+        assert [machine.state for machine in world.machines()] == [NodeState.RUNNING] * 2
+
+
+class Until(Life):
+    """A life that ends before a step of this name."""
+
+    def __init__(self, last: str) -> None:
+        super().__init__()
+        self.last = last
+
+    def step(self, name: str) -> None:
+        """One step."""
+        if name == self.last:
+            self.ends_at = len(self.steps)
+        super().step(name)
+
+
+async def test_machines_that_vanished_while_they_were_set_up(world: World) -> None:
+    """A client was killed there; others are made for the next launch."""
+    with suppress(Killed):
+        await world.engine(Until("before backend.prepare")).launch(HELLO, "c", quiet)
+    for machine in world.machines():
+        world.account.delete(machine.id)
+    assert (await world.engine().launch(PAIR, "c", quiet))[2] is True
+    assert len(world.machines()) == 2
+
+
+async def test_an_interrupted_launch_of_which_nothing_came(world: World) -> None:
+    """Its name can be had by a task of another shape."""
+    with suppress(Killed):
+        await world.engine(Until("before memory.launch")).launch(HELLO, "c", quiet)
+    assert world.machines() == []
+    (attempt,) = world.store.attempts.of("c")
+    assert attempt.state is AttemptState.OPEN
+    assert (await world.engine().launch(PAIR, "c", quiet))[2] is True
+    assert len(world.machines()) == 2
+
+
+@pytest.mark.parametrize("kind", [Idempotency.TOKEN, Idempotency.SEARCH])
+async def test_killed_after_a_lost_answer_was_settled(new_world: Callable[..., World], kind: Idempotency) -> None:
+    """At any step: the next launch goes on, without anybody looking at the cluster in between."""
+    for number in range(200):
+        world = new_world(kind)
+        world.account.fail_next("launch", OutcomeUnknown("no answer"), after=True)
+        life = Life(number)
+        with suppress(Killed):
+            await world.engine(life).launch(PAIR, "c", quiet)
+        if not life.over:
+            assert number > 5
+            return
+        await world.engine().launch(PAIR, "c", quiet)
+        record = world.record()
+        assert record is not None
+        assert record.state is ClusterState.UP, life.steps[-1]
+        assert len(world.machines()) == 2
+    raise AssertionError("it never came to its end")
