@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import isabstract
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from styx.api.errors import PluginError, StyxError
 from styx.plugins.config import load_model
 from styx.plugins.contract import AUTHORS_FAULT, check_capabilities
-from styx.plugins.entries import Command, Provides
+from styx.plugins.entries import CatalogOf, Command, Provides
 from styx.plugins.isolation import load_target
 from styx.plugins.manager import PluginManager, unusable
 from styx.plugins.status import CONFLICT, OK, Plugin
@@ -52,6 +54,8 @@ def _promises(manager: PluginManager, plugin: Plugin) -> Iterator[tuple[str, Cal
         yield f"{provided['kind']} {provided['name']}", partial(_load, manager, plugin, provided)
     for command in manifest["commands"]:
         yield f"command {command['name']}", partial(_load_command, plugin, command)
+    for catalog in manifest["catalogs"]:
+        yield f"catalog {catalog['cloud']}", partial(_load_catalog, plugin, catalog)
     for hook in manifest["implements"]:
         yield f"hook {hook}", partial(_load_hook, name, manifest["hooks"], hook)
     if manifest["config"]:
@@ -72,6 +76,24 @@ def _load_command(plugin: Plugin, command: Command) -> None:
     target = command["target"]
     if not isinstance(load_target(plugin.name, target), click.Command):
         raise PluginError(f"{target} is not a click command", plugin=plugin.name, status="broken")
+
+
+def _load_catalog(plugin: Plugin, catalog: CatalogOf) -> None:
+    """Whether it is there, and what renews it; what it says is looked at by `styx catalog status`."""
+    from styx.api.catalog import Refresher
+
+    _require_served(plugin, "catalog", catalog["cloud"])
+    about = Path(plugin.entry["manifest_path"]).parent / catalog["snapshot"] / "snapshot.toml"
+    if not about.is_file():
+        raise PluginError(f"{about} does not exist", plugin=plugin.name, status="broken")
+    target = catalog["refresher"]
+    if not target:
+        return
+    made = load_target(plugin.name, target)
+    if not (isinstance(made, type) and issubclass(made, Refresher)):
+        raise PluginError(f"{target} is not a subclass of styx.api.Refresher", plugin=plugin.name, status="broken")
+    if isabstract(made):
+        raise PluginError(f"{target} lacks a method of styx.api.Refresher", plugin=plugin.name, status="broken")
 
 
 def _require_served(plugin: Plugin, kind: str, name: str) -> None:

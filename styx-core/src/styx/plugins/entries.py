@@ -28,6 +28,14 @@ class Command(TypedDict):
     section: str
 
 
+class CatalogOf(TypedDict):
+    """What is sold by one cloud: a folder beside the manifest; ``refresher`` is empty where nothing can renew it."""
+
+    cloud: str
+    snapshot: str
+    refresher: str
+
+
 class Manifest(TypedDict):
     """A whole manifest; what is absent in the file is empty here. ``contract`` maps a kind to [major, minor]."""
 
@@ -36,6 +44,7 @@ class Manifest(TypedDict):
     contract: dict[str, list[int]]
     provides: list[Provides]
     commands: list[Command]
+    catalogs: list[CatalogOf]
     implements: list[str]
     hooks: str
     config: str

@@ -21,7 +21,7 @@ from styx.plugins import paths
 from styx.plugins.entries import Index
 from styx.plugins.metadata import metadata_names, search_path
 
-FORMAT = 1
+FORMAT = 2
 
 Stamp = list[list[Any]]
 

@@ -27,6 +27,11 @@
     help = "Look at your Acme account."
     section = "Acme"
 
+    [[catalogs]]                           # what a cloud sells, also one that the plugin cannot launch on yet
+    cloud = "acme"
+    snapshot = "catalog"                   # a folder beside this file
+    refresher = "styx_acme.catalog:AcmeRefresher"   # optional: makes a new one, for `styx catalog update`
+
 What is read is plain data (typed dictionaries), because it is what the index stores as JSON.
 """
 
@@ -37,7 +42,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from styx.plugins.entries import Command, Manifest, Provides
+from styx.plugins.entries import CatalogOf, Command, Manifest, Provides
 from styx.plugins.kinds import BEHAVIOUR_HOOKS, KINDS
 from styx.plugins.tables import Form, ManifestError, TableReader
 
@@ -47,6 +52,7 @@ NAME = Form(re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"), "lower-case letters, d
 TARGET = Form(re.compile(_DOTTED + r":[A-Za-z_]\w*"), "'module:name', like 'styx_acme.cloud:AcmeCloud'")
 HOOKS = Form(re.compile(_DOTTED + r"(?::[A-Za-z_]\w*)?"), "'module' or 'module:Class', like 'styx_acme.hooks'")
 MODULE = Form(re.compile(_DOTTED), "the name of a module, like 'acme_sdk.compute'")
+FOLDER = Form(re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*", re.ASCII), "a folder beside the manifest, like 'catalog'")
 VERSION = Form(re.compile(r"\d+\.\d+"), "'major.minor', like '1.0'")
 
 
@@ -58,6 +64,7 @@ def empty_manifest(name: str) -> Manifest:
         contract={},
         provides=[],
         commands=[],
+        catalogs=[],
         implements=[],
         hooks="",
         config="",
@@ -75,6 +82,7 @@ def parse_manifest(data: Mapping[str, Any], source: str) -> Manifest:
         contract=parse_contract(data, source),
         provides=[_provides(entry) for entry in table.tables("provides")],
         commands=[_command(entry) for entry in table.tables("commands")],
+        catalogs=[_catalog(entry) for entry in table.tables("catalogs")],
         implements=table.texts("implements", choices=BEHAVIOUR_HOOKS),
         hooks=table.text("hooks", HOOKS, default=""),
         config=table.text("config", TARGET, default=""),
@@ -133,8 +141,19 @@ def _command(table: TableReader) -> Command:
     return entry
 
 
+def _catalog(table: TableReader) -> CatalogOf:
+    entry = CatalogOf(
+        cloud=table.text("cloud", NAME),
+        snapshot=table.text("snapshot", FOLDER),
+        refresher=table.text("refresher", TARGET, default=""),
+    )
+    table.finish()
+    return entry
+
+
 def _check_consistency(manifest: Manifest, table: TableReader) -> None:
-    needed = {entry["kind"] for entry in manifest["provides"]} | ({"hooks"} if manifest["implements"] else set())
+    needed = {entry["kind"] for entry in manifest["provides"]}
+    needed |= {kind for kind, used in (("hooks", manifest["implements"]), ("cloud", manifest["catalogs"])) if used}
     for kind in sorted(needed - set(manifest["contract"])):
         raise table.error(f"contract.{kind}", f'is missing; say which version it was written for, like {kind} = "1.0"')
     if manifest["implements"] and not manifest["hooks"]:
@@ -144,6 +163,7 @@ def _check_consistency(manifest: Manifest, table: TableReader) -> None:
     for key, names in {
         "provides": [f"{each['kind']} {each['name']!r}" for each in manifest["provides"]],
         "commands": [repr(each["name"]) for each in manifest["commands"]],
+        "catalogs": [repr(each["cloud"]) for each in manifest["catalogs"]],
     }.items():
         for name in names:
             if names.count(name) > 1:

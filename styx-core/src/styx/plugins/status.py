@@ -69,12 +69,14 @@ class Plugin(NamedTuple):
 
 
 def claims(manifest: Manifest) -> Iterator[str]:
-    """Everything that only one plugin can have: its own name, names by kind, and commands."""
+    """Everything that only one plugin can have: its own name, names by kind, commands, and catalogs by cloud."""
     yield f"plugin:{manifest['name']}"
     for provided in manifest["provides"]:
         yield f"{provided['kind']}:{provided['name']}"
     for command in manifest["commands"]:
         yield f"command:{command['name']}"
+    for catalog in manifest["catalogs"]:
+        yield f"catalog:{catalog['cloud']}"
 
 
 def installed(core_commands: Collection[str] = ()) -> list[Plugin]:

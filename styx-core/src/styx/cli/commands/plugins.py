@@ -28,7 +28,8 @@ styx plugins list -o json | jq '.[] | select(.status != "ok")'
 """
 LIST_JSON = """
 A list of {name, distribution, version, status, reason, fix, summary,
-provides: [{kind, name, capabilities}], commands: [...], implements: [...]};
+provides: [{kind, name, capabilities}], commands: [...], catalogs: [...],
+implements: [...]};
 status is ok, disabled, incompatible, broken, conflict or missing-dependency.
 """
 SHOW = """
@@ -229,6 +230,7 @@ def _provided(plugin: Plugin) -> str:
     manifest = plugin.manifest
     things = [f"{provided['kind']} {provided['name']}" for provided in manifest["provides"]]
     things += [f"command {command['name']}" for command in manifest["commands"]]
+    things += [f"catalog {catalog['cloud']}" for catalog in manifest["catalogs"]]
     return ", ".join([*things, *(["hooks"] if manifest["implements"] else [])])
 
 
@@ -254,6 +256,7 @@ def _brief(plugin: Plugin) -> dict[str, Any]:
         "summary": manifest["summary"],
         "provides": [{key: p[key] for key in ("kind", "name", "capabilities")} for p in manifest["provides"]],
         "commands": [command["name"] for command in manifest["commands"]],
+        "catalogs": [catalog["cloud"] for catalog in manifest["catalogs"]],
         "implements": manifest["implements"],
     }
 
@@ -282,6 +285,8 @@ def _details(plugin: Plugin) -> Iterable[tuple[str, str]]:
         yield "Provides", f"{provided['kind']} {provided['name']}{what}, {provided['target']}"
     for command in manifest["commands"]:
         yield "Command", f"styx {command['name']}: {command['help']}"
+    for catalog in manifest["catalogs"]:
+        yield "Catalog", ", ".join(filter(None, (catalog["cloud"], catalog["refresher"])))
     yield "Hooks", ", ".join(manifest["implements"])
     yield "Contract", ", ".join(f"{kind} {major}.{minor}" for kind, (major, minor) in manifest["contract"].items())
     yield "Settings", ", ".join(_sections(plugin))
