@@ -65,7 +65,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
     """What holds the calls of this test; deadlines are short."""
     global STUCK  # noqa: PLW0603 - clouds are made far from here
     STUCK = Stuck()
-    monkeypatch.setattr(accounts.CloudAccount.call, "__kwdefaults__", {"deadline": PATIENCE})
+    monkeypatch.setattr(accounts, "DEADLINE", PATIENCE)
     yield STUCK
     STUCK.let_go.set()
 
@@ -77,6 +77,24 @@ async def test_a_read_that_hangs_can_be_repeated(new_world: Any, stuck: Stuck) -
     scope = next(iter(account.cloud.scopes()))
     with pytest.raises(Transient, match=r"memory has not answered observe within 0\.4 s"):
         await account.call(account.cloud.observe, scope, None)
+
+
+async def test_who_only_looks_does_not_wait_for_long(
+    new_world: Any, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not show soon is unknown, and the account is not asked again for what was given up on it."""
+    world, calls = new_world(StuckCloud), []
+    engine = world.engine()
+    await engine.launch(HELLO, "old", quiet)
+    await engine.down("old", quiet, forget=True)
+    await engine.launch(HELLO, "c", quiet)
+    monkeypatch.setattr(accounts, "GLANCE_SECONDS", SOON)
+    monkeypatch.setattr(stuck, "pause", lambda method: calls.append(method) or stuck.let_go.wait(30))
+    (record,) = await engine.status(refresh=True)
+    assert (record.state, calls) == (ClusterState.UNKNOWN, ["observe"])
+    assert (record.error or {})["message"] == "memory has not answered observe within 0.05 s"
+    unseen = (await world.engine().orphans()).unseen
+    assert {place.rpartition(": ")[2] for place in unseen} == {"memory has not answered observe within 0.05 s"}
 
 
 async def test_a_stop_that_hangs_may_have_been_done(new_world: Any, stuck: Stuck) -> None:

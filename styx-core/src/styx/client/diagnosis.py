@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from styx.api.errors import StyxError
 from styx.api.storage import Storage
 from styx.client.protocol import CheckResult
+from styx.engine.account import glance
 from styx.hookspecs import DoctorFinding
 from styx.plugins.isolation import guard
 from styx.words import count, sentences
 
 if TYPE_CHECKING:
+    from styx.api.cloud import Fault, Identity
     from styx.client.embedded import EmbeddedClient
     from styx.client.loop import LoopThread
+    from styx.engine.clouds import CloudAccount
     from styx.engine.context import Context
 
 
@@ -36,8 +39,7 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str, account_nam
     try:
         if kind == "cloud":
             account = context.clouds.get(name, account_name)
-            identity = loop.run(account.identity())
-            faults = loop.run(account.call(account.cloud.faults))
+            identity, faults = loop.run(_asked(account))
             usable, abilities = not any(fault.serious for fault in faults), _abilities(type(account.cloud))
             who = f"{identity.account}, with {count(len(faults), 'fault')}" if faults else identity.account
             found = tuple(fault.message for fault in faults)
@@ -50,6 +52,13 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str, account_nam
         message = sentences(error.message, error.hint) if error.hint else error.message
         return CheckResult(kind, name, account_name, False, message)
     return CheckResult(kind, name, "default", True, "usable", storage.schemes)
+
+
+async def _asked(account: CloudAccount) -> tuple[Identity, Sequence[Fault]]:
+    """Who we are there, and what cannot be used."""
+    with glance():
+        identity = await account.identity()
+    return identity, await account.call(account.cloud.faults)  # this may take its time
 
 
 def _abilities(cloud: type) -> tuple[str, ...]:

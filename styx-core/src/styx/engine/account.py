@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -21,6 +24,7 @@ from styx.store.turns import Turns
 
 CALLS_AT_ONCE = 8  # per account
 DEADLINE = 300.0  # seconds for a call with all its repetitions
+GLANCE_SECONDS = 30.0  # the same, for somebody who only wants to see what there is
 TRANSIENT_TRIES = 5
 LEAST_SECONDS = 10.0  # that one try is given, however late in the deadline it begins
 SHORTEST_PAUSE = 0.02  # seconds, for a provider that says "again, at once"
@@ -54,6 +58,30 @@ def _pace(said: Mapping[str, float]) -> dict[str, float]:
     return {lane: float(seconds) for lane, seconds in known if 0 < seconds < math.inf}
 
 
+@dataclass(slots=True)
+class _Glance:
+    """How long a call may take, and who has let a call pass already."""
+
+    seconds: float
+    silent: set[CloudAccount] = field(default_factory=set)
+
+
+_glance: ContextVar[_Glance | None] = ContextVar("styx_glance", default=None)
+
+
+@contextmanager
+def glance() -> Iterator[None]:
+    """Let a call in the block, or in a task that begins there, take no longer; who has let one pass is not asked again.
+
+    For who only wants to see what there is: what does not show soon is unknown.
+    """
+    token = _glance.set(_Glance(GLANCE_SECONDS))
+    try:
+        yield
+    finally:
+        _glance.reset(token)
+
+
 class CloudAccount:
     """One account of one cloud. Calls go through :meth:`call`, which does the waiting the provider must not do."""
 
@@ -71,8 +99,8 @@ class CloudAccount:
         """The cloud, and the account where it has a name, for people."""
         return label(self.cloud.name, self.account)
 
-    async def call(self, function: Callable[..., ResultT], *args: object, deadline: float = DEADLINE) -> ResultT:
-        """Call a method of the cloud until it answers, at most ``deadline`` seconds.
+    async def call(self, function: Callable[..., ResultT], *args: object, deadline: float | None = None) -> ResultT:
+        """Call a method of the cloud until it answers, at most ``deadline`` seconds: DEADLINE, or those of a glance.
 
         Repeats on NotYet, RateLimited and (a few times) Transient; every other error is the caller's. One that hangs is
         cut off after ``deadline`` seconds of real time: Transient where it may be asked again whatever came of it, else
@@ -82,9 +110,13 @@ class CloudAccount:
         Waiting for a turn, as the provider's pace or its refusal of anybody asks for, does not count; one that is
         further away than the deadline (for a launch, an hour) raises RateLimited.
         """
-        name = self._name(function)
+        name, looking = self._name(function), _glance.get()
+        if looking is not None and self in looking.silent:
+            raise Transient(f"{self.label} has not answered within {looking.seconds:g} s")
+        usual = DEADLINE if deadline is None else deadline
+        deadline = usual if looking is None or deadline is not None else looking.seconds
         give_up_at, cut_off_at = self._clock.monotonic() + deadline, monotonic() + deadline
-        patience = max(deadline, LAUNCH_PATIENCE) if name == "launch" else deadline
+        patience = max(usual, LAUNCH_PATIENCE) if name == "launch" else usual
         tries = missed = 0
         last: ProviderError
         while True:
@@ -96,6 +128,8 @@ class CloudAccount:
                 result: ResultT = await self._workers.run(work, limit)
                 return result
             except Overdue:
+                if looking is not None:
+                    looking.silent.add(self)
                 raise self._cut_off(name, deadline) from None
             except TooLate:
                 missed += 1

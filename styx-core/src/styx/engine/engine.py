@@ -17,6 +17,7 @@ from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
 from styx.engine import budget, jobs, lifecycle, recover
+from styx.engine.account import glance
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import needs_a_look
@@ -182,20 +183,22 @@ class Engine:
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """Clusters, newest first, as they are: those that may have changed are looked at first.
 
-        All at once, so that those in one place share one look at it.
+        All at once, so that those in one place share one look at it; who does not answer soon is not waited for.
         """
         now, late = self.context.clock.now(), self.context.store.attempts.late()
         records = self.context.store.clusters.list(names)
         stale = [each.name for each in records if refresh or needs_a_look(each, now, late=each.name in late)]
-        await together(reconcile(self.context.fresh(), name) for name in stale)
-        if refresh:
-            await sweep(self.context)
+        with glance():
+            await together(reconcile(self.context.fresh(), name) for name in stale)
+            if refresh:
+                await sweep(self.context)
         await self.context.told()
         return self.context.store.clusters.list(names)
 
     async def orphans(self) -> Search:
         """What is there, in every place that can be looked at, that no cluster on record stands for."""
-        found = await find_orphans(self.context)
+        with glance():
+            found = await find_orphans(self.context)
         await self.context.told()
         return found
 
@@ -280,7 +283,8 @@ class Engine:
         """The record of a cluster that is up; looked at first when it may not be any more."""
         record = self._known(name)
         if record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.clock.now()):
-            found = await reconcile(self.context.fresh(), name)
+            with glance():
+                found = await reconcile(self.context.fresh(), name)
             if found is None:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
             record = found
