@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from styx.engine.orphans import Orphan
 from styx.store import Store
 from styx.store.states import ClusterState
 from styx.testing.memory.account import Machine, MemoryAccount
-from support.world import HELLO, World, quiet
+from support.world import HELLO, Killed, Life, World, quiet
 
 PAIR = HELLO.nodes(2)
 
@@ -77,6 +78,28 @@ async def test_taking_up_twice_changes_nothing(world: World) -> None:
         assert (await world.engine().adopt(orphan)).state is ClusterState.UP
     (attempt,) = world.store.attempts.of("c")
     assert attempt.receipt is not None
+
+
+@pytest.mark.parametrize("then", ["down", "status", "launch"])
+async def test_taking_up_that_was_cut_short(world: World, then: str) -> None:
+    """Killed at any step, the cluster is on record with its machines for whatever comes next, or still an orphan."""
+    await world.engine().launch(PAIR, "c", quiet)
+    lose_the_database(world)
+    (orphan,) = await found(world)
+    for number in range(20):
+        life = Life(number)
+        with suppress(Killed):
+            await world.engine(life).adopt(orphan)
+        if world.record() is not None:
+            break
+    if then == "down":
+        await world.engine().down("c", quiet)
+        assert (world.machines(), world.record()) == ([], None)
+    elif then == "status":
+        assert [record.state for record in await world.engine().status()] == [ClusterState.UP]
+    else:
+        assert (await world.engine().launch(PAIR, "c", quiet))[2] is False
+    assert await found(world) == []
 
 
 async def test_a_name_that_is_taken(world: World) -> None:

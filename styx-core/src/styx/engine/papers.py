@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from styx.api.launch import Receipt
+from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import Leftover, Node, Observation
 from styx.api.offers import Scope
@@ -108,6 +108,33 @@ def is_of(attempt: AttemptRecord, cluster: ClusterRecord) -> bool:
     """Whether an attempt of this name is this cluster's, and not one's that was forgotten.
 
     The present one is by its id: when the machines of a cluster that was taken up were made is the provider's word.
+def recovered(
+    cloud: str,
+    account: str,
+    identity: str,
+    scope: Scope,
+    owner: Owner,
+    ids: Mapping[int, str],
+    state: AttemptState,
+    now: datetime,
+) -> AttemptRecord:
+    """What stands on record for machines found without papers; no intent, for nothing of it is ever asked for again."""
+    prepared = Prepared(owner, scope, tuple(ids), payload="", token=f"recovered-{owner.name}")
+    return AttemptRecord(
+        token=prepared.token,
+        cluster=owner.cluster,
+        kind=RECOVERED,
+        cloud=cloud,
+        account=account,
+        identity=identity,
+        owner=owner,
+        prepared=prepared,
+        state=state,
+        created_at=now,
+        receipt=Receipt(prepared.token, ids),
+    )
+
+
     """
     return attempt.owner.attempt == cluster.attempt or attempt.created_at >= cluster.created_at
 

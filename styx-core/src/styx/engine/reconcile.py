@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
 from styx.api.nodes import NodeState
+from styx.api.offers import Scope
 from styx.engine import costs
 from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
@@ -15,9 +17,9 @@ from styx.engine.context import Context
 from styx.engine.judge import Verdict, judge
 from styx.engine.observe import Sight, record_of, sight
 from styx.engine.operation import LOOK, operation
-from styx.engine.papers import Papers, papers_of
+from styx.engine.papers import Papers, papers_of, recovered
 from styx.engine.removal import remove
-from styx.store.records import AttemptState, ClusterRecord
+from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 
 
@@ -35,8 +37,6 @@ async def reconcile(context: Context, name: str) -> ClusterRecord | None:
 async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     """Observe the cluster's present attempt and judge. What cannot be asked is UNKNOWN, with the reason."""
     papers = current(context, cluster)
-    if papers is None and cluster.attempt:
-        return Verdict(ClusterState.UNKNOWN, f"taking it up was cut short: `styx recover {cluster.name}` goes on")
     if papers is None:  # nothing was ever asked for
         return judge(cluster, Sight())
     try:
@@ -69,9 +69,22 @@ def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRec
 
 
 def current(context: Context, cluster: ClusterRecord) -> Papers | None:
-    """The papers of the attempt behind the cluster's present nodes; None when nothing was ever asked for."""
+    """The papers of the attempt behind the present nodes of a cluster we hold; None when nothing was ever asked for.
+
+    Where taking the cluster up was cut short before there were any, they are written now.
+    """
     mine = [a for a in context.store.attempts.of(cluster.name) if a.owner.attempt == cluster.attempt]
+    if not mine and cluster.attempt:
+        mine = [write_papers(context, cluster, {})]
     return Papers(tuple(mine)) if mine else None
+
+
+def write_papers(context: Context, cluster: ClusterRecord, ids: Mapping[int, str]) -> AttemptRecord:
+    """Put on record what stands for the machines of a cluster that is taken up: those with these ids, if not more."""
+    place = cluster.cloud, cluster.account, cluster.identity, Scope(cluster.scope), context.owner(cluster)
+    papers = recovered(*place, ids, AttemptState.SETTLED, context.clock.now())
+    context.store.attempts.add(papers, holder=context.holder)
+    return papers
 
 
 async def see(context: Context, papers: Papers) -> Sight:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from getpass import getuser
 
 from styx.api.errors import ClusterBusy, StyxError
-from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner, new_attempt_id
 from styx.api.nodes import NodeState
 from styx.api.offers import Offer, OfferQuery
@@ -16,10 +15,10 @@ from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.operation import LEASE_SECONDS, renewing
 from styx.engine.orphans import Orphan
-from styx.engine.papers import RECOVERED, Papers, papers_of
-from styx.engine.reconcile import look, record_verdict
+from styx.engine.papers import Papers, papers_of, recovered
+from styx.engine.reconcile import look, record_verdict, write_papers
 from styx.engine.removal import remove
-from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, Operation
+from styx.store.records import AttemptState, ClusterRecord, Operation
 from styx.store.states import ClusterState
 
 STRANGER = "stranger"
@@ -52,7 +51,7 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     else:  # the last time was cut short
         present = context.store.clusters.acquire(owner.cluster, "recover", context.holder, LEASE_SECONDS)
     async with renewing(context, present.name):
-        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.SETTLED), holder=context.holder)
+        write_papers(context, present, _ranks(orphan))
         found = record_verdict(context, present, await look(context, present))
         return found or present
 
@@ -77,7 +76,8 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
         owner = known[0].owner
     else:
         owner = orphan.owner or Owner(context.store.installation, STRANGER, new_attempt_id())
-        context.store.attempts.add(_attempt(context, orphan, owner, AttemptState.TOMBSTONE))
+        place = orphan.cloud, orphan.account, orphan.identity, orphan.scope, owner
+        context.store.attempts.add(recovered(*place, _ranks(orphan), AttemptState.TOMBSTONE, context.clock.now()))
     mine = [each for each in context.store.attempts.unclosed() if each.owner == owner]
     await remove(context, account, papers_of(mine), progress)
 
@@ -96,26 +96,6 @@ def _on_record(context: Context, orphan: Orphan) -> list[Papers]:
             and not ids.isdisjoint(papers.node_ids)
         )
     ]
-
-
-def _attempt(context: Context, orphan: Orphan, owner: Owner, state: AttemptState) -> AttemptRecord:
-    """What stands for it on record from now on; no intent, for nothing of it will ever be asked for again."""
-    ids = _ranks(orphan)
-    prepared = Prepared(owner, orphan.scope, tuple(ids), payload="", token=f"recovered-{owner.name}")
-    now = context.clock.now()
-    return AttemptRecord(
-        token=prepared.token,
-        cluster=owner.cluster,
-        kind=RECOVERED,
-        cloud=orphan.cloud,
-        account=orphan.account,
-        identity=orphan.identity,
-        owner=owner,
-        prepared=prepared,
-        state=state,
-        created_at=now,
-        receipt=Receipt(prepared.token, ids),
-    )
 
 
 def _ranks(orphan: Orphan) -> dict[int, str]:
