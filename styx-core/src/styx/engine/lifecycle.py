@@ -204,6 +204,7 @@ async def remove_all(context: Context, cluster: ClusterRecord, progress: Progres
     What an earlier cluster of the same name left behind (the user forgot it) is removed too where that can be done, and
     otherwise stays a tombstone.
     """
+    current(context, cluster)  # if there are no papers yet
     attempts = [a for a in context.store.attempts.of(cluster.name) if a.state is not AttemptState.CLOSED]
     for attempt in attempts:
         context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)

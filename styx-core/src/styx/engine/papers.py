@@ -104,10 +104,6 @@ class Papers:
         return [leftover for leftover in seen.leftovers if leftover.owner == self.owner]
 
 
-def is_of(attempt: AttemptRecord, cluster: ClusterRecord) -> bool:
-    """Whether an attempt of this name is this cluster's, and not one's that was forgotten.
-
-    The present one is by its id: when the machines of a cluster that was taken up were made is the provider's word.
 def recovered(
     cloud: str,
     account: str,
@@ -135,6 +131,10 @@ def recovered(
     )
 
 
+def is_of(attempt: AttemptRecord, cluster: ClusterRecord) -> bool:
+    """Whether an attempt of this name is this cluster's, and not one's that was forgotten.
+
+    The present one is by its id: when the machines of a cluster that was taken up were made is the provider's word.
     """
     return attempt.owner.attempt == cluster.attempt or attempt.created_at >= cluster.created_at
 
