@@ -58,6 +58,16 @@ def test_a_loss_is_told_beside_what_is_on_record_again(styx, client: FakeClient)
     assert "not all clusters may be on record" in styx("status").stderr
 
 
+def test_why_it_is_unknown(styx, client: FakeClient):
+    """A state that nobody knows is explained without being asked for, with when it was known last."""
+    client.add("dev", "unknown", error={"message": "acme has not answered check within 30 s"})
+    told = "dev is unknown: acme has not answered check within 30 s. Last seen: 2025-01-02 03:04:05Z.\n"
+    assert styx("status").stderr == told
+    assert styx("status", "-v").stderr == styx("status", "-o", "json").stderr == ""
+    client.add("dev", "unknown")
+    assert styx("status").stderr.startswith("dev is unknown: it could not be looked at.")
+
+
 def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
     """Machines that no record stands for any more may still cost money: people are told, programs have --orphans."""
     client.tombstones = ["old"]

@@ -14,6 +14,7 @@ from styx.cli.progress import progress
 from styx.cli.render import ago, clean, json_text, moment, money, note, table
 from styx.cli.selection import find
 from styx.cli.session import connected
+from styx.words import sentences
 
 if TYPE_CHECKING:
     from styx.client.protocol import Client
@@ -91,6 +92,9 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
         click.echo(_nothing(client))
     else:
         click.echo(_details(client, records) if verbose else _table(records))
+        for record in records if not verbose else ():
+            if record.state == "unknown":
+                note(_why_unknown(client, record))
     if records and client.lost() is not None:
         note("The database was lost once: not all clusters may be on record. `styx recover` looks for the others.")
     given_up = client.given_up()
@@ -102,6 +106,12 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
             else "`styx status --refresh` removes what is left."
         )
         note(f"Given up, and perhaps still there and billed: {names}. {advice}")
+
+
+def _why_unknown(client: Client, record: ClusterRecord) -> str:
+    seen = [node.seen_at for node in client.nodes(record.name) if node.seen_at is not None]
+    why = (record.error or {}).get("message") or "it could not be looked at"
+    return clean(sentences(f"{record.name} is unknown: {why}", f"Last seen: {moment(max(seen))}" if seen else ""))
 
 
 def _nothing(client: Client) -> str:
