@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,27 @@ def test_a_stop_that_cannot_be_marked_does_nothing(machine: Machine) -> None:
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
     assert done.returncode == 1
     assert job.poll() is None
+
+
+@pytest.mark.parametrize("mode", list(SelfStop))
+def test_in_a_copy_of_the_installation(machine: Machine, tmp_path: Path, shell: str, mode: SelfStop) -> None:
+    """The original's command does nothing there, and what runs there goes on when the original ends itself."""
+    (node,) = machine.nodes()
+    root = machine.cloud.services.state_dir / "nodes"
+    shutil.copytree(root, tmp_path / "copy")
+    assert node.endpoint is not None
+    there = str(tmp_path / "copy" / node.owner.name / "0" / "home")
+    twin = replace(node, endpoint=replace(node.endpoint, options={**node.endpoint.options, "home": there}))
+    jobs = {name: machine.start(each, SLEEP) for name, each in (("here", node), ("there", twin))}
+    command = f"{shell} -c {shlex.quote(machine.cloud.self_stop_command(node, mode))}"
+    assert machine.start(twin, command).wait(PATIENCE) == 1
+    assert [job.poll() for job in jobs.values()] == [None, None]
+    assert machine.state(node) == "running"
+    machine.start(node, command).wait(PATIENCE)
+    while machine.state(node) != ("stopped" if mode is SelfStop.STOP else None):
+        pass
+    assert jobs["here"].wait(PATIENCE) == -signal.SIGTERM
+    assert jobs["there"].poll() is None
 
 
 def test_a_stop_cut_short_is_finished_by_the_next_removal(machine: Machine) -> None:

@@ -3,6 +3,9 @@
 It needs /bin/sh and the likes of tr and mv, no Python: what runs the node may be the last thing to go. It spares
 its caller until everything else has ended, so that the caller can still say why, and ends it then. A stop is marked
 before anything is killed: one that is cut short is seen as under way, and the next start, stop or removal finishes it.
+
+In a copy of an installation there is a node of the same name, whose agent may have been told this very command: it does
+nothing there, and ends nothing that lives in the other's directory.
 """
 
 from __future__ import annotations
@@ -16,8 +19,22 @@ from styx.builtin.local.nodes import BY_ITSELF, GONE, STOPPED, STOPPING, LocalNo
 # and a value that mentions the node is not taken for the variable. A grep that can see past the zero bytes in it (it
 # finds our own) spares us looking at each process there is.
 _PRELUDE = r"""
+if ! [ "$HOME" -ef "$node/home" ]; then
+  echo "$HOME is not the home of $node: nothing was done" >&2
+  exit 1
+fi
 trap '' HUP INT TERM PIPE
 cd /
+elsewhere() {
+  home="
+$environment"
+  home=${home#*"
+HOME="}
+  home=${home%%"
+"*}
+  place=${home%/home} above=${home%/*/home}
+  [ "${above##*/}-${place##*/}" = "$name" ] && [ -d "$place" ] && ! [ "$place" -ef "$node" ]
+}
 find_processes() {
   found= others=
   candidates=/proc/[0-9]*
@@ -33,7 +50,7 @@ $environment
 " in
       *"
 STYX_NODE=$name
-"*) found="$found $pid" ;;
+"*) if elsewhere; then others="$others $pid"; else found="$found $pid"; fi ;;
       *"
 STYX_NODE="*) others="$others $pid" ;;
     esac
