@@ -24,9 +24,14 @@ ISOLATED = os.geteuid() == 0 and all(map(shutil.which, ("unshare", "mount", "set
 _starter = ThreadPoolExecutor(1, thread_name_prefix="nimbus-hosts")
 UP_SECONDS = 20.0
 # Only for those that are not isolated: a home of its own for every command, by which its processes are found, too.
-_SESSION = """#!/bin/sh
+# sshd runs this instead of what the line of the user's key in authorized_keys may ask for, so it has to obey that.
+_SESSION = r"""#!/bin/sh
 export HOME={home}
-cd && exec sh ${{SSH_ORIGINAL_COMMAND:+-c "$SSH_ORIGINAL_COMMAND"}}
+cd || exit
+key=$(sed -n 's/^publickey //p' "$SSH_USER_AUTH")
+own=$(grep -F -e "$key" .ssh/authorized_keys | sed -n '1s/^[^"]*command="\(.*\)" [^"]*$/\1/p' | sed 's/\\"/"/g')
+command=${{own:-$SSH_ORIGINAL_COMMAND}}
+exec sh ${{command:+-c "$command"}}
 """
 
 
@@ -105,7 +110,7 @@ class Host:
             session = ssh / "session"
             session.write_text(_SESSION.format(home=self.home))
             session.chmod(0o755)
-            options["ForceCommand"] = str(session)
+            options |= {"ForceCommand": str(session), "ExposeAuthInfo": "yes"}
         (ssh / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
 
     def _start(self) -> subprocess.Popen[bytes]:

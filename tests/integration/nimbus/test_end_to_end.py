@@ -81,6 +81,18 @@ def _environ(process: Path) -> bytes:
     return b""
 
 
+def test_a_gang_of_machines_that_are_not_isolated(shop: Workshop, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without root, too, the head reaches the others: what a key may run there is what its line says."""
+    monkeypatch.setattr(sys.modules["hosts"], "ISOLATED", False)
+    command = "echo rank $STYX_NODE_RANK in $HOME"
+    said = shop.styx("launch", *CHEAP, "-c", "duo", "--num-nodes", "2", "--", "sh", "-c", command)
+    machines = sorted(server.market.rented.values(), key=lambda machine: machine.name)
+    for rank, machine in enumerate(machines):
+        assert f"rank {rank} in {machine.host.home}" in said
+    shop.styx("down", "-y", "duo")
+    assert server.market.rented == {}
+
+
 def test_a_stock_out_that_comes_late_leads_elsewhere(shop: Workshop, server: Any) -> None:
     """The cheaper place accepts the order and fails it; the next place is asked, and the failed order is removed."""
     real = server.market._boot
