@@ -83,6 +83,16 @@ class Context:
         except ClusterNotFound as gone:
             raise _removed(intent.cluster) from gone
 
+    def give_up(self, cluster: str, owner: Owner | None = None, error: Wire | None = None) -> list[AttemptRecord]:
+        """Commit that nothing of this owner, or of anyone under this name, is to be there; see the store.
+
+        Raises ClusterBusy when the cluster is ours no more.
+        """
+        try:
+            return self.store.attempts.give_up(cluster, owner, error, holder=self.holder)
+        except ClusterNotFound as gone:
+            raise _removed(cluster) from gone
+
     def require_hold(self, cluster: str) -> None:
         """Raise ClusterBusy unless we hold the cluster: this process was suspended, and another has taken it over."""
         record = self.store.clusters.get(cluster)

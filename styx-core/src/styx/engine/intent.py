@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
 
 from styx.api.cloud import Idempotency, SupportsStop, require
-from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, ProviderError
+from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, ProviderError, StoreError
 from styx.api.launch import LaunchRequest, Prepared, Receipt, StartRequest
 from styx.engine import answers
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
-from styx.engine.papers import Papers, papers_of
+from styx.engine.papers import papers_of
 from styx.engine.removal import remove
 from styx.plugins.isolation import guard
 from styx.store.records import AttemptRecord, AttemptState
 from styx.store.states import ClusterState
 
 ASKED_AT_MOST = 3  # times in one go, where asking again makes nothing twice
+KEEP_PAUSES = (0.1, 1.0, 5.0)  # seconds between the times that the store is asked to keep an answer
 
 
 async def prepare(account: CloudAccount, request: LaunchRequest | StartRequest) -> Prepared:
@@ -60,7 +62,7 @@ async def commit_intent(
         owner=prepared.owner,
         prepared=prepared,
         state=AttemptState.OPEN,
-        created_at=context.clock.now(),
+        created_at=context.store.now(),
     )
     context.store.attempts.add(attempt, holder=context.holder)
     return attempt
@@ -73,8 +75,10 @@ async def ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -
     """
     if attempt.receipt is not None:
         return attempt
+    began = context.clock.monotonic()
     for tries in range(ASKED_AT_MOST):
-        if attempt.called_at is not None and not _may_replay(context, account, attempt):
+        known_for = context.clock.monotonic() - began
+        if attempt.called_at is not None and not _may_replay(context, account, attempt, known_for):
             break
         if tries:
             await context.clock.sleep(2.0**tries)
@@ -82,13 +86,13 @@ async def ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -
         try:
             receipt = await account.call(call.launch, attempt.prepared)
         except OutcomeUnknown as error:
-            attempt = replace(attempt, called_at=context.clock.now())
+            attempt = replace(attempt, called_at=context.store.now())
             if not call.ours:
                 await _remove_late(context, account, attempt)
             if attempt.kind == "launch":
                 context.move(attempt.cluster, ClusterState.SETTLING, error.message)
         else:
-            attempt = replace(attempt, called_at=context.clock.now(), receipt=receipt)
+            attempt = replace(attempt, called_at=context.store.now(), receipt=receipt)
             if not call.ours:
                 await _remove_late(context, account, attempt)
             return attempt
@@ -110,8 +114,8 @@ class _Call:
 
     def launch(self, prepared: Prepared) -> Receipt:
         """Ask, and keep what is answered; or that nothing was, where machines may have come of it all the same."""
-        attempts, clock = self._context.store.attempts, self._context.clock
-        attempts.called(prepared.token, clock.now(), holder=self._context.holder)
+        store = self._context.store
+        store.attempts.called(prepared.token, store.now(), holder=self._context.holder)
         receipt: Receipt | None = None
         nothing_done = False
         try:
@@ -123,8 +127,21 @@ class _Call:
             raise
         finally:
             if not nothing_done:
-                self.ours = attempts.answered(self._attempt, receipt, clock.now(), self._context.holder)
+                self._keep(receipt)
         return receipt
+
+    def _keep(self, receipt: Receipt | None) -> None:
+        """Commit the answer, also when that does not work at once: one that is lost is a machine that may be lost."""
+        store = self._context.store
+        for pause in (*KEEP_PAUSES, None):
+            try:
+                self.ours = store.attempts.answered(self._attempt, receipt, store.now(), self._context.holder)
+            except StoreError:
+                if pause is None:
+                    raise
+                time.sleep(pause)  # in the worker's own thread
+            else:
+                return
 
     def _require_new(self, answer: Receipt) -> None:
         """Raise ValueError when it names the machine of another attempt: that would be removed for this one's sake."""
@@ -140,8 +157,9 @@ class _Call:
 
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
     """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
+    stored = [each for each in context.store.attempts.of(attempt.cluster) if each.owner == attempt.owner]
     with suppress(ProviderError, PluginError):  # the tombstone stays
-        await remove(context, account, [Papers((attempt,))], lambda _phase, _sentence: None)
+        await remove(context, account, papers_of(stored), lambda _phase, _sentence: None)
     raise ClusterBusy(
         f"another client has removed cluster {attempt.cluster!r} while its machines were being asked for",
         hint="They were given back; launch again.",
@@ -149,12 +167,15 @@ async def _remove_late(context: Context, account: CloudAccount, attempt: Attempt
     )
 
 
-def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord) -> bool:
-    """Whether asking again makes nothing twice. Starting machines that are named buys none, however often."""
+def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord, known_for: float) -> bool:
+    """Whether asking again makes nothing twice. Starting machines that are named buys none, however often.
+
+    ``known_for`` seconds is how long it has been on record at least.
+    """
     traits = account.cloud.traits
     if attempt.kind == "start":
         return True
     if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
         return False
-    age = (context.clock.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
-    return age < traits.token_lifetime
+    age = (context.store.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
+    return age >= 0 and max(age, known_for) < traits.token_lifetime  # a clock that was set back tells nothing

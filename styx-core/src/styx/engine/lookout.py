@@ -76,7 +76,8 @@ class Lookout:
             return
         with suppress(ProviderError, PluginError):
             await self._account.require_identity(papers.newest.identity)
-            await self._account.call(self._account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
+            if self._store.attempts.given_up(papers.newest.cluster, papers.owner):  # still, however long it took
+                await self._account.call(self._account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
 
 
 def _retrieved(task: asyncio.Task[Observation]) -> None:

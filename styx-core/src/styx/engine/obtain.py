@@ -136,12 +136,14 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
             progress,
         )
     except asyncio.CancelledError:
-        _forget_unasked(context, wish.cluster)
-        if not _left_behind(context, wish.cluster):
-            context.tell(context.store.clusters.remove(wish.cluster, "interrupted", holder=context.holder))
+        with suppress(ClusterNotFound, ClusterBusy):  # another client has it: nothing on record is ours to change
+            _forget_unasked(context, wish.cluster)
+            if not _left_behind(context, wish.cluster):
+                context.tell(context.store.clusters.remove(wish.cluster, "interrupted", holder=context.holder))
         raise
     except StyxError as error:
-        with suppress(ClusterNotFound, ClusterBusy):  # another client has it: the record is not ours to change
+        with suppress(ClusterNotFound, ClusterBusy):
+            _forget_unasked(context, wish.cluster)
             if not _left_behind(context, wish.cluster):
                 context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
             else:
@@ -156,7 +158,7 @@ def _forget_unasked(context: Context, name: str) -> None:
     """Close the intents with which nobody was called: nothing can have come of them."""
     for attempt in context.store.attempts.of(name):
         if attempt.state is AttemptState.OPEN and attempt.called_at is None:
-            context.store.attempts.settle(attempt.token, AttemptState.CLOSED)
+            context.settle(attempt, AttemptState.CLOSED)
 
 
 def _left_behind(context: Context, name: str) -> bool:
@@ -201,7 +203,7 @@ async def _ask(context: Context, wish: Wish, progress: Progress, choice: Choice)
             **_bought(choice, account, wish.task.num_nodes),
         )
     except NoOffer:  # more than the budget allows: it was not asked for
-        context.store.attempts.settle(intent.token, AttemptState.CLOSED)
+        context.settle(intent, AttemptState.CLOSED)
         raise
     return await drive(context, account, Papers((intent,)), progress, again)
 

@@ -53,7 +53,10 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
             cluster = _grown(context, cluster, found)
         if found.count(NodeState.STOPPED) == len(found.nodes):
             costs.note(context, cluster.name, found.nodes)
-    return judge(cluster, found)
+    verdict = judge(cluster, found)
+    if verdict.state is None and current(context, cluster) != papers:
+        return Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
+    return verdict
 
 
 def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRecord:
@@ -93,7 +96,7 @@ async def see(context: Context, papers: Papers) -> Sight:
     account = context.clouds.get(newest.cloud, newest.account)
     await account.require_identity(newest.identity)
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
-    settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+    settled = papers.settled(context.store.now(), account.cloud.traits.settle_after)
     kept = context.kept(newest.cluster)
     found = sight(seen, papers, settled=settled, kept=kept)
     if not found.nodes and found.proves_absence:  # to somebody else nothing of it would ever show
@@ -140,9 +143,8 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
     if verdict.state is None:
         for attempt in context.store.attempts.of(cluster.name):
             if attempt.owner.attempt == cluster.attempt:
-                context.settle(attempt, AttemptState.CLOSED, attempt.error)
-            elif attempt.state is not AttemptState.CLOSED:  # this one was not looked at
-                context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
+                context.settle(attempt, AttemptState.CLOSED)
+        context.give_up(cluster.name)  # the others were not looked at
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
     if verdict.state is cluster.state:

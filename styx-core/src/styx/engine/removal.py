@@ -11,7 +11,6 @@ from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.papers import Papers, papers_of
-from styx.store.records import AttemptState
 from styx.words import count
 
 POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
@@ -26,13 +25,9 @@ async def give_up(
 
     Raises ClusterBusy, and touches nothing, when another client has taken the cluster over: it may use the machines.
     """
-    for intent in papers.intents:
-        if intent.state is not AttemptState.CLOSED:
-            context.settle(intent, AttemptState.TOMBSTONE, error.to_wire())
-    tokens = {intent.token for intent in papers.intents}
-    stored = [each for each in context.store.attempts.of(papers.newest.cluster) if each.token in tokens]
+    given_up = context.give_up(papers.newest.cluster, papers.owner, error.to_wire())
     with suppress(ProviderError, PluginError):  # the tombstones stay, and the first error says more
-        await remove(context, account, papers_of(stored), progress)
+        await remove(context, account, papers_of(given_up), progress)
 
 
 async def remove(
@@ -43,14 +38,18 @@ async def remove(
     *,
     patience: float = REMOVAL_DEADLINE,
 ) -> None:
-    """Terminate everything of these attempts until a complete observation shows nothing; then close them.
+    """Terminate everything of these attempts, which are given up, until a complete observation shows nothing.
+
+    Then they are closed. Where another client has done that meanwhile, nothing more is removed: what has turned up
+    since may have been taken up by the user.
 
     Raises WrongAccount before touching anything when the credentials are not those the attempts were made with, and
     OutcomeUnknown when something is left after ``patience`` seconds.
     """
     for papers in attempts:
         await account.require_identity(papers.newest.identity)
-        await _remove(context, account, papers, progress, patience)
+        if not await _remove(context, account, papers, progress, patience):
+            continue
         # Nobody else has seen that nothing is left.
         await account.require_identity(papers.newest.identity, known_for=ABSENCE_SECONDS)
         for intent in papers.intents:
@@ -61,19 +60,21 @@ async def remove(
                 )
 
 
-async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> None:
+async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> bool:
+    """True once nothing is left; False when another client has seen to that, while this process was suspended."""
     since, pause = context.clock.monotonic(), POLL_FIRST
-    while True:
+    while context.store.attempts.given_up(papers.newest.cluster, papers.owner):
         await account.call(account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
-        left, rest = len(papers.mine(seen)), len(papers.rest(seen))
-        settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+        left, rest, waited = len(papers.mine(seen)), len(papers.rest(seen)), context.clock.monotonic() - since
+        settled = papers.settled(context.store.now(), account.cloud.traits.settle_after, waited)
         if seen.complete and settled and not left and not rest:
-            return
-        _lose_patience(papers, seen, context.clock.monotonic() - since, patience)
+            return True
+        _lose_patience(papers, seen, waited, patience)
         progress("terminate", f"waiting for {count(left, 'node') if left else 'the last nodes'} to go")
         await context.clock.sleep(pause)
         pause = min(pause * 1.5, POLL_MOST)
+    return False
 
 
 def _lose_patience(papers: Papers, seen: Observation, waited: float, patience: float) -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from styx.api.errors import ClusterNotFound, StoreError, Wire
 from styx.api.launch import Receipt
+from styx.api.names import Owner
 from styx.store import schema
 from styx.store.claims import holds, require_claim
 from styx.store.clusters import locked
@@ -21,9 +22,14 @@ from styx.store.rows import attempt_record, attempt_values, write_error, write_r
 
 _T = schema.attempts
 _LOCK = select(_T).where(_T.c.token == bindparam("key")).with_for_update()
+_CLUSTER_OF = select(_T.c.cluster).where(_T.c.token == bindparam("key"))
 _UPDATE = update(_T).where(_T.c.token == bindparam("key"))
 _INSERT = insert(_T)
 _OLDEST_FIRST = select(_T).order_by(_T.c.id)
+_LOCK_ALL = _OLDEST_FIRST.where(_T.c.cluster == bindparam("key")).with_for_update()
+
+_GIVEN_UP = frozenset({AttemptState.TOMBSTONE})
+_WANTED = frozenset({AttemptState.OPEN, AttemptState.SETTLED})
 
 
 class Attempts:
@@ -38,13 +44,16 @@ class Attempts:
         With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         Adding the token of an open attempt again changes nothing: it is being resumed. One that has ended is opened
         anew (starting the same stopped nodes twice is the same intent), unless it was given up: raises StoreError.
-        So does a tombstone for what is in use.
+        So do a tombstone for what is in use, and taking up what was given up.
         """
         with self._database.write() as connection:
             if holder is not None:
                 require_claim(locked(connection, record.cluster), holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
             if row is None:
+                against = _WANTED if record.state is AttemptState.TOMBSTONE else _GIVEN_UP
+                if record.state is not AttemptState.OPEN and _others(connection, record) & against:
+                    raise StoreError(f"another client has decided otherwise about {record.owner.name} meanwhile")
                 connection.execute(_INSERT, attempt_values(record))
                 return
             present = attempt_record(row)
@@ -62,11 +71,9 @@ class Attempts:
         it up, so the call must not be made.
         """
         with self._database.write() as connection:
-            row = connection.execute(_LOCK, {"key": token}).first()
+            row = _claimed(connection, token, holder)
             if row is None:
                 raise _unknown(token)
-            if holder is not None:
-                require_claim(locked(connection, row.cluster), holder)
             if row.state != AttemptState.OPEN:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} is {row.state}; nothing was asked for")
             _write(connection, token, {"called_at": write_time(at)})
@@ -80,29 +87,32 @@ class Attempts:
 
         Without a receipt no answer came, and something may have been made all the same at this time. False when it was
         given up: what was made came too late for whoever looked for it. The attempt is a tombstone again, so that it is
-        not lost, also when its record had gone already. Where it was settled without this answer, or ``holder`` has
-        lost the cluster to another client, a launch is open again, so that somebody looks for what is too much; and
-        where there was an answer to the same call, both count: the second is kept as an intent of its own.
+        not lost, also when its record had gone already; but not where the owner is in use, because the user has taken
+        up what was found of it. Where it was settled without this answer, or ``holder`` has lost the cluster to another
+        client, a launch is open again, so that somebody looks for what is too much; and where there was an answer to
+        the same call, both count: the second is kept as an intent of its own.
         """
-        now = {"called_at": write_time(at)} | ({} if receipt is None else {"receipt": write_receipt(receipt)})
         with self._database.write() as connection:
+            held = _held(connection, record.cluster, holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
-            if row is None:
-                late = replace(record, state=AttemptState.TOMBSTONE, receipt=receipt, called_at=at)
-                connection.execute(_INSERT, attempt_values(late))
-                return False
-            given_up = row.state in {AttemptState.TOMBSTONE, AttemptState.CLOSED}
-            state = AttemptState.TOMBSTONE if given_up else AttemptState(row.state)
-            done = row.state == AttemptState.SETTLED or not _held(connection, record.cluster, holder)
-            if not given_up and done and record.kind == "launch":
-                state = AttemptState.OPEN
-            first = attempt_record(row).receipt
-            if first is not None and receipt is not None and dict(first.node_ids) != dict(receipt.node_ids):
-                second = replace(record, token=_second(record.token), state=state, receipt=receipt, called_at=at)
-                connection.execute(_INSERT, attempt_values(second))
-                now = {"called_at": write_time(at)}
-            _write(connection, record.token, now | {"state": state.value})
-            return not given_up
+            present = None if row is None else attempt_record(row)
+            before = AttemptState.CLOSED if present is None else present.state
+            if before is AttemptState.CLOSED:
+                others = _others(connection, record)
+                before = AttemptState.SETTLED if others and others <= _WANTED else AttemptState.TOMBSTONE
+            late = record.kind == "launch" and (before is AttemptState.SETTLED or not held)
+            state = AttemptState.OPEN if before in _WANTED and late else before
+            answer = replace(record, state=state, receipt=receipt, called_at=at)
+            if present is None:
+                connection.execute(_INSERT, attempt_values(answer))
+                return state in _WANTED
+            changes = {"state": state.value, "called_at": write_time(at)}
+            if receipt is not None and (present.receipt is None or _same(present.receipt, receipt)):
+                changes["receipt"] = write_receipt(receipt)
+            elif receipt is not None:
+                connection.execute(_INSERT, attempt_values(replace(answer, token=_second(record.token))))
+            _write(connection, record.token, changes)
+            return state in _WANTED
 
     def settle(
         self, token: str, state: AttemptState, error: Wire | None = None, *, holder: Holder | None = None
@@ -114,17 +124,33 @@ class Attempts:
         With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         """
         with self._database.write() as connection:
-            row = connection.execute(_LOCK, {"key": token}).first()
+            row = _claimed(connection, token, holder)
             if row is None and state is AttemptState.CLOSED:
                 return
             if row is None:
                 raise _unknown(token)
-            if holder is not None:
-                require_claim(locked(connection, row.cluster), holder)
             if row.state == AttemptState.TOMBSTONE and state not in {AttemptState.TOMBSTONE, AttemptState.CLOSED}:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} was given up and cannot become {state}")
-            changes = {"state": state.value} | ({} if error is None else {"error": write_error(error)})
-            _write(connection, token, changes)
+            _write(connection, token, _outcome(state, error))
+
+    def give_up(
+        self, cluster: str, owner: Owner | None = None, error: Wire | None = None, *, holder: Holder
+    ) -> list[AttemptRecord]:
+        """Give up whatever is not closed of this owner, or of all under this cluster name: what is there of it must go.
+
+        All of it or nothing; the attempts as they are then, oldest first. Without ``error`` the errors on record stay.
+        Idempotent. Raises ClusterBusy unless ``holder`` holds the cluster, ClusterNotFound when it is gone.
+        """
+        with self._database.write() as connection:
+            require_claim(locked(connection, cluster), holder)
+            given_up = [
+                replace(each, state=AttemptState.TOMBSTONE, error=each.error if error is None else error)
+                for each in _all(connection, cluster)
+                if each.state is not AttemptState.CLOSED and owner in (None, each.owner)
+            ]
+            for each in given_up:
+                _write(connection, each.token, _outcome(each.state, error))
+        return given_up
 
     def close(self, record: AttemptRecord) -> bool:
         """Close an attempt of which nothing is left, as far as was seen; False when it may have been called since.
@@ -133,10 +159,10 @@ class Attempts:
         """
         with self._database.write() as connection:
             row = connection.execute(_LOCK, {"key": record.token}).first()
-            if row is None:
+            if row is None or row.state == AttemptState.CLOSED:
                 return True
-            last = attempt_record(row).called_at
-            if last is not None and (record.called_at is None or last > record.called_at):
+            present = attempt_record(row)  # an answer changes it, whatever time it is
+            if any(getattr(present, name) != getattr(record, name) for name in ("state", "called_at", "receipt")):
                 return False
             _write(connection, record.token, {"state": AttemptState.CLOSED.value})
             return True
@@ -152,6 +178,10 @@ class Attempts:
     def late(self) -> set[str]:
         """The clusters with an intent of which it is not known yet what came of it."""
         return {attempt.cluster for attempt in self.open()}
+
+    def given_up(self, cluster: str, owner: Owner) -> bool:
+        """Whether whatever is there of this owner must go."""
+        return any(each.owner == owner and each.state is AttemptState.TOMBSTONE for each in self.of(cluster))
 
     def unclosed(self) -> list[AttemptRecord]:
         """Every attempt of which something may be there, oldest first."""
@@ -174,6 +204,35 @@ class Attempts:
         with self._database.write() as connection:
             if _write(connection, token, columns) == 0:
                 raise _unknown(token)
+
+
+def _claimed(connection: Connection, token: str, holder: Holder | None) -> Row[Any] | None:
+    """The attempt, which nobody else can change until the transaction is over; None when it is unknown.
+
+    With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
+    """
+    cluster = None if holder is None else connection.scalar(_CLUSTER_OF, {"key": token})
+    if cluster is not None:
+        require_claim(locked(connection, cluster), holder)
+    return connection.execute(_LOCK, {"key": token}).first()
+
+
+def _others(connection: Connection, record: AttemptRecord) -> set[AttemptState]:
+    """What has become of the owner's other intents."""
+    attempts = _all(connection, record.cluster)
+    return {each.state for each in attempts if each.owner == record.owner and each.token != record.token}
+
+
+def _all(connection: Connection, cluster: str) -> list[AttemptRecord]:
+    return [attempt_record(row) for row in connection.execute(_LOCK_ALL, {"key": cluster})]
+
+
+def _outcome(state: AttemptState, error: Wire | None) -> Mapping[str, Any]:
+    return {"state": state.value} | ({} if error is None else {"error": write_error(error)})
+
+
+def _same(first: Receipt, second: Receipt) -> bool:
+    return dict(first.node_ids) == dict(second.node_ids)
 
 
 def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> int:
