@@ -77,7 +77,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
     pause = POLL_FIRST
     while True:
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
-        settled = papers.settled(context.clock.now(), account.cloud.traits.settle_after)
+        settled = papers.settled(context.store.now(), account.cloud.traits.settle_after)
         found = sight(seen, papers, settled=settled, kept=context.kept(cluster.name))
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
@@ -191,10 +191,8 @@ async def down(context: Context, name: str, progress: Progress) -> None:
 
 async def forget(context: Context, name: str) -> None:
     """Drop the record without asking the provider; tombstones stay, so that what turns up later is known."""
-    async with operation(context, name, "down") as cluster:
-        for attempt in context.store.attempts.of(cluster.name):
-            if attempt.state is not AttemptState.CLOSED:
-                context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
+    async with operation(context, name, "down"):
+        context.give_up(name)
         context.tell(context.store.clusters.remove(name, "forgotten by the user", holder=context.holder))
 
 
@@ -205,9 +203,7 @@ async def remove_all(context: Context, cluster: ClusterRecord, progress: Progres
     otherwise stays a tombstone.
     """
     current(context, cluster)  # if there are no papers yet
-    attempts = [a for a in context.store.attempts.of(cluster.name) if a.state is not AttemptState.CLOSED]
-    for attempt in attempts:
-        context.settle(attempt, AttemptState.TOMBSTONE, attempt.error)
+    attempts = context.give_up(cluster.name)
     ours = [a for a in attempts if is_of(a, cluster)]
     for (cloud, account), group in _by_account(ours).items():
         await remove(context, context.clouds.get(cloud, account), papers_of(group), progress)
