@@ -1,0 +1,124 @@
+"""A client that stood still while its cluster was removed, and what came late of it taken up by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from styx.api import ClusterBusy
+from styx.engine.operation import LEASE_SECONDS
+from styx.engine.papers import papers_of
+from styx.engine.removal import remove
+from styx.store.records import AttemptRecord, AttemptState
+from styx.store.states import ClusterState
+from styx.testing.memory.cloud import MemoryCloud
+from support.puppets import Puppet
+from support.world import HELLO, World, quiet
+
+
+@pytest.fixture
+def puppet(world: World) -> Iterator[Puppet]:
+    """A client that goes on when it is told to."""
+    made = Puppet(world)
+    yield made
+    made.kill()
+
+
+async def taken_up(world: World) -> None:
+    """Remove cluster ``c`` while its machine does not show, and take the machine up when it does."""
+    machines = world.account._machines
+    hidden = dict(machines)
+    machines.clear()
+    await world.engine().down("c", quiet)
+    assert (world.record(), world.store.attempts.of("c")) == (None, [])
+    machines.update(hidden)
+    (orphan,) = (await world.engine().orphans()).orphans
+    await world.engine().adopt(orphan)
+
+
+async def given_up(world: World) -> AttemptRecord:
+    """The attempt of a cluster as somebody read it who was about to remove it, before it was taken up."""
+    await world.engine().launch(HELLO, "c", quiet)
+    (read,) = world.store.attempts.of("c")
+    await taken_up(world)
+    return replace(read, state=AttemptState.TOMBSTONE)
+
+
+async def is_unscathed(world: World) -> bool:
+    """Whether ``c`` is up with its one machine, and is so still once it was looked at."""
+    await world.engine().status(refresh=True)
+    record = world.record()
+    return record is not None and record.state is ClusterState.UP and len(world.machines()) == 1
+
+
+async def test_a_late_answer_leaves_it_alone(world: World, puppet: Puppet) -> None:
+    """A launch that is answered after all joins what was taken up; its client is told, and all of it can be removed."""
+    puppet.begin(lambda engine: engine.launch(HELLO, "c", quiet))
+    while not world.machines():
+        puppet.step()  # to the commit of the answer
+    world.clock.advance(LEASE_SECONDS + 1)
+    await taken_up(world)
+    puppet.finish()
+    assert isinstance(puppet.outcome(), ClusterBusy)
+    assert await is_unscathed(world)
+    await world.engine().down("c", quiet)
+    assert (world.machines(), world.store.attempts.unclosed()) == ([], [])
+
+
+async def test_a_removal_that_goes_on_late_leaves_it_alone(world: World) -> None:
+    """Who was about to ask the provider once more to remove what is a cluster again by now does not."""
+    late = await given_up(world)
+    context = world.engine().context
+    await remove(context, context.clouds.get("memory"), papers_of([late]), quiet)
+    assert await is_unscathed(world)
+
+
+async def test_a_look_that_goes_on_late_leaves_it_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looked while it was given up, and comes to remove what turned up only now, finds that it is in use."""
+    late = await given_up(world)
+    context = world.engine().context
+    monkeypatch.setattr(context.store.attempts, "tombstones", lambda *_: [late])
+    await context.lookout(context.clouds.get("memory")).look(late.prepared.scope, [])
+    assert await is_unscathed(world)
+
+
+class Interrupting(MemoryCloud):
+    """The cloud in memory, where something happens while it is looked at."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def observe(self, scope: Any, owners: Any) -> Any:  # noqa: D102 - the contract documents it
+        seen = super().observe(scope, owners)
+        Interrupting.meanwhile()
+        return seen
+
+
+async def test_a_cluster_is_not_gone_when_a_call_for_it_has_come_back(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is answered while somebody looks may have made what the look does not show: it stays on record."""
+    world = new_world(Interrupting)
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    holder = engine.context.fresh().holder
+    world.store.clusters.acquire("c", "down", holder, 0.0)
+    world.store.clusters.transition("c", ClusterState.TERMINATING)
+    (intent,) = world.store.attempts.give_up("c", holder=holder)
+    machines = world.account._machines
+    hidden = dict(machines)
+    machines.clear()
+
+    def answer() -> None:
+        world.store.attempts.answered(intent, intent.receipt, world.clock.now(), holder)
+        machines.update(hidden)
+
+    world.clock.advance(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Interrupting, "meanwhile", staticmethod(answer))
+        await engine.status()
+    assert world.record() is not None
+    await engine.down("c", quiet)
+    assert (world.machines(), world.record(), world.store.attempts.unclosed()) == ([], None, [])
