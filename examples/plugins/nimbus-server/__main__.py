@@ -11,8 +11,8 @@ from market import Market
 from server import Server
 
 
-def main() -> int:
-    """Serve until told to stop."""
+def main() -> int | str:
+    """Serve until told to stop; what keeps it from serving."""
     options = argparse.ArgumentParser(prog="nimbus-server", description=__doc__)
     options.add_argument("--port", type=int, default=8750, help="0: any that is free")
     options.add_argument("--token", default="", help="what clients must show; made up unless given")
@@ -23,7 +23,11 @@ def main() -> int:
     given = options.parse_args()
     stock = {kind: int(number) for kind, _, number in (each.partition("=") for each in given.stock)}
     market = Market(boot_seconds=given.boot_seconds, stock=stock, late=set(given.late))
-    server = Server(market, given.token, given.port, given.requests_per_second)
+    try:
+        server = Server(market, given.token, given.port, given.requests_per_second)
+    except OSError as error:
+        market.close()
+        return f"nimbus cannot be at port {given.port}: {error.strerror}"
     print(f"nimbus is at {server.url}, and its token is {server.token}", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from styx.api import Boot, LaunchRequest, OfferQuery, Owner, new_attempt_id
 from styx.testing import services
-from support.nimbus import PLUGIN, Workshop
+from support.nimbus import PLUGIN, SERVER, Workshop
 
 CHEAP = ("-y", "--infra", "nimbus")
 
@@ -193,6 +194,15 @@ def test_the_cloud_is_as_small_as_we_say() -> None:
     """At most 150 lines of provider code, settings and all."""
     lines = sum(len(path.read_text().splitlines()) for path in PLUGIN.glob("src/**/*.py"))
     assert lines <= 150
+
+
+def test_a_port_that_is_taken(server: Any) -> None:
+    """Two markets cannot be at one port; the second says so."""
+    port = server.server_address[1]
+    done = subprocess.run(
+        [sys.executable, str(SERVER), "--port", str(port)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, f"nimbus cannot be at port {port}: Address already in use\n")
 
 
 def test_machines_end_with_the_market(server: Any, tmp_path: Path) -> None:
