@@ -20,7 +20,7 @@ from styx.engine import budget, jobs, lifecycle, recover
 from styx.engine.account import glance
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
-from styx.engine.freshness import needs_a_look
+from styx.engine.freshness import misplaced, needs_a_look
 from styx.engine.handle import Handle
 from styx.engine.keys import public_key
 from styx.engine.launch import launch
@@ -125,7 +125,7 @@ class Engine:
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:
             record = self.context.store.clusters.get(name)
-            if fast and record is not None and record.state is ClusterState.UP:
+            if fast and record is not None and record.state is ClusterState.UP and not self._misplaced(name):
                 require_fit(ready.spec, record, account)
                 handle, made, setup = await self._handle(record), False, False
             else:
@@ -282,7 +282,8 @@ class Engine:
     async def _up(self, name: str) -> ClusterRecord:
         """The record of a cluster that is up; looked at first when it may not be any more."""
         record = self._known(name)
-        if record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.clock.now()):
+        stale = record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.clock.now())
+        if stale or self._misplaced(name):
             with glance():
                 found = await reconcile(self.context.fresh(), name)
             if found is None:
@@ -291,6 +292,9 @@ class Engine:
         if record.state is not ClusterState.UP:
             raise not_up(record, self._busy_with(name))
         return record
+
+    def _misplaced(self, name: str) -> bool:
+        return misplaced(self.context.store.nodes.of(name), self.context.home)
 
     def _busy_with(self, name: str) -> Operation | None:
         """What another client is doing to the cluster right now, apart from looking at it."""

@@ -24,6 +24,7 @@ from styx.api.nodes import NodeState
 from styx.engine import budget, costs, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
+from styx.engine.freshness import misplaced
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
 from styx.engine.observe import sight
@@ -220,12 +221,8 @@ def _by_account(attempts: Sequence[AttemptRecord]) -> dict[tuple[str, str], list
 
 
 async def _find_here(context: Context, cluster: ClusterRecord) -> None:
-    """Look once more where nodes on this machine are: in a copy of an installation the record tells of the original's.
-
-    Elsewhere a copy has the same machines, and so much the same say in what becomes of them.
-    """
-    known = context.store.nodes.of(cluster.name)
-    if cluster.state is _S.UP and any(node.endpoint is not None and node.endpoint.kind == "process" for node in known):
+    """Look once more where nodes on this machine are, if this home was copied: else the original's would be ended."""
+    if cluster.state is _S.UP and misplaced(context.store.nodes.of(cluster.name), context.home):
         await look(context, cluster)
 
 
