@@ -1,0 +1,65 @@
+"""Whoever writes about an attempt waits for whoever has its cluster, and keeps nothing from them meanwhile."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from styx.store import Store
+from styx.store.clusters import locked
+from styx.store.records import AttemptState, Operation
+from support import postgres
+from support.records import HOLDER, NOW, attempt, cluster
+
+WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+WRITES: dict[str, Callable[[Store], object]] = {
+    "called": lambda store: store.attempts.called("t", NOW, holder=HOLDER),
+    "answered": lambda store: store.attempts.answered(attempt("t"), None, NOW, HOLDER),
+    "settle": lambda store: store.attempts.settle("t", AttemptState.SETTLED, holder=HOLDER),
+    "give_up": lambda store: store.attempts.give_up("c", holder=HOLDER),
+    "add": lambda store: store.attempts.add(attempt("t"), holder=HOLDER),
+}
+
+
+@pytest.fixture
+def store(postgres_server: str) -> Iterator[Store]:
+    """A store on PostgreSQL, which locks rows, with a cluster in the hands of HOLDER."""
+    with Store.open(postgres.new_database(postgres_server, f"styx_{secrets.token_hex(4)}")) as opened:
+        hour = timedelta(hours=1)
+        opened.clusters.create(cluster("c", operation=Operation("launch", HOLDER, opened.now() + hour)))
+        opened.attempts.add(attempt("t"))
+        yield opened
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_cluster_is_locked_before_its_attempts(store: Store, write: str) -> None:
+    """So no two clients ever wait for each other, of which the database would end one."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            WRITES[write](store)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test tells it
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    with store._database.write() as connection:
+        locked(connection, "c")
+        thread.start()
+        while thread.is_alive() and not _waiting(store):
+            time.sleep(0.01)
+        connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
+    thread.join(10)
+    assert errors == []
+
+
+def _waiting(store: Store) -> bool:
+    with store._database.read() as connection:
+        return bool(connection.scalar(WAITING))
