@@ -1,0 +1,102 @@
+"""A time of day that was set back, and a store that fails for a moment: neither loses a machine nor buys one twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from styx.api import Idempotency, OutcomeUnknown, StoreError, Traits
+from styx.engine import intent
+from styx.engine.intent import ask
+from styx.testing.memory.kinds import MEMORY_CLOUDS
+from support.records import attempt
+from support.world import HELLO, World, quiet
+
+HOUR = timedelta(hours=1)
+SETTLE_AFTER = 30.0
+
+Searching: Any = MEMORY_CLOUDS[Idempotency.SEARCH]
+
+
+class Slow(Searching):
+    """A cloud whose listings lag."""
+
+    traits: ClassVar[Traits] = replace(Searching.traits, settle_after=SETTLE_AFTER)
+
+
+def set_back(world: World) -> None:
+    """It is an hour earlier; time goes on from there."""
+    world.clock._start -= HOUR
+
+
+async def test_a_removal_ends_although_the_clock_was_set_back(new_world: Callable[..., World]) -> None:
+    """A call that seems to lie in the future is waited for as one of now, in this command as in the next."""
+    world = new_world(Slow)
+    await world.engine().launch(HELLO, "c", quiet)
+    set_back(world)
+    began = world.clock.monotonic()
+    await world.engine().down("c", quiet)
+    assert SETTLE_AFTER <= world.clock.monotonic() - began < 2 * SETTLE_AFTER
+    assert (world.record(), world.store.attempts.unclosed()) == (None, [])
+
+
+async def test_a_lost_answer_is_settled_although_the_clock_was_set_back(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launch asks again once nothing of the first call can appear any more, and not before."""
+    world = new_world(Slow)
+    asked: list[float] = []
+
+    def launch(cloud: Any, prepared: Any) -> Any:
+        asked.append(world.clock.monotonic())
+        if len(asked) > 1:
+            return Searching.launch(cloud, prepared)
+        raise OutcomeUnknown("no answer")
+
+    monkeypatch.setattr(Slow, "launch", launch)
+    sleep = world.clock.sleep  # for the first time once the lost call is on record
+
+    async def sleep_and_set_back(seconds: float) -> None:
+        monkeypatch.setattr(world.clock, "sleep", sleep)
+        set_back(world)
+        await sleep(seconds)
+
+    monkeypatch.setattr(world.clock, "sleep", sleep_and_set_back)
+    await world.engine().launch(HELLO, "c", quiet)
+    first, second = asked
+    assert SETTLE_AFTER <= second - first < 2 * SETTLE_AFTER
+    assert len(world.machines()) == 1
+
+
+async def test_a_token_of_unknown_age_is_not_used_again(world: World) -> None:
+    """Where the clock was set back nobody knows whether the provider still knows the token: it could buy twice."""
+    engine = world.engine()
+    account = engine.context.clouds.get("memory")
+    earlier = attempt(created_at=world.clock.now() + HOUR, called_at=world.clock.now() + HOUR)
+    assert await ask(engine.context, account, earlier) == earlier
+    assert [call.method for call in world.account.calls] == []
+
+
+async def test_an_answer_is_kept_when_the_store_fails_for_a_moment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written at the third try; the launch goes on, and the machine is known by its receipt."""
+    monkeypatch.setattr(intent, "KEEP_PAUSES", (0.0, 0.0, 0.0))
+    engine = world.engine()
+    attempts, failures = engine.context.store.attempts, iter(range(3))
+    answered = attempts.answered
+
+    def fails_at_first(*args: Any) -> bool:
+        for _ in failures:
+            raise StoreError("locked")
+        return answered(*args)
+
+    monkeypatch.setattr(attempts, "answered", fails_at_first)
+    await engine.launch(HELLO, "c", quiet)
+    (kept,) = world.store.attempts.of("c")
+    assert kept.receipt is not None
+    assert set(kept.receipt.node_ids.values()) == {machine.id for machine in world.machines()}
