@@ -6,6 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 HELLO = """
 name: hello
 run: |
@@ -91,6 +93,20 @@ def test_a_task_with_everything(styx, tmp_path: Path):
         styx(*words).stdout for words in (["status", "-v"], ["queue", "-o", "json"], ["status", "--history", "dev"])
     )
     assert "hunter2" not in everything + result.stderr
+
+
+@pytest.mark.parametrize("workdir", ["", "workdir: work\n"])
+def test_where_a_relative_target_is(styx, tmp_path: Path, workdir: str):
+    """Where the job starts, with a workdir or without, by whichever name a task of SkyPilot's calls that directory."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "code.txt").write_text("code\n")
+    (tmp_path / "x.txt").write_text("here\n")
+    mounts = "file_mounts: {a/x.txt: x.txt, ./b.txt: x.txt, w: work, ~/w2: work}\n"
+    script = "run: cat a/x.txt ~/sky_workdir/b.txt w/code.txt ~/w2/code.txt; ls\n"
+    (tmp_path / "task.yaml").write_text(workdir + mounts + script)
+    result = styx("launch", "-c", "dev", "task.yaml")
+    there = ["a", "b.txt", *(["code.txt"] if workdir else []), "w"]
+    assert result.stdout.split() == ["here", "here", "code", "code", *there], result.stderr
 
 
 def test_cancel(styx, start):

@@ -59,7 +59,7 @@ async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping
     transport = handle.transport(rank)
     endpoint = handle.nodes[rank].endpoint
     confined = endpoint is not None and endpoint.kind == "process"
-    if task.workdir is not None:
+    if task.workdir is not None or any(map(_beside_the_job, sources)):
         await _must(transport, _MAKE_WORKDIR, "make the working directory")
     if isinstance(task.workdir, GitWorkdir):
         await _clone(transport, task.workdir)
@@ -69,11 +69,17 @@ async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping
         if confined and target.startswith("/"):
             raise InvalidTask(
                 f"file_mounts: {target!r} is an absolute path, which a node that shares this machine cannot have",
-                hint="Use a path relative to the node's home, or run the task on another cloud.",
+                hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
                 field="file_mounts",
             )
         # An ignore file that came out of a store says nothing about what the task wants from there.
-        await upload(transport, source, target.removeprefix("~/"), ignore=not source.is_relative_to(scratch))
+        place = f"{WORKDIR}/{target}" if _beside_the_job(target) else target
+        await upload(transport, source, place, ignore=not source.is_relative_to(scratch))
+
+
+def _beside_the_job(target: str) -> bool:
+    """Whether a target of ``file_mounts`` starts in the working directory: a relative one does, as in SkyPilot."""
+    return not target.startswith(("/", "~/")) and target != "~"
 
 
 def _resolve(

@@ -98,7 +98,7 @@ def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
     if problem is not None:
         raise InvalidTask(
             f"{choice.source}: {problem}",
-            hint="Use a path relative to the node's home, or run the task on another cloud.",
+            hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
             field="file_mounts",
         )
 

@@ -104,7 +104,7 @@ def _checked(transport: Transport, target: str) -> str:
         if inside.startswith(".."):
             raise InvalidTask(
                 f"{target!r} is an absolute path, which a node that shares this machine cannot have",
-                hint="Use a path relative to the node's home.", field="file_mounts",
+                hint="Use a path that is relative, or begins with ~/.", field="file_mounts",
             )  # fmt: skip
         return inside
     return path
