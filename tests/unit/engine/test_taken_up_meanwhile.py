@@ -10,6 +10,7 @@ import pytest
 
 from styx.api import ClusterBusy
 from styx.engine.operation import LEASE_SECONDS
+from styx.engine.orphans import Orphan
 from styx.engine.papers import papers_of
 from styx.engine.removal import remove
 from styx.store.records import AttemptRecord, AttemptState
@@ -27,8 +28,8 @@ def puppet(world: World) -> Iterator[Puppet]:
     made.kill()
 
 
-async def taken_up(world: World) -> None:
-    """Remove cluster ``c`` while its machine does not show, and take the machine up when it does."""
+async def late_machine(world: World) -> Orphan:
+    """Remove cluster ``c`` while its machine does not show; what is found when it does."""
     machines = world.account._machines
     hidden = dict(machines)
     machines.clear()
@@ -36,14 +37,14 @@ async def taken_up(world: World) -> None:
     assert (world.record(), world.store.attempts.of("c")) == (None, [])
     machines.update(hidden)
     (orphan,) = (await world.engine().orphans()).orphans
-    await world.engine().adopt(orphan)
+    return orphan
 
 
 async def given_up(world: World) -> AttemptRecord:
     """The attempt of a cluster as somebody read it who was about to remove it, before it was taken up."""
     await world.engine().launch(HELLO, "c", quiet)
     (read,) = world.store.attempts.of("c")
-    await taken_up(world)
+    await world.engine().adopt(await late_machine(world))
     return replace(read, state=AttemptState.TOMBSTONE)
 
 
@@ -60,7 +61,7 @@ async def test_a_late_answer_leaves_it_alone(world: World, puppet: Puppet) -> No
     while not world.machines():
         puppet.step()  # to the commit of the answer
     world.clock.advance(LEASE_SECONDS + 1)
-    await taken_up(world)
+    await world.engine().adopt(await late_machine(world))
     puppet.finish()
     assert isinstance(puppet.outcome(), ClusterBusy)
     assert await is_unscathed(world)
@@ -122,3 +123,26 @@ async def test_a_cluster_is_not_gone_when_a_call_for_it_has_come_back(
     assert world.record() is not None
     await engine.down("c", quiet)
     assert (world.machines(), world.record(), world.store.attempts.unclosed()) == ([], None, [])
+
+
+async def test_a_claim_begins_when_it_is_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes a cluster up holds it from then on, however long the provider took to say what it sells."""
+    await world.engine().launch(HELLO, "c", quiet)
+    orphan = await late_machine(world)
+    offers, look, held = MemoryCloud.offers, MemoryCloud.observe, []
+
+    def slow(cloud: Any, query: Any) -> Any:
+        world.clock.advance(2 * LEASE_SECONDS)
+        return offers(cloud, query)
+
+    def note(cloud: Any, scope: Any, owners: Any) -> Any:
+        record = world.record()
+        assert record is not None
+        assert record.operation is not None
+        held.append(record.operation.expires_at > world.clock.now())
+        return look(cloud, scope, owners)
+
+    monkeypatch.setattr(MemoryCloud, "offers", slow)
+    monkeypatch.setattr(MemoryCloud, "observe", note)
+    await world.engine().adopt(orphan)
+    assert held == [True]

@@ -185,7 +185,7 @@ class Engine:
 
         All at once, so that those in one place share one look at it; who does not answer soon is not waited for.
         """
-        now, late = self.context.clock.now(), self.context.store.attempts.late()
+        now, late = self.context.store.now(), self.context.store.attempts.late()
         records = self.context.store.clusters.list(names)
         stale = [each.name for each in records if refresh or needs_a_look(each, now, late=each.name in late)]
         with glance():
@@ -282,7 +282,7 @@ class Engine:
     async def _up(self, name: str) -> ClusterRecord:
         """The record of a cluster that is up; looked at first when it may not be any more."""
         record = self._known(name)
-        stale = record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.clock.now())
+        stale = record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.store.now())
         if stale or self._misplaced(name):
             with glance():
                 found = await reconcile(self.context.fresh(), name)
@@ -300,7 +300,7 @@ class Engine:
         """What another client is doing to the cluster right now, apart from looking at it."""
         record = self.context.store.clusters.get(name)
         held = None if record is None else record.operation
-        if held is None or held.kind == LOOK or free(held, self.context.holder, self.context.clock.now()):
+        if held is None or held.kind == LOOK or free(held, self.context.holder, self.context.store.now()):
             return None
         return held
 

@@ -53,7 +53,7 @@ async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord |
 
 
 def _new_record(context: Context, wish: Wish) -> ClusterRecord:
-    now = context.clock.now()
+    now = context.store.now()
     return ClusterRecord(
         name=wish.cluster,
         slug=slug(wish.cluster),

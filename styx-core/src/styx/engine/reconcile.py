@@ -85,7 +85,7 @@ def current(context: Context, cluster: ClusterRecord) -> Papers | None:
 def write_papers(context: Context, cluster: ClusterRecord, ids: Mapping[int, str]) -> AttemptRecord:
     """Put on record what stands for the machines of a cluster that is taken up: those with these ids, if not more."""
     place = cluster.cloud, cluster.account, cluster.identity, Scope(cluster.scope), context.owner(cluster)
-    papers = recovered(*place, ids, AttemptState.SETTLED, context.clock.now())
+    papers = recovered(*place, ids, AttemptState.SETTLED, context.store.now())
     context.store.attempts.add(papers, holder=context.holder)
     return papers
 

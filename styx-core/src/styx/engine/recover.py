@@ -77,7 +77,7 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
     else:
         owner = orphan.owner or Owner(context.store.installation, STRANGER, new_attempt_id())
         place = orphan.cloud, orphan.account, orphan.identity, orphan.scope, owner
-        context.store.attempts.add(recovered(*place, _ranks(orphan), AttemptState.TOMBSTONE, context.clock.now()))
+        context.store.attempts.add(recovered(*place, _ranks(orphan), AttemptState.TOMBSTONE, context.store.now()))
     mine = [each for each in context.store.attempts.unclosed() if each.owner == owner]
     await remove(context, account, papers_of(mine), progress)
 
@@ -112,8 +112,8 @@ def _free(ids: dict[int, str]) -> int:
 
 
 async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner: Owner) -> ClusterRecord:
-    now = context.clock.now()
     offer = await _offer(account, orphan)
+    now = context.store.now()  # not earlier: the claim begins with it
     born = min((node.created_at for node in orphan.nodes if node.created_at is not None), default=now)
     asleep = all(node.state is NodeState.STOPPED for node in orphan.nodes)  # nobody can tell since when
     return ClusterRecord(
