@@ -67,3 +67,7 @@ class OfferQuery:
     spot: bool = False
     num_nodes: int = 1
     named: bool = False  # the user asked for this cloud; else it is one of all, and should not hold the others up
+    vcpus_at_most: float | None = None
+    memory_gib_at_most: float | None = None
+    # Nothing but the above is asked for, so more than this many of each zone, cheapest first, need not be returned.
+    cheapest: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from styx.api.catalog import Source
+from styx.catalog import files
 from styx.catalog.rows import (
     PriceRow,
     Skipped,
@@ -17,8 +18,6 @@ from styx.catalog.rows import (
 )
 
 RowT = TypeVar("RowT", TypeRow, PriceRow, TransferRow)
-
-TYPES_FILE, PRICES_FILE, TRANSFER_FILE = "types.csv", "prices.csv", "transfer.csv"
 
 
 class Gathering:
@@ -34,32 +33,32 @@ class Gathering:
 
     def add_type(self, cells: Sequence[str], line: int) -> None:
         """A row of ``types.csv``; the first of each name counts."""
-        row = self._row(read_type, cells, TYPES_FILE, line)
+        row = self._row(read_type, cells, files.TYPES, line)
         if row is not None and row.instance_type in self.types:
-            self._skip(TYPES_FILE, line, f"{row.instance_type} is there twice")
+            self._skip(files.TYPES, line, f"{row.instance_type} is there twice")
         elif row is not None:
             self.types[row.instance_type] = row
 
     def add_price(self, cells: Sequence[str], line: int) -> None:
         """A row of ``prices.csv``; the first for each zone counts."""
-        row = self._row(read_price, cells, PRICES_FILE, line)
+        row = self._row(read_price, cells, files.PRICES, line)
         if row is None:
             return
         if row.instance_type not in self.types:
-            self._skip(PRICES_FILE, line, f"{TYPES_FILE} has no {row.instance_type}")
+            self._skip(files.PRICES, line, f"{files.TYPES} has no {row.instance_type}")
             return
         places = {(row.instance_type, row.region, zone) for zone in row.zones or ("",)}
         if not self._sold.isdisjoint(places):
-            self._skip(PRICES_FILE, line, f"{row.instance_type} in {row.region} is there twice for a zone")
+            self._skip(files.PRICES, line, f"{row.instance_type} in {row.region} is there twice for a zone")
             return
         self._sold |= places
         self.prices.append(row)
 
     def add_transfer(self, cells: Sequence[str], line: int) -> None:
         """A row of ``transfer.csv``; the first for each pair counts."""
-        row = self._row(read_transfer, cells, TRANSFER_FILE, line)
+        row = self._row(read_transfer, cells, files.TRANSFER, line)
         if row is not None and row[:2] in self.transfer:
-            self._skip(TRANSFER_FILE, line, f"{row.from_region} to {row.to_region} is there twice")
+            self._skip(files.TRANSFER, line, f"{row.from_region} to {row.to_region} is there twice")
         elif row is not None:
             self.transfer[row[:2]] = row
 

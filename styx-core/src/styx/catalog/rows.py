@@ -14,6 +14,7 @@ from styx.api.catalog import PRICE_DIGITS, Source
 _PRICE = re.compile(r"\d{1,6}(?:\.\d+)?|\.\d+", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d+)?", re.ASCII)
 _LONGEST = 128
+_TEN_DOLLARS, _WHOLE = 10 ** (PRICE_DIGITS + 1), Decimal(1)
 
 
 class TypeRow(NamedTuple):
@@ -150,8 +151,11 @@ def dollars(price: int | None) -> str:
 
 
 def exact(price: int | None) -> Decimal | None:
-    """Billionths of a dollar as dollars."""
-    return None if price is None else Decimal(price).scaleb(-PRICE_DIGITS)
+    """Billionths of a dollar as dollars, written as short as it can be: 32.77, 30, and not 3E+1."""
+    if price is None:
+        return None
+    amount = Decimal(price).scaleb(-PRICE_DIGITS)
+    return amount.normalize() if price % _TEN_DOLLARS else amount.quantize(_WHOLE)
 
 
 def day(text: str) -> date:

@@ -18,7 +18,8 @@ from typing import Any
 
 from styx.api.catalog import Source
 from styx.api.errors import CatalogError
-from styx.catalog.gather import PRICES_FILE, TRANSFER_FILE, TYPES_FILE, Gathering
+from styx.catalog import files
+from styx.catalog.gather import Gathering
 from styx.catalog.rows import (
     PriceRow,
     Snapshot,
@@ -31,8 +32,6 @@ from styx.catalog.rows import (
 )
 
 FORMAT = 1
-ABOUT_FILE = "snapshot.toml"
-FILES = (ABOUT_FILE, TYPES_FILE, PRICES_FILE, TRANSFER_FILE)
 CURRENCY = "USD"
 
 
@@ -42,18 +41,23 @@ def read(folder: Path, cloud: str | None = None, *, strict: bool = False) -> Sna
     Raises CatalogError with file and line for one that cannot be read; with ``strict``, as the tests of a package want
     it, also for the first row that is left out or out of order.
     """
-    name, as_of, sources = _about(folder / ABOUT_FILE, cloud)
+    name, as_of, sources = _about(folder / files.ABOUT, cloud)
     gathering = Gathering(sources)
     for file, fields, add in (
-        (TYPES_FILE, TypeRow._fields, gathering.add_type),
-        (PRICES_FILE, PriceRow._fields, gathering.add_price),
-        (TRANSFER_FILE, TransferRow._fields, gathering.add_transfer),
+        (files.TYPES, TypeRow._fields, gathering.add_type),
+        (files.PRICES, PriceRow._fields, gathering.add_price),
+        (files.TRANSFER, TransferRow._fields, gathering.add_transfer),
     ):
         _read_table(folder / file, fields, add, name)
     snapshot = assemble(name, as_of, sources, gathering)
     if strict:
         _check(folder, snapshot, gathering)
     return snapshot
+
+
+def date_of(folder: Path, cloud: str) -> date:
+    """The day of which a snapshot is. Only ``snapshot.toml`` is read. Raises CatalogError."""
+    return _about(folder / files.ABOUT, cloud)[1]
 
 
 def assemble(cloud: str, as_of: date, sources: Mapping[str, Source], gathering: Gathering) -> Snapshot:
@@ -79,17 +83,17 @@ def write(snapshot: Snapshot, folder: Path) -> None:
     for file, text in _texts(snapshot).items():
         write_atomically(str(folder / file), text)
     if not snapshot.transfer:
-        (folder / TRANSFER_FILE).unlink(missing_ok=True)
+        (folder / files.TRANSFER).unlink(missing_ok=True)
 
 
 def _texts(snapshot: Snapshot) -> dict[str, str]:
     texts = {
-        TYPES_FILE: _table(TypeRow._fields, map(write_type, snapshot.types)),
-        PRICES_FILE: _table(PriceRow._fields, map(write_price, snapshot.prices)),
+        files.TYPES: _table(TypeRow._fields, map(write_type, snapshot.types)),
+        files.PRICES: _table(PriceRow._fields, map(write_price, snapshot.prices)),
     }
     if snapshot.transfer:
-        texts[TRANSFER_FILE] = _table(TransferRow._fields, map(write_transfer, snapshot.transfer))
-    return {**texts, ABOUT_FILE: "\n".join(_about_lines(snapshot)) + "\n"}
+        texts[files.TRANSFER] = _table(TransferRow._fields, map(write_transfer, snapshot.transfer))
+    return {**texts, files.ABOUT: "\n".join(_about_lines(snapshot)) + "\n"}
 
 
 def _table(fields: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -164,7 +168,7 @@ def _day(table: Mapping[str, Any], key: str) -> date:
 
 
 def _read_table(path: Path, fields: Sequence[str], add: Callable[[Sequence[str], int], None], cloud: str) -> None:
-    if path.name == TRANSFER_FILE and not path.exists():
+    if path.name == files.TRANSFER and not path.exists():
         return
     text = _text(path, cloud)
     if text and not text.endswith("\n"):
@@ -216,9 +220,9 @@ def _check(folder: Path, snapshot: Snapshot, gathering: Gathering) -> None:
     for skipped in snapshot.skipped:
         raise corrupt(snapshot.cloud, folder / skipped.file, skipped.reason, skipped.line)
     for file, found, ordered in (
-        (TYPES_FILE, list(gathering.types.values()), snapshot.types),
-        (PRICES_FILE, gathering.prices, snapshot.prices),
-        (TRANSFER_FILE, list(gathering.transfer.values()), snapshot.transfer),
+        (files.TYPES, list(gathering.types.values()), snapshot.types),
+        (files.PRICES, gathering.prices, snapshot.prices),
+        (files.TRANSFER, list(gathering.transfer.values()), snapshot.transfer),
     ):
         for row, right in zip(found, ordered, strict=True):
             if row != right:

@@ -1,0 +1,84 @@
+"""Questions to the compiled catalog of one cloud, from any thread."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from styx.catalog import cache
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """Opened, and compiled if need be, by the first question. No connection is used by two threads at one time."""
+
+    def __init__(self, cloud: str, folders: Sequence[str], choose: cache.Choose) -> None:
+        self.cloud = cloud
+        self._folders = folders
+        self._choose = choose
+        self._opened: cache.Opened | None = None
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._lock = Lock()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def ask(self, question: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows. Raises CatalogError when the snapshot cannot be read, or there is no room to compile it.
+
+        A compiled file that is damaged, or was removed, is made again.
+        """
+        opened = self._open()
+        try:
+            return self._ask(opened, question, parameters)
+        except sqlite3.DatabaseError:
+            self._discard(opened)
+        opened = self._open()
+        try:
+            return self._ask(opened, question, parameters)
+        except sqlite3.DatabaseError as error:
+            from styx.api.errors import CatalogError
+
+            raise CatalogError(
+                f"the catalog of {self.cloud} cannot be used: {error}", hint="Is the disk full?", cloud=self.cloud
+            ) from error
+
+    def close(self) -> None:
+        """Close what is open; the next question opens it again. Idempotent."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+        while self._idle:
+            self._idle.pop().close()
+        if opened is not None and opened.keeper is not None:
+            opened.keeper.close()
+
+    def _open(self) -> cache.Opened:
+        with self._lock:
+            if self._opened is None:
+                self._opened = cache.find(self.cloud, self._folders, self._choose)
+            return self._opened
+
+    def _ask(self, opened: cache.Opened, question: str, parameters: Sequence[object]) -> list[Row]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = sqlite3.connect(opened.uri, uri=True, check_same_thread=False)
+        try:
+            rows = connection.execute(question, parameters).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return rows
+
+    def _discard(self, opened: cache.Opened) -> None:
+        self.close()
+        if opened.path:
+            with suppress(OSError):
+                os.unlink(opened.path)

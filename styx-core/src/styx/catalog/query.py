@@ -1,0 +1,163 @@
+"""From a query to the offers of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from styx.api.offers import Accelerator, Offer, OfferQuery, Scope
+from styx.catalog.compile import DEPTH, NO_PRICE
+from styx.catalog.database import Database
+from styx.catalog.rows import exact
+from styx.catalog.sources import Shelf, shelves
+
+_COLUMNS = """
+SELECT p.type, p.place, p.hourly, p.spot, l.region, l.zones,
+  t.name, t.vcpus, t.memory, t.arch, t.device, t.count, t.device_memory, t.disk, t.capabilities
+"""
+# CROSS JOIN keeps SQLite from choosing another order: what narrows most comes first.
+_BY_TYPE = "FROM types t CROSS JOIN prices p ON p.type = t.id CROSS JOIN places l ON l.id = p.place"
+_BY_PLACE = "FROM places l CROSS JOIN prices p ON p.place = l.id CROSS JOIN types t ON t.id = p.type"
+_CHEAPEST = """
+FROM places l CROSS JOIN prices p ON p.id IN (
+  SELECT p.id FROM prices p WHERE p.place = l.id AND {terms} ORDER BY p.{price} LIMIT ?
+) CROSS JOIN types t ON t.id = p.type
+"""
+
+# What of an offer is its type's: the fields before those of the place, the accelerators, those after the prices.
+_Kind = tuple[tuple[str, float, float], tuple[Accelerator, ...], tuple[Any, ...]]
+_Where = tuple[Scope, str, tuple[str | None, ...]]
+
+
+class Catalog:
+    """The offers of one cloud; implements :class:`styx.api.OfferSource`. Opened by the first question."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def offers(self, query: OfferQuery) -> list[Offer]:
+        """One offer for each type and zone that fits, cheapest first; those without a price last.
+
+        Raises CatalogError when the catalog cannot be read.
+        """
+        question, parameters = _question(query)
+        cloud, offers = self._database.cloud, list[Offer]()
+        kinds: dict[int, _Kind] = {}
+        places: dict[int, _Where] = {}
+        for row in self._database.ask(question, parameters):
+            number, place, hourly, spot = row[:4]
+            if number not in kinds:
+                kinds[number] = _kind(*row[6:])
+            if place not in places:
+                places[place] = _where(*row[4:6])
+            kind, devices, rest = kinds[number]
+            scope, region, zones = places[place]
+            prices = _price(hourly), _price(spot)
+            offers += [
+                Offer(cloud, scope, *kind, region, zone, devices, *prices, *rest)
+                for zone in (zones if query.zone is None else (query.zone,))
+            ]
+        return offers
+
+    def transfer(self) -> list[tuple[str, str, Decimal]]:
+        """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
+        rows = self._database.ask("SELECT from_region, to_region, price FROM transfer")
+        return [(start, end, exact(price) or Decimal(0)) for start, end, price in rows]
+
+
+def _kind(name: str, vcpus: float, memory: float, arch: str, *more: Any) -> _Kind:
+    device, count, device_memory, disk, capabilities = more
+    devices = (Accelerator(device, count, device_memory),) if device else ()
+    return (name, vcpus, memory), devices, (arch, disk, None, frozenset(capabilities.split()))
+
+
+def _where(region: str, zones: str) -> _Where:
+    return Scope(region), region, tuple(zones.split()) or (None,)
+
+
+def _price(stored: int) -> Decimal | None:
+    return None if stored == NO_PRICE else exact(stored)
+
+
+def _question(query: OfferQuery) -> tuple[str, list[object]]:
+    """The SQL for a query, and the values in the order in which they stand in it."""
+    kinds = _Terms()
+    if query.instance_type is not None:
+        kinds.add("t.name = ?", query.instance_type)
+    for device in query.accelerators:
+        kinds.add("t.wanted = ?", device.name.lower())
+        kinds.add("t.count = ?", device.count)
+    places = _Terms()
+    if query.region is not None:
+        places.add("l.region = ?", query.region)
+    if query.zone is not None:
+        places.add("instr(' ' || l.zones || ' ', ?)", f" {query.zone} ")
+    prices = _sizes(query)
+    price = "spot" if query.spot else "hourly"
+    if kinds.texts or not query.cheapest:
+        terms = kinds + places + prices
+        tables, values = _BY_TYPE if kinds.texts else _BY_PLACE, terms.values
+    else:
+        if query.vcpus_at_most is None and query.memory_gib_at_most is None and query.cheapest <= DEPTH:
+            prices.add("p.spot_band" if query.spot else "p.band")  # which knows nothing of what is too large
+        tables = _CHEAPEST.format(terms=prices, price=price)
+        terms, values = places, [*prices.values, query.cheapest, *places.values]
+    return f"{_COLUMNS} {tables} WHERE {terms} ORDER BY p.{price}, t.name, l.region, l.zones", values
+
+
+def _sizes(query: OfferQuery) -> _Terms:
+    terms = _Terms()
+    for column, least, most in (
+        ("p.vcpus", query.vcpus, query.vcpus_at_most),
+        ("p.memory", query.memory_gib, query.memory_gib_at_most),
+    ):
+        if least is not None and least == most:
+            terms.add(f"{column} = ?", least)
+            continue
+        if least is not None:
+            terms.add(f"{column} >= ?", least)
+        if most is not None:
+            terms.add(f"{column} <= ?", most)
+    if query.spot:
+        terms.add(f"p.spot < {NO_PRICE}")
+    return terms
+
+
+class _Terms:
+    """Conditions that all have to hold, and the values for their question marks."""
+
+    def __init__(self, texts: Sequence[str] = (), values: Sequence[object] = ()) -> None:
+        self.texts = list(texts)
+        self.values = list(values)
+
+    def add(self, text: str, *values: object) -> None:
+        self.texts.append(text)
+        self.values += values
+
+    def __add__(self, other: _Terms) -> _Terms:
+        return _Terms([*self.texts, *other.texts], [*self.values, *other.values])
+
+    def __str__(self) -> str:
+        return " AND ".join(self.texts) or "1"
+
+
+def catalogs() -> list[tuple[Shelf, Catalog]]:
+    """The catalogs of all plugins that can be used, sorted by cloud; none is opened. Raises InvalidConfig."""
+    return [(shelf, Catalog(shelf.database())) for shelf in shelves()]
+
+
+class CatalogOf:
+    """The catalog of the cloud of this name, whoever ships it; empty where nobody does. For Services.catalog."""
+
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    def offers(self, query: OfferQuery) -> list[Offer]:
+        """See :meth:`Catalog.offers`."""
+        return self._catalog.offers(query) if self._catalog else []
+
+    @cached_property
+    def _catalog(self) -> Catalog | None:
+        return next((catalog for shelf, catalog in catalogs() if shelf.cloud == self._cloud), None)

@@ -1,0 +1,105 @@
+"""Which catalogs there are, and which snapshot of each counts: that of the package, or a newer one fetched since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from styx.catalog.database import Database
+from styx.plugins import paths
+from styx.plugins.status import Plugin, installed
+
+if TYPE_CHECKING:
+    from styx.api.errors import CatalogError
+
+PACKAGE, UPDATED = "package", "updated"
+
+
+class Shelf(NamedTuple):
+    """The catalog of one cloud: ``folder`` is the package's own snapshot, ``launchable`` if a plugin has the cloud."""
+
+    cloud: str
+    plugin: str
+    distribution: str
+    version: str
+    folder: str
+    refresher: str
+    launchable: bool
+
+    @property
+    def updates(self) -> str:
+        """The folder in which ``styx catalog update`` puts what it fetches, each time in a folder of its own."""
+        return os.path.join(paths.home(), "catalog", self.cloud)
+
+    def updated(self) -> str | None:
+        """The newest snapshot that was fetched."""
+        try:
+            names = [name for name in os.listdir(self.updates) if name[:1].isdigit()]
+        except OSError:
+            return None
+        return os.path.join(self.updates, max(names)) if names else None
+
+    def chosen(self) -> tuple[str, str]:
+        """The folder of the snapshot that counts, and whether it is PACKAGE or UPDATED: the later one, by its date.
+
+        Raises CatalogError where it cannot be told because one that was fetched cannot be read.
+        """
+        from pathlib import Path
+
+        from styx.api.errors import CatalogError
+        from styx.catalog.snapshot import date_of
+
+        fetched = self.updated()
+        if fetched is None:
+            return self.folder, PACKAGE
+        try:
+            fetched_on = date_of(Path(fetched), self.cloud)
+        except CatalogError as error:
+            raise self.blame(error) from error
+        try:
+            shipped_on = date_of(Path(self.folder), self.cloud)
+        except CatalogError:
+            return fetched, UPDATED
+        return (self.folder, PACKAGE) if shipped_on > fetched_on else (fetched, UPDATED)
+
+    def database(self) -> Database:
+        """The tables of the snapshot that counts."""
+        fetched = self.updated()
+        return Database(self.cloud, [*([fetched] if fetched else []), self.folder], lambda: self.chosen()[0])
+
+    def blame(self, error: CatalogError) -> CatalogError:
+        """The error with what helps: where the mistake is in what was fetched, to fetch it again or do without."""
+        if str(error.file or "").startswith(self.updates):
+            error.hint = f"Fetch it again with `styx catalog update {self.cloud}`, or remove {self.updates}."
+        else:
+            error.hint = f"Install {self.distribution} again, or do without: `styx plugins disable {self.plugin}`."
+        return error
+
+
+def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
+    """The catalogs of all plugins that can be used, sorted by cloud. Nothing of a plugin is imported, and none is read.
+
+    Raises InvalidConfig for bad settings of plugins.
+    """
+    found = list(installed() if plugins is None else plugins)
+    clouds = {
+        provided["name"]
+        for plugin in found
+        for provided in plugin.manifest["provides"]
+        if provided["kind"] == "cloud" and plugin.serves(f"cloud:{provided['name']}")
+    }
+    return sorted(
+        Shelf(
+            catalog["cloud"],
+            plugin.name,
+            plugin.entry["distribution"],
+            plugin.entry["version"],
+            os.path.join(os.path.dirname(plugin.entry["manifest_path"]), catalog["snapshot"]),
+            catalog["refresher"],
+            catalog["cloud"] in clouds,
+        )
+        for plugin in found
+        for catalog in plugin.manifest["catalogs"]
+        if plugin.serves(f"catalog:{catalog['cloud']}")
+    )
