@@ -106,9 +106,10 @@ machine = st.fixed_dictionaries(
         "job_recovery": st.sampled_from(["failover", "none", {"max_restarts_on_errors": 2}]),
         "priority": st.integers(-1000, 1000),
         "priority_class": name,
-        "volumes": st.lists(st.fixed_dictionaries({"name": name}), max_size=2),
+        "volumes": st.lists(st.fixed_dictionaries({"name": name, "path": name}), max_size=2),
     },
 )
+entry = machine.map(lambda fields: {key: each for key, each in fields.items() if key != "priority"})  # one for all
 device = st.from_regex(r"[A-Z][A-Z0-9-]{0,6}[0-9]", fullmatch=True)
 accelerators = st.dictionaries(device, st.integers(1, 8), max_size=3) | st.lists(device, max_size=3, unique=True)
 resources = st.one_of(
@@ -118,7 +119,7 @@ resources = st.one_of(
         lambda base, key, options: {**base, key: options},
         machine,
         st.sampled_from(["any_of", "ordered"]),
-        st.lists(machine, min_size=1, max_size=4),
+        st.lists(entry, min_size=1, max_size=4),
     ),
 )
 storage = st.fixed_dictionaries(

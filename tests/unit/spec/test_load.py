@@ -185,6 +185,7 @@ def test_documents_are_a_chain(here: Path) -> None:
     found = dag(here, "name: pipe\nexecution: serial\n---\nname: a\n---\nname: b\n")
     assert (found.name, edges(found)) == ("pipe", ["ab"])
     assert edges(dag(here, "name: pipe\n---\nname: a\n---\nname: b\n")) == ["ab"]
+    assert dag(here, "name: null\n---\nname: a\n---\nname: b\n").name is None
     assert dag(here, "name: one\nrun: x\n").name == "one"
 
 
@@ -194,6 +195,8 @@ def test_a_job_group_has_no_order(here: Path) -> None:
         here,
         "name: g\nexecution: parallel\nprimary_tasks: [a]\ntermination_delay: 30s\n---\nname: a\n---\nname: b\n",
     )
+    delays = "termination_delay: {default: 30, a: 5m}\ninter_connection: false\nplacement: SAME_INFRA"
+    assert dag(here, f"name: g\nexecution: parallel\n{delays}\n---\nname: a\n").options["inter_connection"] is False
     assert (found.execution, edges(found)) == ("parallel", [])
     assert found.options == {"primary_tasks": ["a"], "termination_delay": "30s"}
 
@@ -219,6 +222,17 @@ def test_depends_on_makes_any_graph(here: Path) -> None:
         ("name: p\nexecution: parallel\nprimary_tasks: [z]\n---\nname: a\n", 3, "primary_tasks[0]", "no task 'z'"),
         ("name: p\nexecution: parallel\nprimary_tasks: 3\n---\nname: a\n", 3, "primary_tasks", "must be a list"),
         ("name: p\nexecution: parallel\nprimary_tasks: [a, a]\n---\nname: a\n", 3, "primary_tasks[1]", "twice"),
+        ("name: p q\nexecution: parallel\n---\nname: a\n", 1, "name", "letters, digits"),
+        ("name: p\nexecution: parallel\n---\nname: a b\n", 4, "name", "letters, digits"),
+        ("name: p\nexecution: parallel\n---\nrun: x\n", 1, None, "task 1 of the group has no name"),
+        ("name: p\nexecution: parallel\ntermination_delay: 90x\n---\nname: a\n", 3, "termination_delay", "such as 30s"),
+        (
+            "name: p\nexecution: parallel\ntermination_delay: {z: 1}\n---\nname: a\n",
+            3,
+            "termination_delay.z",
+            "no task",
+        ),
+        ("name: p\nexecution: parallel\ninter_connection: 1\n---\nname: a\n", 3, "inter_connection", "true or false"),
         ("", None, None, "empty"),
         ("name: a\n---\n- b\n", 3, None, "mapping"),
     ],

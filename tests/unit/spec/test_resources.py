@@ -75,6 +75,17 @@ def test_any_of_is_laid_over_the_base() -> None:
     assert not found.spec.ordered
 
 
+def test_labels_of_an_entry_are_added() -> None:
+    """An entry's labels join those of the base, and win where both name one."""
+    found = alternatives(labels={"a": "1", "b": "1"}, any_of=[{"labels": {"b": "2", "c": "2"}}, {"cpus": 1}])
+    assert [each.labels for each in found] == [{"a": "1", "b": "2", "c": "2"}, {"a": "1", "b": "1"}]
+
+
+def test_a_list_of_no_alternatives_says_nothing() -> None:
+    """An empty ``any_of`` or ``ordered``, and an image for no region, are as if they were not there."""
+    assert Resources(cpus=4, any_of=[], ordered=[], image_id={}) == Resources(cpus=4)
+
+
 def test_ordered_keeps_the_order() -> None:
     """``ordered`` is a preference, and so is a list of accelerators."""
     found = Resources(ordered=[{"cpus": 8}, {"cpus": 4}])
@@ -112,8 +123,8 @@ def test_the_older_trio_of_place() -> None:
     (found,) = alternatives(cloud="AWS", region="us-east-1", zone="us-east-1a")
     assert found.infra == Infra("aws", "us-east-1", "us-east-1a")
     assert alternatives(zone="asia-1-a")[0].infra == Infra(None, None, "asia-1-a")
-    pair = alternatives(cloud="aws", any_of=[{"region": "a"}, {"infra": "gcp/b"}])
-    assert [each.infra for each in pair] == [Infra("aws", "a"), Infra("gcp", "b")]
+    pair = alternatives(cloud="aws", any_of=[{"region": "a"}, {"region": "b"}])
+    assert [each.infra for each in pair] == [Infra("aws", "a"), Infra("aws", "b")]
 
 
 def test_gpus_is_another_name_for_accelerators() -> None:
@@ -169,12 +180,14 @@ def test_the_canonical_mapping_says_what_is_shared_once() -> None:
         ({"any_of": [{}], "ordered": [{}]}, "resources.ordered", "excludes any_of"),
         ({"infra": "aws", "cloud": "aws"}, "resources.cloud", "excludes infra"),
         ({"infra": "aws", "any_of": [{"region": "x"}]}, "resources.any_of[0].region", "excludes infra"),
-        ({"any_of": []}, "resources.any_of", "empty"),
+        ({"cloud": "aws", "any_of": [{"infra": "gcp"}]}, "resources.any_of[0].infra", "excludes the cloud"),
+        ({"any_of": [{"priority": 1}, {"priority": 2}]}, "resources.priority", "not the same"),
         ({"any_of": {"cpus": 1}}, "resources.any_of", "must be a list"),
         ({"any_of": [3]}, "resources.any_of[0]", "must be a mapping"),
         ({"any_of": [{"any_of": [{}]}]}, "resources.any_of[0].any_of", "no field of this name"),
         ({"any_of": [{"accelerators": {"A": 1, "B": 1}}]}, "resources.any_of[0].accelerators", "one accelerator"),
-        ({"accelerators": ["A", "B"], "any_of": [{}]}, "resources.any_of", "order matters"),
+        ({"accelerators": ["A", "B"], "any_of": [{}]}, "resources.any_of", "orders contradict"),
+        ({"accelerators": {"A": 1, "B": 1}, "ordered": [{}]}, "resources.ordered", "orders contradict"),
         ({"any_of": [{"cpus": 1}, {"cpus": "4x"}]}, "resources.any_of[1].cpus", "vCPUs"),
         ({"use_spt": True}, "resources.use_spt", "no field of this name"),
     ],

@@ -13,16 +13,6 @@ HOOK = {"run": "rsync /out s3://b", "events": ["STOP", "preemption"], "timeout":
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ({"service": {"replicas": "2", "ports": "80"}}, {"service": {"replicas": 2, "ports": 80}}),
-        (
-            {"service": {"readiness_probe": {"path": "/", "headers": {"A": 1}}}},
-            {"service": {"readiness_probe": {"path": "/", "headers": {"A": "1"}}}},
-        ),
-        (
-            {"service": {"replica_policy": {"target_qps_per_replica": {"H100:1": 5}}}},
-            {"service": {"replica_policy": {"target_qps_per_replica": {"H100:1": 5.0}}}},
-        ),
-        ({"pool": {"workers": 2, "max_workers": None}}, {"pool": {"workers": 2}}),
         ({"config": {"hooks": [HOOK]}}, {"config": {"hooks": [{**HOOK, "events": ["stop", "preemption"]}]}}),
         ({"config": {"gcp": {"x": [1]}}}, {"config": {"gcp": {"x": [1]}}}),
         ({"volumes": {"/v": "data", "/w": {"size": "10Gi"}}}, {"volumes": {"/v": "data", "/w": {"size": "10Gi"}}}),
@@ -45,19 +35,19 @@ def test_kept(written: dict[str, object], kept: dict[str, object]) -> None:
     [
         ({"config": {"hooks": [{"events": ["stop"]}]}}, "config.hooks[0]"),
         ({"config": {"hooks": [{"run": "x", "events": ["boot"]}]}}, "config.hooks[0].events[0]"),
+        ({"config": {"hooks": [{"run": "x", "events": []}]}}, "config.hooks[0].events"),
         ({"config": {"hooks": [{"run": "x" * 17_000}]}}, "config.hooks[0].run"),
+        ({"config": {"hooks": [{"run": ""}]}}, "config.hooks[0].run"),
         ({"config": {"hooks": [{"run": "x", "timeout": 0}]}}, "config.hooks[0].timeout"),
         ({"config": {"hooks": [{"run": "x"}] * 33}}, "config.hooks"),
         ({"volumes": {"/v": 3.5e300, "/w": []}}, "volumes./w"),
         ({"managed_secrets": [{"b": {"path": "/b"}}]}, "managed_secrets[0].b.path"),
         ({"resources": {"volumes": [{"size": 1}]}}, "resources.volumes[0].size"),
-        ({"resources": {"volumes": [{"disk_size": "1.5TB"}]}}, "resources.volumes[0].disk_size"),
+        ({"resources": {"volumes": [{"path": "/v", "disk_size": "1.5TB"}]}}, "resources.volumes[0].disk_size"),
+        ({"resources": {"volumes": [{"path": "/v"}]}}, "resources.volumes[0]"),
+        ({"resources": {"volumes": [{"name": "v"}]}}, "resources.volumes[0]"),
+        ({"inputs": {}}, "inputs"),
         ({"resources": {"accelerator_args": {"tpu": 1}}}, "resources.accelerator_args.tpu"),
-        ({"service": {"tls": {"keyfile": "k"}}}, "service.tls"),
-        (
-            {"service": {"replica_policy": {"target_qps_per_replica": {"H100": "fast"}}}},
-            "service.replica_policy.target_qps_per_replica.H100",
-        ),
         ({"job": {"timeout": 1}}, "job.timeout"),
     ],
 )
@@ -70,9 +60,11 @@ def test_refused(written: dict[str, object], field: str) -> None:
 
 def test_resources_keep_them_too() -> None:
     """Fields of one machine that other parts act on are kept beside it."""
-    found = Resources(volumes=[{"name": "v", "disk_size": "1TB"}], priority_class="high", ephemeral_storage="100GB")
+    disk = {"name": "v", "path": "/v", "disk_size": "1TB"}
+    found = Resources(volumes=[disk], priority_class="high", ephemeral_storage="100GB")
+    given = {"storage_type": "network", "attach_mode": "read_write", "disk_tier": "best", "auto_delete": False}
     assert found.spec.alternatives[0].extra == {
-        "volumes": [{"name": "v", "disk_size": 1024}],
+        "volumes": [{**disk, "disk_size": 1024, **given}],
         "priority_class": "high",
         "ephemeral_storage": 100,
     }

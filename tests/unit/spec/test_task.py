@@ -61,11 +61,11 @@ def test_tasks_do_not_change() -> None:
 
 def test_a_caller_cannot_change_them_later() -> None:
     """What was handed over is copied, also deep inside."""
-    service = {"readiness_probe": "/", "replicas": 1}
-    task = Task(service=service, envs=(envs := {"A": "1"}))
-    service["replicas"] = 2
+    config = {"gcp": {"labels": ["a"]}}
+    task = Task(config=config, envs=(envs := {"A": "1"}))
+    config["gcp"]["labels"].append("b")
     envs["A"] = "2"
-    assert task.to_dict() == {"envs": {"A": "1"}, "service": {"readiness_probe": "/", "replicas": 1}}
+    assert task.to_dict() == {"envs": {"A": "1"}, "config": {"gcp": {"labels": ["a"]}}}
 
 
 def test_a_policy_can_pass_the_mapping_on() -> None:
@@ -127,7 +127,7 @@ def test_every_form_of_files_is_read_back(here: Path) -> None:
         workdir={"url": "https://h/r", "ref": "v1"},
         file_mounts={
             "/a": {"source": ["x", "s3://y"], "persistent": False, "config": {"mount": {"read_only": True}}},
-            "/b": {"name": "b", "store": "S3", "type": "dataset_ro", "mode": "copy"},
+            "/b": {"name": "b", "store": "S3", "type": "dataset_ro", "mode": "mount_cached"},
         },
     )
     assert task.to_dict() == {
@@ -139,7 +139,7 @@ def test_every_form_of_files_is_read_back(here: Path) -> None:
                 "persistent": False,
                 "config": {"mount": {"read_only": True}},
             },
-            "/b": {"mode": "COPY", "name": "b", "store": "s3", "type": "DATASET_RO"},
+            "/b": {"mode": "MOUNT_CACHED", "name": "b", "store": "s3", "type": "DATASET_RO"},
         },
     }
     assert Task.from_dict(task.to_dict()) == task
@@ -150,7 +150,13 @@ def test_later_features_are_kept() -> None:
     """Fields that this part does not act on are kept as plain data."""
     extra = {
         "service": {
-            "readiness_probe": {"path": "/", "post_data": {"a": [1]}},
+            "readiness_probe": {
+                "path": "/",
+                "post_data": {"a": [1]},
+                "initial_delay_seconds": 5,
+                "timeout_seconds": 5,
+            },
+            "replica_policy": {"min_replicas": 2},
             "ports": 80,
             "tls": {"keyfile": "k", "certfile": "c"},
         },

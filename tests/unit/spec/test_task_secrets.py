@@ -73,7 +73,17 @@ def test_what_is_no_reference_is_not_shown(reference: dict[str, object]) -> None
 
 def test_a_list_of_secrets_refers_to_managed_ones() -> None:
     """The list form names secrets that a plugin keeps."""
-    task = Task(secrets=["team/token"], managed_secrets=[{"cert": {"mount_path": "/c"}}])
-    assert task.spec.extra == {"managed_secrets": [{"cert": {"mount_path": "/c"}}, "team/token"]}
+    task = Task(secrets=["team/token", "secrets:user:A"], managed_secrets=[{"cert": {"mount_path": "/c"}}])
+    assert task.spec.extra == {"managed_secrets": [{"cert": {"mount_path": "/c"}}, "team/token", "user:A"]}
     assert task.missing_secrets() == []
     assert Task.from_dict(task.to_dict()) == task
+
+
+def test_a_name_that_no_variable_can_have_is_of_a_managed_secret() -> None:
+    """In a mapping too: with the prefix of managed ones, or a name that no shell could give a value."""
+    task = Task(secrets={"secrets:A": None, "user:B": None, "C": None})
+    assert task.spec.extra == {"managed_secrets": ["A", "user:B"]}
+    assert task.missing_secrets() == ["C"]
+    assert Task(secrets={"C": None}).secrets({"secrets:A": None, "user:B": None}) == task
+    with pytest.raises(InvalidTask, match="not a variable name"):
+        Task(secrets={"secrets:A": "hunter2"})

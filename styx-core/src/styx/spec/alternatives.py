@@ -32,12 +32,13 @@ def resources(value: object, place: Place) -> ResourcesSpec:
     """Read the mapping. Raises InvalidTask."""
     found = fields.mapping(value, place)
     known_keys(found, place, KEYS | set(LISTS))
-    given = [key for key in LISTS if found.get(key) is not None]
+    given = [key for key in LISTS if found.get(key) not in (None, [])]
     if len(given) > 1:
         raise place.at(found, "ordered").error("excludes any_of: say either that order matters or that it does not")
     base, ordered = choices({key: each for key, each in found.items() if key not in LISTS}, place, found)
     if given:
         base, ordered = _overlaid(base, found, given[0], place, ordered=ordered)
+    _same_priority(base, place.at(found, "priority"))
     return _finish([_alternative(choice) for choice in base], ordered=ordered)
 
 
@@ -56,10 +57,12 @@ def _overlaid(
     """Every entry of ``any_of`` or ``ordered`` laid over every choice of the base."""
     at = place.at(found, key)
     entries = fields.items(found[key], at)
-    if not entries:
-        raise at.error("must not be empty")
-    if ordered and key == "any_of":
-        raise at.error("cannot be combined with a list of accelerators, which says that order matters")
+    if ordered or (key == "ordered" and len(base) > 1):
+        raise at.error(
+            f"cannot be combined with a {'list' if ordered else 'set'} of accelerators: their orders contradict",
+            hint=f"Write each accelerator as an entry of {key}.",
+        )
+    older = [part for part in TRIO if found.get(part) is not None]
     overlays: list[Choice] = []
     for index, entry in enumerate(entries):
         here = at.at(entries, index)
@@ -67,6 +70,8 @@ def _overlaid(
         known_keys(option, here, KEYS)
         if found.get("infra") is not None:
             _no_trio(option, here)
+        if older and option.get("infra") is not None:
+            raise here.at(option, "infra").error(f"excludes the {older[0]} of the resources: write infra there too")
         if len(fields.mapping(_as_mapping(option), here)) > 1:
             raise here.at(option, "accelerators").error(f"one accelerator at a time inside of {key}")
         overlays += choices(option, here, option)[0]
@@ -85,8 +90,18 @@ def _as_mapping(option: Mapping[str, object]) -> object:
 
 
 def _over(below: Choice, above: Choice) -> Choice:
-    placed = {"cloud", "region", "zone"} if "infra" in above else set()
-    return {**{key: each for key, each in below.items() if key not in placed}, **above}
+    """One choice laid over another: its fields win, its labels are added."""
+    found = {**below, **above}
+    under, over = below.get("labels"), above.get("labels")
+    if isinstance(under, dict) and isinstance(over, dict):
+        found["labels"] = {**under, **over}
+    return found
+
+
+def _same_priority(found: list[Choice], place: Place) -> None:
+    """A task waits in one queue, so all ways to satisfy it have one priority."""
+    if len({each["priority"] for each in found if each.get("priority") is not None}) > 1:
+        raise place.error("is not the same in all alternatives", hint="A task has one priority: say it once.")
 
 
 def choices(found: Mapping[str, object], place: Place, lines: object) -> tuple[list[Choice], bool]:

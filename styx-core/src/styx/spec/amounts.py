@@ -17,8 +17,8 @@ MAX_MINUTES = 10 * 365 * 24 * 60
 _FLAGS = re.IGNORECASE | re.ASCII
 _NUMBER = r"(\d{1,12}(?:\.\d{1,20})?|\.\d{1,20})"
 _CPUS = re.compile(_NUMBER + r"\s*(\+?)", re.ASCII)
-_MEMORY = re.compile(_NUMBER + r"\s*(?:([KMGTP])(?:i?B)?|(x))?\s*(\+?)", _FLAGS)
-_DISK = re.compile(r"(\d{1,12})\s*(?:([KMGTP])(?:i?B)?)?", _FLAGS)
+_MEMORY = re.compile(_NUMBER + r"\s*(?:([KMGTP])i?B?|(x))?\s*(\+?)", _FLAGS)
+_DISK = re.compile(r"(\d{1,12})\s*(?:([KMGTP])i?B?)?", _FLAGS)
 _TIME = re.compile(r"(\d{1,9})\s*([mhdw]?)", _FLAGS)
 # One unit of memory in GiB. A GB and a GiB are the same here, as with every provider.
 _GIB = {"k": 2.0**-20, "m": 2.0**-10, "g": 1.0, "t": 1024.0, "p": 1024.0**2}

@@ -83,6 +83,10 @@ class Dag:
         """All tasks, in the order in which they were taken in."""
         return tuple(self._tasks)
 
+    def place(self, task: Task, field: str) -> Place:
+        """Where a field of a task stands, for errors to point at."""
+        return self._places[self._index(task)].get(field, Place(field=field))
+
     def edges(self) -> list[tuple[Task, Task]]:
         """Every pair (earlier, later), also those that ``depends_on`` says. Raises InvalidTask for an unknown name."""
         return [(self._tasks[low], self._tasks[high]) for low, high in self._all_edges()]

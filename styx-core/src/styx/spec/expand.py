@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from styx.spec.place import Place
+from styx.spec.place import Listed, Mapped, Place
 
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _ROUNDS = 8
@@ -23,6 +23,32 @@ def expand(text: str, envs: Mapping[str, str], place: Place) -> str:
             return text
         text = expanded
     raise place.error("does not settle when its variables are replaced: they refer to each other")
+
+
+def everywhere(value: object, envs: Mapping[str, str], place: Place) -> object:
+    """A copy of plain data in which every text is expanded, keys too. It knows the lines that the data knew."""
+    if isinstance(value, str):
+        return expand(value, envs, place)
+    if isinstance(value, list):
+        items = Listed(value.line) if isinstance(value, Listed) else []
+        items += [everywhere(each, envs, place.at(value, index)) for index, each in enumerate(value)]
+        return _with_lines(items, value)
+    if isinstance(value, dict):
+        found: dict[str, object] = Mapped(value.line) if isinstance(value, Mapped) else {}
+        for key, each in value.items():
+            at = place.at(value, key)
+            name = expand(key, envs, at)
+            if name in found:
+                raise at.error(f"{name!r} is there twice once its variables are replaced")
+            found[name] = everywhere(each, envs, at)
+        return _with_lines(found, value)
+    return value
+
+
+def _with_lines(copied: object, value: object) -> object:
+    if isinstance(copied, (Mapped, Listed)) and isinstance(value, (Mapped, Listed)):
+        copied.lines = value.lines
+    return copied
 
 
 def _once(text: str, envs: Mapping[str, str], place: Place) -> str:

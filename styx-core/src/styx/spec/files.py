@@ -11,11 +11,34 @@ from styx.spec.expand import expand
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
+from styx.spec.shapes import each_item, keyed
 
 MODES = ("MOUNT", "COPY", "MOUNT_CACHED")
 TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW")
 
 _STORAGE = ("name", "source", "store", "mode", "persistent", "config", "type")
+_MOUNTS = {
+    "mount": keyed({"read_only": fields.flag, "hf_mount_args": each_item(fields.text)}),
+    "mount_cached": keyed(
+        {
+            "transfers": lambda value, place: fields.integer(value, place, 1, _MANY),
+            "vfs_read_chunk_streams": lambda value, place: fields.integer(value, place, 0, _MANY),
+            "read_only": fields.flag,
+            **dict.fromkeys(
+                (
+                    "buffer_size",
+                    "vfs_cache_max_size",
+                    "vfs_cache_max_age",
+                    "vfs_read_ahead",
+                    "vfs_read_chunk_size",
+                    "vfs_write_back",
+                ),
+                fields.word,
+            ),
+        }
+    ),
+}
+_MANY = 10_000
 # A commit is fetched by this name, and a leading dash would be an option of git's.
 _REF = re.compile(r"[A-Za-z0-9_][^\s~^:?*\[\\]*")
 _MAX_PATH = 4096
@@ -74,6 +97,8 @@ def missing(spec: TaskSpec) -> list[tuple[tuple[str, ...], str]]:
             problems.append((("workdir",), f"{str(directory)!r} is not a directory"))
     for target, mount in spec.file_mounts.items():
         sources = (mount,) if isinstance(mount, str) else _sources(mount)
+        if isinstance(mount, StorageMount) and not mount.name and not mount.source:
+            problems.append((("file_mounts", target), "a storage needs a name or a source"))
         absent = [path for path in (local(spec, each) for each in sources if not is_uri(each)) if not _exists(path)]
         problems += [(("file_mounts", target), f"{str(path)!r} does not exist") for path in absent]
     return problems
@@ -126,25 +151,45 @@ def storage_to_mapping(spec: TaskSpec, mount: StorageMount) -> dict[str, object]
 def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) -> StorageMount:
     fields.known_keys(value, place, _STORAGE)
     given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
-    if "name" not in given and "source" not in given:
-        raise place.error("a storage needs a name or a source")
     source: str | tuple[str, ...] | None = None
     if "source" in given:
         each, at = given["source"]
         if isinstance(each, list):
             source = tuple(_path(one, at.at(each, index), envs) for index, one in enumerate(each))
+            if not source:
+                raise at.error("must not be empty")
         else:
             source = _path(each, at, envs)
+    mode = fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT"
+    config = _config(*given["config"]) if "config" in given else {}
+    if mode != "MOUNT_CACHED":
+        for key, wrong in (("type", "type" in given), ("config", "mount_cached" in config)):
+            if wrong:
+                raise given[key][1].error("is only for mode MOUNT_CACHED")
     return StorageMount(
         source=source,
-        name=_word(*given["name"], envs) if "name" in given else None,
+        name=_name(*given["name"], envs) if "name" in given else None,
         # Which stores there are is for the installed plugins to say, and so is checked when the task is run.
         store=_word(*given["store"], envs).lower() if "store" in given else None,
-        mode=fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT",
+        mode=mode,
         persistent=fields.flag(*given["persistent"]) if "persistent" in given else True,
-        config=plain_mapping(*given["config"]) if "config" in given else {},
+        config=config,
         type=fields.one_of(*given["type"], TYPES, str.upper) if "type" in given else None,
     )
+
+
+def _name(value: object, place: Place, envs: Mapping[str, str]) -> str:
+    """The name of a storage. It may be empty until its variables have values: then the task cannot run yet."""
+    return _word(value, place, envs) if expand(str(value), envs, place).strip() else ""
+
+
+def _config(value: object, place: Place) -> dict[str, object]:
+    """How to mount. What belongs to a store is for its plugin to check."""
+    found = plain_mapping(value, place)
+    for key, read in _MOUNTS.items():
+        if found.get(key) is not None:
+            found[key] = read(found[key], place.at(value, key))
+    return found
 
 
 def _sources(mount: StorageMount) -> tuple[str, ...]:

@@ -23,9 +23,20 @@ def config(value: object, place: Place) -> dict[str, object]:
 
 def _script(value: object, place: Place) -> str:
     found = fields.text(value, place, lines=True)
+    if not found:
+        raise place.error("must not be empty")
     if len(found.encode()) > MAX_SCRIPT:
         raise place.error(f"is longer than {MAX_SCRIPT // 1024} KiB", hint="Put it into a file and run that.")
     return found
+
+
+def _events(value: object, place: Place) -> list[object]:
+    """When to run; each event once."""
+    found = each_item(_event, most=len(EVENTS))(value, place)
+    assert isinstance(found, list)
+    if not found:
+        raise place.error(f"must name one of {', '.join(EVENTS)}")
+    return [*dict.fromkeys(found)]
 
 
 def _event(value: object, place: Place) -> str:
@@ -36,6 +47,4 @@ def _timeout(value: object, place: Place) -> int:
     return fields.integer(value, place, 1, MAX_MINUTES * 60)
 
 
-_hooks = each_item(
-    keyed({"run": _script, "events": each_item(_event, most=len(EVENTS)), "timeout": _timeout}, "run"), most=MAX_HOOKS
-)
+_hooks = each_item(keyed({"run": _script, "events": _events, "timeout": _timeout}, "run"), most=MAX_HOOKS)

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from styx.spec import fields, files, parse
-from styx.spec.dag import PARALLEL, SERIAL, Dag
+from styx.spec.dag import SERIAL, Dag
+from styx.spec.header import check_names, read_header, split
 from styx.spec.place import Place
-from styx.spec.plain import plain
-from styx.spec.suggest import did_you_mean
 from styx.spec.task import Task
 
 STDIN = "-"
 MAX_TASKS = 10_000
-
-_HEADER = ("name", "execution", "primary_tasks", "termination_delay", "inter_connection", "placement")
-_HEADER_ONLY = frozenset(_HEADER) - {"name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +108,13 @@ def sole(
     check_files: bool = False,
 ) -> Task:
     """The one task of a source. Raises InvalidTask when it has several."""
-    header, tasks = _split(source)
+    header, tasks = split(source.documents)
     if len(tasks) > 1:
         raise _place(source, tasks[1]).error(
             f"holds {len(tasks)} tasks where one is wanted", hint="Keep one task in a file to launch or exec it."
         )
     if header is not None:
-        _header(header, _place(source, header))
+        read_header(header, _place(source, header))
     task = _task(tasks[0], source, envs, secrets)
     if overrides:
         task = task.override(overrides)
@@ -130,10 +126,10 @@ def sole(
 def _dag(
     source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, object] | None, *, check_files: bool
 ) -> Dag:
-    header, documents = _split(source)
+    header, documents = split(source.documents)
     if len(documents) > MAX_TASKS:
         raise Place(source.file).error(f"holds {len(documents)} tasks, the limit is {MAX_TASKS}")
-    dag = Dag() if header is None else _header(header, _place(source, header))
+    dag = Dag() if header is None else read_header(header, _place(source, header))
     for document in documents:
         task = _task(document, source, envs, secrets)
         if check_files:
@@ -145,49 +141,9 @@ def _dag(
     if dag.execution == SERIAL and not any(task.spec.depends_on for task in dag.tasks):
         for earlier, later in zip(dag.tasks, dag.tasks[1:], strict=False):
             dag.edge(earlier, later)
-    _check_primary(dag, header, source)
+    if header is not None:
+        check_names(dag, header, _place(source, header))
     return dag.check()
-
-
-def _split(source: Source) -> tuple[dict[str, object] | None, list[object]]:
-    """The header, when the first of several documents is one, and the tasks."""
-    first = source.documents[0]
-    if len(source.documents) > 1 and isinstance(first, dict) and (_HEADER_ONLY & set(first) or set(first) == {"name"}):
-        return first, source.documents[1:]
-    return None, source.documents
-
-
-def _header(header: dict[str, object], place: Place) -> Dag:
-    fields.known_keys(header, place, _HEADER)
-    if header.get("name") is None:
-        raise place.error("a header needs a name")
-    name = parse.name(header["name"], place.at(header, "name"))
-    execution = SERIAL
-    if header.get("execution") is not None:
-        execution = fields.one_of(header["execution"], place.at(header, "execution"), (SERIAL, PARALLEL))
-    options = {
-        key: plain(value, place.at(header, key))
-        for key, value in header.items()
-        if key not in ("name", "execution") and value is not None
-    }
-    if options and execution == SERIAL:
-        key = next(iter(options))
-        raise place.at(header, key).error("is only for job groups", hint="Add execution: parallel.")
-    return Dag(name, execution=execution, options=options)
-
-
-def _check_primary(dag: Dag, header: dict[str, object] | None, source: Source) -> None:
-    if header is None or header.get("primary_tasks") is None:
-        return
-    place = Place(source.file).at(header, "primary_tasks")
-    names = [task.spec.name for task in dag.tasks if task.spec.name]
-    primary = fields.items(header["primary_tasks"], place)
-    for index, each in enumerate(primary):
-        at = place.at(primary, index)
-        if fields.text(each, at) not in names:
-            raise at.error(f"there is no task {fields.describe(each)}", hint=did_you_mean(str(each), names))
-        if each in primary[:index]:
-            raise at.error(f"{fields.describe(each)} is listed twice")
 
 
 def _task(

@@ -13,19 +13,29 @@ from styx.spec.suggest import did_you_mean
 
 DISK_TIERS = ("low", "medium", "high", "ultra", "best")
 NETWORK_TIERS = ("standard", "best")
+VOLUME_DEFAULTS: Mapping[str, object] = {
+    "storage_type": "network",
+    "attach_mode": "read_write",
+    "disk_tier": "best",
+    "auto_delete": False,
+}
 WAIT_FOR = ("jobs_and_ssh", "jobs", "none")
 STRATEGIES = ("FAILOVER", "EAGER_NEXT_REGION")
+DOCKER = "docker:"
 MAX_PORT = 65535
 MAX_PRIORITY = 1000
 MAX_RESTARTS = 1_000_000
 MAX_HOURLY_COST = 1_000_000
 
-_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8})(\+?))?", re.IGNORECASE | re.ASCII)
+_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8}(?:\.\d{1,3})?)(\+?))?", re.IGNORECASE | re.ASCII)
 _RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?", re.ASCII)
 
 
 def ports(value: object, place: Place) -> tuple[str, ...]:
-    """One port, a range ``8080-8090`` or a list of them: sorted, with what touches made one range."""
+    """One port, a range ``8080-8090`` or several, as a list or with commas: sorted, what touches made one range."""
+    if isinstance(value, str) and "," in value:
+        value = [part.strip() for part in value.split(",")]
+        return ports(value, place)
     values = value if isinstance(value, list) else [value]
     spans = sorted(
         _span(each, place.at(values, index) if values is value else place) for index, each in enumerate(values)
@@ -51,22 +61,24 @@ def _span(value: object, place: Place) -> tuple[int, int]:
     return low, high
 
 
-def image(value: object, place: Place) -> str | dict[str, str]:
-    """An image, ``docker:IMAGE``, or one image for each region."""
+def image(value: object, place: Place) -> str | dict[str, str] | None:
+    """An image, ``docker:IMAGE``, or one image for each region, with ``docker`` for a container in any of them."""
     if not isinstance(value, dict):
         return fields.word(value, place)
-    if not value:
-        raise place.error("must not be empty")
-    return {region: fields.word(each, place.at(value, region)) for region, each in value.items()}
+    containers = [key for key, each in value.items() if str(each).startswith(DOCKER) and key != "docker"]
+    if "docker" in value and containers:
+        raise place.at(value, containers[0]).error("is a container too: keep docker, or one for each region")
+    return None if not value else {region: fields.word(each, place.at(value, region)) for region, each in value.items()}
 
 
 def local_disk(value: object, place: Place) -> str:
     """``nvme:1000``, ``ssd:100+``, ``100+`` (then NVMe) or only the kind (then at least 100 GB)."""
     written = fields.word(value, place)
     match = _LOCAL_DISK.fullmatch(written)
-    if match is None or not (match[1] or match[2]) or (match[2] and not int(match[2])):
+    if match is None or not (match[1] or match[2]) or (match[2] and not float(match[2])):
         raise place.error(f"{fields.describe(value)} is no local disk; write nvme:1000, ssd:100+ or 100+")
-    return f"{(match[1] or 'nvme').lower()}:{int(match[2]) if match[2] else 100}{match[3] if match[2] else '+'}"
+    kind = (match[1] or "nvme").lower()
+    return f"{kind}:{float(match[2]):.12g}{match[3]}" if match[2] else f"{kind}:100+"
 
 
 def labels(value: object, place: Place) -> dict[str, str]:
@@ -79,8 +91,8 @@ def labels(value: object, place: Place) -> dict[str, str]:
 
 
 def autostop(value: object, place: Place) -> Autostop | None:
-    """True (at once when idle), minutes, a time such as ``2h``, or a mapping; false and -1 mean never."""
-    if value is False or value == -1:
+    """True (at once when idle), minutes, a time such as ``2h``, or a mapping; false and less than 0 mean never."""
+    if value is False or _negative(value):
         return None
     if value is True:
         return Autostop(0)
@@ -88,13 +100,17 @@ def autostop(value: object, place: Place) -> Autostop | None:
         return Autostop(amounts.minutes(value, place))
     fields.known_keys(value, place, ("idle_minutes", "down", "wait_for", "hook", "hook_timeout"))
     given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
-    if "idle_minutes" in given and given["idle_minutes"][0] == -1:
+    if "idle_minutes" in given and _negative(given["idle_minutes"][0]):
         return None
     return Autostop(
         idle_minutes=amounts.minutes(*given["idle_minutes"]) if "idle_minutes" in given else 0,
         down=fields.flag(*given["down"]) if "down" in given else False,
         wait_for=fields.one_of(*given["wait_for"], WAIT_FOR) if "wait_for" in given else "jobs_and_ssh",
     )
+
+
+def _negative(value: object) -> bool:
+    return isinstance(value, int) and value < 0
 
 
 def autostop_hook(value: object, place: Place) -> dict[str, object] | None:
@@ -128,7 +144,7 @@ def job_recovery(value: object, place: Place) -> dict[str, object] | None:
             recovery[key] = fields.integer(each, at, 0, MAX_RESTARTS)
         else:
             codes = each if isinstance(each, list) else [each]
-            recovery[key] = [fields.integer(code, at, 0, 255) for code in codes]
+            recovery[key] = list(dict.fromkeys(fields.integer(code, at, 0, 255) for code in codes))
     return recovery or None
 
 
@@ -168,11 +184,21 @@ _VOLUME = keyed(
         "path": fields.word,
         "disk_size": amounts.disk,
         "disk_tier": _one_of(*DISK_TIERS),
-        "storage_type": fields.word,
-        "attach_mode": fields.word,
+        "storage_type": _one_of("network", "instance"),
+        "attach_mode": _one_of("read_write", "read_only"),
         "auto_delete": fields.flag,
-    }
+    },
+    "path",
 )
+
+
+def _volume(value: object, place: Place) -> dict[str, object]:
+    """A disk to attach. One over the network is told by its name; one of the machine itself has none."""
+    found = {**VOLUME_DEFAULTS, **_VOLUME(value, place)}
+    if found["storage_type"] == "network" and "name" not in found:
+        raise place.error("a volume over the network needs a name")
+    return found
+
 
 # Every field that becomes one of Alternative under its own name.
 READERS: Mapping[str, Callable[[object, Place], object]] = {
@@ -198,5 +224,5 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
 EXTRA_READERS: Mapping[str, Callable[[object, Place], object]] = {
     "ephemeral_storage": amounts.disk,
     "priority_class": fields.word,
-    "volumes": each_item(_VOLUME),
+    "volumes": each_item(_volume),
 }

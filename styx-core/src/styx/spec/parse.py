@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from styx.spec import alternatives, fields, files, hooks, service
+from styx.spec import alternatives, disks, fields, files, hooks, service
+from styx.spec.expand import everywhere
 from styx.spec.model import TaskSpec
 from styx.spec.place import Place
-from styx.spec.plain import plain, plain_mapping
+from styx.spec.plain import plain_mapping
 from styx.spec.shapes import each_item, each_value, keyed, name_or
+from styx.spec.variables import ENVS, SECRETS, variables
 
-ENVS = "envs"
-SECRETS = "secrets"
 MAX_NODES = 1000  # ranks are 0 to 999
 MAX_NAME = 200
 MAX_GIGABYTES = 1e9
 
 T = TypeVar("T")
 
-_REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S.*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RENAMED = {
     "command": "run",
     "cmd": "run",
@@ -43,7 +40,7 @@ def _timeout(value: object, place: Place) -> object:
 
 def _sizes(value: object, place: Place) -> object:
     """``{uri: gigabytes}`` with one entry: what a task reads or writes."""
-    if len(fields.mapping(value, place)) > 1:
+    if len(fields.mapping(value, place)) != 1:
         raise place.error("takes one location")
     return each_value(_size)(value, place)
 
@@ -61,6 +58,7 @@ EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "event_callback": lambda value, place: fields.text(value, place, lines=True),
     "api_server_access": fields.flag,
 }
+EXPANDED = ("service", "volumes")  # besides the paths, where environment variables of the task are replaced
 KEYS = frozenset(
     {
         "name",
@@ -94,13 +92,12 @@ def parse_task(
     _known(data, place)
     where = {key: place.at(data, key) for key in data}
     found_envs = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs).values
-    extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
-    written = data.get(SECRETS)
-    if isinstance(written, list):  # names of secrets that somebody else keeps: the short form of managed_secrets
-        managed = fields.items(extra.get("managed_secrets"), place)
-        extra["managed_secrets"] = [*managed, *fields.items(plain(written, where[SECRETS]), place)]
-        written = None
-    found = variables(SECRETS, written, where.get(SECRETS, place), secrets)
+    data = {**data, **{key: everywhere(data[key], found_envs, where[key]) for key in EXPANDED if key in data}}
+    found = variables(SECRETS, data.get(SECRETS), where.get(SECRETS, place), secrets)
+    mounts, volumes = disks.disks(data.get("file_mounts"), where.get("file_mounts", place))
+    resources = alternatives.resources(data.get("resources"), where.get("resources", place))
+    if volumes:
+        resources = alternatives.overlaid(resources, {"volumes": volumes}, where["file_mounts"])
     return TaskSpec(
         name=_optional(data, where, "name", name),
         workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
@@ -109,15 +106,35 @@ def parse_task(
         envs=found_envs,
         secrets=found.values,
         num_nodes=_optional(data, where, "num_nodes", num_nodes) or 1,
-        file_mounts=files.file_mounts(data.get("file_mounts"), where.get("file_mounts", place), found_envs),
-        resources=alternatives.resources(data.get("resources"), where.get("resources", place)),
+        file_mounts=files.file_mounts(mounts, where.get("file_mounts", place), found_envs),
+        resources=resources,
         depends_on=_optional(data, where, "depends_on", depends_on) or (),
-        extra=extra,
+        extra=with_managed(_extra(data, where), found.managed),
         base_dir=base_dir,
         secret_refs=found.references,
         missing_secrets=tuple(found.missing),
         secret_places=found.missing,
     )
+
+
+def _extra(data: Mapping[str, object], where: Mapping[str, Place]) -> dict[str, object]:
+    extra = {key: read(data[key], where[key]) for key, read in EXTRA.items() if data.get(key) is not None}
+    served = extra.get("service")
+    if isinstance(served, dict) and "pool" in served:  # the older way to write a pool
+        del extra["service"]
+        if "pool" in extra:
+            raise where["pool"].error("is there twice: as pool and in service")
+        extra["pool"] = served["pool"]
+    if "service" in extra and "pool" in extra:
+        raise where["pool"].error("excludes service: a task is one or the other")
+    return extra
+
+
+def with_managed(extra: Mapping[str, object], names: Sequence[str]) -> dict[str, object]:
+    """The extra fields with more secrets that a plugin keeps."""
+    known = extra.get("managed_secrets", [])
+    assert isinstance(known, list)
+    return {**extra, "managed_secrets": [*known, *names]} if names else {**extra}
 
 
 def name(value: object, place: Place) -> str:
@@ -144,56 +161,6 @@ def depends_on(value: object, place: Place) -> tuple[str, ...]:
         return (name(value, place),)
     found = [name(each, place.at(value, index)) for index, each in enumerate(fields.items(value, place))]
     return tuple(dict.fromkeys(found))
-
-
-class Variables(NamedTuple):
-    """The variables of ``envs`` or ``secrets``; only secrets may be without a value, or refer to one kept elsewhere."""
-
-    values: dict[str, str]
-    references: dict[str, str]
-    missing: dict[str, Place]
-
-
-def variables(kind: str, value: object, place: Place, given: Mapping[str, object] | None = None) -> Variables:
-    """Read ``envs`` or ``secrets``; those ``given`` win over those written.
-
-    No message shows a value: it may be a secret.
-    """
-    written = fields.mapping(value, place)
-    given = plain_mapping(given, Place(field=kind))
-    found = Variables({}, {}, {})
-    for key in (*written, *(key for key in given if key not in written)):
-        at = place.at(written, key) if key in written else Place(field=f"{kind}.{key}")
-        if not _VARIABLE.fullmatch(key):
-            raise at.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
-        each = given.get(key, written.get(key))
-        if each is None and kind == ENVS:
-            hint = f'Give it with `--env {key}=VALUE`; "" makes it empty.'
-            raise at.error(f"variable {key!r} has no value", hint=hint)
-        if each is None:
-            found.missing[key] = at
-        elif isinstance(each, dict) and kind == SECRETS:
-            found.references[key] = _reference(each, at)
-        else:
-            found.values[key] = _variable(each, at)
-    return found
-
-
-def _variable(value: object, place: Place) -> str:
-    if not isinstance(value, (str, int, float)):
-        raise place.error(f"must be text, not {fields.describe(value)}")
-    text = str(value)
-    if "\0" in text:
-        raise place.error("holds a NUL character, which no environment variable can")
-    return text
-
-
-def _reference(value: dict[str, object], place: Place) -> str:
-    """``{ref: "scheme:name"}``: where a plugin finds the secret. What is no reference may be the secret itself."""
-    text = value.get("ref") if len(value) == 1 else None
-    if not isinstance(text, str) or not text.isprintable() or not _REFERENCE.fullmatch(text):
-        raise place.error("is not a reference to a secret", hint='For example: {ref: "vault:team/key"}.')
-    return text
 
 
 def _optional(

@@ -10,7 +10,7 @@ from styx.spec.place import Place
 Reader = Callable[[object, Place], object]
 
 
-def keyed(readers: Mapping[str, Reader], *needed: str) -> Reader:
+def keyed(readers: Mapping[str, Reader], *needed: str) -> Callable[[object, Place], dict[str, object]]:
     """A reader of a mapping with these fields, of which ``needed`` must be there. Null fields are left out."""
 
     def read(value: object, place: Place) -> dict[str, object]:

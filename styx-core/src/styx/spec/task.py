@@ -13,6 +13,8 @@ from styx.spec.model import ResourcesSpec, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain, plain_mapping
 from styx.spec.resources import Resources
+from styx.spec.variables import ENVS, SECRETS
+from styx.spec.variables import variables as variables_of
 
 if TYPE_CHECKING:
     from styx.spec.dag import Node
@@ -115,7 +117,7 @@ class Task:
     def envs(self, variables: Mapping[str, object]) -> Task:
         """More environment variables, or other values for them."""
         at = _at("envs")
-        read = parse.variables(parse.ENVS, plain_mapping(variables, at), at)
+        read = variables_of(ENVS, plain_mapping(variables, at), at)
         return self._replace(envs={**self._spec.envs, **read.values})
 
     def secrets(self, variables: Mapping[str, object] | None = None, **more: object) -> Task:
@@ -126,7 +128,7 @@ class Task:
         """
         at = _at("secrets")
         given = {**plain_mapping(variables, at), **more}
-        read = parse.variables(parse.SECRETS, plain_mapping(given, at), at)
+        read = variables_of(SECRETS, plain_mapping(given, at), at)
         values = {key: each for key, each in self._spec.secrets.items() if key not in given}
         references = {key: each for key, each in self._spec.secret_refs.items() if key not in given}
         missing = [key for key in self._spec.missing_secrets if key not in given]
@@ -134,6 +136,7 @@ class Task:
             secrets={**values, **read.values},
             secret_refs={**references, **read.references},
             missing_secrets=(*missing, *read.missing),
+            extra=parse.with_managed(self._spec.extra, read.managed),
         )
 
     def workdir(self, path: str | os.PathLike[str] | Mapping[str, str] | None, *, ref: str | None = None) -> Task:
