@@ -52,7 +52,7 @@ def test_any_record_survives(store: Store, fields, operation, node, prepared, ca
         wanted = attempt(prepared.token, prepared=prepared)
         store.attempts.add(wanted)
         store.attempts.called(prepared.token, called)
-        store.attempts.receipt(prepared.token, receipt)
+        store.attempts.answered(wanted, receipt, called, HOLDER)
         store.attempts.settle(prepared.token, AttemptState.CLOSED, error)
         (found,) = store.attempts.of("c")
         assert found == replace(

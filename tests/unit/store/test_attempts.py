@@ -26,7 +26,7 @@ def test_an_intent_is_open_until_it_is_settled(store: Store) -> None:
     """Open attempts are listed as such; adding one again while it is open keeps what is known of it."""
     store.attempts.add(attempt())
     store.attempts.called("t", NOW)
-    store.attempts.receipt("t", Receipt("t", {0: "m-1"}))
+    store.attempts.answered(attempt(), Receipt("t", {0: "m-1"}), NOW, HOLDER)
     store.attempts.add(attempt())
     (found,) = store.attempts.open()
     assert found.called_at == NOW
@@ -39,7 +39,7 @@ def test_the_same_start_can_be_wanted_again(store: Store) -> None:
     """An attempt that ended is opened anew by the same intent, without the old answer and times."""
     store.attempts.add(attempt())
     store.attempts.called("t", NOW)
-    store.attempts.receipt("t", Receipt("t", {0: "m-1"}))
+    store.attempts.answered(attempt(), Receipt("t", {0: "m-1"}), NOW, HOLDER)
     store.attempts.settle("t", AttemptState.SETTLED)
     store.attempts.add(attempt(created_at=NOW + timedelta(hours=1)))
     (found,) = store.attempts.open()
@@ -59,7 +59,8 @@ def test_what_was_given_up_is_never_asked_for_again(store: Store) -> None:
         with pytest.raises(StoreError):
             forbidden()
     assert state_of(store, "t") is AttemptState.TOMBSTONE
-    store.attempts.receipt("t", Receipt("t", {0: "m-1"}))  # a late answer is evidence of what must die
+    # A late answer is evidence of what must die.
+    assert not store.attempts.answered(attempt(), Receipt("t", {0: "m-1"}), NOW, HOLDER)
     store.attempts.settle("t", AttemptState.CLOSED)
     assert state_of(store, "t") is AttemptState.CLOSED
 
@@ -75,7 +76,6 @@ def test_unknown_tokens_are_errors(store: Store) -> None:
     """Nothing can be noted of an attempt that was not committed first."""
     for change in (
         lambda: store.attempts.called("nope", NOW),
-        lambda: store.attempts.receipt("nope", Receipt("nope", {})),
         lambda: store.attempts.settle("nope", AttemptState.SETTLED),
     ):
         with pytest.raises(StoreError, match="no attempt nope"):

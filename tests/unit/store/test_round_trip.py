@@ -18,6 +18,7 @@ from styx.store.records import AttemptState, NodeRecord, Operation
 from styx.store.rows import plain, write_time
 from styx.store.states import ClusterState
 from support.records import (
+    HOLDER,
     NOW,
     attempt,
     cleaned,
@@ -82,7 +83,7 @@ def test_attempts(store: Store, prepared: Prepared, receipt: Receipt, error: dic
     record = attempt(prepared.token, prepared=prepared)
     store.attempts.add(record)
     store.attempts.called(prepared.token, called)
-    store.attempts.receipt(prepared.token, receipt)
+    store.attempts.answered(record, receipt, called, HOLDER)
     store.attempts.settle(prepared.token, AttemptState.TOMBSTONE, error)
     found = next(each for each in store.attempts.of("c") if each.token == prepared.token)
     assert found == replace(

@@ -15,7 +15,7 @@ from styx.api.launch import Receipt
 from styx.store import Store
 from styx.store.records import AttemptState, NodeRecord, Span
 from styx.store.states import TRANSITIONS, ClusterState
-from support.records import NOW, attempt, cluster, relaxed
+from support.records import HOLDER, NOW, attempt, cluster, relaxed
 
 S = ClusterState
 PRICE = Decimal("0.10")
@@ -41,7 +41,7 @@ def told(store: Store) -> list[tuple[str, Decimal | None, float | None]]:
 def answered(store: Store, cluster_name: str = "c") -> None:
     """Let the provider have made something for the present attempt."""
     store.attempts.add(attempt("t", cluster_name))
-    store.attempts.receipt("t", Receipt("t", {0: "i-1"}))
+    store.attempts.answered(attempt("t", cluster_name), Receipt("t", {0: "i-1"}), NOW, HOLDER)
 
 
 def test_a_life(planned: Store, clock: Any) -> None:

@@ -28,7 +28,6 @@ _INSERT = insert(_T)
 _OLDEST_FIRST = select(_T).order_by(_T.c.id)
 _LOCK_ALL = _OLDEST_FIRST.where(_T.c.cluster == bindparam("key")).with_for_update()
 
-_GIVEN_UP = frozenset({AttemptState.TOMBSTONE})
 _WANTED = frozenset({AttemptState.OPEN, AttemptState.SETTLED})
 
 
@@ -51,7 +50,7 @@ class Attempts:
                 require_claim(locked(connection, record.cluster), holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
             if row is None:
-                against = _WANTED if record.state is AttemptState.TOMBSTONE else _GIVEN_UP
+                against = _WANTED if record.state is AttemptState.TOMBSTONE else {AttemptState.TOMBSTONE}
                 if record.state is not AttemptState.OPEN and _others(connection, record) & against:
                     raise StoreError(f"another client has decided otherwise about {record.owner.name} meanwhile")
                 connection.execute(_INSERT, attempt_values(record))
@@ -78,12 +77,8 @@ class Attempts:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} is {row.state}; nothing was asked for")
             _write(connection, token, {"called_at": write_time(at)})
 
-    def receipt(self, token: str, receipt: Receipt) -> None:
-        """Store what the provider answered. The last answer counts."""
-        self._change(token, {"receipt": write_receipt(receipt)})
-
     def answered(self, record: AttemptRecord, receipt: Receipt | None, at: datetime, holder: Holder) -> bool:
-        """As :meth:`receipt`, where another client may have been at the attempt while the provider was asked.
+        """Store what the provider answered, though another client may have been at the attempt meanwhile.
 
         Without a receipt no answer came, and something may have been made all the same at this time. False when it was
         given up: what was made came too late for whoever looked for it. The attempt is a tombstone again, so that it is
@@ -200,16 +195,12 @@ class Attempts:
         with self._database.read() as connection:
             return [attempt_record(row) for row in connection.execute(query)]
 
-    def _change(self, token: str, columns: Mapping[str, Any]) -> None:
-        with self._database.write() as connection:
-            if _write(connection, token, columns) == 0:
-                raise _unknown(token)
-
 
 def _claimed(connection: Connection, token: str, holder: Holder | None) -> Row[Any] | None:
     """The attempt, which nobody else can change until the transaction is over; None when it is unknown.
 
-    With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
+    With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone. The
+    cluster is locked before its attempt, as everywhere: else two transactions could wait for each other.
     """
     cluster = None if holder is None else connection.scalar(_CLUSTER_OF, {"key": token})
     if cluster is not None:
@@ -235,8 +226,8 @@ def _same(first: Receipt, second: Receipt) -> bool:
     return dict(first.node_ids) == dict(second.node_ids)
 
 
-def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> int:
-    return connection.execute(_UPDATE, {"key": token, **columns}).rowcount
+def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> None:
+    connection.execute(_UPDATE, {"key": token, **columns})
 
 
 def _unknown(token: str) -> StoreError:
