@@ -64,7 +64,9 @@ async def test_a_late_answer_leaves_it_alone(world: World, puppet: Puppet) -> No
     await world.engine().adopt(await late_machine(world))
     puppet.finish()
     assert isinstance(puppet.outcome(), ClusterBusy)
+    assert world.store.attempts.late() == {"c"}
     assert await is_unscathed(world)
+    assert world.store.attempts.late() == set()
     await world.engine().down("c", quiet)
     assert (world.machines(), world.store.attempts.unclosed()) == ([], [])
 

@@ -102,7 +102,7 @@ async def see(context: Context, papers: Papers) -> Sight:
     if not found.nodes and found.proves_absence:  # to somebody else nothing of it would ever show
         await account.require_identity(newest.identity, known_for=ABSENCE_SECONDS)
     in_use = len(found.nodes) == len(papers.ranks) and {node.id for node in found.nodes} <= kept
-    if in_use and not papers.recovered and not papers.given_up:
+    if in_use and not papers.given_up:
         await _tidy(context, account, papers, found)
     return found
 
@@ -112,12 +112,13 @@ async def _tidy(context: Context, account: CloudAccount, papers: Papers, found: 
 
     Best effort: the next look tries again. What another client uses by now is not ours to give back.
     """
+    surplus = () if papers.recovered else found.surplus  # of what was taken up nobody knows how many there should be
     with suppress(ProviderError, PluginError, ClusterBusy):
-        if found.surplus and isinstance(account.cloud, SupportsDiscard):
+        if surplus and isinstance(account.cloud, SupportsDiscard):
             context.require_hold(papers.newest.cluster)
-            ids = [node.id for node in found.surplus]
+            ids = [node.id for node in surplus]
             await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
-        elif found.proves_absence and not found.surplus:
+        elif found.proves_absence and not surplus:
             for intent in papers.open:
                 if intent.kind == "launch":
                     context.settle(intent, AttemptState.SETTLED)
