@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 
 from styx import sdk
+from styx.api import JobInfo, JobState, LogChunk
 from styx.client.embedded import EmbeddedClient
 from styx.config import home
 from styx.store.records import AttemptState
-from support.records import attempt, cluster
+from support.records import NOW, attempt, cluster
 
 MANY = 16
 
@@ -39,6 +43,21 @@ def test_threads_share_the_loop_of_the_sdk() -> None:
 
     with ThreadPoolExecutor(MANY) as threads:
         assert len(set(threads.map(use, range(MANY)))) == 1
+
+
+def test_a_job_that_wrote_nothing_is_downloaded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a file for each node, with what it wrote, however little; what an earlier download left is replaced."""
+    job = JobInfo(3, "", JobState.RUNNING, NOW, num_nodes=2)
+    chunks = [LogChunk(1, 0, b"a"), LogChunk(1, 1, b"b")]
+    client = EmbeddedClient()
+    monkeypatch.setattr(client, "queue", lambda name: [job])
+    monkeypatch.setattr(client, "job", lambda name, number: job)
+    monkeypatch.setattr(client, "logs", lambda name, number, follow: iter(chunks))
+    for numbers in ([], [3]):
+        files = client.download_logs("c", numbers, tmp_path)
+        assert [(path.relative_to(tmp_path).as_posix(), path.read_bytes()) for path in files] == [
+            ("c/job-3/rank-0.log", b""), ("c/job-3/rank-1.log", b"ab"),
+        ]  # fmt: skip
 
 
 def test_what_was_given_up_is_told_until_a_cluster_stands_for_it() -> None:

@@ -190,16 +190,18 @@ class EmbeddedClient:
 
     def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
         """See :class:`~styx.client.protocol.Client`. A file that is there already is replaced."""
-        written: dict[Path, None] = {}
-        for job_id in job_ids or [job.id for job in self.queue(name)]:
-            folder = target / name / f"job-{job_id}"
+        written: list[Path] = []
+        for job in [self.job(name, job_id) for job_id in job_ids] or self.queue(name):
+            folder = target / name / f"job-{job.id}"
             folder.mkdir(parents=True, exist_ok=True)
-            for chunk in self.logs(name, job_id, follow=False):
-                path = folder / f"rank-{chunk.rank}.log"
-                with path.open("ab" if path in written else "wb") as file:
+            files = [folder / f"rank-{rank}.log" for rank in range(job.num_nodes)]
+            for path in files:
+                path.write_bytes(b"")
+            for chunk in self.logs(name, job.id, follow=False):
+                with (folder / f"rank-{chunk.rank}.log").open("ab") as file:
                     file.write(chunk.data)
-                written[path] = None
-        return list(written)
+            written += files
+        return written
 
     def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
         """See :class:`~styx.client.protocol.Client`."""

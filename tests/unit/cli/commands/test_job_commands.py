@@ -109,6 +109,7 @@ def test_cancel_all_needs_consent(styx, client: FakeClient):
     client.add_job("a", RUNNING)
     refused = styx("cancel", "a", "--all")
     assert refused.exit_code == 2
+    assert "there is no cluster 'b'" in styx("cancel", "b", "--all").stderr
     assert "--yes" in refused.stderr
     assert client.job("a", 1).state == JobState.RUNNING
     assert styx("cancel", "a", "--all", "-y").stdout == "Cancelled jobs 1, 2.\n"

@@ -119,6 +119,7 @@ def cancel(cluster: str, jobs: tuple[int, ...], everything: bool, yes: bool) -> 
     what = "all jobs" if everything else _jobs(jobs)
     with connected() as client:
         if everything or len(jobs) > 1:
+            find(client, [cluster])  # nobody is asked about what is not there
             confirm(f"Cancel {what} on {clean(cluster)}?", yes=yes)
         cancelled = client.cancel(cluster, None if everything else jobs)
         if cancelled:
