@@ -1,0 +1,77 @@
+"""What EC2 says of an instance type, in the words of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from styx.api import Accelerator, CatalogEntry
+
+_MIB, _GB, _GIB = 1024, 10**9, 2**30
+_SAME_NAME_TWICE = {("A100", 80): "A100-80GB", ("V100", 32): "V100-32GB"}  # as task files write them
+_OTHER_NAMES = {"RTX PRO Server 6000": "RTXPRO6000", "RTX PRO 4500": "RTXPRO4500"}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a type is, wherever it is sold."""
+
+    instance_type: str
+    vcpus: float
+    memory_gib: float
+    arch: str
+    accelerator: Accelerator | None
+    disk_gib: int
+    capabilities: frozenset[str]
+
+    def sold(
+        self, region: str, zones: Sequence[str], hourly: Decimal | None, spot: Decimal | None, sources: tuple[str, str]
+    ) -> CatalogEntry:
+        """It, at a price, in some zones of a region. The sources are those of the type and of the prices."""
+        return CatalogEntry(
+            instance_type=self.instance_type, vcpus=self.vcpus, memory_gib=self.memory_gib, arch=self.arch,
+            accelerator=self.accelerator, disk_gib=self.disk_gib, capabilities=self.capabilities, region=region,
+            zones=tuple(zones), hourly=hourly, spot=spot, type_source=sources[0], source=sources[1],
+        )  # fmt: skip
+
+
+def machine(about: Mapping[str, Any]) -> Machine | None:
+    """A member of the answer to DescribeInstanceTypes; None for a Mac, on which no Linux runs."""
+    arch = about["ProcessorInfo"]["SupportedArchitectures"][-1]  # i386 comes before x86_64
+    if arch.endswith("_mac"):
+        return None
+    return Machine(
+        instance_type=about["InstanceType"],
+        vcpus=about["VCpuInfo"]["DefaultVCpus"],
+        memory_gib=about["MemoryInfo"]["SizeInMiB"] / _MIB,
+        arch=arch,
+        accelerator=_accelerator(about),
+        disk_gib=about.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0) * _GB // _GIB,
+        capabilities=frozenset(_capabilities(about)),
+    )
+
+
+def _capabilities(about: Mapping[str, Any]) -> list[str]:
+    said = {
+        "bare-metal": about.get("BareMetal"),
+        "burstable": about.get("BurstablePerformanceSupported"),
+        "efa": about.get("NetworkInfo", {}).get("EfaSupported"),
+    }
+    return [name for name, true in said.items() if true]
+
+
+def _accelerator(about: Mapping[str, Any]) -> Accelerator | None:
+    """GPUs and Neuron devices; FPGAs and video encoders are no accelerators that a task can ask for."""
+    devices = about.get("GpuInfo", {}).get("Gpus") or about.get("NeuronInfo", {}).get("NeuronDevices")
+    if not devices:
+        return None
+    device = devices[0]
+    # A part of a GPU has the count 0: an eighth of an L4 is L4:0.125, and the memory that is told is the part's.
+    part = device.get("GpuPartitionSize") or 1.0
+    count = device["Count"] or part * device.get("LogicalGpuCount", 1)
+    memory = round(device.get("MemoryInfo", {}).get("SizeInMiB", 0) / part / _MIB)
+    name = str(device["Name"])
+    name = _SAME_NAME_TWICE.get((name, memory), _OTHER_NAMES.get(name, name))
+    return Accelerator(name, count, memory)
