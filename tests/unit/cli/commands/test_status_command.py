@@ -73,7 +73,9 @@ def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
     client.tombstones = ["old"]
     told = "Given up, and perhaps still there and billed: old. "
     assert styx("status").stderr == f"{told}`styx status --refresh` removes what is left.\n"
-    advice = "This look has not seen all of it go: `styx status --orphans` shows what is left or cannot be looked at.\n"
+    advice = (
+        "It is on its way, or could not be looked at: `styx status --orphans` shows which, a later refresh goes on.\n"
+    )
     assert styx("status", "--refresh").stderr.endswith(told + advice)
     assert styx("status", "-o", "json").stderr == ""
 

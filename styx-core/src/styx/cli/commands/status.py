@@ -101,7 +101,7 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     if given_up:
         names = ", ".join(map(clean, given_up))
         advice = (
-            "This look has not seen all of it go: `styx status --orphans` shows what is left or cannot be looked at."
+            "It is on its way, or could not be looked at: `styx status --orphans` shows which, a later refresh goes on."
             if refresh
             else "`styx status --refresh` removes what is left."
         )
