@@ -148,3 +148,20 @@ async def test_a_claim_begins_when_it_is_made(world: World, monkeypatch: pytest.
     monkeypatch.setattr(MemoryCloud, "observe", note)
     await world.engine().adopt(orphan)
     assert held == [True]
+
+
+async def test_a_launch_that_is_done_late_is_told_of_the_removal(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sees its machines run when nothing of the cluster is on record any more learns that, and not of a bug."""
+    world = new_world(Interrupting)
+
+    def remove_it() -> None:
+        for each in world.store.attempts.of("c"):
+            world.store.attempts.settle(each.token, AttemptState.CLOSED)
+        if world.record() is not None:
+            world.store.clusters.remove("c", "removed by another client")
+
+    monkeypatch.setattr(Interrupting, "meanwhile", staticmethod(remove_it))
+    with pytest.raises(ClusterBusy, match="another client has removed"):
+        await world.engine().launch(HELLO, "c", quiet)

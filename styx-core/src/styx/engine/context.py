@@ -93,12 +93,16 @@ class Context:
         except ClusterNotFound as gone:
             raise _removed(cluster) from gone
 
-    def require_hold(self, cluster: str) -> None:
-        """Raise ClusterBusy unless we hold the cluster: this process was suspended, and another has taken it over."""
+    def require_hold(self, cluster: str) -> ClusterRecord:
+        """The record of a cluster that we hold.
+
+        Raises ClusterBusy when it is ours no more: this process was suspended, and another has taken it over.
+        """
         record = self.store.clusters.get(cluster)
         if record is None:
             raise _removed(cluster)
         require_claim(record, self.holder)
+        return record
 
     def kept(self, cluster: str) -> set[str]:
         """The ids of the nodes that the cluster has on record."""

@@ -49,14 +49,13 @@ async def drive(
         else:
             await give_up(context, account, attempt.papers, error, progress)
         raise
-    cluster = context.store.clusters.get(papers.newest.cluster)
-    if cluster is not None and cluster.state is ClusterState.SETTLING:
+    cluster = context.require_hold(papers.newest.cluster)
+    if cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
-    stored = {each.token: each for each in context.store.attempts.of(papers.newest.cluster)}
+    answered = {each.token for each in context.store.attempts.of(cluster.name) if each.receipt is not None}
     for intent in attempt.papers.open:
-        now = stored.get(intent.token, intent)
-        answered_late = intent.receipt is None and now.receipt is not None
-        if not answered_late:  # else it stays open, and the next look finds what came of it
+        late = intent.receipt is None and intent.token in answered
+        if not late:  # else it stays open, and the next look finds what came of it
             context.settle(intent, AttemptState.SETTLED)
     return nodes
 
