@@ -36,6 +36,7 @@ class Aws:
         self.moto = moto
         self.asked: list[tuple[str, str, dict[str, str]]] = []  # region, action and parameters
         self.refusals: dict[str, list[tuple[int, str]]] = {}
+        self.unsaid = ""  # what EC2 does not say of a type
         front = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -88,6 +89,8 @@ class Aws:
             asked |= {"Filter.1.Name": "instance-type", **names}
             more = str(page + 1) if page + 1 < len(TYPES) else ""
         answer = self._of_moto(region, asked, headers)
+        if self.unsaid:
+            answer = answer.replace(f"<{self.unsaid}>", "<other>").replace(f"</{self.unsaid}>", "</other>")
         return 200, "text/xml", re.sub("(</Describe)", rf"<nextToken>{more}</nextToken>\1", answer).encode()
 
     def _of_moto(self, region: str, asked: dict[str, str], headers: Message) -> str:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from styx.api import AuthFailed, CatalogEntry, PermissionDenied, ProviderError, RateLimited, Services, Transient
+from styx.api import (
+    AuthFailed,
+    CatalogEntry,
+    InvalidConfig,
+    PermissionDenied,
+    ProviderError,
+    RateLimited,
+    Services,
+    Transient,
+)
 from styx_aws import ask
 from styx_aws.config import Settings
 from styx_aws.refresh import AwsRefresher
@@ -161,6 +170,23 @@ def test_where_no_region_may_be_asked_nothing_is_found(aws: Aws, tmp_path: Path)
     with pytest.raises(PermissionDenied, match="Not you") as caught:
         entries(tmp_path)
     assert caught.value.action == "pricing:GetProducts"
+
+
+def test_a_type_of_which_too_little_is_said_is_left_out(aws: Aws, tmp_path: Path) -> None:
+    """One of a kind that is new to us does not keep the others from being found."""
+    aws.unsaid = "gpuInfo"
+    assert ("g5.xlarge", "us-east-1a") in entries(tmp_path)
+    aws.unsaid = "memoryInfo"
+    told: list[str] = []
+    assert not list(refresher(tmp_path).entries(told.append))
+    assert "leaving out g5.xlarge: nothing is said of 'MemoryInfo'" in told
+
+
+def test_a_profile_that_is_not_there_is_named(aws: Aws, tmp_path: Path) -> None:
+    """With the setting that names it."""
+    with pytest.raises(InvalidConfig, match="nobody") as caught:
+        entries(tmp_path, Settings(profile="nobody"))
+    assert "plugins.aws.profile" in str(caught.value.hint)
 
 
 def test_without_credentials_nothing_is_asked(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
