@@ -11,7 +11,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from styx.store import Store
+from styx.api.errors import StoreError
+from styx.store import Store, database
 from styx.store.clusters import locked
 from styx.store.records import AttemptState, Operation
 from support import postgres
@@ -63,3 +64,13 @@ def test_a_cluster_is_locked_before_its_attempts(store: Store, write: str) -> No
 def _waiting(store: Store) -> bool:
     with store._database.read() as connection:
         return bool(connection.scalar(WAITING))
+
+
+def test_a_lock_that_is_never_let_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for another client's transaction is told so after a while, and not to look at the password."""
+    monkeypatch.setattr(database, "LOCK_WAIT", 1)
+    url = store._database.url.render_as_string(hide_password=False)
+    with Store.open(url) as impatient, store._database.write() as connection:
+        locked(connection, "c")
+        with pytest.raises(StoreError, match="stayed locked by another client"):
+            impatient.clusters.renew("c", HOLDER, 60)

@@ -14,6 +14,8 @@ _PRIMARY = 0xFF
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# PostgreSQL: a lock that was not given up in time, and a deadlock: https://www.postgresql.org/docs/17/errcodes-appendix.html
+_LOCKED_STATES = {"55P03", "40P01"}
 
 
 def explain(error: Exception, database: str) -> StoreError:
@@ -34,6 +36,15 @@ def explain(error: Exception, database: str) -> StoreError:
     if isinstance(error, exc.TimeoutError):
         return StoreError(
             f"no free connection to {database}", hint="Too many operations run at once in this process; try again."
+        )
+    return _postgres(error, cause, database)
+
+
+def _postgres(error: Exception, cause: BaseException, database: str) -> StoreError:
+    if getattr(cause, "sqlstate", None) in _LOCKED_STATES:
+        return StoreError(
+            f"{database} stayed locked by another client; nothing was changed",
+            hint="Another styx command is stuck in a write: end it and try again.",
         )
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
         return StoreError(
