@@ -186,7 +186,13 @@ def test_a_profile_that_is_not_there_is_named(aws: Aws, tmp_path: Path) -> None:
     """With the setting that names it."""
     with pytest.raises(InvalidConfig, match="nobody") as caught:
         entries(tmp_path, Settings(profile="nobody"))
-    assert "plugins.aws.profile" in str(caught.value.hint)
+    assert "clouds.aws.profile" in str(caught.value.hint)
+
+
+def test_a_setting_that_is_wrong_is_named(aws: Aws, tmp_path: Path) -> None:
+    """Also where no cloud is installed that would have checked it."""
+    with pytest.raises(InvalidConfig, match=r"clouds\.aws\.regions"):
+        AwsRefresher(Services("", "default", {"regions": "us-east-1"}, tmp_path, Frozen(), logging.getLogger("test")))
 
 
 def test_without_credentials_nothing_is_asked(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

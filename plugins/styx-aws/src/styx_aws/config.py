@@ -1,8 +1,12 @@
-"""The settings section ``plugins.aws``."""
+"""The settings section ``clouds.aws``."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from styx.api import InvalidConfig
 
 
 class Settings(BaseModel):
@@ -12,3 +16,15 @@ class Settings(BaseModel):
 
     profile: str = ""
     regions: tuple[str, ...] = ()
+
+
+def settings(given: Any) -> Settings:
+    """What core hands over as checked settings. Raises InvalidConfig with the key that is wrong."""
+    if isinstance(given, Settings):
+        return given
+    try:
+        return Settings.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(["clouds.aws", *map(str, first["loc"])])
+        raise InvalidConfig(f"{key}: {first['msg']}", hint=f"`styx config get {key}` shows what it is.") from error

@@ -77,7 +77,7 @@ def _local(action: str, error: Exception) -> StyxError:
     from botocore import exceptions as botocore
 
     if isinstance(error, botocore.ProfileNotFound):
-        return InvalidConfig(str(error), hint="`styx config set plugins.aws.profile NAME` names one.")
+        return InvalidConfig(str(error), hint="`styx config set clouds.aws.profile NAME` names one.")
     credentials = (
         botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError,
         botocore.TokenRetrievalError, botocore.SSOError, botocore.NoAuthTokenError,
