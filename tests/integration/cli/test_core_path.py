@@ -51,6 +51,16 @@ def test_exit_codes_and_logs(styx):
     assert styx("exec", "nope", "ls").returncode == 2
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(command, styx, tmp_path: Path, closed: str):
+    """Whoever closes a stream wants to know nothing of it; the work is done all the same."""
+    line = f'"$0" launch -c dev "echo hi; exit 3" {closed}'
+    done = subprocess.run(["sh", "-c", line, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "" if " >&-" in f" {closed}" else "hi\n"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert states(styx) == {"dev": "up"}
+
+
 def test_bytes_come_through_unchanged(command, styx, tmp_path: Path):
     """What one node writes arrives byte for byte, and is downloaded byte for byte."""
     script = r"printf '\033[1mbold\033[0m\r 50%%\r100%%\n\377\376no newline'"

@@ -79,6 +79,7 @@ cli = LazyGroup(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Only SystemExit passes through."""
     failure.expect(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     try:
         result = cli.main(args=arguments, prog_name="styx", standalone_mode=False)
     except click.Abort as error:
@@ -91,6 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost loop
         return _failed(error)
     return result if type(result) is int else 0
+
+
+def _open_streams() -> None:
+    """Let those of the three streams that the caller has closed lead nowhere, before a file gets the number of one."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            os.set_inheritable(number, True)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _interrupted(cause: BaseException | None) -> int:
