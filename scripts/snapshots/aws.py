@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from styx.api import Accelerator, CatalogEntry, Source
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
 from styx.catalog.entries import to_snapshot
 from styx.catalog.snapshot import write
 from styx_aws.machines import Machine, machine
@@ -29,6 +29,10 @@ TARGET = HERE.parents[1] / "plugins/styx-aws/src/styx_aws/catalog"
 HOME = "us-east-1"
 ALIKE = Decimal("0.003")  # sizes of a family may differ by so much in their multiple, for prices are rounded
 DEDICATED = ((Decimal("1.05"), Decimal("1.075")), (Decimal("1.09"), Decimal("1.11")))
+TRANSFER = (
+    TransferPrice(ANYWHERE, ANYWHERE, Decimal("0.02"), "transfer"),
+    TransferPrice(ANYWHERE, INTERNET, Decimal("0.09"), "transfer"),
+)
 WITNESSES = 3  # sizes that agree
 OTHER_TYPES = "aws-other-types.txt"
 
@@ -201,6 +205,11 @@ def sources() -> Mapping[str, Source]:
             "prices of types p3 to p6 by zone, on demand and spot, Linux",
             "skypilot-org/skypilot-catalog, catalogs/v9/aws/vms.csv at commit 2c3d7ea7d76b", date(2026, 7, 9), apache,
         ),
+        "transfer": (
+            "data leaving a region: the least asked between regions, and to the internet the first tier of US East",
+            "finopsforge.com, Reduce AWS data transfer costs; usage.ai, AWS Data Transfer Costs Explained",
+            date(2026, 6, 2), "",
+        ),
         "feed": feed, **priced, **both,
     }  # fmt: skip
     return {name: Source(*each) for name, each in table.items()}
@@ -209,8 +218,9 @@ def sources() -> Mapping[str, Source]:
 def main() -> None:
     """Write it."""
     rows = list(entries(Path(sys.argv[1])))
-    used = {name for row in rows for name in (row.source, row.type_source)}
-    snapshot = to_snapshot("aws", date(2026, 10, 27), {k: v for k, v in sources().items() if k in used}, rows)
+    used = {name for row in rows for name in (row.source, row.type_source)} | {row.source for row in TRANSFER}
+    named = {name: source for name, source in sources().items() if name in used}
+    snapshot = to_snapshot("aws", date(2026, 10, 27), named, rows, TRANSFER)
     for each in snapshot.skipped:
         print(each, file=sys.stderr)
     TARGET.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from styx.api import Accelerator, CatalogEntry, Source
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
 from styx.catalog.entries import to_snapshot
 from styx.catalog.snapshot import write
 from styx_lambda.machines import REGIONS, arch
@@ -24,6 +24,12 @@ SOURCE = Source(
     DAY,
     "Apache-2.0",
 )
+BILLING = Source(
+    "moving data costs nothing: it is not among what Lambda bills",
+    "Lambda, documentation of its public cloud, Billing, as it was stored then",
+    date(2026, 11, 30),
+)
+TRANSFER = tuple(TransferPrice(ANYWHERE, to, Decimal(0), "billing") for to in (ANYWHERE, INTERNET))
 
 
 def entries() -> Iterator[CatalogEntry]:
@@ -42,7 +48,7 @@ def entries() -> Iterator[CatalogEntry]:
 
 def main() -> None:
     """Write it."""
-    snapshot = to_snapshot("lambda", DAY, {"skypilot": SOURCE}, entries())
+    snapshot = to_snapshot("lambda", DAY, {"skypilot": SOURCE, "billing": BILLING}, entries(), TRANSFER)
     TARGET.mkdir(exist_ok=True)
     write(snapshot, TARGET)
     print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices, {len(snapshot.skipped)} left out")

@@ -44,6 +44,7 @@ def test_a_plain_type_has_what_every_type_has() -> None:
         (gpu("L4", 0, 2861, GpuPartitionSize=0.125, LogicalGpuCount=1), "L4", 0.125, 22),
         (gpu("L4", 4, 22888, GpuPartitionSize=1.0, LogicalGpuCount=4), "L4", 4, 22),
         (gpu("RTX PRO Server 6000", 2, 98304), "RTXPRO6000", 2, 96),
+        (about(NeuronInfo={"NeuronDevices": [NEURON | {"Name": "Trainium2"}]}), "Trainium2", 6, 96),
         (about(NeuronInfo={"NeuronDevices": [NEURON]}), "Inferentia2", 6, 32),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from styx.api import Accelerator, CatalogEntry
 
 _MIB, _GB, _GIB = 1024, 10**9, 2**30
 _SAME_NAME_TWICE = {("A100", 80): "A100-80GB", ("V100", 32): "V100-32GB"}  # as task files write them
+_MEMORY = {"Trainium2": 96}  # EC2 says 512, AWS' description of the types 1.5 TB for 16
 _OTHER_NAMES = {"RTX PRO Server 6000": "RTXPRO6000", "RTX PRO 4500": "RTXPRO4500"}
 
 
@@ -74,4 +75,4 @@ def _accelerator(about: Mapping[str, Any]) -> Accelerator | None:
     memory = round(device.get("MemoryInfo", {}).get("SizeInMiB", 0) / part / _MIB)
     name = str(device["Name"])
     name = _SAME_NAME_TWICE.get((name, memory), _OTHER_NAMES.get(name, name))
-    return Accelerator(name, count, memory)
+    return Accelerator(name, count, _MEMORY.get(name, memory))
