@@ -18,7 +18,6 @@ from styx.api.backend import (
 from styx.api.catalog import (
     ANYWHERE,
     INTERNET,
-    PRICE_DIGITS,
     CatalogEntry,
     Refresher,
     Source,
@@ -153,7 +152,6 @@ __all__ = [
     "CONTRACT",
     "DIVISIBLE",
     "INTERNET",
-    "PRICE_DIGITS",
     "Accelerator",
     "AuthFailed",
     "Autostop",

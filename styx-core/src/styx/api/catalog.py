@@ -15,7 +15,6 @@ from decimal import Decimal
 from styx.api.offers import Accelerator
 from styx.api.services import Services
 
-PRICE_DIGITS = 9  # after the point: a price in a catalog is rounded to billionths of a dollar
 ANYWHERE = "*"  # in TransferPrice: every region
 INTERNET = "internet"  # in TransferPrice.to_region: out of this cloud
 
@@ -34,9 +33,9 @@ class Source:
 class CatalogEntry:
     """One type of machine in one region, at one price; of several zones where the price is the same in each.
 
-    Prices are USD per hour for one machine: ``hourly`` None means unknown or not sold on demand, ``spot`` None not sold
-    as spot. ``source`` and ``type_source`` name a source of the price and of the facts about the type; where the second
-    is empty both come from the first. ``as_of`` None is the source's own date.
+    Prices are USD per hour for one machine, above 0, and kept to the billionth: ``hourly`` None means unknown or not
+    sold on demand, ``spot`` None not sold as spot. ``source`` and ``type_source`` name a source of the price and of the
+    facts about the type; where the second is empty both come from the first. ``as_of`` None is the source's own date.
     """
 
     instance_type: str

@@ -8,18 +8,18 @@ leaves behind the next one removes. Where the cache cannot be written the tables
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from styx import __version__
 from styx.catalog.files import FILES
+from styx.catalog.lock import locked
 from styx.plugins import paths
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def find(cloud: str, folders: Sequence[str], choose: Choose) -> Opened:
     path = place.remembered()
     if path is None:
         try:
-            with _locked(place.file("lock")):
+            with locked(place.file("lock"), PATIENCE):
                 path = place.remembered() or place.make(choose())
         except (OSError, sqlite3.OperationalError):  # a read-only or full disk; the lock of one that hangs
             return _in_memory(cloud, choose())
@@ -196,23 +196,3 @@ def _stamp(folder: str) -> list[list[int]]:
         else:
             stamp.append([found.st_size, found.st_mtime_ns, found.st_ctime_ns])
     return stamp
-
-
-@contextmanager
-def _locked(path: str) -> Iterator[None]:
-    """Hold the lock. Raises OSError where there can be none, and TimeoutError (one of those) after PATIENCE."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    deadline = time.monotonic() + PATIENCE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{path} is held by another process") from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)

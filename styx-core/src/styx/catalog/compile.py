@@ -16,10 +16,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from styx.catalog.amounts import NO_PRICE
+
 if TYPE_CHECKING:
     from styx.catalog.rows import PriceRow, Snapshot
 
-NO_PRICE = 1 << 62
 DEPTH = 5
 _SHOWN_SKIPPED = 100
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from styx.api.catalog import CatalogEntry, Source, TransferPrice
 from styx.api.offers import Accelerator
+from styx.catalog.amounts import exact
 from styx.catalog.gather import Gathering
-from styx.catalog.rows import Snapshot, TypeRow, exact
+from styx.catalog.rows import Snapshot, TypeRow
 from styx.catalog.snapshot import assemble
 
 
@@ -56,8 +57,8 @@ def entries_of(snapshot: Snapshot) -> Iterator[CatalogEntry]:
             region=price.region,
             source=price.source,
             zones=price.zones,
-            hourly=exact(price.hourly),
-            spot=exact(price.spot),
+            hourly=None if price.hourly is None else exact(price.hourly),
+            spot=None if price.spot is None else exact(price.spot),
             arch=kind.arch,
             accelerator=_accelerator(kind),
             disk_gib=kind.disk_gib,
@@ -70,7 +71,7 @@ def entries_of(snapshot: Snapshot) -> Iterator[CatalogEntry]:
 def transfer_of(snapshot: Snapshot) -> Iterator[TransferPrice]:
     """What moving data costs, as a snapshot says."""
     for row in snapshot.transfer:
-        yield TransferPrice(row.from_region, row.to_region, exact(row.usd_per_gib) or Decimal(0), row.source)
+        yield TransferPrice(row.from_region, row.to_region, exact(row.usd_per_gib), row.source)
 
 
 def _accelerator(row: TypeRow) -> Accelerator | None:

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from styx.api.offers import Accelerator, Offer, OfferQuery, Scope
-from styx.catalog.compile import DEPTH, NO_PRICE
+from styx.catalog.amounts import NO_PRICE, exact, known
+from styx.catalog.compile import DEPTH
 from styx.catalog.database import Database
-from styx.catalog.rows import exact
 from styx.catalog.sources import Shelf, shelves
 
 _COLUMNS = """
@@ -54,7 +54,7 @@ class Catalog:
                 places[place] = _where(*row[4:6])
             kind, devices, rest = kinds[number]
             scope, region, zones = places[place]
-            prices = _price(hourly), _price(spot)
+            prices = known(hourly), known(spot)
             offers += [
                 Offer(cloud, scope, *kind, region, zone, devices, *prices, *rest)
                 for zone in (zones if query.zone is None else (query.zone,))
@@ -64,7 +64,7 @@ class Catalog:
     def transfer(self) -> list[tuple[str, str, Decimal]]:
         """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
         rows = self._database.ask("SELECT from_region, to_region, price FROM transfer")
-        return [(start, end, exact(price) or Decimal(0)) for start, end, price in rows]
+        return [(start, end, exact(price)) for start, end, price in rows]
 
 
 def _kind(name: str, vcpus: float, memory: float, arch: str, *more: Any) -> _Kind:
@@ -75,10 +75,6 @@ def _kind(name: str, vcpus: float, memory: float, arch: str, *more: Any) -> _Kin
 
 def _where(region: str, zones: str) -> _Where:
     return Scope(region), region, tuple(zones.split()) or (None,)
-
-
-def _price(stored: int) -> Decimal | None:
-    return None if stored == NO_PRICE else exact(stored)
 
 
 def _question(query: OfferQuery) -> tuple[str, list[object]]:

@@ -9,12 +9,12 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from styx.api.catalog import PRICE_DIGITS, Source
+from styx.api.catalog import Source
+from styx.catalog.amounts import DIGITS, dollars
 
 _PRICE = re.compile(r"\d{1,6}(?:\.\d+)?|\.\d+", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d+)?", re.ASCII)
 _LONGEST = 128
-_TEN_DOLLARS, _WHOLE = 10 ** (PRICE_DIGITS + 1), Decimal(1)
 
 
 class TypeRow(NamedTuple):
@@ -142,22 +142,6 @@ def write_transfer(row: TransferRow) -> list[str]:
     return [row.from_region, row.to_region, dollars(row.usd_per_gib), row.source]
 
 
-def dollars(price: int | None) -> str:
-    """Billionths of a dollar as dollars, without zeros at the end; empty for None."""
-    if price is None:
-        return ""
-    whole, rest = divmod(price, 10**PRICE_DIGITS)
-    return f"{whole}.{rest:0{PRICE_DIGITS}}".rstrip("0").rstrip(".")
-
-
-def exact(price: int | None) -> Decimal | None:
-    """Billionths of a dollar as dollars, written as short as it can be: 32.77, 30, and not 3E+1."""
-    if price is None:
-        return None
-    amount = Decimal(price).scaleb(-PRICE_DIGITS)
-    return amount.normalize() if price % _TEN_DOLLARS else amount.quantize(_WHOLE)
-
-
 def day(text: str) -> date:
     """A date as ``2026-11-30``."""
     try:
@@ -169,7 +153,7 @@ def day(text: str) -> date:
 def _price(column: str, text: str) -> int:
     if not _PRICE.fullmatch(text):
         raise ValueError(f"{column} is {text!r}, which is not an amount of USD like 32.7726")
-    price = round(Decimal(text).scaleb(PRICE_DIGITS))
+    price = round(Decimal(text).scaleb(DIGITS))
     if not price:
         raise ValueError(f"{column} is {text!r}; where a price is not known the cell is empty")
     return price

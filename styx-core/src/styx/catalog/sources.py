@@ -17,7 +17,10 @@ PACKAGE, UPDATED = "package", "updated"
 
 
 class Shelf(NamedTuple):
-    """The catalog of one cloud: ``folder`` is the package's own snapshot, ``launchable`` if a plugin has the cloud."""
+    """The catalog of one cloud: ``folder`` is the package's own snapshot, ``launchable`` if a plugin has the cloud.
+
+    ``config`` is the model of the settings of the cloud, and ``config_plugin`` whose that is; empty if there is none.
+    """
 
     cloud: str
     plugin: str
@@ -26,6 +29,8 @@ class Shelf(NamedTuple):
     folder: str
     refresher: str
     launchable: bool
+    config: str = ""
+    config_plugin: str = ""
 
     @property
     def updates(self) -> str:
@@ -33,9 +38,9 @@ class Shelf(NamedTuple):
         return os.path.join(paths.home(), "catalog", self.cloud)
 
     def updated(self) -> str | None:
-        """The newest snapshot that was fetched."""
+        """The newest snapshot that was fetched: of the folders with names like ``000001-2026-11-30`` the last one."""
         try:
-            names = [name for name in os.listdir(self.updates) if name[:1].isdigit()]
+            names = [name for name in os.listdir(self.updates) if name[:6].isdecimal() and name[6:7] == "-"]
         except OSError:
             return None
         return os.path.join(self.updates, max(names)) if names else None
@@ -84,7 +89,7 @@ def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
     """
     found = list(installed() if plugins is None else plugins)
     clouds = {
-        provided["name"]
+        provided["name"]: (provided["config"], plugin.name)
         for plugin in found
         for provided in plugin.manifest["provides"]
         if provided["kind"] == "cloud" and plugin.serves(f"cloud:{provided['name']}")
@@ -98,6 +103,7 @@ def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
             os.path.join(os.path.dirname(plugin.entry["manifest_path"]), catalog["snapshot"]),
             catalog["refresher"],
             catalog["cloud"] in clouds,
+            *clouds.get(catalog["cloud"], ()),
         )
         for plugin in found
         for catalog in plugin.manifest["catalogs"]

@@ -33,6 +33,14 @@ def clouds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [name for name in _provided("cloud") if name.startswith(incomplete)]
 
 
+def catalogs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The clouds of which there is a catalog that the command line does not name yet."""
+    from styx.catalog.sources import shelves
+
+    taken = ctx.params.get(param.name or "") or ()
+    return [shelf.cloud for shelf in shelves() if shelf.cloud.startswith(incomplete) and shelf.cloud not in taken]
+
+
 def accounts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The accounts that the settings name, of any cloud."""
     from styx.config import load_config
