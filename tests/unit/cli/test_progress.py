@@ -42,6 +42,31 @@ def test_lines(capsys):
     assert capsys.readouterr() == ("", "plan: asking\nprovision: 1 of 2 nodes\nplan: asking\n")
 
 
+def test_notes_are_told_once(capsys):
+    """What holds for several steps is told with the first."""
+    with progress() as report:
+        for _ in range(2):
+            report("note", "nobody would end it")
+            report("provision", "asking")
+    assert capsys.readouterr().err == "note: nobody would end it\nprovision: asking\n"
+
+
+def test_notes_stay_in_sight(on_terminal):
+    """On a terminal the next step takes the place of the one before, but not of a note."""
+    terminal = on_terminal()
+    with progress() as report:
+        report("note", "before the spinner")
+        report("plan", "asking")
+        assert isinstance(report, module._Spinner)
+        assert report._timer is not None
+        report._timer.join()
+        for _ in range(2):
+            report("note", "beside [red]it")
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).splitlines()
+    assert lines[0] == "note: before the spinner"
+    assert sum(line.endswith("note: beside [red]it") for line in lines) == 1
+
+
 def test_nothing_to_say(capsys):
     """Without a step nothing is written."""
     with progress():

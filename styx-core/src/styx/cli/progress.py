@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, str], None]
 
+NOTE = "note"  # the phase of what is to stay in sight, and is told once
+
 # A spinner for something that is over before this many seconds would only flicker, and importing rich takes time too.
 PATIENCE = 0.4
 
@@ -43,18 +45,24 @@ class _Lines:
 
     def __init__(self) -> None:
         self._last: tuple[str, str] | None = None
+        self._notes: set[str] = set()
 
     def __call__(self, phase: str, sentence: str) -> None:
+        if phase == NOTE:
+            if sentence in self._notes:
+                return
+            self._notes.add(sentence)
         if (phase, sentence) != self._last:
             self._last = (phase, sentence)
             note(f"{clean(phase)}: {clean(sentence)}")
 
 
 class _Spinner:
-    """Shows the newest step, from PATIENCE seconds after the first one on."""
+    """Shows the newest step, from PATIENCE seconds after the first one on, below the notes."""
 
     def __init__(self) -> None:
         self._text = ""
+        self._notes: set[str] = set()
         self._timer: threading.Timer | None = None
         self._status: Status | None = None
         self._lock = threading.Lock()
@@ -62,6 +70,9 @@ class _Spinner:
 
     def __call__(self, phase: str, sentence: str) -> None:
         with self._lock:
+            if phase == NOTE:
+                self._keep(clean(sentence))
+                return
             self._text = f"{clean(phase)}: {clean(sentence)}"
             if self._timer is None:
                 self._timer = threading.Timer(PATIENCE, self._start)
@@ -69,6 +80,15 @@ class _Spinner:
                 self._timer.start()
             elif self._status is not None:
                 self._status.update(_plain(self._text))
+
+    def _keep(self, sentence: str) -> None:
+        if sentence in self._notes:
+            return
+        self._notes.add(sentence)
+        if self._status is None:
+            note(f"{NOTE}: {sentence}")
+        else:  # above what it draws
+            self._status.console.print(_plain(f"{NOTE}: {sentence}"), highlight=False, soft_wrap=True)
 
     def _start(self) -> None:
         from rich.console import Console

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
 # Called with (phase, sentence) as work goes on: ("provision", "waiting for 2 of 4 nodes"). Phases: plan, provision,
-# setup, submit, stop, start, terminate.
+# setup, submit, stop, start, terminate; and note, for a sentence that is to stay in sight when others have come.
 Progress = Callable[[str, str], None]
 
 

@@ -187,7 +187,7 @@ async def _ask(context: Context, wish: Wish, progress: Progress, choice: Choice)
     account = context.clouds.get(choice.offer.cloud, choice.account)
     identity = await account.identity()
     if warning := watchdog.warning(account.cloud, choice.offer, spot=choice.alternative.use_spot):
-        progress("provision", warning)
+        progress("note", warning)
     owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())
     again = request_again(context, account.cloud, choice.alternative, choice.offer, owner)
     prepared = await prepare(account, again(tuple(range(wish.task.num_nodes))))

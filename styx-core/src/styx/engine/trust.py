@@ -62,6 +62,6 @@ class Newcomers:
 
     def _tell(self, sentence: str) -> None:
         if self._progress is not None:
-            self._progress("setup", sentence)
+            self._progress("note", sentence)
         else:
             log.warning("%s: %s", self._cluster, sentence)
