@@ -97,11 +97,11 @@ def test_who_dies_while_giving_up_has_given_up_nothing(store: Store, monkeypatch
         store.attempts.give_up("c", holder=replace(HOLDER, id="another"))
     write, writes = store.attempts.give_up.__globals__["_write"], []
 
-    def dies(connection: object, token: str, columns: object) -> None:
+    def dies(connection: object, token: str, **changes: object) -> None:
         writes.append(token)
         if len(writes) > 1:
             raise KeyboardInterrupt
-        write(connection, token, columns)
+        write(connection, token, **changes)
 
     monkeypatch.setattr("styx.store.attempts._write", dies)
     with pytest.raises(KeyboardInterrupt):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,7 @@ from styx.store.claims import holds, require_claim
 from styx.store.clusters import locked
 from styx.store.database import Database
 from styx.store.records import AttemptRecord, AttemptState, Holder
-from styx.store.rows import attempt_record, attempt_values, write_error, write_receipt, write_time
+from styx.store.rows import all_columns, attempt_record, columns
 
 _T = schema.attempts
 _LOCK = select(_T).where(_T.c.token == bindparam("key")).with_for_update()
@@ -53,14 +52,14 @@ class Attempts:
                 against = _WANTED if record.state is AttemptState.TOMBSTONE else {AttemptState.TOMBSTONE}
                 if record.state is not AttemptState.OPEN and _others(connection, record) & against:
                     raise StoreError(f"another client has decided otherwise about {record.owner.name} meanwhile")
-                connection.execute(_INSERT, attempt_values(record))
+                connection.execute(_INSERT, all_columns(record))
                 return
             present = attempt_record(row)
             in_use = record.state is AttemptState.TOMBSTONE and present.state is not AttemptState.CLOSED
             if present.state is AttemptState.TOMBSTONE or in_use or present.cluster != record.cluster:
                 raise StoreError(f"attempt {record.token} of cluster {present.cluster!r} cannot be opened again")
             if present.state is not AttemptState.OPEN:
-                _write(connection, record.token, attempt_values(record))
+                connection.execute(_UPDATE, {"key": record.token, **all_columns(record)})
 
     def called(self, token: str, at: datetime, *, holder: Holder | None = None) -> None:
         """Note, before each call, that the provider may have been called at this time.
@@ -75,7 +74,7 @@ class Attempts:
                 raise _unknown(token)
             if row.state != AttemptState.OPEN:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} is {row.state}; nothing was asked for")
-            _write(connection, token, {"called_at": write_time(at)})
+            _write(connection, token, called_at=at)
 
     def answered(self, record: AttemptRecord, receipt: Receipt | None, at: datetime, holder: Holder) -> bool:
         """Store what the provider answered, though another client may have been at the attempt meanwhile.
@@ -99,14 +98,13 @@ class Attempts:
             state = AttemptState.OPEN if before in _WANTED and late else before
             answer = replace(record, state=state, receipt=receipt, called_at=at)
             if present is None:
-                connection.execute(_INSERT, attempt_values(answer))
+                connection.execute(_INSERT, all_columns(answer))
                 return state in _WANTED
-            changes = {"state": state.value, "called_at": write_time(at)}
-            if receipt is not None and (present.receipt is None or _same(present.receipt, receipt)):
-                changes["receipt"] = write_receipt(receipt)
-            elif receipt is not None:
-                connection.execute(_INSERT, attempt_values(replace(answer, token=_second(record.token))))
-            _write(connection, record.token, changes)
+            first = present.receipt
+            if first is not None and receipt is not None and dict(first.node_ids) != dict(receipt.node_ids):
+                connection.execute(_INSERT, all_columns(replace(answer, token=_second(record.token))))
+                receipt = first
+            _write(connection, record.token, state=state, called_at=at, receipt=receipt or first)
             return state in _WANTED
 
     def settle(
@@ -126,7 +124,8 @@ class Attempts:
                 raise _unknown(token)
             if row.state == AttemptState.TOMBSTONE and state not in {AttemptState.TOMBSTONE, AttemptState.CLOSED}:
                 raise StoreError(f"attempt {token} of cluster {row.cluster!r} was given up and cannot become {state}")
-            _write(connection, token, _outcome(state, error))
+            told = {} if error is None else {"error": error}
+            _write(connection, token, state=state, **told)
 
     def give_up(
         self, cluster: str, owner: Owner | None = None, error: Wire | None = None, *, holder: Holder
@@ -144,7 +143,7 @@ class Attempts:
                 if each.state is not AttemptState.CLOSED and owner in (None, each.owner)
             ]
             for each in given_up:
-                _write(connection, each.token, _outcome(each.state, error))
+                _write(connection, each.token, state=each.state, error=each.error)
         return given_up
 
     def close(self, record: AttemptRecord) -> bool:
@@ -159,7 +158,7 @@ class Attempts:
             present = attempt_record(row)  # an answer changes it, whatever time it is
             if any(getattr(present, name) != getattr(record, name) for name in ("state", "called_at", "receipt")):
                 return False
-            _write(connection, record.token, {"state": AttemptState.CLOSED.value})
+            _write(connection, record.token, state=AttemptState.CLOSED)
             return True
 
     def of(self, cluster: str) -> list[AttemptRecord]:
@@ -218,16 +217,8 @@ def _all(connection: Connection, cluster: str) -> list[AttemptRecord]:
     return [attempt_record(row) for row in connection.execute(_LOCK_ALL, {"key": cluster})]
 
 
-def _outcome(state: AttemptState, error: Wire | None) -> Mapping[str, Any]:
-    return {"state": state.value} | ({} if error is None else {"error": write_error(error)})
-
-
-def _same(first: Receipt, second: Receipt) -> bool:
-    return dict(first.node_ids) == dict(second.node_ids)
-
-
-def _write(connection: Connection, token: str, columns: Mapping[str, Any]) -> None:
-    connection.execute(_UPDATE, {"key": token, **columns})
+def _write(connection: Connection, token: str, **changes: Any) -> None:
+    connection.execute(_UPDATE, {"key": token, **columns(changes)})
 
 
 def _unknown(token: str) -> StoreError:

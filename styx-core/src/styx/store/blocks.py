@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from sqlalchemy import bindparam, delete, insert, select
 
 from styx.store import schema
 from styx.store.database import Database
 from styx.store.records import BlockRecord
-from styx.store.rows import block_record, plain, write_time
+from styx.store.rows import all_columns, block_record, write_time
 
 _T = schema.blocks
 _INSERT = insert(_T)
@@ -25,10 +23,9 @@ class Blocks:
 
     def add(self, block: BlockRecord) -> None:
         """Remember a block, and forget those that have ended."""
-        values = {**asdict(block), "reason": plain(block.reason), "until": write_time(block.until)}
         with self._database.write() as connection:
             connection.execute(_PAST, {"now": write_time(self._database.now(connection))})
-            connection.execute(_INSERT, values)
+            connection.execute(_INSERT, all_columns(block))
 
     def standing(self) -> list[BlockRecord]:
         """The blocks that have not ended, those that end first first."""

@@ -17,7 +17,7 @@ from styx.store.claims import busy, free, holds, require_claim
 from styx.store.database import Database
 from styx.store.events import append
 from styx.store.records import AttemptState, ClusterRecord, EventRecord, Holder, Operation, Span
-from styx.store.rows import cluster_record, cluster_values
+from styx.store.rows import all_columns, cluster_record, columns
 from styx.store.states import ClusterState, legal
 
 _T = schema.clusters
@@ -36,9 +36,9 @@ _ALONE = select(schema.installations).with_for_update()  # whoever has this row 
 # Asked about a change before it is made: the cluster as it would be, and what is billed for the others. Raises to stop.
 Within = Callable[[ClusterRecord, Sequence[Span]], None]
 
-_FIELDS = tuple(field.name for field in fields(ClusterRecord))
+_FIELDS = frozenset(field.name for field in fields(ClusterRecord))
 # Changed by their own methods only, or never.
-_CHANGEABLE = frozenset(_FIELDS) - {"name", "slug", "state", "created_at", "updated_at", "operation"}
+_CHANGEABLE = _FIELDS - {"name", "slug", "state", "created_at", "updated_at", "operation"}
 
 
 class Clusters:
@@ -56,7 +56,7 @@ class Clusters:
 
         Raises ClusterBusy when the name, or another that makes the same slug, is on record.
         """
-        values = cluster_values({name: getattr(record, name) for name in _FIELDS})
+        values = all_columns(record)
         try:
             with self._database.write() as connection:
                 connection.execute(_INSERT, values)
@@ -209,7 +209,7 @@ def locked(connection: Connection, name: str) -> ClusterRecord:
 
 
 def _write(connection: Connection, before: ClusterRecord, changes: Mapping[str, Any]) -> ClusterRecord:
-    connection.execute(_UPDATE, {"key": before.name, **cluster_values(changes)})
+    connection.execute(_UPDATE, {"key": before.name, **columns(changes)})
     return replace(before, **changes)
 
 

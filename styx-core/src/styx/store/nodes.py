@@ -12,7 +12,7 @@ from styx.store.claims import require_claim
 from styx.store.clusters import locked
 from styx.store.database import Database
 from styx.store.records import Holder, NodeRecord
-from styx.store.rows import node_record, node_values
+from styx.store.rows import all_columns, node_record
 
 _T = schema.nodes
 _OF = select(_T).where(_T.c.cluster == bindparam("name")).order_by(_T.c.rank)
@@ -43,7 +43,7 @@ class Nodes:
         with self._database.write() as connection:
             require_claim(locked(connection, cluster), holder)
             pinned = {(row.rank, row.node_id): row.host_key for row in connection.execute(_OF, {"name": cluster})}
-            rows = [node_values(node) for node in nodes]
+            rows = [all_columns(node) for node in nodes]
             for row in rows:
                 row["cluster"] = cluster
                 row["host_key"] = row["host_key"] or pinned.get((row["rank"], row["node_id"]), "")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
 
@@ -29,11 +30,18 @@ from styx.store.records import (
 )
 from styx.store.states import ClusterState
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Values = dict[str, Any]
+RecordT = TypeVar("RecordT", bound="DataclassInstance")
 
 _CLUSTER_STATES = {state.value: state for state in ClusterState}  # calling the enum costs three times as much
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
-read_time = _read_time = datetime.fromisoformat
+read_time = datetime.fromisoformat
+_TIMES = (
+    "created_at", "updated_at", "launched_at", "seen_at", "called_at", "at", "born", "began_at", "ended_at", "until",
+)  # fmt: skip
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
 
 
@@ -82,7 +90,7 @@ def _operation(value: Operation) -> str:
 
 def _read_operation(text: str) -> Operation:
     data = _load(text)
-    return Operation(data["kind"], Holder(**data["holder"]), _read_time(data["expires_at"]))
+    return Operation(data["kind"], Holder(**data["holder"]), read_time(data["expires_at"]))
 
 
 def _autostop(value: Autostop) -> str:
@@ -121,8 +129,7 @@ def _read_prepared(text: str) -> Prepared:
     )
 
 
-def write_receipt(value: Receipt) -> str:
-    """The receipt as JSON text."""
+def _receipt(value: Receipt) -> str:
     return _dump(
         {
             "token": value.token,
@@ -152,7 +159,7 @@ def _read_owner(text: str) -> Owner:
     return Owner(*text.split("/"))
 
 
-def write_error(value: Mapping[str, Any]) -> str:
+def _error(value: Mapping[str, Any]) -> str:
     """An error's wire form as JSON text; details that are not JSON (an amount, a time) become their text."""
     return json.dumps(value, separators=(",", ":"), default=str)
 
@@ -161,29 +168,56 @@ def _as_is(value: Any) -> Any:
     return plain(value) if isinstance(value, str) else value
 
 
-# How a field of ClusterRecord becomes a column; a field that is not listed is stored as it is.
-_CLUSTER_WRITERS: dict[str, Callable[[Any], Any]] = {
-    "state": lambda state: state.value,
-    "created_at": write_time,
-    "updated_at": write_time,
+# How a field becomes a column. A name means the same in every table; what is not listed is stored as it is.
+_WRITERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_TIMES, write_time),
     "request": lambda value: _dump(dict(value)),
     "offer": lambda value: _dump(dict(value)),
     "hourly_cost": str,
     "disk_hourly_cost": str,
-    "launched_at": write_time,
     "autostop": _autostop,
-    "error": write_error,
+    "error": _error,
     "operation": _operation,
+    "endpoint": _endpoint,
+    "owner": _owner,
+    "prepared": _prepared,
+    "receipt": _receipt,
+}
+# And back; those of clusters, which are read by the thousand, are below.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_TIMES, read_time),
+    "hourly_cost": Decimal,
+    "error": _load,
+    "endpoint": _read_endpoint,
+    "owner": _read_owner,
+    "prepared": _read_prepared,
+    "receipt": _read_receipt,
 }
 
 
-def cluster_values(fields: Mapping[str, Any]) -> Values:
-    """Columns for these fields of a cluster record; None stays None."""
-    values: Values = {}
-    for name, value in fields.items():
-        write = _CLUSTER_WRITERS.get(name, _as_is)
-        values[name] = None if value is None else write(value)
-    return values
+def columns(changes: Mapping[str, Any]) -> Values:
+    """Columns for these fields of a record; None stays None."""
+    return {name: None if value is None else _WRITERS.get(name, _as_is)(value) for name, value in changes.items()}
+
+
+def all_columns(record: DataclassInstance) -> Values:
+    """Columns for all fields of a record."""
+    return columns({field.name: getattr(record, field.name) for field in fields(record)})
+
+
+def _reader(kind: type[RecordT], **special: Callable[[Any], Any]) -> Callable[[Row[Any]], RecordT]:
+    """What makes a record of a row that has a column for each of its fields."""
+    readers = _READERS | special
+    how = [(field.name, readers.get(field.name)) for field in fields(kind)]
+
+    def read(row: Row[Any]) -> RecordT:
+        values = {}
+        for name, reader in how:
+            value = getattr(row, name)
+            values[name] = value if value is None or reader is None else reader(value)
+        return kind(**values)
+
+    return read
 
 
 def cluster_record(row: Sequence[Any]) -> ClusterRecord:
@@ -193,149 +227,18 @@ def cluster_record(row: Sequence[Any]) -> ClusterRecord:
      instance_type, resources, request, offer, spot, hourly_cost, disk_hourly_cost, backend, attempt, task_name, user,
      launched_at, autostop, autostop_set, error, operation) = row  # fmt: skip
     return ClusterRecord(
-        name, slug, _CLUSTER_STATES[state], _read_time(created_at), _read_time(updated_at), num_nodes, cloud, account,
+        name, slug, _CLUSTER_STATES[state], read_time(created_at), read_time(updated_at), num_nodes, cloud, account,
         identity, scope, region, zone, instance_type, resources, _load_shared(request), _load_shared(offer), spot,
         None if hourly_cost is None else Decimal(hourly_cost),
         None if disk_hourly_cost is None else Decimal(disk_hourly_cost), backend, attempt, task_name, user,
-        None if launched_at is None else _read_time(launched_at),
+        None if launched_at is None else read_time(launched_at),
         None if autostop is None else Autostop(**_load(autostop)), autostop_set,
         None if error is None else _load(error), None if operation is None else _read_operation(operation),
     )  # fmt: skip
 
 
-def node_values(record: NodeRecord) -> Values:
-    """Columns for a node."""
-    return {
-        "cluster": record.cluster,
-        "rank": record.rank,
-        "node_id": plain(record.node_id),
-        "state": plain(record.state),
-        "endpoint": None if record.endpoint is None else _endpoint(record.endpoint),
-        "private_ip": plain(record.private_ip),
-        "public_ip": plain(record.public_ip),
-        "host_key": plain(record.host_key),
-        "seen_at": None if record.seen_at is None else write_time(record.seen_at),
-    }
-
-
-def node_record(row: Row[Any]) -> NodeRecord:
-    """The record of a row of ``schema.nodes``."""
-    return NodeRecord(
-        cluster=row.cluster,
-        rank=row.rank,
-        node_id=row.node_id,
-        state=row.state,
-        endpoint=None if row.endpoint is None else _read_endpoint(row.endpoint),
-        private_ip=row.private_ip,
-        public_ip=row.public_ip,
-        host_key=row.host_key,
-        seen_at=None if row.seen_at is None else _read_time(row.seen_at),
-    )
-
-
-def attempt_values(record: AttemptRecord) -> Values:
-    """Columns for an attempt."""
-    return {
-        "token": plain(record.token),
-        "cluster": record.cluster,
-        "kind": record.kind,
-        "cloud": record.cloud,
-        "account": record.account,
-        "identity": plain(record.identity),
-        "owner": _owner(record.owner),
-        "prepared": _prepared(record.prepared),
-        "state": record.state.value,
-        "created_at": write_time(record.created_at),
-        "called_at": None if record.called_at is None else write_time(record.called_at),
-        "receipt": None if record.receipt is None else write_receipt(record.receipt),
-        "error": None if record.error is None else write_error(record.error),
-    }
-
-
-def attempt_record(row: Row[Any]) -> AttemptRecord:
-    """The record of a row of ``schema.attempts``."""
-    return AttemptRecord(
-        token=row.token,
-        cluster=row.cluster,
-        kind=row.kind,
-        cloud=row.cloud,
-        account=row.account,
-        identity=row.identity,
-        owner=_read_owner(row.owner),
-        prepared=_read_prepared(row.prepared),
-        state=_ATTEMPT_STATES[row.state],
-        created_at=_read_time(row.created_at),
-        called_at=None if row.called_at is None else _read_time(row.called_at),
-        receipt=None if row.receipt is None else _read_receipt(row.receipt),
-        error=None if row.error is None else _load(row.error),
-    )
-
-
-def event_record(row: Row[Any]) -> EventRecord:
-    """The record of a row of ``schema.events``."""
-    return EventRecord(
-        id=row.id,
-        at=_read_time(row.at),
-        cluster=row.cluster,
-        kind=row.kind,
-        from_state=row.from_state,
-        to_state=row.to_state,
-        reason=row.reason,
-    )
-
-
-def span_values(span: Span) -> Values:
-    """Columns for a span."""
-    return {
-        "cluster": span.cluster,
-        "born": write_time(span.born),
-        "cloud": plain(span.cloud),
-        "account": plain(span.account),
-        "region": plain(span.region),
-        "instance_type": plain(span.instance_type),
-        "resources": plain(span.resources),
-        "num_nodes": span.num_nodes,
-        "spot": span.spot,
-        "task_name": plain(span.task_name),
-        "user": plain(span.user),
-        "billing": span.billing,
-        "hourly_cost": None if span.hourly_cost is None else str(span.hourly_cost),
-        "began_at": write_time(span.began_at),
-        "ended_at": None if span.ended_at is None else write_time(span.ended_at),
-    }
-
-
-def span_record(row: Row[Any]) -> Span:
-    """The record of a row of ``schema.spans``."""
-    return Span(
-        cluster=row.cluster,
-        born=_read_time(row.born),
-        cloud=row.cloud,
-        account=row.account,
-        region=row.region,
-        instance_type=row.instance_type,
-        resources=row.resources,
-        num_nodes=row.num_nodes,
-        spot=bool(row.spot),
-        task_name=row.task_name,
-        user=row.user,
-        billing=row.billing,
-        hourly_cost=None if row.hourly_cost is None else Decimal(row.hourly_cost),
-        began_at=_read_time(row.began_at),
-        ended_at=None if row.ended_at is None else _read_time(row.ended_at),
-    )
-
-
-def block_record(row: Row[Any]) -> BlockRecord:
-    """The record of a row of ``schema.blocks``."""
-    return BlockRecord(
-        cloud=row.cloud,
-        account=row.account,
-        scope=row.scope,
-        zone=row.zone,
-        instance_type=row.instance_type,
-        spot=None if row.spot is None else bool(row.spot),
-        code=row.code,
-        reason=row.reason,
-        until=_read_time(row.until),
-    )
+node_record = _reader(NodeRecord)
+attempt_record = _reader(AttemptRecord, state=_ATTEMPT_STATES.__getitem__)
+event_record = _reader(EventRecord)
+span_record = _reader(Span)
+block_record = _reader(BlockRecord)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, selec
 from styx.store import schema
 from styx.store.database import Database
 from styx.store.records import AttemptState, ClusterRecord, Span
-from styx.store.rows import span_record, span_values, write_time
+from styx.store.rows import all_columns, span_record, write_time
 from styx.store.states import ClusterState
 
 FULL, DISK_ONLY = "full", "disk_only"
@@ -48,7 +48,7 @@ def follow(connection: Connection, now: datetime, before: ClusterRecord | None, 
         else:
             connection.execute(_END, {"key": row.id, "ended_at": write_time(now)})
     if wanted is not None:
-        connection.execute(_INSERT, span_values(wanted))
+        connection.execute(_INSERT, all_columns(wanted))
 
 
 def going_on(connection: Connection, but: str = "") -> list[Span]:
