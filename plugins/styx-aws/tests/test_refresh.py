@@ -21,6 +21,8 @@ from styx.api import (
     Services,
     Transient,
 )
+from styx.catalog.sources import shelves
+from styx.catalog.update import update
 from styx_aws import ask
 from styx_aws.config import Settings
 from styx_aws.refresh import AwsRefresher
@@ -133,6 +135,19 @@ def test_a_page_that_is_refused_is_asked_for_again(aws: Aws, tmp_path: Path, pau
     assert entries(tmp_path) == whole
     assert pauses == [1.0, 2.0, 1.0, 1.0, 1.0]
     assert aws.actions("eu-west-1").count("DescribeInstanceTypeOfferings") == 4
+
+
+def test_an_update_has_a_row_for_all_zones_with_one_price(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that was found is left out."""
+    monkeypatch.setenv("STYX_HOME", str(tmp_path))
+    (shelf,) = [shelf for shelf in shelves() if shelf.cloud == "aws"]
+    new = update(shelf, refresher(tmp_path).services, lambda _: None, force=True).new
+    assert not new.skipped
+    rows = {row.zones: row.spot for row in new.prices if row[:2] == ("g5.xlarge", "us-east-1")}
+    unpriced = tuple(f"us-east-1{zone}" for zone in "cdf")
+    assert rows == {("us-east-1a",): 510_000_000, ("us-east-1b",): 620_000_000, unpriced: None}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from styx.api import (
     Services,
     Transient,
 )
+from styx.catalog.sources import PACKAGE, UPDATED, shelves
+from styx.catalog.update import update
 from styx_lambda.config import Settings
 from styx_lambda.machines import REGIONS
 from styx_lambda.refresh import LambdaRefresher
@@ -170,6 +172,25 @@ def test_every_entry_names_the_source(api: Api) -> None:
     asked = refresher(api)
     assert {entry.source for entry in asked.entries(lambda _: None)} == set(asked.sources())
     assert {source.as_of for source in asked.sources().values()} == {NOW.date()}
+
+
+def test_an_update_takes_the_place_of_what_was_shipped(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a whole, once the answer is whole; until then what there was stays."""
+    monkeypatch.setenv("STYX_HOME", str(tmp_path))
+    (shelf,) = [shelf for shelf in shelves() if shelf.cloud == "lambda"]
+    services = refresher(api).services
+    api.broken = (200, {"Content-Length": "900"}, '{"data": {')
+    with pytest.raises(Transient):
+        update(shelf, services, lambda _: None)
+    assert shelf.chosen() == (shelf.folder, PACKAGE)
+    api.broken = None
+    updated = update(shelf, services, lambda _: None, force=True)
+    assert shelf.chosen() == (str(updated.folder), UPDATED)
+    assert len(updated.new.types) == len(TYPES)
+    assert not updated.new.skipped
+    assert {row.usd_per_gib for row in updated.new.transfer} == {0}
 
 
 @pytest.mark.parametrize(

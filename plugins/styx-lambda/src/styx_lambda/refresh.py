@@ -36,7 +36,6 @@ class LambdaRefresher(Refresher):
         """One for each type and region. A type that makes no sense is left out; not all of them."""
         key = api_key(self._settings)
         api = JsonApi(self._settings.url, headers={"Authorization": f"Bearer {key}"}, errors=_ERRORS)
-        progress("asking Lambda")
         listed = _listed(api.get(_PATH))
         regions = sorted({*REGIONS, *(region for each in listed for region in _free(each))})
         found = 0
