@@ -21,6 +21,12 @@ metadata = MetaData(
     },
 )
 
+
+def _texts(*names: str) -> list[Column[str]]:
+    """Columns of text that are never NULL."""
+    return [Column(name, Text, nullable=False) for name in names]
+
+
 # Alembic's own table as it would make it, under a name that leaves room for other applications in the same database.
 revisions = Table(
     "styx_revision",
@@ -37,27 +43,15 @@ clusters = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("slug", Text, nullable=False, unique=True),
-    Column("state", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
+    *_texts("state", "created_at", "updated_at"),
     Column("num_nodes", Integer, nullable=False),
-    Column("cloud", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("identity", Text, nullable=False),
-    Column("scope", Text, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("zone", Text, nullable=False),
-    Column("instance_type", Text, nullable=False),
-    Column("resources", Text, nullable=False),
-    Column("request", Text, nullable=False),
-    Column("offer", Text, nullable=False),
+    *_texts(
+        "cloud", "account", "identity", "scope", "region", "zone", "instance_type", "resources", "request", "offer"
+    ),
     Column("spot", Boolean, nullable=False),
     Column("hourly_cost", Text),
     Column("disk_hourly_cost", Text),
-    Column("backend", Text, nullable=False),
-    Column("attempt", Text, nullable=False),
-    Column("task_name", Text, nullable=False),
-    Column("user", Text, nullable=False),
+    *_texts("backend", "attempt", "task_name", "user"),
     Column("launched_at", Text),
     Column("autostop", Text),
     Column("autostop_set", Boolean, nullable=False),
@@ -71,12 +65,9 @@ nodes = Table(
     metadata,
     Column("cluster", Text, ForeignKey("clusters.name", ondelete="CASCADE"), primary_key=True),
     Column("rank", Integer, primary_key=True, autoincrement=False),
-    Column("node_id", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    *_texts("node_id", "state"),
     Column("endpoint", Text),
-    Column("private_ip", Text, nullable=False),
-    Column("public_ip", Text, nullable=False),
-    Column("host_key", Text, nullable=False),
+    *_texts("private_ip", "public_ip", "host_key"),
     Column("seen_at", Text),
 )
 
@@ -86,15 +77,7 @@ attempts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("token", Text, nullable=False, unique=True),
-    Column("cluster", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("cloud", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("identity", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("prepared", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
+    *_texts("cluster", "kind", "cloud", "account", "identity", "owner", "prepared", "state", "created_at"),
     Column("called_at", Text),
     Column("receipt", Text),
     Column("error", Text),
@@ -107,12 +90,7 @@ events = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("at", Text, nullable=False),
-    Column("cluster", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("from_state", Text, nullable=False),
-    Column("to_state", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    *_texts("at", "cluster", "kind", "from_state", "to_state", "reason"),
     Index("ix_events_cluster", "cluster", "id"),
 )
 
@@ -123,16 +101,10 @@ spans = Table(
     Column("id", Integer, primary_key=True),
     Column("cluster", Text, nullable=False),
     Column("born", Text, nullable=False),  # the cluster's created_at: another of the same name is another cluster
-    Column("cloud", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("instance_type", Text, nullable=False),
-    Column("resources", Text, nullable=False),
+    *_texts("cloud", "account", "region", "instance_type", "resources"),
     Column("num_nodes", Integer, nullable=False),
     Column("spot", Boolean, nullable=False),
-    Column("task_name", Text, nullable=False),
-    Column("user", Text, nullable=False),
-    Column("billing", Text, nullable=False),
+    *_texts("task_name", "user", "billing"),
     Column("hourly_cost", Text),
     Column("began_at", Text, nullable=False),
     Column("ended_at", Text),
@@ -147,8 +119,7 @@ turns = Table(
     Column("cloud", Text, primary_key=True),
     Column("account", Text, primary_key=True),
     Column("method", Text, primary_key=True),
-    Column("taken_at", Text, nullable=False),
-    Column("free_at", Text, nullable=False),
+    *_texts("taken_at", "free_at"),
 )
 
 # What providers refused, and until when nobody asks for it again; a part that is NULL covers all.
@@ -162,8 +133,6 @@ blocks = Table(
     Column("zone", Text),
     Column("instance_type", Text),
     Column("spot", Boolean),
-    Column("code", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("until", Text, nullable=False),
+    *_texts("code", "reason", "until"),
     Index("ix_blocks_until", "until", "id"),
 )
