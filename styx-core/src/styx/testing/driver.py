@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from styx.api import Clock, NotYet, ProviderError
@@ -12,6 +12,9 @@ from styx.testing.verdict import ContractBroken, GaveUp
 from styx.testing.workers import Late, called
 
 T = TypeVar("T")
+
+SLOWING = 1.5  # each pause between two looks is so much longer than the last one
+LONGEST_PAUSE = 1.0  # seconds
 
 
 class Driver:
@@ -32,11 +35,19 @@ class Driver:
         self.interval = interval
         self.call_timeout = call_timeout
         self._pace = Pace(clock, pace or {})
+        self._sent: dict[str, float] = {}  # when each method was last called
         self._advance: Callable[[float], None] = getattr(clock, "advance", time.sleep)
 
     def pause(self, seconds: float) -> None:
         """Let this many seconds pass, by the clock."""
         self._advance(seconds)
+
+    def pause_after(self, methods: Collection[str], seconds: float) -> None:
+        """Let time pass until the last call of any of these methods was sent this many seconds ago."""
+        sent = [at for method, at in self._sent.items() if method in methods]
+        left = max(sent) + seconds - self.clock.monotonic() if sent else 0.0
+        if left > 0:
+            self.pause(left)
 
     def call(self, function: Callable[[], T], *, what: str = "a call") -> T:
         """Call once, and again after NotYet, RateLimited and Transient, until ``patience`` runs out.
@@ -60,22 +71,25 @@ class Driver:
             self.pause(max(after, self.interval))
 
     def until(self, look: Callable[[], T], done: Callable[[T], bool], *, within: float, what: str) -> T:
-        """Look again and again until ``done`` likes what it sees. Raises GaveUp after ``within`` seconds.
+        """Look again and again, ever more seldom, until ``done`` likes what it sees.
 
-        ``look`` makes its calls by :meth:`call`.
+        Raises GaveUp after ``within`` seconds. ``look`` makes its calls by :meth:`call`.
         """
-        deadline = self.clock.monotonic() + within
+        deadline, pause = self.clock.monotonic() + within, self.interval
         while not done(seen := look()):
             if self.clock.monotonic() >= deadline:
                 raise GaveUp(f"{what} did not come about within {within:g} s; last seen: {seen}")
-            self.pause(self.interval)
+            self.pause(pause)
+            pause = max(pause, min(SLOWING * pause, LONGEST_PAUSE))
         return seen
 
     def _once(self, function: Callable[[], T], what: str) -> T:
         """One call, when the pace allows it, in another thread, so that one that hangs does not hang the kit."""
-        early = self._pace.take(what.partition("(")[0])
+        method = what.partition("(")[0]
+        early = self._pace.take(method)
         if early > 0:
             self.pause(early)
+        self._sent[method] = self.clock.monotonic()
         try:
             answer, error = called(function, self.call_timeout)
         except Late:

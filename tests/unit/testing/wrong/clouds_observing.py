@@ -85,6 +85,16 @@ class FirstPage(Misreports):
         return seen if owners is not None else replace(seen, nodes=seen.nodes[-1:])
 
 
+@WRONG.breaks("test_every_page_is_read")
+class NoSecondPage(MemoryCloud):
+    """Looks for an owner's among the first three machines, as on the first page of a listing."""
+
+    def observe(self, scope: Scope, owners: Collection[Owner] | None) -> Observation:
+        seen = super().observe(scope, owners)
+        page = {machine.id for machine in self.account.machines(scope.name, self._clock)[:3]}
+        return seen if owners is None else replace(seen, nodes=tuple(node for node in seen.nodes if node.id in page))
+
+
 @WRONG.breaks("test_owners_filter")
 class NoFilter(Misreports):
     """Everybody's nodes, whoever is asked for."""

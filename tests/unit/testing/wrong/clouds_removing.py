@@ -56,7 +56,7 @@ class LeavesDisks(MemoryCloud):
 
 @WRONG.breaks("test_terminate_is_final")
 class Lags(MemoryCloud):
-    """Listings that forget a machine for three seconds, and then have it again."""
+    """Listings that forget a machine for eight seconds, when five are declared, and then have it again."""
 
     traits: ClassVar[Traits] = replace(MemoryCloud.traits, settle_after=5.0)
 
@@ -64,13 +64,13 @@ class Lags(MemoryCloud):
         self._must_be_ours(owner)
         hidden = self.account.__dict__.setdefault("hidden", {})
         now = self.services.clock.monotonic()
-        if now - hidden.setdefault(owner, now) >= 3.0:
+        if now - hidden.setdefault(owner, now) >= 8.0:
             super().terminate(scope, owner, receipts)
 
     def observe(self, scope: Scope, owners: Collection[Owner] | None) -> Observation:
         seen, hidden = super().observe(scope, owners), self.account.__dict__.get("hidden", {})
         now = self.services.clock.monotonic()
-        return replace(seen, nodes=tuple(n for n in seen.nodes if now - hidden.get(n.owner, -9.0) >= 3.0))
+        return replace(seen, nodes=tuple(n for n in seen.nodes if now - hidden.get(n.owner, -9.0) >= 8.0))
 
 
 class KnowsOwners(MemoryCloud):

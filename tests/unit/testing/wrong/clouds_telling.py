@@ -118,6 +118,14 @@ class CheapDisks(Misreports):
         return replace(seen, leftovers=(Leftover("disk-1", "disk", owner, 0.1),))  # type: ignore[arg-type]
 
 
+@WRONG.breaks("test_leftovers_are_typed")
+class NobodysDisks(Misreports):
+    """No owner, though its machines have one."""
+
+    def changed(self, seen: Observation, owners: Collection[Owner] | None) -> Observation:
+        return replace(seen, leftovers=(Leftover("disk-1", "disk", None),))
+
+
 @WRONG.breaks("test_ranks_agree_with_the_receipt")
 class Swaps(MemoryCloud):
     """The ids in the order of the answer, which is another."""

@@ -9,7 +9,7 @@ import pytest
 
 from styx.api import Cloud, Idempotency, ProviderError
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import Lab
+from styx.testing.cloud.lab import Lab, ids
 from styx.testing.since import since
 from styx.testing.verdict import GaveUp, expect
 
@@ -22,8 +22,8 @@ class AnonymousRules(CloudRules):
         """Only a cloud without tokens, names and tags may leave a node's owner open."""
         if lab.cloud.traits.idempotency is Idempotency.NONE:
             pytest.skip("none: machines cannot be told apart except by the receipt")
-        lab.running()
-        nobodys = [node.id for node in lab.observe(None).nodes if node.owner is None]
+        there = {node.id for node in lab.running().nodes}
+        nobodys = [node.id for node in lab.observe(None, has=there).nodes if node.owner is None]
         expect(
             not nobodys,
             did=f"the owner of {nobodys} is None, and the cloud declares {lab.cloud.traits.idempotency}",
@@ -35,11 +35,11 @@ class AnonymousRules(CloudRules):
     def test_what_is_nobodys_is_always_listed(self, lab: Lab) -> None:
         """A node without owner is listed whoever is asked for: core finds it by its receipts."""
         _needs_none(lab)
-        ids = set(lab.running().receipt.node_ids.values())
-        strangers = {node.id for node in lab.observe(None).nodes if node.owner is None} & ids
+        named = set(lab.running().receipt.node_ids.values())
+        strangers = {node.id for node in lab.observe(None, has=named).nodes if node.owner is None} & named
         if not strangers:
             pytest.skip("the cloud tells whose these nodes are")
-        missing = sorted(strangers - {node.id for node in lab.observe({lab.owner("another-cluster")}).nodes})
+        missing = sorted(strangers - ids(lab.observe({lab.owner("another-cluster")}, has=strangers)))
         expect(
             not missing,
             did=f"observe(None) lists {sorted(strangers)} with no owner, observe() of another attempt not {missing}",

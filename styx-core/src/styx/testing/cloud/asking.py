@@ -59,7 +59,7 @@ class AskingRules(CloudRules):
         """No connection is made that could wait for ever. Sees Python's sockets, not C libraries'."""
         with endless_connections() as seen, contextlib.suppress(ProviderError, ContractBroken, GaveUp):
             driver.call(cloud.check, what="check()")
-            lab.observe(None)
+            lab.look(None)
         expect(
             not seen,
             did=f"it connected without a timeout: {', '.join(seen)}",

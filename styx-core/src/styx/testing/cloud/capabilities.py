@@ -71,6 +71,7 @@ class CapabilityRules(CloudRules):
         command = cloud.self_stop_command(launched.nodes[0], mode)
         if not isinstance(command, str):
             pytest.skip("test_self_stop_commands_are_shell_commands shows what is wrong")
+        lab.settle()  # so that nothing is missing but what is gone
         run_on(launched.nodes[0], command)
         wanted = [NodeState.STOPPED] if mode is SelfStop.STOP else []
         try:

@@ -106,11 +106,12 @@ def _ask(cloud: SupportsDiscard, lab: Lab, launched: Launched, owner: Owner, nod
 
 
 def _discarded(cloud: SupportsDiscard, lab: Lab, launched: Launched, node_id: str) -> None:
-    def look() -> list[str]:
-        _ask(cloud, lab, launched, launched.owner, {node_id})
-        return [node.id for node in lab.nodes(launched.owner)]
-
-    lab.driver.until(look, lambda ids: node_id not in ids, within=lab.deadline, what=f"the removal of {node_id}")
+    lab.until_gone(
+        lambda: _ask(cloud, lab, launched, launched.owner, {node_id}),
+        lambda seen: node_id in {node.id for node in lab.staying(seen, launched.owner)},
+        (launched.owner, launched.scope, launched.cloud),
+        what=f"the removal of {node_id}",
+    )
 
 
 def _stayed(lab: Lab, launched: Launched, whose: str, change: str) -> None:

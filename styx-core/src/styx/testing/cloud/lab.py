@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,6 +13,7 @@ from styx.api import (
     Cloud,
     Idempotency,
     LaunchRequest,
+    LaunchState,
     Leftover,
     Node,
     NodeState,
@@ -25,9 +27,11 @@ from styx.api import (
     new_attempt_id,
 )
 from styx.testing.driver import Driver
-from styx.testing.verdict import ContractBroken, GaveUp
+from styx.testing.verdict import ContractBroken, GaveUp, expect
 
 RUNNING_TEST = "test_launched_nodes_come_to_run"
+CLUSTER = "conformance"
+CHANGING = ("prepare", "launch", "terminate", "stop", "prepare_start", "discard")  # prepare() by mistake only
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Lab:
         self._boot = boot
         self._made: list[tuple[Cloud, Scope, Owner, list[Receipt]]] = []
 
-    def owner(self, cluster: str = "conformance", cloud: Cloud | None = None) -> Owner:
+    def owner(self, cluster: str = CLUSTER, cloud: Cloud | None = None) -> Owner:
         """A new attempt of the cluster, in the cloud object's installation."""
         return Owner((cloud or self.cloud).services.installation, cluster, new_attempt_id())
 
@@ -94,17 +98,35 @@ class Lab:
         self._made.append((cloud, prepared.scope, prepared.owner, []))
         return self._made[-1][-1]
 
-    def observe(
+    def look(
         self, owners: Collection[Owner] | None, scope: Scope | None = None, cloud: Cloud | None = None
     ) -> Observation:
-        """Observe one scope: the offer's, unless another is named."""
+        """Observe one scope now: the offer's, unless another is named. What it does not have may be there."""
         asked, place = cloud or self.cloud, scope or self.offer.scope
         return self.driver.call(lambda: asked.observe(place, owners), what="observe()")
 
+    def observe(
+        self, owners: Collection[Owner] | None, scope: Scope | None = None, cloud: Cloud | None = None,
+        has: Collection[str] = (),
+    ) -> Observation:  # fmt: skip
+        """Observe one scope when an absence counts; nobody has to wait for that where all nodes of ``has`` are seen."""
+        if has and set(has) <= ids(seen := self.look(owners, scope, cloud)):
+            return seen
+        self.settle()
+        return self.look(owners, scope, cloud)
+
     def nodes(self, owner: Owner, scope: Scope | None = None, cloud: Cloud | None = None) -> list[Node]:
-        """The nodes of one attempt that are there and not on their way out."""
-        seen = self.attributed(self.observe({owner}, scope, cloud)).nodes
-        return [node for node in seen if node.owner == owner and node.state is not NodeState.TERMINATING]
+        """The nodes of one attempt that are there and not on their way out, when an absence counts."""
+        return self.staying(self.observe({owner}, scope, cloud), owner)
+
+    def glimpse(self, owner: Owner, scope: Scope | None = None, cloud: Cloud | None = None) -> list[Node]:
+        """The same right now, for whoever waits for something to appear: others may be there besides."""
+        return self.staying(self.look({owner}, scope, cloud), owner)
+
+    def staying(self, seen: Observation, owner: Owner) -> list[Node]:
+        """The nodes of one attempt that an observation has and that are not on their way out."""
+        nodes = self.attributed(seen).nodes
+        return [node for node in nodes if node.owner == owner and node.state is not NodeState.TERMINATING]
 
     def mine(self, seen: Observation, owner: Owner) -> list[str]:
         """The ids of the nodes and leftovers of one attempt."""
@@ -121,15 +143,14 @@ class Lab:
         }  # fmt: skip
         return replace(seen, nodes=tuple(_attributed(node, known) for node in seen.nodes))
 
-    def launch_and_wait(self, ranks: Sequence[int], owner: Owner | None = None, cloud: Cloud | None = None) -> Launched:
+    def launch_and_wait(self, request: LaunchRequest, cloud: Cloud | None = None) -> Launched:
         """Prepare, launch, and observe until every rank runs."""
         asked = cloud or self.cloud
-        request = self.request(owner or self.owner(cloud=asked), ranks)
         prepared = self.prepare(request, asked)
         receipt = self.launch(prepared, asked)
         if asked.traits.idempotency in {Idempotency.SEARCH, Idempotency.NONE}:
             receipt = self._completed(asked, request, receipt)
-        nodes = self.wait_for(request.owner, len(request.ranks), asked)
+        nodes = self.wait_for(request.owner, len(request.ranks), asked, request.offer.scope)
         return Launched(asked, request.owner, prepared, receipt, tuple(nodes))
 
     def _completed(self, cloud: Cloud, request: LaunchRequest, receipt: Receipt) -> Receipt:
@@ -144,18 +165,69 @@ class Lab:
     def wait_for(self, owner: Owner, count: int, cloud: Cloud | None = None, scope: Scope | None = None) -> list[Node]:
         """Observe until this many nodes of the attempt run."""
         return self.driver.until(
-            lambda: [node for node in self.nodes(owner, scope, cloud) if node.state is NodeState.RUNNING],
+            lambda: [node for node in self.glimpse(owner, scope, cloud) if node.state is NodeState.RUNNING],
             lambda nodes: len(nodes) >= count,
             within=self.deadline,
             what=f"{count} running node(s) of {owner.name}",
         )
 
     def running(self, ranks: Sequence[int] = (0,), owner: Owner | None = None, cloud: Cloud | None = None) -> Launched:
-        """Running nodes as the ground of a test; without them the test is skipped, for another test says why."""
+        """Running nodes as the ground of a test; without them it is skipped, or fails if no other test would."""
+        asked = cloud or self.cloud
+        return self.running_as(self.request(owner or self.owner(cloud=asked), ranks), asked)
+
+    def running_as(self, request: LaunchRequest, cloud: Cloud | None = None) -> Launched:
+        """The same for a request.
+
+        The test is skipped where the provider declines, or where one machine alone, which RUNNING_TEST asks for, does
+        not run either. What was accepted and does not come among others only would else be nobody's failure.
+        """
+        asked = cloud or self.cloud
         try:
-            return self.launch_and_wait(ranks, owner, cloud)
-        except (ProviderError, ContractBroken, GaveUp) as error:
-            pytest.skip(f"needs running nodes; {RUNNING_TEST} shows what is wrong ({error})")
+            return self.launch_and_wait(request, asked)
+        except ProviderError as error:
+            problem, declined = str(error), f"{type(error).__name__}: {error}"
+        except (ContractBroken, GaveUp) as error:
+            problem, declined = str(error), self._declined(request, asked)
+        if declined:
+            pytest.skip(f"needs running nodes, and the provider declined: {declined}")
+        expect(
+            self._is_usual(request, asked) or not self._runs_alone(),
+            did=f"one machine alone runs, but not ranks {list(request.ranks)}, of which the receipts name "
+            f"{self._accepted(request.owner)}: {problem}",
+            contract="what launch() accepts is observed until it runs, or launches says why it never will",
+            change="read all pages of the listing; tell what was refused later by a LaunchOutcome",
+        )
+        pytest.skip(f"needs running nodes; {RUNNING_TEST} shows what is wrong ({problem})")
+
+    def _accepted(self, owner: Owner) -> dict[int, str]:
+        """What the receipts of the attempt name."""
+        receipts = [receipt for _, _, its_owner, some in self._made if its_owner == owner for receipt in some]
+        return {rank: id_ for receipt in receipts for rank, id_ in receipt.node_ids.items()}
+
+    def _declined(self, request: LaunchRequest, cloud: Cloud) -> str:
+        """Why ranks were not accepted, or refused later; empty where the provider says no such thing."""
+        accepted, reasons = self._accepted(request.owner), []
+        if accepted and not set(request.ranks) <= set(accepted):
+            reasons.append(f"of ranks {list(request.ranks)} it accepted {sorted(accepted)}")
+        with contextlib.suppress(ProviderError, ContractBroken, GaveUp):
+            told = self.look({request.owner}, request.offer.scope, cloud).launches
+            reasons += [str(one.error) for one in told if (one.owner, one.state) == (request.owner, LaunchState.FAILED)]
+        return "; ".join(reasons)
+
+    def _is_usual(self, request: LaunchRequest, cloud: Cloud) -> bool:
+        """Whether this is what RUNNING_TEST asks for, with nothing else of the test there."""
+        usual = request == self.request(request.owner) and request.owner.cluster == CLUSTER
+        return usual and cloud is self.cloud and len(self._made) <= 1
+
+    def _runs_alone(self) -> bool:
+        """Whether one machine runs once everything else of the test is gone."""
+        self.clean_up()
+        try:
+            self.launch_and_wait(self.request())
+        except (ProviderError, ContractBroken, GaveUp):
+            return False
+        return True
 
     def terminate(self, launched: Launched, receipts: Sequence[Receipt] | None = None) -> None:
         """Ask for removal, once."""
@@ -163,13 +235,20 @@ class Lab:
         self.driver.call(lambda: launched.cloud.terminate(launched.scope, launched.owner, papers), what="terminate()")
 
     def settle(self) -> None:
-        """Wait until an absence counts."""
-        self.driver.pause(self.cloud.traits.settle_after)
+        """Wait until an absence counts: settle_after the last call that may have changed what is listed."""
+        self.driver.pause_after(CHANGING, self.cloud.traits.settle_after)
 
-    def wait_until_gone(self, launched: Launched, receipts: Sequence[Receipt] | None = None) -> Observation:
+    def outlast(self) -> None:
+        """Let so much time go by again in which whatever lags would show."""
+        self.settle()
+        self.driver.pause(self.cloud.traits.settle_after + self.driver.interval)
+
+    def wait_until_gone(
+        self, launched: Launched, receipts: Sequence[Receipt] | None = None, *, settled: bool = True
+    ) -> Observation:
         """Terminate, as often as it takes, until a complete observation shows neither node nor leftover."""
         papers = [launched.receipt] if receipts is None else receipts
-        return self._remove(launched.cloud, launched.scope, launched.owner, papers)
+        return self._remove(launched.cloud, launched.scope, launched.owner, papers, settled=settled)
 
     def gone_for_good(self, launched: Launched) -> None:
         """Removed nodes as the ground of a test; where they come back, or stay, the test is skipped."""
@@ -177,32 +256,52 @@ class Lab:
             self.wait_until_gone(launched)
         except (ProviderError, ContractBroken, GaveUp) as error:
             pytest.skip(f"needs terminate() to work; test_terminate_removes_every_node says more ({error})")
-        self.settle()
+        self.outlast()
         if self.nodes(launched.owner, cloud=launched.cloud):
             pytest.skip("needs what is gone to stay so; test_terminate_is_final shows what is wrong")
 
-    def _remove(self, cloud: Cloud, scope: Scope, owner: Owner, receipts: Sequence[Receipt]) -> Observation:
-        def look() -> Observation:
-            self.driver.call(lambda: cloud.terminate(scope, owner, receipts), what="terminate()")
-            return self.observe({owner}, scope, cloud)
-
-        return self.driver.until(
-            look,
-            lambda seen: seen.complete and not self.mine(seen, owner),
-            within=self.deadline,
+    def _remove(
+        self, cloud: Cloud, scope: Scope, owner: Owner, receipts: Sequence[Receipt], *, settled: bool = True
+    ) -> Observation:
+        return self.until_gone(
+            lambda: self.driver.call(lambda: cloud.terminate(scope, owner, receipts), what="terminate()"),
+            lambda seen: not seen.complete or bool(self.mine(seen, owner)),
+            (owner, scope, cloud),
             what=f"the removal of {owner.name}",
+            settled=settled,
         )
 
+    def until_gone(
+        self, remove: Callable[[], None], left: Callable[[Observation], bool], whose: tuple[Owner, Scope, Cloud],
+        what: str, *, settled: bool = True,
+    ) -> Observation:  # fmt: skip
+        """Remove and look, as often as it takes, until nothing is left; with ``settled`` when an absence counts."""
+        owner, scope, cloud = whose
+
+        def look() -> Observation:
+            remove()
+            seen = self.look({owner}, scope, cloud)
+            return self.observe({owner}, scope, cloud) if settled and not left(seen) else seen
+
+        return self.driver.until(look, lambda seen: not left(seen), within=self.deadline, what=what)
+
     def clean_up(self) -> None:
-        """Remove what the test made. Fails only when machines are left: the rest is other tests' business."""
+        """Remove what the test made. Fails only when machines are left: the rest is other tests' business.
+
+        It is asked for whatever is listed, and that is believed at once: to settle after every test takes too long.
+        """
         for cloud, scope, owner, receipts in self._made:
             try:
-                if self.nodes(owner, scope, cloud):
-                    self._remove(cloud, scope, owner, receipts)
+                self._remove(cloud, scope, owner, receipts, settled=False)
             except (ProviderError, ContractBroken, GaveUp) as error:
-                left = [node.id for node in self.nodes(owner, scope, cloud)]
+                left = [node.id for node in self.glimpse(owner, scope, cloud)]
                 if left:
                     pytest.fail(f"STILL RUNNING in {scope.name}: {', '.join(left)} of {owner.name}: {error}")
+
+
+def ids(seen: Observation) -> set[str]:
+    """The ids of the nodes of an observation."""
+    return {node.id for node in seen.nodes}
 
 
 def _attributed(node: Node, known: Mapping[str, tuple[Owner, int]]) -> Node:

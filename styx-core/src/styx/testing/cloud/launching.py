@@ -19,7 +19,7 @@ class LaunchRules(CloudRules):
 
     def test_launched_nodes_come_to_run(self, lab: Lab) -> None:
         """What was launched is observed running within the deadline. Most other tests stand on this one."""
-        lab.launch_and_wait((0,))
+        lab.launch_and_wait(lab.request())
 
     def test_receipt_is_for_this_launch(self, lab: Lab) -> None:
         """The receipt carries the token of what was launched."""
@@ -82,7 +82,6 @@ class LaunchRules(CloudRules):
         launched = lab.running()
         with contextlib.suppress(ProviderError):  # refusing is another rule's business
             lab.driver.call(lambda: fresh().launch(launched.prepared), what="launch() again")
-        lab.settle()
         lab.wait_for(launched.owner, 1)
         lab.driver.pause(lab.driver.interval)
         ids = [node.id for node in lab.nodes(launched.owner)]

@@ -9,8 +9,9 @@ import pytest
 
 from styx.api import Billing, Cause, Cloud, NodeState, Observation, Owner, ProviderError, Scope
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import Lab
+from styx.testing.cloud.lab import Lab, ids
 from styx.testing.driver import Driver
+from styx.testing.since import since
 from styx.testing.verdict import ContractBroken, expect
 
 
@@ -86,7 +87,7 @@ class ObserveRules(CloudRules):
 
     def test_observation_is_of_the_scope_asked_for(self, lab: Lab) -> None:
         """Observation.scope is the scope that was asked for."""
-        seen = lab.observe(None)
+        seen = lab.look(None)
         expect(
             isinstance(seen, Observation) and seen.scope == lab.offer.scope,
             did=f"asked for {lab.offer.scope}, it answered for {getattr(seen, 'scope', seen)!r}",
@@ -96,7 +97,7 @@ class ObserveRules(CloudRules):
 
     def test_observation_time_is_utc(self, lab: Lab) -> None:
         """as_of is timezone-aware UTC."""
-        when = lab.observe(None).as_of
+        when = lab.look(None).as_of
         expect(
             isinstance(when, datetime) and when.utcoffset() == timedelta(0),
             did=f"as_of is {when!r}",
@@ -104,17 +105,32 @@ class ObserveRules(CloudRules):
             change="use self.services.clock.now()",
         )
 
-    def test_everything_includes_each_owner(self, lab: Lab) -> None:
+    def test_everything_includes_each_owner(self, lab: Lab, gang_size: int) -> None:
         """observe(None) shows at least what observe({owner}) shows."""
-        launched = lab.running()
+        launched = lab.running(range(gang_size))
         lab.running()
-        everything = {node.id for node in lab.observe(None).nodes}
         ours = {node.id for node in launched.nodes}
+        everything = ids(lab.observe(None, has=ours))
         expect(
             ours <= everything,
             did=f"observe() of {launched.owner.name} shows {sorted(ours)}, observe(None) only {sorted(everything)}",
             contract="None means all of this installation",
             change="with None leave the owner filter out, and read all pages of the listing",
+        )
+
+    @since(1, 1)
+    def test_every_page_is_read(self, lab: Lab, gang_size: int) -> None:
+        """With the nodes of several owners there, none is missing from its own owner's listing."""
+        gangs = [lab.running(range(gang_size), lab.owner(f"page-{n}")) for n in range(2)]
+        missing = []
+        for gang in gangs:
+            there = {node.id for node in gang.nodes}
+            missing.append(sorted(there - ids(lab.observe({gang.owner}, has=there))))
+        expect(
+            not any(missing),
+            did=f"with {len(gangs)} gangs of {gang_size} there, observe() of each leaves out {missing}",
+            contract="an observation is everything that these owners hold in one scope",
+            change="follow the cursor of the listing to its end, and filter afterwards",
         )
 
     def test_owners_filter(self, lab: Lab) -> None:

@@ -44,7 +44,6 @@ class PrepareRules(CloudRules):
 
     def test_prepare_makes_no_node(self, prepared: Prepared, lab: Lab) -> None:
         """Preparing costs nothing: no machine exists before launch()."""
-        lab.settle()
         nodes = lab.nodes(prepared.owner)
         expect(
             not nodes,

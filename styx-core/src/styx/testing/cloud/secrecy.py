@@ -27,7 +27,7 @@ class SecrecyRules(CloudRules):
         secrets = _telling(secrets)
         launched = lab.running()
         who = lab.driver.call(cloud.check, what="check()")
-        told = repr((who, lab.offer, launched.receipt, lab.observe(None)))
+        told = repr((who, lab.offer, launched.receipt, lab.look(None)))
         expect(
             not any(secret in told for secret in secrets),
             did="a credential is in what check(), offers(), launch() or observe() returned",
@@ -41,7 +41,7 @@ class SecrecyRules(CloudRules):
         with _logged() as lines:
             launched = lab.running()
             with contextlib.suppress(ProviderError, ContractBroken, GaveUp):  # other rules' business
-                lab.wait_until_gone(launched)
+                lab.wait_until_gone(launched, settled=False)
         telling = sorted({name for name, line in lines if any(secret in line for secret in secrets)})
         expect(
             not telling,

@@ -78,7 +78,6 @@ class SpendingRules(CloudRules):
             good, accepted, said = True, 0, f"raised {type(error).__name__}"
         except ProviderError as error:
             good, accepted, said = False, 0, f"raised {type(error).__name__}: {error}"
-        lab.settle()
         there = len(lab.nodes(request.owner))
         expect(
             good and there == accepted,
@@ -106,13 +105,7 @@ class SpendingRules(CloudRules):
             pytest.skip("no offer is cheaper as spot")
         offer = min(cheaper, key=lambda offer: offer.spot_hourly_price or 0)
         request = replace(lab.request(offer=offer), spot=True)
-        try:
-            lab.launch(lab.prepare(request))
-            node = lab.wait_for(request.owner, 1, scope=offer.scope)[0]
-        except InsufficientCapacity as error:
-            pytest.skip(f"no spot machine to be had: {error}")
-        except (ProviderError, ContractBroken, GaveUp) as error:
-            pytest.skip(f"needs running nodes; {RUNNING_TEST} shows what is wrong ({error})")
+        node = lab.running_as(request).nodes[0]
         expect(
             not isinstance(node.hourly_cost, Decimal) or node.hourly_cost < (offer.hourly_price or 0),
             did=f"{offer.instance_type}, asked for at {offer.spot_hourly_price} as spot, costs {node.hourly_cost}",
@@ -138,14 +131,12 @@ class SpendingRules(CloudRules):
         """Skip the test where not even a plain replay is safe."""
         with contextlib.suppress(ProviderError):
             lab.launch(launched.prepared)
-        lab.settle()
         if len(lab.nodes(launched.owner)) != len(launched.nodes):
             pytest.skip("needs a replay to be safe; test_replay_makes_no_second_machine shows what is wrong")
 
     @staticmethod
     def _nothing_new(lab: Lab, prepared: Prepared, known: set[str], how: str) -> None:
         __tracebackhide__ = True
-        lab.settle()
         lab.driver.pause(lab.driver.interval)
         new = sorted({node.id for node in lab.nodes(prepared.owner)} - known)
         expect(

@@ -226,7 +226,7 @@ def _ask(cloud: SupportsStop, lab: Lab, launched: Launched) -> None:
 def _stop(cloud: SupportsStop, lab: Lab, launched: Launched) -> list[Node]:
     _ask(cloud, lab, launched)
     return lab.driver.until(
-        lambda: [node for node in lab.nodes(launched.owner) if node.state is NodeState.STOPPED],
+        lambda: [node for node in lab.glimpse(launched.owner) if node.state is NodeState.STOPPED],
         lambda nodes: len(nodes) == len(launched.nodes),
         within=lab.deadline,
         what=f"{len(launched.nodes)} stopped node(s)",

@@ -47,7 +47,7 @@ class TerminateRules(CloudRules):
         """What was gone stays gone past settle_after."""
         launched = lab.running()
         self._gone(lab, launched)
-        lab.settle()
+        lab.outlast()
         back = lab.mine(lab.observe({launched.owner}), launched.owner)
         expect(
             not back,

@@ -88,6 +88,6 @@ def _as_asked(scope: Scope, owners: Collection[Owner] | None, seen: Observation)
     return replace(
         seen,
         nodes=tuple(node for node in seen.nodes if node.owner is None or node.owner in owners),
-        leftovers=tuple(each for each in seen.leftovers if each.owner in owners),
+        leftovers=tuple(each for each in seen.leftovers if each.owner is None or each.owner in owners),
         launches=tuple(each for each in seen.launches if each.owner in owners),
     )
