@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from styx.cli import added
@@ -17,17 +17,19 @@ PLUGINS = "plugins"
 CLOUDS = "clouds"
 ACCOUNTS = "accounts"
 BUDGET = "budget"
+DATABASE = "database"
+ALLOWED = "allowed_clouds"
 
 
 def check(settings: Mapping[str, Any], key: str) -> None:
     """Check the section that ``key`` stands in, or all that stand below it; what is not there yet may be missing.
 
-    That of a cloud is checked as each of its accounts will see it, and budgets by the clouds that they are for.
+    That of a cloud is checked as each of its accounts will see it, and core's own by what they name.
     Raises InvalidConfig. A section that no usable plugin reads is kept and told to be unchecked.
     """
     group, *rest = key.split(".")
-    if group == BUDGET:
-        _check_budget(settings)
+    if group in _OWN:
+        _OWN[group](settings)
     sections = settings.get(group)
     if group in _groups() and isinstance(sections, Mapping):
         for name in rest[:1] or list(sections):
@@ -45,8 +47,32 @@ def known() -> Iterator[tuple[str, Plugin, str]]:
                 yield f"{groups[provided['kind']]}.{provided['name']}", plugin, provided["config"]
 
 
+# What does not even look like the setting is told on writing.
+
+
+def _check_database(settings: Mapping[str, Any]) -> None:
+    from styx.api.errors import InvalidConfig, StoreError
+    from styx.store.database import parse_url
+
+    url = settings.get(DATABASE)
+    try:
+        if isinstance(url, str):
+            parse_url(url)
+    except StoreError as error:
+        raise InvalidConfig(f"settings: {DATABASE}: {error.message}", hint=error.hint, field=DATABASE) from error
+
+
+def _check_allowed(settings: Mapping[str, Any]) -> None:
+    allowed = settings.get(ALLOWED)
+    for name in allowed if isinstance(allowed, list) else ():
+        if isinstance(name, str) and name not in _clouds():
+            near = _near(name, _clouds())
+            note(
+                f"No installed plugin provides a cloud {name!r}.{f' Did you mean {near}?' if near else ''} It is kept."
+            )
+
+
 def _check_budget(settings: Mapping[str, Any]) -> None:
-    """What does not even look like a budget is told on writing."""
     from styx.config import require_clouds
 
     budget = settings.get(BUDGET)
@@ -77,10 +103,9 @@ def _check(group: str, name: str, data: Any) -> None:
     own, *accounts = _as_seen(group, data)
     found = [(with_dependencies(plugin), target) for each, plugin, target in known() if each == section]
     if not found and group == CLOUDS and name in _clouds():
-        if own[1] or any(settings for _, settings in accounts):
+        if isinstance(data, Mapping) and (own[1] or any(settings for _, settings in accounts)):
             note(f"Cloud {clean(name)} does not say what its settings are: {clean(section)} is kept unchecked.")
-        return
-    if not found:
+    elif not found and isinstance(data, Mapping | None):  # of what is no section writing has more to say
         note(f"No installed plugin reads {clean(section)}.{_guess(group, name)} It is kept as it is, unchecked.")
     for plugin, target in found:
         if plugin.status not in (OK, CONFLICT):
@@ -108,8 +133,14 @@ def _as_seen(group: str, data: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _guess(group: str, name: str) -> str:
+    near = _near(name, [each.removeprefix(f"{group}.") for each, _, _ in known() if each.startswith(f"{group}.")])
+    return f" Did you mean {group}.{near}?" if near else ""
+
+
+def _near(name: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    names = [each.removeprefix(f"{group}.") for each, _, _ in known() if each.startswith(f"{group}.")]
-    near = get_close_matches(name, names, 1)
-    return f" Did you mean {group}.{near[0]}?" if near else ""
+    return next(iter(get_close_matches(name, names, 1)), "")
+
+
+_OWN = {DATABASE: _check_database, ALLOWED: _check_allowed, BUDGET: _check_budget}

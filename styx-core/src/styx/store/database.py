@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
@@ -103,6 +104,11 @@ def parse_url(given: str) -> URL:
         raise StoreError(f"databases of kind {url.drivername!r} are not supported", hint=known)
     if driver == "sqlite" and url.database in {None, "", ":memory:"}:
         raise StoreError("a SQLite database needs a file, so that other processes see it", hint=known)
+    if driver == "sqlite" and not Path(str(url.database)).is_absolute():
+        raise StoreError(
+            f"the path {url.database!r} of the SQLite database is relative: elsewhere it would be another database",
+            hint=f"Four slashes begin an absolute one: sqlite:///{Path(str(url.database)).absolute()}.",
+        )
     return url.set(drivername=driver)
 
 
