@@ -222,6 +222,15 @@ def test_unsuitable_urls(url: str) -> None:
     assert "postgresql://" in (refused.value.hint or "")
 
 
+def test_a_database_that_would_be_another_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path would lead to other records, and to no clusters, from every other directory."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="relative") as refused:
+        Store.open("sqlite:///state.db")
+    assert f"sqlite:///{tmp_path}/state.db" in (refused.value.hint or "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_shared_postgresql_database(postgres_server: str) -> None:
     """Other applications' tables in the same database do not matter, as long as our names are free."""
     import psycopg
