@@ -12,12 +12,15 @@ import pytest
 from styx.api import Idempotency, OutcomeUnknown, StoreError, Traits
 from styx.engine import intent
 from styx.engine.intent import ask
+from styx.engine.operation import LEASE_SECONDS
+from styx.store.states import ClusterState
+from styx.testing.memory.cloud import MemoryCloud
 from styx.testing.memory.kinds import MEMORY_CLOUDS
-from support.records import attempt
+from support.records import attempt, cluster
 from support.world import HELLO, World, quiet
 
 HOUR = timedelta(hours=1)
-SETTLE_AFTER = 30.0
+SETTLE_AFTER, LIFETIME = 30.0, 60.0
 
 Searching: Any = MEMORY_CLOUDS[Idempotency.SEARCH]
 
@@ -26,6 +29,12 @@ class Slow(Searching):
     """A cloud whose listings lag."""
 
     traits: ClassVar[Traits] = replace(Searching.traits, settle_after=SETTLE_AFTER)
+
+
+class Forgetful(MemoryCloud):
+    """A cloud that knows its tokens for a minute."""
+
+    traits: ClassVar[Traits] = replace(MemoryCloud.traits, token_lifetime=LIFETIME)
 
 
 def set_back(world: World) -> None:
@@ -78,6 +87,21 @@ async def test_a_token_of_unknown_age_is_not_used_again(world: World) -> None:
     account = engine.context.clouds.get("memory")
     earlier = attempt(created_at=world.clock.now() + HOUR, called_at=world.clock.now() + HOUR)
     assert await ask(engine.context, account, earlier) == earlier
+    assert [call.method for call in world.account.calls] == []
+
+
+async def test_a_token_that_grows_too_old_in_the_queue_is_not_used(new_world: Callable[..., World]) -> None:
+    """Whether a call may be repeated is asked when its turn has come, which may be long after it was wanted."""
+    world = new_world(Forgetful)
+    context = world.engine().context.fresh()
+    account, now = context.clouds.get("memory"), world.clock.now()
+    world.store.clusters.create(cluster("c", ClusterState.PROVISIONING))
+    world.store.clusters.acquire("c", "launch", context.holder, LEASE_SECONDS)
+    lost = attempt(created_at=now, called_at=now)
+    world.store.attempts.add(lost)
+    world.store.turns.hold("memory", account.account, {"launch"}, 2 * LIFETIME)
+    assert (await ask(context, account, lost)).receipt is None
+    assert world.clock.monotonic() >= 2 * LIFETIME
     assert [call.method for call in world.account.calls] == []
 
 

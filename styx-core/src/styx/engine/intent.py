@@ -77,12 +77,11 @@ async def ask(context: Context, account: CloudAccount, attempt: AttemptRecord) -
         return attempt
     began = context.clock.monotonic()
     for tries in range(ASKED_AT_MOST):
-        known_for = context.clock.monotonic() - began
-        if attempt.called_at is not None and not _may_replay(context, account, attempt, known_for):
+        call = _Call(context, account, attempt, began)
+        if not call.allowed():
             break
         if tries:
             await context.clock.sleep(2.0**tries)
-        call = _Call(context, account, attempt)
         try:
             receipt = await account.call(call.launch, attempt.prepared)
         except OutcomeUnknown as error:
@@ -106,14 +105,28 @@ class _Call:
     afterwards whether the attempt had not been given up meanwhile.
     """
 
-    def __init__(self, context: Context, account: CloudAccount, attempt: AttemptRecord) -> None:
+    def __init__(self, context: Context, account: CloudAccount, attempt: AttemptRecord, began: float) -> None:
         self.ours = True
         self._context = context
         self._cloud = account.cloud
         self._attempt = attempt
+        self._began = began  # when the asking began, by the monotonic clock; the intent is older
+
+    def allowed(self) -> bool:
+        """Whether asking makes nothing twice. Starting machines that are named buys none, however often."""
+        traits, clock = self._cloud.traits, self._context.clock
+        if self._attempt.called_at is None or self._attempt.kind == "start":
+            return True
+        if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
+            return False
+        age = (self._context.store.now() - self._attempt.created_at).total_seconds()  # the first call was no earlier
+        # A clock that was set back tells nothing.
+        return age >= 0 and max(age, clock.monotonic() - self._began) < traits.token_lifetime
 
     def launch(self, prepared: Prepared) -> Receipt:
         """Ask, and keep what is answered; or that nothing was, where machines may have come of it all the same."""
+        if not self.allowed():
+            raise OutcomeUnknown(f"{self._cloud.name} may have forgotten the first call by the time of the next")
         store = self._context.store
         store.attempts.called(prepared.token, store.now(), holder=self._context.holder)
         receipt: Receipt | None = None
@@ -165,17 +178,3 @@ async def _remove_late(context: Context, account: CloudAccount, attempt: Attempt
         hint="They were given back; launch again.",
         cluster=attempt.cluster,
     )
-
-
-def _may_replay(context: Context, account: CloudAccount, attempt: AttemptRecord, known_for: float) -> bool:
-    """Whether asking again makes nothing twice. Starting machines that are named buys none, however often.
-
-    ``known_for`` seconds is how long it has been on record at least.
-    """
-    traits = account.cloud.traits
-    if attempt.kind == "start":
-        return True
-    if traits.idempotency not in (Idempotency.TOKEN, Idempotency.NAME):
-        return False
-    age = (context.store.now() - attempt.created_at).total_seconds()  # the first call was no earlier than that
-    return age >= 0 and max(age, known_for) < traits.token_lifetime  # a clock that was set back tells nothing
