@@ -118,6 +118,8 @@ def test_local_disk(written: object, disk: str) -> None:
         (machine.local_disk, ""),
         (machine.local_disk, "floppy:1"),
         (machine.local_disk, "nvme:0"),
+        (machine.local_disk, "nvme:"),
+        (machine.READERS["accelerator_args"], {"gcp_queued_resource": "true"}),
         (machine.image, {"us-east-1": "docker:a", "docker": "b"}),
         (machine.image, {"us-east-1": [1]}),
         (machine.labels, {"a": ["b"]}),

@@ -123,6 +123,7 @@ def test_the_older_trio_of_place() -> None:
     (found,) = alternatives(cloud="AWS", region="us-east-1", zone="us-east-1a")
     assert found.infra == Infra("aws", "us-east-1", "us-east-1a")
     assert alternatives(zone="asia-1-a")[0].infra == Infra(None, None, "asia-1-a")
+    assert alternatives(infra="aws/r", cloud=None, region=None)[0].infra == Infra("aws", "r")
     pair = alternatives(cloud="aws", any_of=[{"region": "a"}, {"region": "b"}])
     assert [each.infra for each in pair] == [Infra("aws", "a"), Infra("aws", "b")]
 
@@ -186,6 +187,7 @@ def test_the_canonical_mapping_says_what_is_shared_once() -> None:
         ({"any_of": [3]}, "resources.any_of[0]", "must be a mapping"),
         ({"any_of": [{"any_of": [{}]}]}, "resources.any_of[0].any_of", "no field of this name"),
         ({"any_of": [{"accelerators": {"A": 1, "B": 1}}]}, "resources.any_of[0].accelerators", "one accelerator"),
+        ({"any_of": [{"gpus": ["A", "B"]}]}, "resources.any_of[0].gpus", "one accelerator"),
         ({"accelerators": ["A", "B"], "any_of": [{}]}, "resources.any_of", "orders contradict"),
         ({"accelerators": {"A": 1, "B": 1}, "ordered": [{}]}, "resources.ordered", "orders contradict"),
         ({"any_of": [{"cpus": 1}, {"cpus": "4x"}]}, "resources.any_of[1].cpus", "vCPUs"),

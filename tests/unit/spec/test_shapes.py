@@ -42,6 +42,7 @@ def test_kept(written: dict[str, object], kept: dict[str, object]) -> None:
         ({"config": {"hooks": [{"run": "x"}] * 33}}, "config.hooks"),
         ({"volumes": {"/v": 3.5e300, "/w": []}}, "volumes./w"),
         ({"managed_secrets": [{"b": {"path": "/b"}}]}, "managed_secrets[0].b.path"),
+        ({"managed_secrets": [{"b": {}, "c": {}}]}, "managed_secrets[0]"),
         ({"resources": {"volumes": [{"size": 1}]}}, "resources.volumes[0].size"),
         ({"resources": {"volumes": [{"path": "/v", "disk_size": "1.5TB"}]}}, "resources.volumes[0].disk_size"),
         ({"resources": {"volumes": [{"path": "/v"}]}}, "resources.volumes[0]"),

@@ -49,7 +49,15 @@ from styx.spec import Task
         ({"file_mounts": {"/x": None}}, "file_mounts./x"),
         ({"file_mounts": {"/x": ["a"]}}, "file_mounts./x"),
         ({"file_mounts": {"/x": {"name": "b", "type": "DATASET_RO"}}}, "file_mounts./x.type"),
-        ({"file_mounts": {"/x": {"name": "b", "config": {"mount_cached": {}}}}}, "file_mounts./x.config"),
+        ({"file_mounts": {"/x": {"name": "b", "config": {"mount_cached": {}}}}}, "file_mounts./x.config.mount_cached"),
+        (
+            {"file_mounts": {"/x": {"source": "s3://b", "mode": "COPY", "config": {"mount": {}}}}},
+            "file_mounts./x.config.mount",
+        ),
+        (
+            {"file_mounts": {"/x": {"name": "b", "config": {"mount_cached": {"buffer_size": "64MB"}}}}},
+            "file_mounts./x.config.mount_cached.buffer_size",
+        ),
         ({"file_mounts": {"/x": {"name": "b", "config": {"mount": {"x": 1}}}}}, "file_mounts./x.config.mount.x"),
         ({"file_mounts": {"/x": {"store": "volume", "type": "x"}}}, "file_mounts./x.type"),
         ({"file_mounts": {"/x": {"name": "b", "mode": "STREAM"}}}, "file_mounts./x.mode"),

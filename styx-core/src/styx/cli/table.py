@@ -46,6 +46,7 @@ COMMANDS: dict[str, CommandRow] = {
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),
         _row("cost-report", "costs", "See what clusters have cost.", INFRASTRUCTURE),
         _row("config", "config", "Show and change settings.", INFRASTRUCTURE),
+        _row("compat", "compat", "Check that SkyPilot's task files mean the same here.", INFRASTRUCTURE),
         _row("plugins", "plugins", "List, check, write and switch plugins.", PLUGINS),
         _row("completion", "completion", "Print the completion script for a shell.", SHELL),
     )

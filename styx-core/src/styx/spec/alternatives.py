@@ -72,9 +72,11 @@ def _overlaid(
             _no_trio(option, here)
         if older and option.get("infra") is not None:
             raise here.at(option, "infra").error(f"excludes the {older[0]} of the resources: write infra there too")
-        if len(fields.mapping(_as_mapping(option), here)) > 1:
-            raise here.at(option, "accelerators").error(f"one accelerator at a time inside of {key}")
-        overlays += choices(option, here, option)[0]
+        wanted = choices(option, here, option)[0]
+        if len(wanted) > 1:
+            device = "accelerators" if "accelerators" in option else "gpus"
+            raise here.at(option, device).error(f"one accelerator at a time inside of {key}")
+        overlays += wanted
     _limit(len(base) * len(overlays), at)
     return [_over(below, above) for above in overlays for below in base], key == "ordered"
 
@@ -82,11 +84,6 @@ def _overlaid(
 def _limit(count: int, place: Place) -> None:
     if count > MAX_ALTERNATIVES:
         raise place.error(f"gives {count} alternatives, the limit is {MAX_ALTERNATIVES}")
-
-
-def _as_mapping(option: Mapping[str, object]) -> object:
-    value = option.get("accelerators", option.get("gpus"))
-    return value if isinstance(value, dict) else {}
 
 
 def _over(below: Choice, above: Choice) -> Choice:
@@ -121,10 +118,11 @@ def choices(found: Mapping[str, object], place: Place, lines: object) -> tuple[l
             wanted = [*devices_found]
         elif key == "infra":
             common["infra"] = infra(value, at) if value is not None else Infra()
-        elif key == "cloud":
-            common[key] = cloud_name(value, at) if value is not None else None
+        elif key in TRIO and value is None:
+            if found.get("infra") is None:  # else infra has said all three
+                common[key] = None
         elif key in TRIO:
-            common[key] = part(value, at) if value is not None else None
+            common[key] = cloud_name(value, at) if key == "cloud" else part(value, at)
         else:
             _read(common, key, value, at)
     if wanted is None:

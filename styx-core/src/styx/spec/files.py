@@ -11,37 +11,37 @@ from styx.spec.expand import expand
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
-from styx.spec.shapes import each_item, keyed
+from styx.spec.shapes import each_item, keyed, matching
 
 MODES = ("MOUNT", "COPY", "MOUNT_CACHED")
 TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW")
 
 _STORAGE = ("name", "source", "store", "mode", "persistent", "config", "type")
+# A commit is fetched by this name, and a leading dash would be an option of git's.
+_REF = re.compile(r"[A-Za-z0-9_][^\s~^:?*\[\\]*")
+_MAX_PATH = 4096
+_MANY = 10_000
+
+
+_size = matching(r"[0-9]+[bkmgtpBKMGTP]?", "a size such as 64M")
+_duration = matching(r"([-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ms|[smhdwMy]))+|[0-9.]+", "a time such as 5s or 1h30m")
+# How to mount, by mode, as far as it is the same for all stores.
 _MOUNTS = {
     "mount": keyed({"read_only": fields.flag, "hf_mount_args": each_item(fields.text)}),
     "mount_cached": keyed(
         {
             "transfers": lambda value, place: fields.integer(value, place, 1, _MANY),
+            "buffer_size": _size,
+            "vfs_cache_max_size": _size,
+            "vfs_cache_max_age": _duration,
+            "vfs_read_ahead": _size,
+            "vfs_read_chunk_size": _size,
             "vfs_read_chunk_streams": lambda value, place: fields.integer(value, place, 0, _MANY),
+            "vfs_write_back": _duration,
             "read_only": fields.flag,
-            **dict.fromkeys(
-                (
-                    "buffer_size",
-                    "vfs_cache_max_size",
-                    "vfs_cache_max_age",
-                    "vfs_read_ahead",
-                    "vfs_read_chunk_size",
-                    "vfs_write_back",
-                ),
-                fields.word,
-            ),
         }
     ),
 }
-_MANY = 10_000
-# A commit is fetched by this name, and a leading dash would be an option of git's.
-_REF = re.compile(r"[A-Za-z0-9_][^\s~^:?*\[\\]*")
-_MAX_PATH = 4096
 
 
 def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWorkdir | None:
@@ -162,10 +162,11 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) ->
             source = _path(each, at, envs)
     mode = fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT"
     config = _config(*given["config"]) if "config" in given else {}
-    if mode != "MOUNT_CACHED":
-        for key, wrong in (("type", "type" in given), ("config", "mount_cached" in config)):
-            if wrong:
-                raise given[key][1].error("is only for mode MOUNT_CACHED")
+    if "type" in given and mode != "MOUNT_CACHED":
+        raise given["type"][1].error("is only for mode MOUNT_CACHED")
+    for key in _MOUNTS:
+        if key in config and mode != key.upper():
+            raise given["config"][1].at(value["config"], key).error(f"is only for mode {key.upper()}")
     return StorageMount(
         source=source,
         name=_name(*given["name"], envs) if "name" in given else None,

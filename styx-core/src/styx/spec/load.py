@@ -55,7 +55,7 @@ def load_dag(
     The first may be a header, ``{name, execution}``. Tasks run one after the other, unless the header says
     ``execution: parallel`` or any of them says ``depends_on``: then only that counts. Raises InvalidTask.
     """
-    return _dag(read(Path(path)), envs, secrets, check_files=check_files)
+    return dag_of(read(Path(path)), envs=envs, secrets=secrets, check_files=check_files)
 
 
 def read(path: Path) -> Source:
@@ -123,9 +123,14 @@ def sole(
     return task
 
 
-def _dag(
-    source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, object] | None, *, check_files: bool
+def dag_of(
+    source: Source,
+    *,
+    envs: Mapping[str, str] | None = None,
+    secrets: Mapping[str, object] | None = None,
+    check_files: bool = False,
 ) -> Dag:
+    """All tasks of a source, as :func:`load_dag` reads them. Raises InvalidTask."""
     header, documents = split(source.documents)
     if len(documents) > MAX_TASKS:
         raise Place(source.file).error(f"holds {len(documents)} tasks, the limit is {MAX_TASKS}")

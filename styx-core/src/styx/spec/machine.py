@@ -16,7 +16,6 @@ NETWORK_TIERS = ("standard", "best")
 VOLUME_DEFAULTS: Mapping[str, object] = {
     "storage_type": "network",
     "attach_mode": "read_write",
-    "disk_tier": "best",
     "auto_delete": False,
 }
 WAIT_FOR = ("jobs_and_ssh", "jobs", "none")
@@ -27,7 +26,7 @@ MAX_PRIORITY = 1000
 MAX_RESTARTS = 1_000_000
 MAX_HOURLY_COST = 1_000_000
 
-_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::|$))?(?:(\d{1,8}(?:\.\d{1,3})?)(\+?))?", re.IGNORECASE | re.ASCII)
+_LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::(?=.)|$))?(?:(\d{1,8}(?:\.\d{1,3})?)(\+?))?", re.IGNORECASE | re.ASCII)
 _RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?", re.ASCII)
 
 
@@ -175,7 +174,7 @@ _ACCELERATOR_ARGS = keyed(
         "runtime_version": fields.word,
         "tpu_name": fields.word,
         "tpu_vm": fields.flag,
-        "gcp_queued_resource": fields.scalar,
+        "gcp_queued_resource": fields.flag,
     }
 )
 _VOLUME = keyed(
@@ -195,9 +194,11 @@ _VOLUME = keyed(
 def _volume(value: object, place: Place) -> dict[str, object]:
     """A disk to attach. One over the network is told by its name; one of the machine itself has none."""
     found = {**VOLUME_DEFAULTS, **_VOLUME(value, place)}
-    if found["storage_type"] == "network" and "name" not in found:
+    if found["storage_type"] != "network":
+        return found
+    if "name" not in found:
         raise place.error("a volume over the network needs a name")
-    return found
+    return {"disk_tier": "best", **found}
 
 
 # Every field that becomes one of Alternative under its own name.

@@ -11,7 +11,7 @@ from styx.spec.expand import everywhere
 from styx.spec.model import TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
-from styx.spec.shapes import each_item, each_value, keyed, name_or
+from styx.spec.shapes import each_item, each_value, keyed, name_or, one_value
 from styx.spec.variables import ENVS, SECRETS, variables
 
 MAX_NODES = 1000  # ranks are 0 to 999
@@ -38,21 +38,14 @@ def _timeout(value: object, place: Place) -> object:
     return fields.number(value, place, 0, service.MAX_SECONDS)
 
 
-def _sizes(value: object, place: Place) -> object:
-    """``{uri: gigabytes}`` with one entry: what a task reads or writes."""
-    if len(fields.mapping(value, place)) != 1:
-        raise place.error("takes one location")
-    return each_value(_size)(value, place)
-
-
 # Fields that later features act on: checked as far as their shape goes, and kept in TaskSpec.extra.
 EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "service": service.service,
     "pool": service.pool,
     "volumes": each_value(name_or(plain_mapping)),
-    "managed_secrets": each_item(name_or(each_value(keyed({"mount_path": fields.word})))),
-    "inputs": _sizes,
-    "outputs": _sizes,
+    "managed_secrets": each_item(name_or(one_value(keyed({"mount_path": fields.word})))),
+    "inputs": one_value(_size),  # {uri: gigabytes}: what a task reads
+    "outputs": one_value(_size),
     "config": hooks.config,
     "job": keyed({"wait_for_scheduling_timeout": _timeout}),
     "event_callback": lambda value, place: fields.text(value, place, lines=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from styx.spec import fields
@@ -34,6 +35,18 @@ def each_value(reader: Reader) -> Reader:
     return read
 
 
+def one_value(reader: Reader) -> Reader:
+    """A reader of a mapping with one entry, from any text to what ``reader`` reads."""
+
+    def read(value: object, place: Place) -> dict[str, object]:
+        found = fields.mapping(value, place)
+        if len(found) != 1:
+            raise place.error(f"takes one entry, not {len(found)}")
+        return {key: reader(each, place.at(found, key)) for key, each in found.items()}
+
+    return read
+
+
 def each_item(reader: Reader, *, most: int = 1000) -> Reader:
     """A reader of a list of what ``reader`` reads."""
 
@@ -49,3 +62,16 @@ def each_item(reader: Reader, *, most: int = 1000) -> Reader:
 def name_or(reader: Reader) -> Reader:
     """A reader of a name, or of a mapping that ``reader`` reads."""
     return lambda value, place: reader(value, place) if isinstance(value, dict) else fields.word(value, place)
+
+
+def matching(pattern: str, what: str) -> Callable[[object, Place], str]:
+    """A reader of a word of a certain shape; ``what`` says which, for messages."""
+    shape = re.compile(pattern)
+
+    def read(value: object, place: Place) -> str:
+        found = fields.word(value, place)
+        if not shape.fullmatch(found):
+            raise place.error(f"must be {what}, not {fields.describe(value)}")
+        return found
+
+    return read

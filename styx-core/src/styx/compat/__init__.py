@@ -1,0 +1,1 @@
+"""Whether Styx reads SkyPilot's task files as SkyPilot does: behind ``styx compat check``."""

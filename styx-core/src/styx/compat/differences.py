@@ -1,0 +1,310 @@
+"""Where Styx reads a file otherwise than SkyPilot does, on purpose: the one list of it.
+
+``styx compat check`` goes by it, ``docs/skypilot.md`` prints it, and its examples are tested.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from styx.api.errors import InvalidTask
+from styx.compat.compare import Gap
+
+STRICTER = "stricter"
+WIDER = "wider"
+OTHERWISE = "otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One deliberate difference.
+
+    ``way`` is stricter (only SkyPilot takes such files), wider (only Styx does) or otherwise (both do, and mean
+    something else). A file is an instance of it when each pattern given is found: ``where`` in the field that Styx
+    refuses, or the path where the meanings part; ``ours`` and ``theirs`` in what each says or has there; ``text`` in
+    the file.
+    """
+
+    name: str
+    way: str
+    what: str
+    why: str
+    example: str
+    where: str = ""
+    ours: str = ""
+    theirs: str = ""
+    text: str = ""
+
+    def refuses(self, error: InvalidTask) -> bool:
+        """Whether this is why Styx refuses what SkyPilot takes."""
+        found = re.search(self.where, error.field or "") and re.search(self.ours, error.message)
+        return self.way == STRICTER and bool(found)
+
+    def takes(self, refusal: str, text: str) -> bool:
+        """Whether this is why Styx takes a file that SkyPilot refuses in these words."""
+        return self.way == WIDER and bool(re.search(self.theirs, refusal) and re.search(self.text, text))
+
+    def parts(self, gap: Gap) -> bool:
+        """Whether this is why both take a file and mean something else."""
+        pairs = ((self.where, gap.path), (self.ours, gap.ours), (self.theirs, gap.theirs))
+        return self.way == OTHERWISE and all(re.search(pattern, str(found)) for pattern, found in pairs)
+
+
+DIFFERENCES = (
+    Difference(
+        "recovery",
+        STRICTER,
+        "`job_recovery` takes the strategies that exist, and no other fields",
+        "A misspelt strategy would be found out by the first preemption. The error names the closest.",
+        "resources: {job_recovery: failovr}",
+        where=r"\.job_recovery",
+    ),
+    Difference(
+        "numbers",
+        STRICTER,
+        'Amounts are written as documented: no `"+4"`, no `1e2`, no name of an accelerator with a comma or an exponent',
+        "`+4` is a slip for `4+`, which SkyPilot reads as exactly 4.",
+        'resources: {cpus: "+4"}',
+        where=r"\.(cpus|memory|accelerators|gpus|ports)",
+        ours="must be a number|must be an amount|has no count|names no accelerator|is neither a port",
+    ),
+    Difference(
+        "limits",
+        STRICTER,
+        "Numbers have limits: at most 1000 nodes, no negative delay, size or number of replicas, less than a petabyte",
+        "A number far outside of what can be is a slip, and cheap to find before anything is rented.",
+        "num_nodes: 5000",
+        ours="must be from|must be more than 0|characters",
+    ),
+    Difference(
+        "internal-fields",
+        STRICTER,
+        "Fields that SkyPilot writes for itself are unknown: `_metadata`, `file_mounts_mapping`, `volume_mounts`, ...",
+        "They are no part of the language, and mean nothing to anybody else.",
+        "_metadata: {a: b}",
+        where=r"(^|\.)(_\w+|file_mounts_mapping|volume_mounts)$",
+        ours="no field of this name",
+    ),
+    Difference(
+        "variables",
+        STRICTER,
+        "The value of a variable is text, a number or a boolean, and a secret with a value has the name of a variable",
+        "SkyPilot passes a list on as Python prints it, and a variable under a name that no shell can read.",
+        "envs: {LAYERS: [1, 2]}",
+        where=r"^(envs|secrets)\.",
+        ours="must be text|not a variable name",
+    ),
+    Difference(
+        "empty",
+        STRICTER,
+        "A name, path, label or image that is there is not empty, and has no line breaks",
+        'Nothing can be called `""`. The name of a bucket that is a variable may be empty until the task is launched.',
+        'workdir: ""',
+        ours="must not be empty|is empty once|control character|must be text, not (nothing|a list)$",
+    ),
+    Difference(
+        "headers",
+        STRICTER,
+        "A header has the documented fields only, names each primary task once, and has tasks below it",
+        "SkyPilot ignores what it does not know, so a misspelt `primary_task` changes when the group ends.",
+        "name: a\nexecution: parallel\nprimary_task: [b]\n---\nname: b",
+        where=r"^\w+(\[\d+\])?$",
+        ours="no field of this name|is listed twice",
+    ),
+    Difference(
+        "same-name",
+        STRICTER,
+        "Two tasks of one file have different names",
+        "Logs, states and `depends_on` refer to tasks by name.",
+        "name: a\nrun: x\n---\nname: a\nrun: y",
+        where="^name$",
+        ours="two tasks are called",
+    ),
+    Difference(
+        "disks",
+        STRICTER,
+        "The kind, tier and mode of a volume are ones that exist",
+        "SkyPilot warns and takes another one: a disk that is read only becomes one that is not.",
+        "resources: {volumes: [{name: v, path: /v, attach_mode: read-only}]}",
+        where=r"\.volumes\[\d+\]\.",
+        ours="is not one of",
+    ),
+    Difference(
+        "said-twice",
+        STRICTER,
+        "A service says in one way how many replicas there are",
+        "SkyPilot silently takes `workers` before `replica_policy`, and before the pool's own number.",
+        "service: {workers: 3, replica_policy: {min_replicas: 1}}",
+        where="^service",
+        ours="excludes",
+    ),
+    Difference(
+        "workdirs",
+        STRICTER,
+        "`workdir` is a local directory, or a repository with a URL and a ref that git could have",
+        "Anything else fails later, when machines are already paid for.",
+        "workdir: s3://bucket",
+        where="^workdir",
+        ours="not a local directory|not a branch|not a URL|refer to each other",
+    ),
+    Difference(
+        "clouds",
+        WIDER,
+        "A cloud or a store may have any name; `k8s` is always `kubernetes`",
+        "Which there are is for the installed plugins to say, when the task is launched.",
+        "resources: {infra: local}",
+        theirs=r"does not match '\^\(\?:\(\?i:\(aws|is not one of \['(aws|S3)'",
+    ),
+    Difference(
+        "quoted-numbers",
+        WIDER,
+        "A number may be quoted, and may be a whole number with a decimal point",
+        "Templates and command lines quote everything.",
+        'num_nodes: "2"',
+        theirs=r"YAML: '[^']*' is not of type '(integer|number)'|YAML: '[\d.]+' is not valid"
+        r"|YAML: \[[\d']+\] is not of type 'integer'|positive int\. Got: [\d.]+",
+    ),
+    Difference(
+        "unquoted-text",
+        WIDER,
+        "Where text is meant a number, date or boolean counts as the text that stands there",
+        "A commit, version or label often looks like a number: `ref: 1234567`.",
+        "name: 5",
+        theirs=r"YAML: ([-\d.]+|True|False|datetime[^ ]*\(.*\)) is not (of type 'string'|valid under)"
+        r"|'int' object is not it",
+    ),
+    Difference(
+        "nulls",
+        WIDER,
+        "A field with nothing after its colon is not given",
+        "SkyPilot takes this in some fields and fails in others, sometimes with an error of Python's.",
+        "envs:\nrun: echo hello",
+        theirs=r"None is not|'NoneType' object|dict_keys\(\['(in|out)puts'\]\)",
+    ),
+    Difference(
+        "units",
+        WIDER,
+        "`16G`, `16 GB` and `16GiB` are the same everywhere, and an idle time has its units inside of a mapping too",
+        "One way to write an amount is enough to remember.",
+        "resources: {memory: 16G}",
+        theirs=r"field should be a number|should be either a number|does not match .\^\[0-9\]\+\((kb|m\|)|__round__",
+    ),
+    Difference(
+        "accelerator-lists",
+        WIDER,
+        "A list or set of accelerators may be empty or quoted, as on a command line",
+        'SkyPilot fails on `"{A100:1, V100:1}"` with an error of Python\'s.',
+        'resources: {accelerators: "{A100:1, V100:1}"}',
+        theirs="invalid literal for int|'list' object has no attribute|list index out of range",
+    ),
+    Difference(
+        "case",
+        WIDER,
+        "Words of a fixed choice may be in capitals, and one that is repeated counts once",
+        "SkyPilot takes this in most fields.",
+        "config: {hooks: [{run: sync, events: [STOP]}]}",
+        theirs=r"is not one of \['stop'|Unknown load balancing policy: '?[A-Z]|execution mode[^']*'[A-Z]|non-unique",
+    ),
+    Difference(
+        "own-fields",
+        WIDER,
+        "Fields for graphs of tasks: `depends_on`, `foreach`, `matrix`, `when`, `retries`, `output_names`; and `job`",
+        "SkyPilot 0.14 runs chains and groups; `job` is of its later versions.",
+        "name: a\nrun: x\n---\nname: b\ndepends_on: a",
+        theirs="unsupported field '(depends_on|foreach|matrix|when|retries|output_names|sweep|job)'"
+        "|Instead of '(depends_on|foreach|matrix|when|retries|output_names|sweep|job)'",
+    ),
+    Difference(
+        "config",
+        WIDER,
+        "What `config` says about a cloud is not checked when the task is read",
+        "It belongs to that cloud's plugin, which checks it when it is used. `config.hooks` is checked.",
+        "config: {gcp: {labels: {a: b}}}",
+        theirs=r"\$\.config\.(?!hooks)|unsupported field|Instead of",
+        text=r"(?m)^config:",
+    ),
+    Difference(
+        "secret-lists",
+        WIDER,
+        "In a list of secrets the prefix `secrets:` may be left out",
+        "A list holds nothing but names of managed secrets.",
+        "secrets: [HF_TOKEN]",
+        theirs="Invalid secret in array form",
+    ),
+    Difference(
+        "negative-idleness",
+        WIDER,
+        "An idle time below 0 means never, inside of a mapping too",
+        "SkyPilot takes it outside of one.",
+        "resources: {autostop: {idle_minutes: -1}}",
+        theirs=r"is less than the minimum of 0.*autostop",
+    ),
+    Difference(
+        "registries",
+        WIDER,
+        "`SKYPILOT_DOCKER_...` need not all be envs, or all secrets",
+        "Only the password of a registry is a secret.",
+        "envs: {SKYPILOT_DOCKER_USERNAME: a}",
+        theirs="Docker login variables",
+    ),
+    Difference(
+        "tpus",
+        WIDER,
+        "A TPU may be asked for on any cloud",
+        "Where one can be had is what offers say, and the answer names the nearest.",
+        "resources: {infra: lambda, accelerators: tpu-v2-8}",
+        theirs="Cloud must be GCP or Kubernetes for TPU",
+    ),
+    Difference(
+        "yaml-values",
+        OTHERWISE,
+        "`12:30`, `.inf` and dates are the text that stands there",
+        "Nobody means 750 by `12:30`.",
+        "envs: {AT: 12:30}",
+        where=r"\.env_values\.",
+        ours=r"^([-+]?\d+(:[0-5]?\d)+(\.\d*)?|[-+]?\.(?i:inf|nan)|\d{4}-\d.*)$",
+    ),
+    Difference(
+        "yaml-keys",
+        OTHERWISE,
+        "A key is the text that stands there, also where it looks like another value",
+        "A variable called `true` is not called `True`.",
+        "envs: {true: x}",
+        where=r"\.env_values\.(True|False|None)$",
+        ours="^None$",
+    ),
+    Difference(
+        "secrets-in-paths",
+        OTHERWISE,
+        "The value of a secret is never written into a path or the name of a bucket",
+        "Paths are shown in many places. In the headers and body of a readiness probe it is filled in when it is sent.",
+        "secrets: {TOKEN: x}\nfile_mounts: {/data: {name: $TOKEN}}",
+        where=r"\.(workdir|file_mounts|storage_mounts|volumes)\b",
+        ours=r"\$\{?\w+\}?",
+    ),
+    Difference(
+        "nested-variables",
+        OTHERWISE,
+        "A variable in the value of a variable is replaced too, and `${A:-b}` is left alone",
+        "SkyPilot replaces once, so that what a path means depends on how often its file was read.",
+        "envs: {A: $B, B: c}\nworkdir: /x/$A",
+        where=r"\.(workdir|file_mounts|storage_mounts|volumes|service)\b",
+        theirs=r"\$|:-",
+    ),
+)
+
+
+def of_refusal(error: InvalidTask) -> Difference | None:
+    """The difference by which Styx refuses what SkyPilot takes."""
+    return next((each for each in DIFFERENCES if each.refuses(error)), None)
+
+
+def of_acceptance(refusal: str, text: str) -> Difference | None:
+    """The difference by which Styx takes what SkyPilot refuses."""
+    return next((each for each in DIFFERENCES if each.takes(refusal, text)), None)
+
+
+def of_gap(gap: Gap) -> Difference | None:
+    """The difference by which a file means something else."""
+    return next((each for each in DIFFERENCES if each.parts(gap)), None)
