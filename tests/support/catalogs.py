@@ -13,10 +13,10 @@ from styx.api import Accelerator, CatalogEntry, Source
 from styx.catalog.entries import to_snapshot
 from styx.catalog.snapshot import write
 
-TODAY = date(2026, 11, 30)
+TODAY = date(2024, 5, 30)  # of the packages' snapshots: what is fetched in a test is later
 SOURCES = {
-    "list": Source("prices of Acme Inc.", "Acme price list", date(2026, 11, 1), "CC0-1.0"),
-    'b "2"': Source("types\tof \\ Acme \u00fc\x7f", "Acme handbook", date(2026, 10, 1)),
+    "list": Source("prices of Acme Inc.", "Acme price list", date(2024, 5, 1), "CC0-1.0"),
+    'b "2"': Source("types\tof \\ Acme \u00fc\x7f", "Acme handbook", date(2024, 4, 1)),
 }
 REGIONS = {"east": ("e1", "e2", "e3"), "west": ("w1",), "south": ()}
 DEVICES = ("A100", "A100-80GB", "H100", "T4")

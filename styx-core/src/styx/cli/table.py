@@ -44,6 +44,8 @@ COMMANDS: dict[str, CommandRow] = {
         _row("ssh", "ssh", "Open a terminal on a node.", CLUSTERS),
         _row("check", "infra", "See which clouds and stores can be used.", INFRASTRUCTURE),
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),
+        _row("gpus", "gpus", "See which accelerators clouds sell, and for how much.", INFRASTRUCTURE),
+        _row("catalog", "catalog", "See how old prices are, and fetch new ones.", INFRASTRUCTURE),
         _row("cost-report", "costs", "See what clusters have cost.", INFRASTRUCTURE),
         _row("config", "config", "Show and change settings.", INFRASTRUCTURE),
         _row("compat", "compat", "Check that SkyPilot's task files mean the same here.", INFRASTRUCTURE),

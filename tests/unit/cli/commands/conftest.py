@@ -12,6 +12,9 @@ from click.testing import CliRunner, Result
 
 from styx.cli.main import main
 from support.fake_client import FakeClient
+from support.site_packages import site
+
+__all__ = ["site"]
 
 Styx = Callable[..., Result]
 

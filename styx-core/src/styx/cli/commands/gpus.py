@@ -272,9 +272,9 @@ def _unknown(device: str, names: Collection[str]) -> BadInput:
     """No catalog has it: the nearest ones that there are."""
     from difflib import get_close_matches
 
-    lower = {name.lower(): name for name in sorted(names)}
-    near = get_close_matches(device.lower(), lower, n=3) or [each for each in lower if device.lower() in each][:3]
-    guess = f"Did you mean {' or '.join(lower[each] for each in near)}? " if near else ""
+    wanted, lower = device.lower(), {name.lower(): name for name in sorted(names)}
+    near = dict.fromkeys([*(each for each in lower if wanted in each), *get_close_matches(wanted, lower, n=3)])
+    guess = f"Did you mean {' or '.join(lower[each] for each in list(near)[:3])}? " if near else ""
     hint = f"{guess}`styx gpus list` shows what there is."
     error: BadInput = _errors().BadInput(f"no catalog has an accelerator {device!r}", hint=hint)
     return error

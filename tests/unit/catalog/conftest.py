@@ -1,0 +1,7 @@
+"""A directory that stands for site-packages, to install catalogs in."""
+
+from __future__ import annotations
+
+from support.site_packages import site
+
+__all__ = ["site"]

@@ -1,0 +1,203 @@
+"""Fetching a new catalog: all of it counts, or nothing; whatever dies or lies, the old one stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from styx.api import AuthFailed, CatalogError, OfferQuery, PluginError
+from styx.catalog import update as updating
+from styx.catalog.lock import locked
+from styx.catalog.query import Catalog
+from styx.catalog.snapshot import read
+from styx.catalog.sources import PACKAGE, UPDATED, Shelf, shelves
+from styx.catalog.update import Updated, services_for, update
+from styx.plugins import index
+from styx.testing import FakeClock
+from support.catalog_plugins import install
+from support.catalogs import entry
+
+OLD = [entry("t1", "1"), entry("t2", "2"), entry("t3", "3")]
+FRESH = 'yield sell("t1", "1.5")\nyield sell("t2", "2", zones=("e1", "e2"))'
+LATER = date(2036, 1, 1)
+
+
+def shelf(name: str = "acme") -> Shelf:
+    """The catalog of that cloud, as a process finds it that starts now."""
+    index.read.cache_clear()
+    return next(each for each in shelves() if each.cloud == name)
+
+
+def fetch(*, force: bool = False, report: Callable[[str], None] = lambda _: None) -> Updated:
+    """Update acme."""
+    return update(shelf(), services_for(shelf(), FakeClock()), report, force=force)
+
+
+def sold() -> dict[str, str]:
+    """Type and price of what counts now."""
+    database = shelf().database()
+    found = {offer.instance_type: str(offer.hourly_price) for offer in Catalog(database).offers(OfferQuery())}
+    database.close()
+    return found
+
+
+def test_what_is_fetched_counts(site: Path, styx_home: Path) -> None:
+    """From the next start on; it is a snapshot as good as the package's, of today."""
+    install(site, OLD, body=FRESH)
+    fetched = fetch()
+    assert sold() == {"t1": "1.5", "t2": "2"}
+    assert read(fetched.folder, "acme", strict=True) == fetched.new
+    assert fetched.new.as_of == FakeClock().now().date()
+    assert fetched.old is not None
+    assert shelf().chosen() == (str(fetched.folder), UPDATED)
+
+
+def test_the_newer_one_counts(site: Path) -> None:
+    """A package that was installed since with later prices wins over what was fetched before."""
+    install(site, OLD, body=FRESH)
+    fetch()
+    install(site, [entry("t9", "9")], body=FRESH, as_of=LATER)
+    assert shelf().chosen() == (shelf().folder, PACKAGE)
+    assert sold() == {"t9": "9"}
+
+
+def test_only_the_last_one_is_kept(site: Path, styx_home: Path) -> None:
+    """Each has a folder of its own, and a clock that goes back changes nothing."""
+    install(site, OLD, body=FRESH)
+    first, second = fetch().folder, fetch().folder
+    assert (first.name[:6], second.name[:6]) == ("000001", "000002")
+    assert [path.name for path in (styx_home / "catalog" / "acme").iterdir() if path.is_dir()] == [second.name]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "said"),
+    [
+        ('yield sell("t1", "1")\nraise AuthFailed("the key has expired")', AuthFailed, "the key has expired"),
+        ('yield sell("t1", "1")\nraise OSError("no route")', PluginError, "while asking for the prices of acme"),
+        ('yield sell("t1", "1")\nexit(3)', PluginError, r"it called sys.exit\(3\)"),
+        ("yield 3", PluginError, "while asking for the prices of acme"),
+        ("return ()", CatalogError, "was said to sell nothing"),
+        ('yield sell("t1", "0")', CatalogError, r"nothing \(1 made no sense; the first: hourly is '0'"),
+        ('yield sell("t1", "1")', CatalogError, "sell 1 things, and it was 3 before"),
+    ],
+)
+def test_the_old_one_stays(site: Path, styx_home: Path, body: str, error: type[Exception], said: str) -> None:
+    """Whatever goes wrong, in whatever way: the prices are those of before, and nothing is left over."""
+    install(site, OLD, body=body)
+    with pytest.raises(error, match=said):
+        fetch()
+    assert sold() == {"t1": "1", "t2": "2", "t3": "3"}
+    assert [path.name for path in (styx_home / "catalog" / "acme").iterdir()] == [".lock"]
+
+
+def test_a_loss_can_be_insisted_on(site: Path) -> None:
+    """With force, for providers that have stopped to sell most of it."""
+    install(site, OLD, body='yield sell("t1", "1")')
+    fetch(force=True)
+    assert sold() == {"t1": "1"}
+
+
+def test_one_that_cannot_be_read_is_replaced(site: Path) -> None:
+    """A broken snapshot, shipped or fetched, keeps nobody from fetching a good one."""
+    folder = install(site, OLD, body=FRESH)
+    (folder / "types.csv").write_text("nonsense\n")
+    first = fetch()
+    assert first.old is None
+    (first.folder / "snapshot.toml").write_text("nonsense\n")
+    with pytest.raises(CatalogError, match="not TOML") as raised:
+        sold()
+    assert raised.value.hint == f"Fetch it again with `styx catalog update acme`, or remove {shelf().updates}."
+    fetch()
+    assert sold() == {"t1": "1.5", "t2": "2"}
+
+
+def test_two_do_not_update_at_one_time(site: Path, styx_home: Path) -> None:
+    """The second is told; what the first has begun is left alone."""
+    install(site, OLD, body=FRESH)
+    begun = styx_home / "catalog" / "acme" / updating.UNFINISHED
+    begun.mkdir(parents=True)
+    with locked(str(begun.parent / ".lock"), 0), pytest.raises(CatalogError, match="another process updates acme"):
+        fetch()
+    assert begun.exists()
+
+
+def test_what_costs_nothing_new_to_know_is_kept(site: Path) -> None:
+    """A refresher that says nothing of moving data leaves what the package says of it, with its source."""
+    folder = install(site, OLD, body=FRESH)
+    (folder / "transfer.csv").write_text("from_region,to_region,usd_per_gib,source\n*,internet,0.09,list\n")
+    new = fetch().new
+    assert [row[:2] for row in new.transfer] == [("*", "internet")]
+    assert set(new.sources) == {"live", "list"}
+
+
+def test_it_tells_how_far_it_is(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the refresher says, and how many prices there are every now and then."""
+    monkeypatch.setattr(updating, "COUNTED", 2)
+    install(site, OLD, body=f'progress("asking east")\n{FRESH}')
+    said: list[str] = []
+    fetch(report=said.append)
+    assert said == ["asking east", "2 prices so far"]
+
+
+def test_a_catalog_that_nothing_renews_says_so(site: Path) -> None:
+    """The package's own is all there is."""
+    install(site, OLD)
+    with pytest.raises(CatalogError, match="styx-acme cannot renew"):
+        fetch()
+
+
+def test_a_home_that_cannot_be_written_is_told(site: Path, styx_home: Path) -> None:
+    """As what it is, and the package's catalog goes on to count."""
+    install(site, OLD, body=FRESH)
+    styx_home.mkdir()
+    (styx_home / "catalog").write_text("in the way")
+    with pytest.raises(CatalogError, match="cannot write to"):
+        fetch()
+    assert len(sold()) == 3
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from styx.catalog import update as updating
+from styx.catalog.sources import shelves
+from styx.clock import SystemClock
+
+sys.path.append(sys.argv[1])
+moment, calls = sys.argv[2], iter(range(99))
+real = getattr(updating, moment)
+def die(*arguments, **keywords):
+    if moment != "_sync" or next(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **keywords)
+setattr(updating, moment, die)
+if moment == "_remove":  # the second time: when the new one is in its place
+    updating._remove = lambda *arguments: real(*arguments) if next(calls) == 0 else die()
+shelf = next(each for each in shelves() if each.cloud == "acme")
+updating.update(shelf, updating.services_for(shelf, SystemClock()), print)
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "counts"),
+    [("to_snapshot", False), ("write", False), ("read", False), ("_sync", False), ("_check", False), ("_remove", True)],
+)
+def test_one_killed_half_way_leaves_the_old_one(site: Path, styx_home: Path, moment: str, counts: bool) -> None:
+    """At whatever step: what counts is all of the old one or all of the new one; the next update clears up."""
+    install(site, OLD, body=FRESH)
+    before = fetch().folder
+    code = [sys.executable, "-c", dedent(KILLED), str(site), moment]
+    ended = subprocess.run(code, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path[1:]])})
+    assert ended.returncode == -signal.SIGKILL
+    assert (shelf().updated() != str(before)) == counts
+    assert sold() == {"t1": "1.5", "t2": "2"}
+    last = fetch().folder
+    assert {path.name for path in (styx_home / "catalog" / "acme").iterdir()} == {".lock", last.name}
