@@ -29,12 +29,16 @@ REFUSALS = {
     "secret-lists": "Invalid secret in array form: 'HF_TOKEN'. Array items must use the secrets: prefix",
     "negative-idleness": "Invalid resources YAML: -1 is less than the minimum of 0. Check ... $.autostop.idle_minutes",
     "registries": "Docker login variables must be specified together in envs. Missing from envs: [...]",
+    "volumes": "type str doesn't define __round__ method",
+    "instances": "Invalid Kubernetes instance type: 'm5.large'. Kubernetes instance types use the format ...",
     "tpus": "Cloud must be GCP or Kubernetes for TPU accelerators.",
 }
 # Where the meaning of the other examples parts: the path, and what SkyPilot has there.
 GAPS = {
     "yaml-values": ("tasks[0].env_values.AT", "750"),
     "yaml-keys": ("tasks[0].env_values.True", "x"),
+    "device-memory": ("tasks[0].resources.list[0].accelerators", {"A100": 1}),
+    "labels": ("tasks[0].resources.list[1].labels", {"a": "b", "c": "d"}),
     "secrets-in-paths": ("tasks[0].storage_mounts./data.name", "x"),
     "nested-variables": ("tasks[0].workdir", "/x/$B"),
 }
@@ -70,10 +74,10 @@ def test_what_means_something_else(difference: Difference) -> None:
     """The example means something else here, and the place leads to the difference."""
     path, theirs = GAPS[difference.name]
     ours: object = of_dag(dag_of(parse_text(difference.example, None)))
-    for step in re.split(r"\.(?![^.]*/)|\.(?=/)", path.replace("[0]", ".0")):
+    for step in re.split(r"\.(?![^.]*/)|\.(?=/)", re.sub(r"\[(\d)\]", r".\1", path)):
         ours = ours[int(step)] if isinstance(ours, list) else ours.get(step)  # type: ignore[attr-defined]
     assert ours != theirs
-    assert differences.of_gap(Gap(path, theirs, ours)) is difference
+    assert differences.of_gap(Gap(path, theirs, ours), difference.example) is difference
 
 
 def test_nothing_else_is_explained() -> None:
@@ -82,9 +86,9 @@ def test_nothing_else_is_explained() -> None:
         dag_of(parse_text("num_nodes: two\nrun: x", None))
     assert differences.of_refusal(refused.value) is None
     assert differences.of_acceptance("Invalid task YAML: Found unsupported field 'rum'.", "rum: x") is None
-    assert differences.of_gap(Gap("tasks[0].env_values.A", "1", "2")) is None
-    assert differences.of_gap(Gap("tasks[0].env_values.A", "1", None)) is None
-    assert differences.of_gap(Gap("tasks[0].workdir", "/a", "/b")) is None
+    assert differences.of_gap(Gap("tasks[0].env_values.A", "1", "2"), "") is None
+    assert differences.of_gap(Gap("tasks[0].env_values.A", "1", None), "") is None
+    assert differences.of_gap(Gap("tasks[0].workdir", "/a", "/b"), "") is None
 
 
 def test_each_has_a_name_of_its_own() -> None:

@@ -111,12 +111,12 @@ def _compare(path: Path, verdict: Mapping[str, object], envs: Mapping[str, str],
         differs = theirs == OK
         return Finding(ERROR, _said(error, path), differs, differences.of_refusal(error) if differs else None)
     assert form is not None
+    text = path.read_text(encoding="utf-8")
     if theirs != OK:
         refusal = str(verdict.get("error_text") or verdict.get("error_first_line") or "")
-        text = path.read_text(encoding="utf-8", errors="replace")
         return Finding(OK, f"SkyPilot: {refusal}", True, differences.of_acceptance(refusal, text))
     gap: Gap | None = first_gap(verdicts.form(verdict), form)
-    return Finding(OK) if gap is None else Finding(OK, str(gap), True, differences.of_gap(gap))
+    return Finding(OK) if gap is None else Finding(OK, str(gap), True, differences.of_gap(gap, text))
 
 
 def _load(

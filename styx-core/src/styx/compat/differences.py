@@ -45,9 +45,9 @@ class Difference:
         """Whether this is why Styx takes a file that SkyPilot refuses in these words."""
         return self.way == WIDER and bool(re.search(self.theirs, refusal) and re.search(self.text, text))
 
-    def parts(self, gap: Gap) -> bool:
+    def parts(self, gap: Gap, text: str) -> bool:
         """Whether this is why both take a file and mean something else."""
-        pairs = ((self.where, gap.path), (self.ours, gap.ours), (self.theirs, gap.theirs))
+        pairs = ((self.where, gap.path), (self.ours, gap.ours), (self.theirs, gap.theirs), (self.text, text))
         return self.way == OTHERWISE and all(re.search(pattern, str(found)) for pattern, found in pairs)
 
 
@@ -188,7 +188,7 @@ DIFFERENCES = (
         "`16G`, `16 GB` and `16GiB` are the same everywhere, and an idle time has its units inside of a mapping too",
         "One way to write an amount is enough to remember.",
         "resources: {memory: 16G}",
-        theirs=r"field should be a number|should be either a number|does not match .\^\[0-9\]\+\((kb|m\|)|__round__",
+        theirs=r"field should be a number|should be either a number|does not match .\^\[0-9\]\+\((kb|m\|)",
     ),
     Difference(
         "accelerator-lists",
@@ -196,7 +196,24 @@ DIFFERENCES = (
         "A list or set of accelerators may be empty or quoted, as on a command line",
         'SkyPilot fails on `"{A100:1, V100:1}"` with an error of Python\'s.',
         'resources: {accelerators: "{A100:1, V100:1}"}',
-        theirs="invalid literal for int|'list' object has no attribute|list index out of range",
+        theirs="invalid literal for int|'list' object has no attribute|list index out of range"
+        r"|\$\.(any_of|ordered)\[\d+\]\.(accelerators|gpus)",
+    ),
+    Difference(
+        "volumes",
+        WIDER,
+        "Volumes of the resources go together with `any_of` and `ordered`, and their sizes have units",
+        "SkyPilot fails on both with an error of its own making.",
+        "resources: {volumes: [{name: v, path: /v, disk_size: 1TB}]}",
+        theirs="DiskTier|__round__",
+    ),
+    Difference(
+        "instances",
+        WIDER,
+        "The name of an instance type is not checked when the task is read",
+        "It is looked for among the offers, and the answer names the closest.",
+        "resources: {infra: k8s, instance_type: m5.large}",
+        theirs="(?i)instance (type|name)",
     ),
     Difference(
         "case",
@@ -275,6 +292,24 @@ DIFFERENCES = (
         ours="^None$",
     ),
     Difference(
+        "labels",
+        OTHERWISE,
+        "Labels of one entry of `any_of` or `ordered` are of that entry alone, added to those of the resources",
+        "SkyPilot adds them to the other entries too.",
+        "resources: {labels: {a: b}, any_of: [{infra: aws, labels: {c: d}}, {infra: gcp}]}",
+        where=r"\.resources\.list\[\d+\]\.labels",
+        text=r"(?s)labels:.*labels:",
+    ),
+    Difference(
+        "device-memory",
+        OTHERWISE,
+        "An amount of device memory (`32GB+`) stays one until offers are looked at",
+        "SkyPilot replaces it by the names in its catalog of that day while it reads the file.",
+        "resources: {accelerators: 32GB+}",
+        where=r"\.resources\b",
+        text=r"(?i)(accelerators|gpus):.*\d\s*GB",
+    ),
+    Difference(
         "secrets-in-paths",
         OTHERWISE,
         "The value of a secret is never written into a path or the name of a bucket",
@@ -305,6 +340,6 @@ def of_acceptance(refusal: str, text: str) -> Difference | None:
     return next((each for each in DIFFERENCES if each.takes(refusal, text)), None)
 
 
-def of_gap(gap: Gap) -> Difference | None:
-    """The difference by which a file means something else."""
-    return next((each for each in DIFFERENCES if each.parts(gap)), None)
+def of_gap(gap: Gap, text: str) -> Difference | None:
+    """The difference by which a file, this text, means something else."""
+    return next((each for each in DIFFERENCES if each.parts(gap, text)), None)

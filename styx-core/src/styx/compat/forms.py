@@ -153,10 +153,11 @@ def _image(image: str | Mapping[str, str] | None, region: str | None, cloud: str
     if image is None:
         return {}
     images = {str(region): image} if isinstance(image, str) else {**image}
-    if "docker" in images:
-        images["docker"] = images["docker"].removeprefix(DOCKER)
-    elif cloud in CONTAINERS:
-        images = {key: each if each.startswith(DOCKER) else DOCKER + each for key, each in images.items()}
+    for key, each in images.items():
+        if key == "docker":
+            images[key] = each.removeprefix(DOCKER)
+        elif cloud in CONTAINERS and not each.startswith(DOCKER):
+            images[key] = DOCKER + each
     return {**images}
 
 
