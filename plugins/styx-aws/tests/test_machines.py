@@ -15,7 +15,7 @@ def about(**more: Any) -> dict[str, Any]:
     """The least that EC2 says of a type."""
     return {
         "InstanceType": "x.large",
-        "ProcessorInfo": {"SupportedArchitectures": ["i386", "x86_64"]},
+        "ProcessorInfo": {"SupportedArchitectures": ["x86_64", "i386"]},
         "VCpuInfo": {"DefaultVCpus": 2},
         "MemoryInfo": {"SizeInMiB": 3840},
         **more,

@@ -53,7 +53,7 @@ class Aws:
         """What each type costs as spot in each zone right now."""
         latest: dict[tuple[str, str], tuple[datetime, Decimal]] = {}
         # A history that begins now begins with the prices that hold now.
-        asked = {"StartTime": now, "EndTime": now, "ProductDescriptions": ["Linux/UNIX"], "MaxResults": 1000}
+        asked = {"StartTime": now, "ProductDescriptions": ["Linux/UNIX"], "MaxResults": 1000}
         for page in self._pages("ec2", region, "DescribeSpotPriceHistory", **asked):
             for each in page["SpotPriceHistory"]:
                 place = each["InstanceType"], each["AvailabilityZone"]

@@ -40,7 +40,8 @@ class Machine:
 
 def machine(about: Mapping[str, Any]) -> Machine | None:
     """A member of the answer to DescribeInstanceTypes; None for a Mac, on which no Linux runs."""
-    arch = about["ProcessorInfo"]["SupportedArchitectures"][-1]  # i386 comes before x86_64
+    processors = about["ProcessorInfo"]["SupportedArchitectures"]
+    arch = "x86_64" if "x86_64" in processors else processors[0]  # with i386 beside it, in any order
     if arch.endswith("_mac"):
         return None
     return Machine(
