@@ -19,13 +19,12 @@ import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
-from styx.client.costs import CostReport, report
+from styx.client.costs import CostReport, days_ago, report
 from styx.client.loop import LoopThread
 from styx.client.protocol import Progress, silent
 from styx.engine.engine import Engine
@@ -166,7 +165,7 @@ async def cost_report(days: int | None = None) -> CostReport:
     _expect("cost_report(days=30)", (days, int | None))
     engine = _engine()
     clusters, now = await engine.status(), engine.context.clock.now()
-    since = None if days is None else now - timedelta(days=days)
+    since = days_ago(days, now)
     return report(engine.context.store.spans.since(since), clusters, since, now)
 
 

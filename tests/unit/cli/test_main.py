@@ -170,6 +170,7 @@ def test_misspelt_commands(capfd, words, message):
     [
         (["cancel", "dev", "two"], "'two' is not a whole number"),
         (["cancel", "dev", "0"], "it must be at least 1, not 0"),
+        (["autostop", "dev", "-i", "1000001"], "it must be at most 1000000, not 1000001"),
         (["logs", "dev", "-w", "-1"], "it must be at least 0, not -1"),
         (["completion"], "Missing argument '{bash|zsh|fish}'. It is one of bash, zsh, fish."),
         (["queue", "-o", "xml"], "'xml' is not one of 'table', 'json'"),

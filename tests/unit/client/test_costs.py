@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx.client.costs import GONE, report
+from styx.client.costs import GONE, days_ago, report
 from styx.store.records import Span
 from styx.store.states import ClusterState
 from support.records import NOW, cluster
@@ -37,6 +37,13 @@ spans = st.builds(
     st.none() | st.decimals(0, 100, places=4),
     account=st.sampled_from(["dev", "prod"]),
 )
+
+
+def test_where_the_last_days_begin() -> None:
+    """However many there are: of a number that no calendar has, a century counts."""
+    assert days_ago(None, NOW) is None
+    assert days_ago(2, NOW) == NOW - timedelta(days=2)
+    assert days_ago(10**30, NOW) == days_ago(36500, NOW)
 
 
 def test_each_cluster_and_account() -> None:

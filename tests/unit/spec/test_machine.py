@@ -108,6 +108,7 @@ def test_local_disk(written: object, disk: str) -> None:
         (machine.autostop, "90s"),
         (machine.autostop, "2h30m"),
         (machine.autostop, "-2"),
+        (machine.autostop, 1_000_001),
         (machine.autostop, {"idle": 5}),
         (machine.autostop, {"down": 1}),
         (machine.autostop, {"wait_for": "godot"}),

@@ -22,6 +22,7 @@ CLUSTER = "Cluster"
 
 DISK_TIERS = ("low", "medium", "high", "ultra", "best", "none")
 NETWORK_TIERS = ("standard", "best", "none")
+MAX_MINUTES = 1_000_000  # as styx.spec has it, which is slow to import
 WAIT_FOR = ("jobs_and_ssh", "jobs", "none")
 
 
@@ -93,7 +94,7 @@ def idle_option(long_name: str) -> Callable[[FunctionT], FunctionT]:
         "-i",
         long_name,
         "idle_minutes",
-        type=WholeNumber(min=0),
+        type=WholeNumber(min=0, max=MAX_MINUTES),
         metavar="N",
         section=CLUSTER,
         help="Stop the cluster after this many idle minutes.",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class WholeNumber(click.IntRange):
-    """A whole number, with a least one where ``min`` is given."""
+    """A whole number, with a least one where ``min`` is given, and a greatest where ``max`` is."""
 
     name = "number"
 
@@ -23,6 +23,8 @@ class WholeNumber(click.IntRange):
             self.fail(f"{value!r} is not a whole number", param, ctx)
         if self.min is not None and number < self.min:
             self.fail(f"it must be at least {self.min:g}, not {number}", param, ctx)
+        if self.max is not None and number > self.max:
+            self.fail(f"it must be at most {self.max}, not {number}", param, ctx)
         return number
 
 

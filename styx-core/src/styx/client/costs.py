@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 GONE = "gone"
 _HOUR = Decimal(3600)
+_CENTURY = 36500  # days
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -67,6 +68,11 @@ class CostReport:
     def cost(self) -> Decimal:
         """All of it, in USD, as far as prices are known."""
         return sum((total.cost for total in self.totals), Decimal(0))
+
+
+def days_ago(days: int | None, now: datetime) -> datetime | None:
+    """Where the last days begin; None is ever. More than a century is one."""
+    return None if days is None else now - timedelta(days=min(days, _CENTURY))
 
 
 def report(

@@ -209,12 +209,12 @@ class EmbeddedClient:
 
     def costs(self, days: int | None = None) -> CostReport:
         """See :class:`~styx.client.protocol.Client`."""
-        from datetime import UTC, datetime, timedelta
+        from datetime import UTC, datetime
 
-        from styx.client.costs import report
+        from styx.client.costs import days_ago, report
 
         clusters, now = self.status(), datetime.now(UTC)
-        since = None if days is None else now - timedelta(days=days)
+        since = days_ago(days, now)
         return report(self.store.spans.since(since), clusters, since, now)
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
