@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from styx import sdk
-from styx.api import JobInfo, JobState, LogChunk
+from styx.api import BadInput, JobInfo, JobState, LogChunk
 from styx.client.embedded import EmbeddedClient
+from styx.client.protocol import LaunchOptions
 from styx.config import home
+from styx.spec import Task
 from styx.store.records import AttemptState
 from support.records import NOW, attempt, cluster
 
@@ -43,6 +45,15 @@ def test_threads_share_the_loop_of_the_sdk() -> None:
 
     with ThreadPoolExecutor(MANY) as threads:
         assert len(set(threads.map(use, range(MANY)))) == 1
+
+
+def test_a_name_that_no_cluster_can_have() -> None:
+    """It is refused before offers are shown and consent is asked for."""
+    client = EmbeddedClient()
+    with pytest.raises(BadInput, match="'d.' is not a cluster name"):
+        client.launch(Task().run("true"), LaunchOptions(cluster="d*", dryrun=True))
+    assert client._engine is None
+    client.close()
 
 
 def test_a_job_that_wrote_nothing_is_downloaded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,10 @@ class EmbeddedClient:
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
         if options.dryrun:
+            if options.cluster:
+                from styx.engine.engine import check_name
+
+                check_name(options.cluster)  # before anybody is asked whether it may be made
             found = self.loop.run(
                 self.engine.plan(
                     task,
