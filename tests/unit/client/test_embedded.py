@@ -50,7 +50,7 @@ def test_threads_share_the_loop_of_the_sdk() -> None:
 def test_a_name_that_no_cluster_can_have() -> None:
     """It is refused before offers are shown and consent is asked for."""
     client = EmbeddedClient()
-    with pytest.raises(BadInput, match="'d.' is not a cluster name"):
+    with pytest.raises(BadInput, match=r"'d\*' is not a cluster name"):
         client.launch(Task().run("true"), LaunchOptions(cluster="d*", dryrun=True))
     assert client._engine is None
     client.close()
