@@ -26,6 +26,7 @@ class Aws:
 
         with asking("the profile"):
             self._session = boto3.Session(profile_name=profile or None)
+        self._clients: dict[tuple[str, str], Any] = {}  # each costs a good part of a second to make
 
     def regions(self) -> list[str]:
         """Names of the regions that are enabled for the account."""
@@ -85,9 +86,11 @@ class Aws:
     def _client(self, service: str, region: str) -> Any:
         from botocore.config import Config
 
-        once = Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
-        with asking(f"{service} in {region}"):
-            return self._session.client(service, region_name=region, config=once)
+        if (service, region) not in self._clients:
+            once = Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
+            with asking(f"{service} in {region}"):
+                self._clients[service, region] = self._session.client(service, region_name=region, config=once)
+        return self._clients[service, region]
 
     def _patiently(self, action: str, request: Callable[[], Any]) -> Any:
         """Ask, and ask again after a while where that may help."""
