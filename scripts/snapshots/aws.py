@@ -5,7 +5,8 @@ read, their code is not run. Everything else is in facts/, with its source. Need
 
 apache-libcloud's prices are of several tenancies mixed together: some are those of dedicated machines, which are 6 or
 10 % higher, some are 0. What AWS asks for in a region is one multiple of us-east-1's price for all sizes of a family,
-so the multiple tells them apart; see :func:`multiples`.
+so the multiple tells them apart; see :func:`multiples`. Between the days of the two price lists, of the families that
+this can be told of none changed its price in us-east-1.
 """
 
 from __future__ import annotations
@@ -144,8 +145,11 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
     """Everything, the most recent figure for each price."""
     sold, home, exact = machines(packages), at_home(), priced_by_zone()
     older = {name for name, *_ in facts(OTHER_TYPES)}
-    spot = {(name, region): amount(price) for region, *each in facts("aws-spot.txt")
-            for name, price in (one.split("=") for one in each)}  # fmt: skip
+    spot = {
+        (name, region): amount(price)
+        for region, *several in facts("aws-spot.txt")
+        for name, price in (each.split("=") for each in several)
+    }
     listed = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["ec2_linux"]
     folder = packages / "moto/ec2/resources/instance_type_offerings/region"
     for region in sorted(path.name.removesuffix(".json.gz") for path in folder.iterdir()):
