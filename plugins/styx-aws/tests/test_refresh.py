@@ -21,7 +21,7 @@ from styx.api import (
     Services,
     Transient,
 )
-from styx.catalog.sources import shelves
+from styx.catalog.sources import PACKAGE, shelves
 from styx.catalog.update import update
 from styx_aws import ask
 from styx_aws.config import Settings
@@ -148,6 +148,23 @@ def test_an_update_has_a_row_for_all_zones_with_one_price(
     rows = {row.zones: row.spot for row in new.prices if row[:2] == ("g5.xlarge", "us-east-1")}
     unpriced = tuple(f"us-east-1{zone}" for zone in "cdf")
     assert rows == {("us-east-1a",): 510_000_000, ("us-east-1b",): 620_000_000, unpriced: None}
+
+
+def test_what_there_was_stays_where_an_update_ends_half_way(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that expires after the first region has cost nothing but time."""
+    monkeypatch.setenv("STYX_HOME", str(tmp_path))
+    (shelf,) = [shelf for shelf in shelves() if shelf.cloud == "aws"]
+
+    def expire(told: str) -> None:
+        if "2 of 2" in told:
+            aws.refuse("DescribeInstanceTypes", "ExpiredToken")
+
+    with pytest.raises(AuthFailed):
+        update(shelf, refresher(tmp_path).services, expire, force=True)
+    assert "DescribeInstanceTypes" in aws.actions("eu-west-1")
+    assert shelf.chosen() == (shelf.folder, PACKAGE)
 
 
 @pytest.mark.parametrize(
