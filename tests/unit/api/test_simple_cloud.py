@@ -344,3 +344,14 @@ def test_names_are_refused_twice_by_the_provider_alone(tmp_path: Path) -> None:
     cloud = make(NamedCloud, tmp_path)
     cloud.launch(cloud.prepare(request(cloud, (0, 1))))
     assert cloud.garage.requests == ["list", "create 0", "create 1"]
+
+
+def test_disks_without_names_are_nobodys(tmp_path: Path) -> None:
+    """Where nothing has a name a disk is listed whoever is asked for, and no removal takes it."""
+    cloud: GarageCloud = make(AnonymousCloud, tmp_path)
+    papers, receipt = running(cloud)
+    cloud.garage.rests.append(Rest("disk-1", "disk", hourly_cost=Decimal("0.01")))
+    (disk,) = cloud.observe(papers.scope, {papers.owner}).leftovers
+    assert (disk.id, disk.owner) == ("disk-1", None)
+    cloud.terminate(papers.scope, papers.owner, [receipt])
+    assert cloud.observe(papers.scope, {papers.owner}).leftovers == (disk,)

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from styx.api import ClusterBusy, Idempotency, Node, PermissionDenied, StyxError
+from styx.api import (
+    ClusterBusy,
+    Idempotency,
+    Leftover,
+    Node,
+    Observation,
+    Owner,
+    PermissionDenied,
+    Scope,
+    StyxError,
+)
 from styx.client.costs import report
 from styx.engine.orphans import Orphan
+from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from styx.testing.bazaar import Habits
+from styx.testing.memory.account import Machine
+from styx.testing.memory.kinds import MEMORY_CLOUDS
 from support.bazaar_world import BazaarWorld
-from support.world import HELLO, quiet
+from support.world import HELLO, Killed, Life, World, quiet
 
 TRIO = HELLO.nodes(3)
 
@@ -100,6 +115,96 @@ def _record(world: BazaarWorld):  # type: ignore[no-untyped-def]
 
     now = world.clock.now()
     return ClusterRecord("c", "c", ClusterState.PLANNING, now, now, 1)
+
+
+class AnswerLost(Life):
+    """Ends before what the provider answers is committed."""
+
+    def step(self, name: str) -> None:
+        """One step."""
+        if self.steps and self.steps[-1].endswith(".launch"):
+            self.ends_at = len(self.steps)
+        super().step(name)
+
+
+async def test_a_machine_that_is_being_launched(tmp_path: Path) -> None:
+    """Until its receipt is stored nobody can tell whose it is: it is said whose it may be, and it is not removed."""
+    world = World(tmp_path, Idempotency.NONE)
+    await world.engine().launch(HELLO, "old", quiet)
+    (old,) = world.machines()
+    await world.engine().down("old", quiet, forget=True)
+    world.store.attempts.settle(world.store.attempts.of("old")[0].token, AttemptState.CLOSED)
+    world.clock.advance(600.0)
+    with suppress(Killed):
+        await world.engine(AnswerLost()).launch(HELLO, "c", quiet)
+    (new,) = (machine for machine in world.machines() if machine.id != old.id)
+    found = {orphan.name: orphan for orphan in (await world.engine().orphans()).orphans}
+    assert {name: (orphan.owner, orphan.cluster) for name, orphan in found.items()} == {
+        old.id: (None, ""),
+        new.id: (None, "c"),
+    }
+    with pytest.raises(ClusterBusy, match=f"{new.id} may have come of the launch of cluster 'c'"):
+        await world.engine().discard(replace(found[new.id], cluster=""), quiet)
+    assert {machine.id for machine in world.machines()} == {old.id, new.id}
+    await world.engine().discard(found[old.id], quiet)
+    await world.engine().down("c", quiet)
+    (stranger,) = (await world.engine().orphans()).orphans
+    assert (stranger.name, stranger.cluster) == (new.id, "")
+    await world.engine().discard(stranger, quiet)
+    assert world.machines() == []
+
+
+async def test_a_leftover_of_nobody(tmp_path: Path) -> None:
+    """It is shown with its price, and removed by nobody but the user."""
+    world = World(tmp_path, Idempotency.NONE)
+    cloud, account = world.clouds["memory"]
+    observe = cloud.observe
+    disk = Leftover("vol-1", "disk", None, Decimal("0.01"))
+
+    def with_a_disk(self: Any, scope: Scope, owners: Collection[Owner] | None) -> Observation:
+        return replace(observe(self, scope, owners), leftovers=(disk,) if scope.name == "east" else ())
+
+    world.clouds["memory"] = (type("Leaving", (cloud,), {"observe": with_a_disk}), account)
+    await world.engine().launch(HELLO, "c", quiet)
+    (orphan,) = (await world.engine().orphans()).orphans
+    assert (orphan.name, orphan.owner, orphan.hourly_cost) == ("vol-1", None, Decimal("0.01"))
+    for refuse in (world.engine().discard(orphan, quiet), world.engine().adopt(orphan)):
+        with pytest.raises(StyxError):
+            await refuse
+    await world.engine().down("c", quiet)
+    assert world.record() is None
+    assert world.store.attempts.unclosed() == []
+
+
+class CannotDiscard(MEMORY_CLOUDS[Idempotency.SEARCH]):  # type: ignore[misc]
+    """Finds machines by their tags, and removes them only together."""
+
+    discard = None
+
+
+async def test_a_machine_too_many_that_cannot_be_given_back(tmp_path: Path) -> None:
+    """It is shown with its cluster and counts in what that costs, until it is gone; it is no orphan to recover."""
+    world = World(tmp_path, CannotDiscard)
+    await world.engine().launch(HELLO, "c", quiet)
+    (first,) = world.machines()
+
+    def twin(_rank: int, id_: str) -> Machine:
+        return Machine(id_, first.place, first.kind, first.name, first.tags, "", 900)
+
+    (second,) = world.account.create(twin, [0], "", world.clock)
+    (record,) = await world.engine().status(refresh=True)
+    assert (record.state, record.hourly_cost) == (ClusterState.UP, Decimal("0.20"))
+    (surplus,) = (await world.engine().orphans()).orphans
+    assert (surplus.cluster, [node.id for node in surplus.nodes]) == ("c", [second])
+    assert surplus.hourly_cost == Decimal("0.10")
+    with pytest.raises(ClusterBusy, match="cluster 'c'"):
+        await world.engine().discard(surplus, quiet)
+    world.account.delete(second)
+    (record,) = await world.engine().status(refresh=True)
+    assert record.hourly_cost == Decimal("0.10")
+    assert (await world.engine().orphans()).orphans == ()
+    await world.engine().down("c", quiet)
+    assert world.machines() == []
 
 
 async def test_removing_twice(tmp_path: Path) -> None:

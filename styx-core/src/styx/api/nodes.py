@@ -85,11 +85,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something a node needed that outlived it: a disk, an address, a NIC, a spot request, a deployment."""
+    """Something a node needed that outlived it: a disk, an address, a NIC, a spot request, a deployment.
+
+    ``owner`` is None when the provider cannot tell whose it is (``Idempotency.NONE``); core shows it then, and never
+    asks for its removal (since 1.1).
+    """
 
     id: str
     kind: str
-    owner: Owner
+    owner: Owner | None
     hourly_cost: Decimal | None = None
 
 

@@ -15,14 +15,23 @@ if TYPE_CHECKING:
 
 OURS = "orphan"
 STRANGER = "unattributed"
+LAUNCHING = "launching"
+SURPLUS = "surplus"
 GIVEN_UP = "being removed"
 
 
 def kind(orphan: Orphan) -> str:
     """One word for how it came about."""
     if orphan.owner is None:
-        return STRANGER
+        return LAUNCHING if orphan.cluster else STRANGER
+    if orphan.cluster:
+        return SURPLUS
     return GIVEN_UP if orphan.given_up else OURS
+
+
+def _in_words(orphan: Orphan) -> str:
+    words = {LAUNCHING: f"possibly being launched by {orphan.cluster}", SURPLUS: f"surplus of {orphan.cluster}"}
+    return words.get(kind(orphan), kind(orphan))
 
 
 def report(found: Search) -> str:
@@ -38,7 +47,7 @@ def listing(orphans: Sequence[Orphan]) -> str:
     rows = [
         (
             orphan.name,
-            kind(orphan),
+            _in_words(orphan),
             f"{orphan.cloud}/{orphan.scope.name}",
             orphan.account,
             len(orphan.nodes),
@@ -53,14 +62,26 @@ def listing(orphans: Sequence[Orphan]) -> str:
 
 
 def _advice(orphans: Sequence[Orphan]) -> list[str]:
-    known = [orphan.hourly_cost for orphan in orphans if orphan.hourly_cost is not None]
-    unknown = len(orphans) - len(known)
-    more = f", and {unknown} of unknown price" if unknown else ""
-    lines = [f"{count(len(orphans), 'thing')} without a record: {money(sum(known))} an hour{more}."]
-    if any(kind(orphan) == OURS for orphan in orphans):
+    kinds = {kind(orphan) for orphan in orphans}
+    unrecorded = [orphan for orphan in orphans if kind(orphan) != SURPLUS]
+    lines = [f"{count(len(unrecorded), 'thing')} without a record: {_cost(unrecorded)}."] if unrecorded else []
+    if OURS in kinds:
         lines.append("`styx recover` takes them up as clusters again, `styx recover --down` removes them.")
-    if any(kind(orphan) == STRANGER for orphan in orphans):
+    if STRANGER in kinds:
         lines.append(
             "Nobody can tell whose an unattributed machine is: look before `styx recover --down ID` removes it."
         )
+    if LAUNCHING in kinds:
+        lines.append("What may be being launched is told apart once that launch is over.")
+    if SURPLUS in kinds:
+        lines.append(
+            "A surplus machine is counted in the cost of its cluster: `styx status -r` gives it back where single "
+            "machines can be removed, elsewhere it goes with `styx down`."
+        )
     return lines
+
+
+def _cost(orphans: Sequence[Orphan]) -> str:
+    known = [orphan.hourly_cost for orphan in orphans if orphan.hourly_cost is not None]
+    unknown = len(orphans) - len(known)
+    return f"{money(sum(known))} an hour" + (f", and {unknown} of unknown price" if unknown else "")

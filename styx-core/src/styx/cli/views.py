@@ -67,6 +67,7 @@ def orphans(found: Search) -> Shape:
                 "account": each.account,
                 "scope": each.scope.name,
                 "attempt": each.owner.name if each.owner is not None else None,
+                "cluster": each.cluster or None,
                 "hourly_cost": _money(each.hourly_cost),
                 "nodes": [{"id": n.id, "rank": n.rank, "state": str(n.state)} for n in each.nodes],
                 "leftovers": [{"id": rest.id, "kind": rest.kind} for rest in each.leftovers],

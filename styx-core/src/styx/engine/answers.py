@@ -63,7 +63,7 @@ def observation(answer: object) -> Observation:
     for node in found.nodes:
         _node(node)
     for leftover in found.leftovers:
-        _is(_is(leftover, Leftover, "one of Observation.leftovers").owner, Owner, "Leftover.owner")
+        _is(_is(leftover, Leftover, "one of Observation.leftovers").owner, Owner | None, "Leftover.owner")
     for outcome in found.launches:
         _is(outcome, LaunchOutcome, "one of Observation.launches")
         _is(outcome.token, str, "LaunchOutcome.token")
@@ -82,13 +82,14 @@ def ours(seen: Observation, scope: Scope, installation: str) -> Observation:
     """
     if seen.scope != scope:
         raise ValueError(f"asked for {scope.name!r} it tells of {seen.scope.name!r}")
-    nodes = {node.id: node for node in reversed(seen.nodes) if node.owner is None or _by(node.owner, installation)}
+    nodes = {node.id: node for node in reversed(seen.nodes) if _by(node.owner, installation)}
     leftovers = tuple(rest for rest in seen.leftovers if _by(rest.owner, installation))
     return replace(seen, nodes=tuple(reversed(nodes.values())), leftovers=leftovers)
 
 
-def _by(owner: Owner, installation: str) -> bool:
-    return owner.installation == installation
+def _by(owner: Owner | None, installation: str) -> bool:
+    """Whether it may be of this installation: what has no owner may be anybody's."""
+    return owner is None or owner.installation == installation
 
 
 def _offer(answer: object, cloud: str) -> Offer:

@@ -9,11 +9,14 @@ from styx.api.nodes import Node, NodeState
 from styx.engine.context import Context
 
 
-def note(context: Context, name: str, nodes: Sequence[Node]) -> None:
-    """Record what a cluster that we hold costs now, running or stopped, where that is known of every node of it."""
+def note(context: Context, name: str, nodes: Sequence[Node], surplus: Sequence[Node] = ()) -> None:
+    """Record what a cluster that we hold costs now, running or stopped, where that is known of every node of it.
+
+    ``surplus`` are machines that it has too many.
+    """
     record = context.store.clusters.get(name)
-    costs = [node.hourly_cost for node in nodes if node.hourly_cost is not None]
-    if record is None or not len(costs) == len(nodes) == record.num_nodes:
+    costs = [node.hourly_cost for node in (*nodes, *surplus) if node.hourly_cost is not None]
+    if record is None or len(nodes) != record.num_nodes or len(costs) != len(nodes) + len(surplus):
         return
     total = sum(costs, Decimal(0))
     states = {node.state for node in nodes}

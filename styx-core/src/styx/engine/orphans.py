@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from styx.api.errors import StyxError
@@ -13,16 +14,21 @@ from styx.api.nodes import Leftover, Node, Observation
 from styx.api.offers import Scope
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
-from styx.engine.papers import papers_of
+from styx.engine.observe import sight
+from styx.engine.papers import Papers, papers_of
 from styx.optimizer.rank import label
-from styx.store.records import AttemptRecord
+from styx.store.records import AttemptRecord, AttemptState
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # at most, the provider's and ours
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """All there is of one attempt in one place; or, without an owner, one machine of which nobody can tell whose it is.
+    """All there is of one attempt in one place; or, without an owner, one thing of which nobody can tell whose it is.
 
     ``given_up`` is what Styx knows of and will remove at the next look: a launch that failed, a forgotten cluster.
+    ``cluster`` is the one on record that it belongs to after all: its owner's, which has these machines too many; or
+    that of an unfinished launch, which a machine without an owner may have come of.
     """
 
     cloud: str
@@ -33,11 +39,14 @@ class Orphan:
     nodes: tuple[Node, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     given_up: bool = False
+    cluster: str = ""
 
     @property
     def name(self) -> str:
-        """What it is called by: the cluster it belonged to, or the provider's id of the machine."""
-        return self.owner.cluster if self.owner is not None else self.nodes[0].id
+        """What it is called by: the cluster it belonged to, or the provider's id of the thing."""
+        if self.owner is not None:
+            return self.owner.cluster
+        return self.nodes[0].id if self.nodes else self.leftovers[0].id
 
     @property
     def key(self) -> object:
@@ -72,7 +81,7 @@ async def find_orphans(context: Context) -> Search:
     # Accounts of one identity may be two names of it, or see different places of it.
     once: dict[object, Orphan] = {}
     for sweep in sweeps:
-        for orphan in _sort_out(sweep, known):
+        for orphan in _sort_out(context, sweep, known):
             once.setdefault(orphan.key, orphan)
     found = list(once.values())
     found.sort(key=lambda orphan: (-(orphan.hourly_cost or 0), orphan.cloud, orphan.scope, orphan.name))
@@ -133,24 +142,48 @@ def _out_of_sight(known: Sequence[AttemptRecord], sweeps: Sequence[_Sweep], said
             yield f"{name}/{papers.scope.name}: something of {newest.cluster} may be there"
 
 
-def _sort_out(sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]:
-    """What of it no attempt on record stands for, and what of it was given up."""
-    cloud, account = sweep.account.cloud.name, sweep.account.account
+def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]:
+    """What of it no attempt on record stands for, what of it was given up, and what a cluster has too many."""
+    place = sweep.account.cloud.name, sweep.account.account, sweep.identity
     for seen in sweep.seen:
-        papers = [p for p in papers_of(known) if p.newest.cloud == cloud and p.scope == seen.scope]
-        given_up = {p.owner: p.given_up for p in papers}
+        papers = {p.owner: p for p in papers_of(known) if p.newest.cloud == place[0] and p.scope == seen.scope}
         # Ids are the account's own: another's machine may have the same.
-        ids = {id_: p.owner for p in papers if p.newest.identity == sweep.identity for id_ in p.node_ids}
+        ids = {id_: p.owner for p in papers.values() if p.newest.identity == sweep.identity for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
         for node in seen.nodes:
             parts.setdefault(node.owner or ids.get(node.id) or node.id, ([], []))[0].append(node)
         for leftover in seen.leftovers:
-            parts.setdefault(leftover.owner, ([], []))[1].append(leftover)
+            parts.setdefault(leftover.owner or leftover.id, ([], []))[1].append(leftover)
         for owner, (nodes, leftovers) in parts.items():
-            its = owner if isinstance(owner, Owner) else None
-            doomed = given_up.get(its) if its is not None else None
-            if doomed is not False:
-                yield Orphan(
-                    cloud, account, sweep.identity, seen.scope, its, tuple(nodes), tuple(leftovers),
-                    given_up=bool(doomed),
-                )  # fmt: skip
+            its = papers.get(owner) if isinstance(owner, Owner) else None
+            if not isinstance(owner, Owner):
+                orphan = Orphan(*place, seen.scope, None, tuple(nodes), tuple(leftovers))
+                yield replace(orphan, cluster=may_be_of(known, orphan))
+            elif its is None or its.given_up:
+                yield Orphan(*place, seen.scope, owner, tuple(nodes), tuple(leftovers), given_up=its is not None)
+            elif surplus := too_many(context, seen, its):
+                yield Orphan(*place, seen.scope, owner, surplus, cluster=its.newest.cluster)
+
+
+def too_many(context: Context, seen: Observation, papers: Papers) -> tuple[Node, ...]:
+    """The machines that a cluster in use has besides its own: a lost answer, or one that came late, has made them."""
+    kept = context.kept(papers.newest.cluster)
+    return sight(seen, papers, kept=kept).surplus if kept else ()
+
+
+def may_be_of(known: Iterable[AttemptRecord], orphan: Orphan) -> str:
+    """The cluster of an unfinished launch that a machine without an owner may have come of; empty where none may.
+
+    Its receipt, which alone tells, is stored a moment after the machine was made, or never.
+    """
+    for intent in known:
+        here = (intent.cloud, intent.identity, intent.prepared.scope) == (orphan.cloud, orphan.identity, orphan.scope)
+        asked = here and intent.state is AttemptState.OPEN and intent.kind == "launch" and intent.called_at is not None
+        named = intent.receipt is not None and set(intent.prepared.ranks) <= set(intent.receipt.node_ids)
+        if asked and not named and any(_born_after(node, intent.created_at) for node in orphan.nodes):
+            return intent.cluster
+    return ""
+
+
+def _born_after(node: Node, moment: datetime) -> bool:
+    return node.created_at is None or node.created_at >= moment - CLOCKS_DIFFER

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
-from styx.api.nodes import NodeState
 from styx.api.offers import Scope
 from styx.engine import costs
 from styx.engine.account import ABSENCE_SECONDS
@@ -51,8 +51,7 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
         context.store.nodes.replace(cluster.name, list({**unseen, **seen}.values()), holder=context.holder)
         if papers.recovered and seen.keys() - (before.keys() or set(papers.node_ids.values())):
             cluster = _grown(context, cluster, found)
-        if found.count(NodeState.STOPPED) == len(found.nodes):
-            costs.note(context, cluster.name, found.nodes)
+        costs.note(context, cluster.name, found.nodes, found.surplus)
     verdict = judge(cluster, found)
     if verdict.state is None and current(context, cluster) != papers:
         return Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
@@ -103,11 +102,11 @@ async def see(context: Context, papers: Papers) -> Sight:
         await account.require_identity(newest.identity, known_for=ABSENCE_SECONDS)
     in_use = len(found.nodes) == len(papers.ranks) and {node.id for node in found.nodes} <= kept
     if in_use and not papers.given_up:
-        await _tidy(context, account, papers, found)
+        return await _tidied(context, account, papers, found)
     return found
 
 
-async def _tidy(context: Context, account: CloudAccount, papers: Papers, found: Sight) -> None:
+async def _tidied(context: Context, account: CloudAccount, papers: Papers, found: Sight) -> Sight:
     """Give back machines too many that came late; and once none can come any more, be done with what is still open.
 
     Best effort: the next look tries again. What another client uses by now is not ours to give back.
@@ -118,10 +117,12 @@ async def _tidy(context: Context, account: CloudAccount, papers: Papers, found: 
             context.require_hold(papers.newest.cluster)
             ids = [node.id for node in surplus]
             await account.call(account.cloud.discard, papers.scope, papers.owner, ids)
-        elif found.proves_absence and not surplus:
+            return replace(found, surplus=())
+        if found.proves_absence and not surplus:
             for intent in papers.open:
                 if intent.kind == "launch":
                     context.settle(intent, AttemptState.SETTLED)
+    return found
 
 
 async def refuse_strangers(context: Context, cluster: ClusterRecord) -> None:

@@ -14,7 +14,7 @@ from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
 from styx.engine.operation import LEASE_SECONDS, renewing
-from styx.engine.orphans import Orphan
+from styx.engine.orphans import Orphan, may_be_of
 from styx.engine.papers import Papers, papers_of, recovered
 from styx.engine.reconcile import look, record_verdict, write_papers
 from styx.engine.removal import remove
@@ -32,7 +32,7 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     """
     owner = orphan.owner
     if owner is None or not orphan.nodes:
-        raise StyxError(f"{orphan.name} is no cluster", hint=f"`styx recover --down {orphan.name}` removes it.")
+        raise StyxError(f"{orphan.name} is no cluster", hint="`styx recover --down` removes what can be removed.")
     if any(each.given_up for each in _on_record(context, orphan)):
         raise StyxError(
             f"{orphan.name} was given up and is being removed", hint="Every look at its place removes what is left."
@@ -59,8 +59,13 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
 async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
     """Remove all of an orphan, until it is seen to be gone. Raises what a removal does.
 
-    Raises ClusterBusy when it has come on record since it was found: somebody took it up, or was about to get it.
+    Raises ClusterBusy when it is on record by now, or may be about to come there: somebody took it up, or launches it.
     """
+    if orphan.owner is None and not orphan.nodes:
+        raise StyxError(
+            f"nobody can tell whose the {orphan.leftovers[0].kind} {orphan.name} is: Styx does not remove it",
+            hint=f"Remove it with the tools of {orphan.cloud}, once you know.",
+        )
     account = context.clouds.get(orphan.cloud, orphan.account)
     await account.require_identity(orphan.identity)
     known = _on_record(context, orphan)
@@ -72,6 +77,12 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
                 hint=f"`styx down {name}` removes the cluster.",
                 cluster=name,
             )
+    if not known and orphan.owner is None and (cluster := may_be_of(context.store.attempts.open(), orphan)):
+        raise ClusterBusy(
+            f"{orphan.name} may have come of the launch of cluster {cluster!r}, which is not over: nothing was removed",
+            hint=f"Wait for that launch, or end it with `styx down {cluster}`; then look again.",
+            cluster=cluster,
+        )
     if known:
         owner = known[0].owner
     else:

@@ -86,6 +86,23 @@ def test_a_stranger_goes_only_by_its_id(styx, client: FakeClient):
     assert client.calls[-1] == ("discard", "m-1")
 
 
+def test_what_belongs_to_a_cluster_after_all(styx, client: FakeClient):
+    """It is said to which, its cost is counted there and not among what has no record, and it is not recovered."""
+    client.found = Search((orphan(cluster="dev"), orphan(None, cluster="gpu")))
+    said = styx("status", "--orphans").stdout
+    assert "surplus of dev" in said
+    assert "possibly being launched by gpu" in said
+    assert "1 thing without a record: $1.50 an hour." in said
+    found = json.loads(styx("status", "--orphans", "-o", "json").stdout)["orphans"]
+    assert [(each["kind"], each["cluster"]) for each in found] == [("surplus", "dev"), ("launching", "gpu")]
+    assert "Nothing to recover" in styx("recover", "--down", "-y").stdout
+    for words in (["dev"], ["--down", "dev"]):
+        refused = styx("recover", *words, "-y")
+        assert refused.exit_code == 2
+        assert "`styx down dev` removes the cluster with all its machines." in refused.stderr
+    assert not [call for call in client.calls if call[0] in {"adopt", "discard"}]
+
+
 def test_a_name_that_was_not_found(styx, client: FakeClient):
     """A name that is not among what was found changes nothing."""
     client.found = Search((orphan(),))

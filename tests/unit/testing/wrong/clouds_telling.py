@@ -118,7 +118,7 @@ class CheapDisks(Misreports):
         return replace(seen, leftovers=(Leftover("disk-1", "disk", owner, 0.1),))  # type: ignore[arg-type]
 
 
-@WRONG.breaks("test_leftovers_are_typed")
+@WRONG.breaks("test_leftovers_tell_their_owner")
 class NobodysDisks(Misreports):
     """No owner, though its machines have one."""
 

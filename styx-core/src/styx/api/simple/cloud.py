@@ -153,10 +153,10 @@ class SimpleCloud(Cloud):
                 continue
             if isinstance(thing, Machine) and (thing.error is None or owner is None):
                 nodes.append(self._node(thing, owner, rank))
-            elif owner is not None:  # what failed may bill, or hold its name, until it is deleted
+            else:  # what failed may bill, or hold its name, until it is deleted
                 kind = thing.kind if isinstance(thing, Rest) else "failed machine"
                 leftovers.append(Leftover(thing.id, kind, owner, thing.hourly_cost))
-                if isinstance(thing, Machine):
+                if owner is not None and isinstance(thing, Machine):
                     outcomes.append(LaunchOutcome("", owner, LaunchState.FAILED, thing.error))
         now = self.services.clock.now()
         return Observation(scope, now, tuple(nodes), tuple(leftovers), tuple(outcomes))

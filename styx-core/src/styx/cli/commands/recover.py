@@ -11,7 +11,7 @@ from styx.cli import options
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
 from styx.cli.each import each
-from styx.cli.orphans import OURS, STRANGER, kind, listing
+from styx.cli.orphans import OURS, SURPLUS, kind, listing
 from styx.cli.progress import progress
 from styx.cli.render import clean, note
 from styx.cli.session import connected
@@ -44,7 +44,7 @@ def recover(ctx: click.Context, names: tuple[str, ...], down: bool, yes: bool) -
 
     Looks at every place of every account. What carries the name of this installation becomes a cluster again, with its
     jobs; without names, all of it. Leftovers, such as disks and addresses without a machine, can only be removed. So
-    can a machine that nobody can attribute, and only by its id.
+    can a machine that nobody can attribute, and only by its id, once no launch is under way that it may have come of.
     """
     with connected() as client:
         with progress() as look:
@@ -84,16 +84,21 @@ def _chosen(orphans: Sequence[Orphan], names: Sequence[str], *, down: bool) -> t
         meant = [orphan for orphan in chosen if name in _words(orphan)]
         if not meant:
             raise BadInput(f"nothing named {name!r} was found", hint="`styx status --orphans` lists what there is.")
-        if len(meant) > 1 and any(kind(orphan) == STRANGER for orphan in meant):
+        if len(meant) > 1 and any(orphan.owner is None for orphan in meant):
             raise BadInput(
                 f"{name!r} is the name of {count(len(meant), 'thing')}: say which",
                 hint=f"There are {', '.join(sorted(map(_place, meant)))}.",
             )
     for orphan in chosen:
-        if not down and (kind(orphan) == STRANGER or not orphan.nodes):
+        if kind(orphan) == SURPLUS:
+            raise BadInput(
+                f"{orphan.name!r} is {count(len(orphan.nodes), 'machine')} too many of cluster {orphan.cluster!r}",
+                hint=f"`styx down {orphan.cluster}` removes the cluster with all its machines.",
+            )
+        if not down and (orphan.owner is None or not orphan.nodes):
             raise BadInput(
                 f"{orphan.name!r} cannot become a cluster again: {_why_not(orphan)}",
-                hint=f"`styx recover --down {orphan.name}` removes it.",
+                hint=f"`styx recover --down {orphan.name}` removes it." if orphan.nodes or orphan.owner else None,
             )
     return chosen
 

@@ -32,6 +32,20 @@ class AnonymousRules(CloudRules):
         )
 
     @since(1, 1)
+    def test_leftovers_tell_their_owner(self, lab: Lab) -> None:
+        """Nor may any other leave open whose a disk or an address is: what nobody owns is never removed."""
+        if lab.cloud.traits.idempotency is Idempotency.NONE:
+            pytest.skip("none: nobody can tell whose anything is")
+        lab.running()
+        nobodys = [rest.id for rest in lab.look(None).leftovers if rest.owner is None]
+        expect(
+            not nobodys,
+            did=f"the owner of {nobodys} is None, and the cloud declares {lab.cloud.traits.idempotency}",
+            contract="Leftover.owner is None only where the provider cannot tell whose it is (Idempotency.NONE)",
+            change="name or tag it like its node, or list only what is so; what is nobody's is none of ours",
+        )
+
+    @since(1, 1)
     def test_what_is_nobodys_is_always_listed(self, lab: Lab) -> None:
         """A node without owner is listed whoever is asked for: core finds it by its receipts."""
         _needs_none(lab)

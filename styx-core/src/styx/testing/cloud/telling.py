@@ -9,17 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from styx.api import (
-    Cloud,
-    Idempotency,
-    LaunchOutcome,
-    LaunchState,
-    Leftover,
-    Node,
-    Observation,
-    Owner,
-    ProviderError,
-)
+from styx.api import Cloud, LaunchOutcome, LaunchState, Leftover, Node, Observation, Owner, ProviderError
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.since import since
@@ -143,13 +133,11 @@ class TellingRules(CloudRules):
     def test_leftovers_are_typed(self, lab: Lab) -> None:
         """Disks, addresses and the like have an id, a kind, an owner and a cost that is a Decimal or None."""
         lab.running()
-        anonymous = lab.cloud.traits.idempotency is Idempotency.NONE
-        wrong = [one for one in lab.look(None).leftovers if not _well_left(one, anonymous=anonymous)]
+        wrong = [one for one in lab.look(None).leftovers if not _well_left(one)]
         expect(
             not wrong,
             did=f"leftovers says {wrong}",
-            contract="a Leftover has texts for id and kind, an Owner (None only where nobody can tell: "
-            "Idempotency.NONE), and hourly_cost as Decimal in USD or None",
+            contract="a Leftover has texts for id and kind, an Owner or None, and hourly_cost as Decimal or None",
             change="name what it is and whose; take the cost from a table, as Decimal",
         )
 
@@ -179,11 +167,10 @@ def _well_told(one: LaunchOutcome) -> bool:
     )
 
 
-def _well_left(one: Leftover, *, anonymous: bool) -> bool:
+def _well_left(one: Leftover) -> bool:
     cost: object = one.hourly_cost
     texts = isinstance(one.id, str) and isinstance(one.kind, str) and one.id and one.kind
-    owned = isinstance(one.owner, Owner) or (anonymous and one.owner is None)
-    return bool(texts) and owned and (cost is None or isinstance(cost, Decimal))
+    return bool(texts) and isinstance(one.owner, Owner | None) and (cost is None or isinstance(cost, Decimal))
 
 
 def _differs(node: Node, promised: Mapping[str, int]) -> bool:
