@@ -53,16 +53,25 @@ def unpacked(path: Path) -> Any:
 
 
 def at_home() -> Prices:
-    """On-demand prices in us-east-1; of bare metal only those that a shared machine of the family has, or two have."""
+    """On-demand prices in us-east-1."""
     found = {
         f"{family}.{size}": Decimal(price)
         for family, *sizes in facts("aws-on-demand-us-east-1.txt")
         for size, price in (each.split("=") for each in sizes)
     }
-    shared = {(name.split(".")[0], price) for name, price in found.items() if ".metal" not in name}
-    shared |= {(family, 2 * price) for family, price in shared}
+    shared = {name: price for name, price in found.items() if ".metal" not in name}
+    return shared | bare_metal(shared, found)
+
+
+def bare_metal(shared: Prices, told: Prices) -> Prices:
+    """The prices of bare metal that are not those of dedicated machines: a shared one costs as much, or half of it."""
+    family: dict[str, list[Decimal]] = {}
+    for name, price in shared.items():
+        family.setdefault(name.split(".")[0], []).extend((price, 2 * price))
     return {
-        name: price for name, price in found.items() if ".metal" not in name or (name.split(".")[0], price) in shared
+        name: price
+        for name, price in told.items()
+        if ".metal" in name and any(abs(price / each - 1) <= ALIKE for each in family.get(name.split(".")[0], ()))
     }
 
 
@@ -98,7 +107,8 @@ def on_demand(home: Prices, away: Prices) -> dict[str, tuple[Decimal, str]]:
                 found[name] = told, "libcloud"
             else:
                 found[name] = round(price * multiple, 5), "scaled"
-    return found
+    metal = bare_metal({name: price for name, (price, _) in found.items()}, away)
+    return found | {name: (price, "libcloud") for name, price in metal.items()}
 
 
 def by_zone(packages: Path, region: str) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -154,7 +164,9 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
     folder = packages / "moto/ec2/resources/instance_type_offerings/region"
     for region in sorted(path.name.removesuffix(".json.gz") for path in folder.iterdir()):
         away = {name: Decimal(str(each[region])) for name, each in listed.items() if each.get(region)}
-        here = {name: (price, "karpenter") for name, price in home.items()} if region == HOME else on_demand(home, away)
+        here = on_demand(home, away)
+        if region == HOME:
+            here |= {name: (price, "karpenter") for name, price in home.items()}
         zones, names = by_zone(packages, region)
         elsewhere = {name for name, where in [*exact, *spot] if where == region} - set(zones)
         for name in sorted({*zones, *elsewhere} & set(sold)):

@@ -71,6 +71,7 @@ t3a.2xlarge us-west-1 0.3571
 t3a.micro eu-central-1 0.0108
 c3.2xlarge eu-west-1 0.478
 r3.4xlarge us-east-2 1.328
+a1.metal us-west-2 0.408
 """
 
 
