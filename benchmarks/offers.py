@@ -30,6 +30,15 @@ MEMORY = {
 }  # fmt: skip
 WORTH = dict(zip(MEMORY, (2.2, 3.1, 6, 7.5, 11, 1.4, 0.4, 0.6, 0.9, 1.7, 0.3, 0.5, 0.8, 0.2), strict=True))
 CORES = (2, 4, 8, 16, 32, 48, 64, 96, 128, 192)
+MANIFEST = """
+name = "{name}"
+summary = "Made-up prices."
+[contract]
+cloud = "1.1"
+[[catalogs]]
+cloud = "{name}"
+snapshot = "catalog"
+"""
 LEAST = 40  # types of each cloud, however small
 
 
@@ -52,6 +61,19 @@ class Kind(NamedTuple):
     arch: str
     accelerator: Accelerator | None
     worth: float
+
+
+def write_packages(site: Path, rows: int = ROWS) -> None:
+    """The same as installed plugins without code, in a directory that is put on the path as site-packages are."""
+    for folder in write_catalogs(site, rows):
+        name = folder.name
+        package, metadata = site / f"styx_{name}", site / f"styx_{name}-1.0.dist-info"
+        for made in (package, metadata):
+            made.mkdir()
+        folder.rename(package / "catalog")
+        (package / "__init__.py").touch()
+        (package / "styx-plugin.toml").write_text(MANIFEST.format(name=name), encoding="utf-8")
+        (metadata / "entry_points.txt").write_text(f"[styx.plugins]\n{name} = styx_{name}\n", encoding="utf-8")
 
 
 def entries(cloud: str, number: int, rows: int) -> Iterator[CatalogEntry]:

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from styx import __version__
@@ -32,10 +32,14 @@ Choose = Callable[[], str]  # the folder of the snapshot that counts
 
 
 class Opened(NamedTuple):
-    """Where the tables are: a URI for sqlite3; tables in memory last as long as ``keeper`` is open."""
+    """Where the tables are, as a URI for sqlite3. ``known`` is for what is made of their rows, and right for no others.
+
+    Tables in memory have no path, and last as long as ``keeper`` is open.
+    """
 
     uri: str
     path: str
+    known: dict[object, Any]
     keeper: sqlite3.Connection | None = None
 
 
@@ -52,7 +56,7 @@ def find(cloud: str, folders: Sequence[str], choose: Choose) -> Opened:
                 path = place.remembered() or place.make(choose())
         except (OSError, sqlite3.OperationalError):  # a read-only or full disk; the lock of one that hangs
             return _in_memory(cloud, choose())
-    return Opened(_uri(path, "mode=ro&immutable=1"), path)
+    return Opened(_uri(path, "mode=ro&immutable=1"), path, {})
 
 
 class _Place:
@@ -175,7 +179,7 @@ def _in_memory(cloud: str, folder: str) -> Opened:
     uri = f"file:styx-catalog-{cloud}-{name}-{time.monotonic_ns()}?mode=memory&cache=shared"
     keeper = sqlite3.connect(uri, uri=True, check_same_thread=False)
     fill(keeper, snapshot)
-    return Opened(uri, "", keeper)
+    return Opened(uri, "", {}, keeper)
 
 
 def _uri(path: str, how: str) -> str:

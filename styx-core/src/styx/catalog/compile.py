@@ -68,14 +68,14 @@ def fill(database: sqlite3.Connection, snapshot: Snapshot) -> None:
     database.executescript(_TABLES)
     types = {row.instance_type: (number, row) for number, row in enumerate(snapshot.types, 1)}
     sources = {name: number for number, name in enumerate(snapshot.sources, 1)}
-    places: dict[tuple[str, str, str], int] = {}
+    # Numbers are in the order of names, so that sorting by number is sorting by name.
+    found = [(row.region, " ".join(row.zones), types[row.instance_type][1].arch) for row in snapshot.prices]
+    places = {place: number for number, place in enumerate(sorted(set(found)), 1)}
     prices = []
-    for row in snapshot.prices:
+    for row, place in zip(snapshot.prices, found, strict=True):
         number, kind = types[row.instance_type]
-        place = places.setdefault((row.region, " ".join(row.zones), kind.arch), len(places) + 1)
-        prices.append(
-            _Price(number, place, *_amounts(row), sources[row.source], _as_of(row), kind.vcpus, kind.memory_gib)
-        )
+        amounts, source = _amounts(row), sources[row.source]
+        prices.append(_Price(number, places[place], *amounts, source, _as_of(row), kind.vcpus, kind.memory_gib))
     database.executemany(
         "INSERT INTO types VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         (

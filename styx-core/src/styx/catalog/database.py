@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from styx.catalog import cache
 
 Row = tuple[Any, ...]
+ResultT = TypeVar("ResultT")
+Work = Callable[[sqlite3.Connection, dict[object, Any]], ResultT]
 
 
 class Database:
@@ -30,18 +32,26 @@ class Database:
         self.close()
 
     def ask(self, question: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows. Raises CatalogError when the snapshot cannot be read, or there is no room to compile it.
+        """All rows. Raises as :meth:`read` does."""
+        return self.read(lambda connection, _: connection.execute(question, parameters).fetchall())
 
-        A compiled file that is damaged, or was removed, is made again.
+    def read(self, work: Work[ResultT]) -> ResultT:
+        """What ``work`` makes of the tables, which it may have to look at again from the start.
+
+        It is given a connection, and a dictionary to keep what it makes of rows for the next time: another one where
+        the tables are others.
+
+        Raises CatalogError when the snapshot cannot be read, or there is no room to compile it. A compiled file that is
+        damaged, or was removed, is made again.
         """
         opened = self._open()
         try:
-            return self._ask(opened, question, parameters)
+            return self._read(opened, work)
         except sqlite3.DatabaseError:
             self._discard(opened)
         opened = self._open()
         try:
-            return self._ask(opened, question, parameters)
+            return self._read(opened, work)
         except sqlite3.DatabaseError as error:
             from styx.api.errors import CatalogError
 
@@ -64,18 +74,18 @@ class Database:
                 self._opened = cache.find(self.cloud, self._folders, self._choose)
             return self._opened
 
-    def _ask(self, opened: cache.Opened, question: str, parameters: Sequence[object]) -> list[Row]:
+    def _read(self, opened: cache.Opened, work: Work[ResultT]) -> ResultT:
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = sqlite3.connect(opened.uri, uri=True, check_same_thread=False)
         try:
-            rows = connection.execute(question, parameters).fetchall()
+            result = work(connection, opened.known)
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
-        return rows
+        return result
 
     def _discard(self, opened: cache.Opened) -> None:
         self.close()

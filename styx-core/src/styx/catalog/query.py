@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from styx.api.offers import Accelerator, Offer, OfferQuery, Scope
 from styx.catalog.amounts import NO_PRICE, exact, known
 from styx.catalog.compile import DEPTH
-from styx.catalog.database import Database
+from styx.catalog.database import Database, Row
 from styx.catalog.sources import Shelf, shelves
 
-_COLUMNS = """
-SELECT p.type, p.place, p.hourly, p.spot, l.region, l.zones,
-  t.name, t.vcpus, t.memory, t.arch, t.device, t.count, t.device_memory, t.disk, t.capabilities
-"""
-# CROSS JOIN keeps SQLite from choosing another order: what narrows most comes first.
+# CROSS JOIN keeps SQLite from choosing another order: what narrows most comes first. Types and places are looked up
+# when they are first met: that is cheaper than to have them with every price.
 _BY_TYPE = "FROM types t CROSS JOIN prices p ON p.type = t.id CROSS JOIN places l ON l.id = p.place"
-_BY_PLACE = "FROM places l CROSS JOIN prices p ON p.place = l.id CROSS JOIN types t ON t.id = p.type"
+_BY_PLACE = "FROM places l CROSS JOIN prices p ON p.place = l.id"
 _CHEAPEST = """
 FROM places l CROSS JOIN prices p ON p.id IN (
   SELECT p.id FROM prices p WHERE p.place = l.id AND {terms} ORDER BY p.{price} LIMIT ?
-) CROSS JOIN types t ON t.id = p.type
+)
 """
+_TYPES = "SELECT id, name, vcpus, memory, arch, device, count, device_memory, disk, capabilities FROM types"
+_PLACES = "SELECT id, region, zones FROM places"
+_MOST_NAMED = 500  # above that all are looked up
 
 # What of an offer is its type's: the fields before those of the place, the accelerators, those after the prices.
 _Kind = tuple[tuple[str, float, float], tuple[Accelerator, ...], tuple[Any, ...]]
@@ -42,29 +43,51 @@ class Catalog:
 
         Raises CatalogError when the catalog cannot be read.
         """
-        question, parameters = _question(query)
-        cloud, offers = self._database.cloud, list[Offer]()
-        kinds: dict[int, _Kind] = {}
-        places: dict[int, _Where] = {}
-        for row in self._database.ask(question, parameters):
-            number, place, hourly, spot = row[:4]
-            if number not in kinds:
-                kinds[number] = _kind(*row[6:])
-            if place not in places:
-                places[place] = _where(*row[4:6])
+        rows, kinds, places = self._database.read(partial(_look, query))
+        cloud, amounts, offers = self._database.cloud, _Amounts(), list[Offer]()
+        for number, place, hourly, spot in rows:
             kind, devices, rest = kinds[number]
             scope, region, zones = places[place]
-            prices = known(hourly), known(spot)
-            offers += [
-                Offer(cloud, scope, *kind, region, zone, devices, *prices, *rest)
-                for zone in (zones if query.zone is None else (query.zone,))
-            ]
+            price, spot_price = amounts[hourly], amounts[spot]
+            for zone in zones if query.zone is None else (query.zone,):
+                offer = Offer(cloud, scope, *kind, region, zone, devices, price, spot_price, *rest)
+                offers.append(offer)
         return offers
 
     def transfer(self) -> list[tuple[str, str, Decimal]]:
         """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
         rows = self._database.ask("SELECT from_region, to_region, price FROM transfer")
         return [(start, end, exact(price)) for start, end, price in rows]
+
+
+class _Amounts(dict[int, Decimal | None]):
+    """Prices as dollars; many are the same."""
+
+    def __missing__(self, stored: int) -> Decimal | None:
+        self[stored] = price = known(stored)
+        return price
+
+
+def _look(
+    query: OfferQuery, connection: sqlite3.Connection, known: dict[object, Any]
+) -> tuple[list[tuple[int, int, int, int]], dict[int, _Kind], dict[int, _Where]]:
+    """The prices that fit, and types and places by number, those of the prices among them."""
+    rows = connection.execute(*_question(query)).fetchall()
+    kinds: dict[int, _Kind] = known.setdefault("types", {})
+    places: dict[int, _Where] = known.setdefault("places", {})
+    for number, *facts in _missing(connection, _TYPES, {row[0] for row in rows}.difference(kinds)):
+        kinds[number] = _kind(*facts)
+    for number, *facts in _missing(connection, _PLACES, {row[1] for row in rows}.difference(places)):
+        places[number] = _where(*facts)
+    return rows, kinds, places
+
+
+def _missing(connection: sqlite3.Connection, question: str, numbers: Collection[int]) -> Iterable[Row]:
+    if not numbers:
+        return ()
+    if len(numbers) > _MOST_NAMED:
+        return connection.execute(question)
+    return connection.execute(f"{question} WHERE id IN ({', '.join(map(str, numbers))})")
 
 
 def _kind(name: str, vcpus: float, memory: float, arch: str, *more: Any) -> _Kind:
@@ -100,7 +123,10 @@ def _question(query: OfferQuery) -> tuple[str, list[object]]:
             prices.add("p.spot_band" if query.spot else "p.band")  # which knows nothing of what is too large
         tables = _CHEAPEST.format(terms=prices, price=price)
         terms, values = places, [*prices.values, query.cheapest, *places.values]
-    return f"{_COLUMNS} {tables} WHERE {terms} ORDER BY p.{price}, t.name, l.region, l.zones", values
+    return (
+        f"SELECT p.type, p.place, p.hourly, p.spot {tables} WHERE {terms} ORDER BY p.{price}, p.type, p.place",
+        values,
+    )
 
 
 def _sizes(query: OfferQuery) -> _Terms:
