@@ -179,6 +179,20 @@ async def test_a_cancelled_call_is_waited_for_until_its_deadline() -> None:
     let_go.set()
 
 
+async def test_a_cancelled_question_is_not_waited_for(new_world: Any, stuck: Stuck) -> None:
+    """Its answer changes nothing, so whoever presses Ctrl-C while a provider hangs has the prompt back at once."""
+    account = new_world(StuckCloud).engine().context.clouds.get("memory")
+    stuck.method = "observe"
+    scope = next(iter(account.cloud.scopes()))
+    asking = asyncio.ensure_future(account.call(account.cloud.observe, scope, None, deadline=20.0))
+    await asyncio.sleep(SOON)
+    began = time.monotonic()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert time.monotonic() - began < 10
+
+
 async def test_calls_that_hang_do_not_take_the_places_of_others(new_world: Any, stuck: Stuck) -> None:
     """As many as are let in at once may hang, and the next is called all the same."""
     account = new_world(StuckCloud).engine().context.clouds.get("memory")

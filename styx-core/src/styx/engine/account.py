@@ -104,8 +104,8 @@ class CloudAccount:
 
         Repeats on NotYet, RateLimited and (a few times) Transient; every other error is the caller's. One that hangs is
         cut off after ``deadline`` seconds of real time: Transient where it may be asked again whatever came of it, else
-        OutcomeUnknown; should it come back after all, what its own thread does then still counts. A cancelled call is
-        waited for as long, because its answer must not be lost, and then the cancellation goes on.
+        OutcomeUnknown; should it come back after all, what its own thread does then still counts. A cancelled call that
+        may change something is waited for as long, because its answer must not be lost; then the cancellation goes on.
 
         Waiting for a turn, as the provider's pace or its refusal of anybody asks for, does not count; one that is
         further away than the deadline (for a launch, an hour) raises RateLimited.
@@ -125,7 +125,7 @@ class CloudAccount:
             try:
                 work = partial(self._guarded, turn, name, function, *args)
                 limit = max(cut_off_at - monotonic(), min(LEAST_SECONDS, deadline))
-                result: ResultT = await self._workers.run(work, limit)
+                result: ResultT = await self._workers.run(work, limit, harmless=name in _HARMLESS)
                 return result
             except Overdue:
                 if looking is not None:

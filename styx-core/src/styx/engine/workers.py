@@ -26,11 +26,12 @@ class Workers(Generic[ResultT]):
         self._turns = asyncio.Semaphore(at_once)
         self._name = name
 
-    async def run(self, function: Callable[[], ResultT], limit: float) -> ResultT:
+    async def run(self, function: Callable[[], ResultT], limit: float, *, harmless: bool = False) -> ResultT:
         """What the function returns or raises. Raises Overdue after ``limit`` seconds of real time.
 
         When the caller is cancelled the function is waited for all the same, up to the limit, and then the
-        cancellation goes on: what was begun is over by then, or has been given up.
+        cancellation goes on: what was begun is over by then, or has been given up. Nobody needs to know that of a
+        ``harmless`` one, which changes nothing.
         """
         async with self._turns:
             future = _in_thread(function, self._name)
@@ -38,7 +39,8 @@ class Workers(Generic[ResultT]):
             try:
                 await asyncio.wait({future}, timeout=limit)
             except asyncio.CancelledError:
-                await asyncio.wait({future}, timeout=max(0.0, give_up_at - asyncio.get_running_loop().time()))
+                if not harmless:
+                    await asyncio.wait({future}, timeout=max(0.0, give_up_at - asyncio.get_running_loop().time()))
                 raise
             if not future.done():
                 raise Overdue
