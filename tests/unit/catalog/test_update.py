@@ -69,12 +69,13 @@ def test_the_newer_one_counts(site: Path) -> None:
     assert sold() == {"t9": "9"}
 
 
-def test_only_the_last_one_is_kept(site: Path, styx_home: Path) -> None:
-    """Each has a folder of its own, and a clock that goes back changes nothing."""
+def test_the_last_two_are_kept(site: Path, styx_home: Path) -> None:
+    """The last one counts, whatever the clock says; whoever reads the one before can do so to its end."""
     install(site, OLD, body=FRESH)
-    first, second = fetch().folder, fetch().folder
-    assert (first.name[:6], second.name[:6]) == ("000001", "000002")
-    assert [path.name for path in (styx_home / "catalog" / "acme").iterdir() if path.is_dir()] == [second.name]
+    names = [fetch().folder.name for _ in range(3)]
+    assert [name[:6] for name in names] == ["000001", "000002", "000003"]
+    assert {path.name for path in (styx_home / "catalog" / "acme").iterdir()} == {".lock", *names[1:]}
+    assert Path(shelf().chosen()[0]).name == names[-1]
 
 
 @pytest.mark.parametrize(
@@ -175,29 +176,30 @@ sys.path.append(sys.argv[1])
 moment, calls = sys.argv[2], iter(range(99))
 real = getattr(updating, moment)
 def die(*arguments, **keywords):
-    if moment != "_sync" or next(calls) == 2:
+    if moment != "_sync" or next(calls) == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*arguments, **keywords)
 setattr(updating, moment, die)
-if moment == "_remove":  # the second time: when the new one is in its place
-    updating._remove = lambda *arguments: real(*arguments) if next(calls) == 0 else die()
 shelf = next(each for each in shelves() if each.cloud == "acme")
 updating.update(shelf, updating.services_for(shelf, SystemClock()), print)
 """
 
 
 @pytest.mark.parametrize(
-    ("moment", "counts"),
-    [("to_snapshot", False), ("write", False), ("read", False), ("_sync", False), ("_check", False), ("_remove", True)],
+    ("moment", "which", "counts"),
+    [("to_snapshot", 0, 0), ("_check", 0, 0), ("write", 0, 0), ("_sync", 0, 0), ("_sync", 3, 0), ("_sync", 4, 1)],
 )
-def test_one_killed_half_way_leaves_the_old_one(site: Path, styx_home: Path, moment: str, counts: bool) -> None:
+def test_one_killed_half_way_leaves_the_old_one(
+    site: Path, styx_home: Path, moment: str, which: int, counts: int
+) -> None:
     """At whatever step: what counts is all of the old one or all of the new one; the next update clears up."""
     install(site, OLD, body=FRESH)
     before = fetch().folder
-    code = [sys.executable, "-c", dedent(KILLED), str(site), moment]
+    code = [sys.executable, "-c", dedent(KILLED), str(site), moment, str(which)]
     ended = subprocess.run(code, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path[1:]])})
     assert ended.returncode == -signal.SIGKILL
-    assert (shelf().updated() != str(before)) == counts
+    newest = shelf().updated()
+    assert (newest != str(before)) == bool(counts)
     assert sold() == {"t1": "1.5", "t2": "2"}
     last = fetch().folder
-    assert {path.name for path in (styx_home / "catalog" / "acme").iterdir()} == {".lock", last.name}
+    assert {path.name for path in before.parent.iterdir()} == {".lock", Path(newest or "").name, last.name}

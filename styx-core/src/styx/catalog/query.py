@@ -170,7 +170,7 @@ def catalogs() -> list[tuple[Shelf, Catalog]]:
     return [(shelf, Catalog(shelf.database())) for shelf in shelves()]
 
 
-class CatalogOf:
+class CloudOffers:
     """The catalog of the cloud of this name, whoever ships it; empty where nobody does. For Services.catalog."""
 
     def __init__(self, cloud: str) -> None:

@@ -2,7 +2,8 @@
 
 Each update has a folder of its own below ``$STYX_HOME/catalog/CLOUD``, whose name begins with a number. It gets that
 name, by one rename, once all of it is on disk, so whoever dies before has changed nothing; the highest number counts.
-What is left of an update that died goes with the next one, which holds the lock.
+The one before stays until the next update, for those who are reading it; what is left of an update that died goes then
+as well.
 """
 
 from __future__ import annotations
@@ -57,12 +58,11 @@ def update(shelf: Shelf, services: Services, report: Report, *, force: bool = Fa
     home = Path(shelf.updates)
     try:
         with locked(str(home / ".lock"), 0):
-            _remove(home, {shelf.updated()})
+            _remove_all_but(shelf.updated(), home)
             old = _old(shelf)
             new = _fetch(shelf, services, report, old)
             _check(shelf, old, new, force=force)
             folder = _keep(home, new, _next_name(shelf, new.as_of))
-            _remove(home, {str(folder)})
     except TimeoutError:
         hint = "Wait until it is done."
         raise CatalogError(f"another process updates {shelf.cloud}", hint=hint, cloud=shelf.cloud) from None
@@ -169,8 +169,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(home: Path, keep: set[str | None]) -> None:
-    """Remove what others have left there, and what does not count any more."""
+def _remove_all_but(newest: str | None, home: Path) -> None:
     for path in home.iterdir():
-        if path.is_dir() and str(path) not in keep:
+        if path.is_dir() and str(path) != newest:
             shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from styx.api.cloud import Cloud
 from styx.api.errors import BadInput, InvalidConfig, StoreError
 from styx.api.services import Clock, Services
-from styx.config import ACCOUNTS, DEFAULT_ACCOUNT, Config, suggest
+from styx.catalog.query import CloudOffers
+from styx.config import ACCOUNTS, DEFAULT_ACCOUNT, Config
 from styx.engine.account import CloudAccount
 from styx.plugins.manager import PluginManager
 from styx.store.turns import Turns
@@ -52,7 +53,7 @@ class Clouds:
             if self._config.allowed_clouds is not None and name not in self._config.allowed_clouds:
                 raise BadInput(f"cloud {name!r} is not in allowed_clouds", hint="Change config.yaml to allow it.")
             if key[1] not in self.accounts(name):
-                hint = suggest(key[1], self.accounts(name), "Its accounts")
+                hint = f"There are: {', '.join(self.accounts(name))}. One that was renamed needs its old name again."
                 if key[1] == DEFAULT_ACCOUNT:
                     hint = (
                         f"Before its accounts had names it was all there was: name one so in clouds.{name}.{ACCOUNTS}."
@@ -77,6 +78,7 @@ class Clouds:
             state_dir=state_dir,
             clock=self._clock,
             log=logging.getLogger(f"styx.{kind}.{own}"),
+            catalog=CloudOffers(name) if kind == "cloud" else None,
         )
 
     def _make(self, name: str, account: str) -> Cloud:
