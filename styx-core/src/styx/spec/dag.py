@@ -8,6 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Self, TypeAlias
 
 from styx.api.errors import InvalidTask
+from styx.spec.flow import needed
+from styx.spec.model import Output
 from styx.spec.place import Place
 from styx.spec.suggest import did_you_mean
 from styx.spec.task import Task
@@ -17,6 +19,9 @@ Node: TypeAlias = "Task | list[Task]"
 SERIAL = "serial"
 PARALLEL = "parallel"  # a job group: all at once, and they may talk to each other
 
+MAX_EDGES = 1_000_000
+
+_TOO_MANY = f"the tasks wait for each other in more than {MAX_EDGES} ways, which is the limit"
 _SHOWN = 20  # names that a hint lists
 
 _current: ContextVar[Dag | None] = ContextVar("styx_dag", default=None)
@@ -31,7 +36,8 @@ class Dag:
             prepare >> [train, baseline] >> report
 
     or without the block ``dag.add(task)`` and ``dag.edge(earlier, later)``. A task may also name those it comes after
-    with ``depends_on``. Tasks are told apart as objects and, where they have one, by name: names are unique.
+    with ``depends_on``, and comes after those whose outputs it uses. Tasks are told apart as objects and, where they
+    have one, by name: names are unique. The name of a sweep stands for all its tasks.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class Dag:
         self._edges: dict[tuple[int, int], None] = {}
         self._known: dict[int, int] = {}  # id of a task -> its index; the tasks are kept, so ids are not used again
         self._names: dict[str, int] = {}
+        self._sweeps: dict[str, list[int]] = {}
         self._tokens: list[Token[Dag | None]] = []
         self._places: list[Mapping[str, Place]] = []  # of each task: where its fields stand
 
@@ -63,20 +70,27 @@ class Dag:
             raise Place().error(f"only tasks can be in a Dag, not a {type(task).__name__}")
         if id(task) in self._known:
             return task
-        name = task.spec.name
-        if name in self._names:
+        name, sweep = task.spec.name, task.spec.sweep
+        taken = name if name in self._names or name in self._sweeps else sweep if sweep in self._names else None
+        if taken is not None:
             at = (places or {}).get("name", Place(field="name"))
-            raise at.error(f"two tasks are called {name!r}", hint="Give each task a name of its own.")
+            raise at.error(f"two tasks are called {taken!r}", hint="Give each task a name of its own.")
         if name is not None:
             self._names[name] = len(self._tasks)
+        if sweep is not None:
+            self._sweeps.setdefault(sweep, []).append(len(self._tasks))
         self._known[id(task)] = len(self._tasks)
         self._places.append(places or {})
         self._tasks.append(task)
         return task
 
     def edge(self, earlier: Task | str, later: Task | str) -> None:
-        """Let ``later`` start only when ``earlier`` has succeeded. Both are taken in; a name must be known."""
-        self._edges[self._index(earlier), self._index(later)] = None
+        """Let ``later`` wait until ``earlier`` has ended. Both are taken in; a name must be known."""
+        for low in self._indices(earlier):
+            for high in self._indices(later):
+                self._edges[low, high] = None
+        if len(self._edges) > MAX_EDGES:
+            raise Place().error(_TOO_MANY)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -85,15 +99,15 @@ class Dag:
 
     def place(self, task: Task, field: str) -> Place:
         """Where a field of a task stands, for errors to point at."""
-        return self._places[self._index(task)].get(field, Place(field=field))
+        return self._place(self._known[id(task)], field)
 
     def edges(self) -> list[tuple[Task, Task]]:
         """Every pair (earlier, later), also those that ``depends_on`` says. Raises InvalidTask for an unknown name."""
         return [(self._tasks[low], self._tasks[high]) for low, high in self._all_edges()]
 
     def before(self, task: Task) -> list[Task]:
-        """The tasks that must have succeeded before this one starts."""
-        index = self._index(task)
+        """The tasks that must have ended before this one starts."""
+        (index,) = self._indices(task)
         return [self._tasks[low] for low, high in self._all_edges() if high == index]
 
     def order(self) -> list[Task]:
@@ -117,6 +131,10 @@ class Dag:
         if not self._tasks:
             raise Place().error("has no task")
         self.order()
+        after = {high for _, high in self._all_edges()}
+        for index, task in enumerate(self._tasks):
+            if task.spec.when.outcome == "failure" and index not in after:
+                raise self._place(index, "when").error("comes after no task that could fail, and so would never run")
         return self
 
     @property
@@ -127,31 +145,52 @@ class Dag:
         starts, ends = {low for low, _ in edges}, {high for _, high in edges}
         return len(edges) == count - 1 == len(starts) == len(ends) and bool(self.order())
 
-    def _index(self, task: Task | str) -> int:
+    def _indices(self, task: Task | str) -> list[int]:
         if isinstance(task, str):
             return self._named(task, Place())
-        return self._known[id(self.add(task))]
+        return [self._known[id(self.add(task))]]
 
-    def _named(self, name: str, place: Place) -> int:
-        if name not in self._names:
-            known = ", ".join([*self._names][:_SHOWN]) or "none has a name"
-            hint = did_you_mean(name, self._names) or f"The tasks: {known}."
-            raise place.error(f"there is no task {name!r}", hint=hint)
-        return self._names[name]
+    def _named(self, name: str, place: Place) -> list[int]:
+        """One task, or all tasks of a sweep."""
+        if name in self._names:
+            return [self._names[name]]
+        if name not in self._sweeps:
+            names = [*self._sweeps, *self._names]
+            known = ", ".join(names[:_SHOWN]) or "none has a name"
+            raise place.error(f"there is no task {name!r}", hint=did_you_mean(name, names) or f"The tasks: {known}.")
+        return self._sweeps[name]
 
     def _all_edges(self) -> list[tuple[int, int]]:
         found = dict(self._edges)
         for index, task in enumerate(self._tasks):
             for name in task.spec.depends_on:
-                found[self._named(name, self._depends_on(index)), index] = None
+                found.update(dict.fromkeys((low, index) for low in self._named(name, self._place(index, "depends_on"))))
+            for output, field in needed(task.spec).items():
+                found[self._giver(output, self._place(index, field)), index] = None
+            if len(found) > MAX_EDGES:
+                raise self._place(index, "depends_on").error(_TOO_MANY)
         return list(found)
 
-    def _depends_on(self, index: int) -> Place:
-        return self._places[index].get("depends_on", Place(field="depends_on"))
+    def _giver(self, output: Output, place: Place) -> int:
+        """The task that an output is of."""
+        indices = self._named(output.task, place)
+        if output.task in self._sweeps:
+            one = self._label(indices[0])
+            raise place.error(
+                f"{output.task!r} stands for {len(indices)} tasks", hint=f"Name one of them, such as {one}."
+            )
+        names = self._tasks[indices[0]].spec.output_names
+        if output.name not in names:
+            hint = did_you_mean(output.name, names) or f"There: output_names: [{', '.join([*names, output.name])}]."
+            raise place.error(f"task {output.task!r} names no output {output.name!r}", hint=hint)
+        return indices[0]
+
+    def _place(self, index: int, field: str) -> Place:
+        return self._places[index].get(field, Place(field=field))
 
     def _cycle(self, indices: list[int]) -> InvalidTask:
         path = " -> ".join(self._label(index) for index in indices)
-        at = self._depends_on(max(indices))
+        at = self._place(max(indices), "depends_on")
         return at.error(f"the tasks wait for each other in a circle: {path}", hint="Take one of these edges out.")
 
     def _label(self, index: int) -> str:

@@ -22,6 +22,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _NUL = re.compile("\x00")  # no environment variable, argument or path can hold one
 
+MAX_NAME = 200
 _SHOWN = 60  # characters of a value that a message shows
 _LONGEST_NUMBER = 40
 _BIG = 10**15
@@ -63,6 +64,14 @@ def word(value: object, place: Place) -> str:
     found = text(value, place).strip()
     if not found:
         raise place.error("must not be empty")
+    return found
+
+
+def name(value: object, place: Place) -> str:
+    """A name that people can read: one line, not endless."""
+    found = word(value, place)
+    if len(found) > MAX_NAME:
+        raise place.error(f"has {len(found)} characters, the limit is {MAX_NAME}")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from styx.spec import amounts, fields, parse
+from styx.spec import amounts, fields
 from styx.spec.dag import PARALLEL, SERIAL, Dag
 from styx.spec.place import Place
 from styx.spec.plain import plain
@@ -36,7 +36,7 @@ def read_header(header: Mapping[str, object], place: Place) -> Dag:
     named = header.get("name") is not None
     if not named and (execution == PARALLEL or "name" not in header):
         raise place.error("a header needs a name")
-    name = parse.name(header["name"], place.at(header, "name")) if named else None
+    name = fields.name(header["name"], place.at(header, "name")) if named else None
     if name is not None and execution == PARALLEL:
         _host(name, place.at(header, "name"))
     options = {

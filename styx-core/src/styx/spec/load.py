@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from styx.spec import fields, files, parse
+from styx.spec import fields, files, parse, sweep
 from styx.spec.dag import SERIAL, Dag
 from styx.spec.header import check_names, read_header, split
 from styx.spec.place import Place
@@ -52,8 +53,9 @@ def load_dag(
 ) -> Dag:
     """The tasks of a YAML file of one or more documents.
 
-    The first may be a header, ``{name, execution}``. Tasks run one after the other, unless the header says
-    ``execution: parallel`` or any of them says ``depends_on``: then only that counts. Raises InvalidTask.
+    The first may be a header, ``{name, execution}``. Tasks run one after the other, the many of one document side by
+    side, unless the header says ``execution: parallel`` or any of them says ``depends_on``: then only that counts.
+    Raises InvalidTask.
     """
     return dag_of(read(Path(path)), envs=envs, secrets=secrets, check_files=check_files)
 
@@ -132,29 +134,46 @@ def dag_of(
 ) -> Dag:
     """All tasks of a source, as :func:`load_dag` reads them. Raises InvalidTask."""
     header, documents = split(source.documents)
-    if len(documents) > MAX_TASKS:
-        raise Place(source.file).error(f"holds {len(documents)} tasks, the limit is {MAX_TASKS}")
     dag = Dag() if header is None else read_header(header, _place(source, header))
+    groups: list[list[Task]] = []
     for document in documents:
-        task = _task(document, source, envs, secrets)
-        if check_files:
-            _check_files(task, document, source)
         place = _place(source, document)
-        dag.add(task, places={key: place.at(document, key) for key in fields.mapping(document, place)})
+        made = sweep.variations(document, place) if isinstance(document, dict) else []
+        if len(dag) + max(1, len(made)) > MAX_TASKS:
+            raise place.error(f"comes to more than {MAX_TASKS} tasks, which is the limit")
+        tasks = [_task(document, source, envs, secrets, each) for each in made or (None,)]
+        for task in tasks:
+            if check_files:
+                _check_files(task, document, source)
+            dag.add(task, places={key: place.at(document, key) for key in fields.mapping(document, place)})
+        groups.append(tasks)
     if dag.name is None and len(documents) == 1:
-        dag.name = dag.tasks[0].spec.name
+        dag.name = dag.tasks[0].spec.sweep or dag.tasks[0].spec.name
     if dag.execution == SERIAL and not any(task.spec.depends_on for task in dag.tasks):
-        for earlier, later in zip(dag.tasks, dag.tasks[1:], strict=False):
-            dag.edge(earlier, later)
+        _chain(dag, groups)
     if header is not None:
         check_names(dag, header, _place(source, header))
     return dag.check()
 
 
+def _chain(dag: Dag, groups: list[list[Task]]) -> None:
+    """Let all tasks of each document come after all of the one before."""
+    for earlier, later in pairwise(groups):
+        for low in earlier:
+            for high in later:
+                dag.edge(low, high)
+
+
 def _task(
-    document: object, source: Source, envs: Mapping[str, str] | None, secrets: Mapping[str, object] | None
+    document: object,
+    source: Source,
+    envs: Mapping[str, str] | None,
+    secrets: Mapping[str, object] | None,
+    variation: sweep.Variation | None = None,
 ) -> Task:
-    return Task.from_spec(parse.parse_task(document, _place(source, document), Path.cwd(), envs=envs, secrets=secrets))
+    place = _place(source, document)
+    spec = parse.parse_task(document, place, Path.cwd(), envs=envs, secrets=secrets, variation=variation)
+    return Task.from_spec(spec)
 
 
 def _place(source: Source, document: object) -> Place:

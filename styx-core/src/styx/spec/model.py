@@ -99,6 +99,46 @@ class StorageMount:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """A value that one task gives and others use."""
+
+    task: str
+    name: str
+
+    def __str__(self) -> str:
+        """The way it is written in YAML, inside of ``${{ }}``."""
+        return f"tasks.{self.task}.outputs.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether a task runs, once all that it comes after have ended; else it is left out.
+
+    ``outcome``: ``success`` (all of them have succeeded), ``failure`` (one has failed) or ``always``. With an
+    ``output``, all have succeeded and it is ``value``, or with ``equal=False`` anything else.
+    """
+
+    outcome: str = "success"
+    output: Output | None = None
+    value: str = ""
+    equal: bool = True
+
+    def __str__(self) -> str:
+        """The way it is written in YAML; reading it gives the same condition."""
+        if self.output is None:
+            return self.outcome
+        return f'{self.output} {"==" if self.equal else "!="} "{self.value}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How many more times a task is run when it fails: after any exit code, or only after these."""
+
+    times: int = 0
+    exit_codes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """One task. ``secrets`` never appear in ``repr``. ``extra`` holds fields that later features act on, checked."""
 
@@ -111,7 +151,11 @@ class TaskSpec:
     num_nodes: int = 1
     file_mounts: Mapping[str, str | StorageMount] = field(default_factory=dict)
     resources: ResourcesSpec = ResourcesSpec()
-    depends_on: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()  # names of tasks, or of sweeps: then of all their tasks
+    when: Condition = Condition()
+    retries: Retries = Retries()
+    output_names: tuple[str, ...] = ()  # what it hands on
+    sweep: str | None = None  # the name that stands for all tasks made from one
     extra: Mapping[str, object] = field(default_factory=dict)  # service, pool, volumes, inputs, outputs, config, ...
     base_dir: Path = field(default_factory=Path.cwd)  # what relative paths are relative to
     secret_refs: Mapping[str, str] = field(default_factory=dict)  # "vault:team/key": resolved when the task is run

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from styx.spec import alternatives, disks, fields, files, hooks, service
+from styx.spec import alternatives, disks, fields, files, flow, hooks, service, sweep
 from styx.spec.expand import everywhere
-from styx.spec.model import TaskSpec
+from styx.spec.model import Condition, Retries, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
 from styx.spec.shapes import each_item, each_value, keyed, name_or, one_value
+from styx.spec.sweep import Variation
 from styx.spec.variables import ENVS, SECRETS, variables
 
 MAX_NODES = 1000  # ranks are 0 to 999
-MAX_NAME = 200
 MAX_GIGABYTES = 1e9
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "event_callback": lambda value, place: fields.text(value, place, lines=True),
     "api_server_access": fields.flag,
 }
-EXPANDED = ("service", "volumes")  # besides the paths, where environment variables of the task are replaced
+EXPANDED = ("service", "volumes", "depends_on")  # besides paths, where variables of the task are replaced
 KEYS = frozenset(
     {
         "name",
@@ -64,6 +64,11 @@ KEYS = frozenset(
         "file_mounts",
         "resources",
         "depends_on",
+        "when",
+        "retries",
+        "output_names",
+        "sweep",
+        *sweep.KEYS,
         *EXTRA,
     }
 )
@@ -76,14 +81,24 @@ def parse_task(
     *,
     envs: Mapping[str, object] | None = None,
     secrets: Mapping[str, object] | None = None,
+    variation: Variation | None = None,
 ) -> TaskSpec:
-    """Read one task; ``envs`` and ``secrets`` win over those written in it. Raises InvalidTask."""
+    """Read one task; ``envs`` and ``secrets`` win over those written in it. Raises InvalidTask.
+
+    With a ``variation`` it is that one of the many that the mapping stands for.
+    """
     if not isinstance(data, dict):
         raise place.error(
             f"a task is a mapping of fields, not {fields.describe(data)}", hint="For example `run: echo hello`."
         )
     _known(data, place)
     where = {key: place.at(data, key) for key in data}
+    if variation is None:
+        sweep.refuse(data, place)
+    else:
+        envs = {**(envs or {}), **variation.envs}
+        data = {**data, "name": variation.name, "sweep": variation.sweep}
+        where["sweep"] = place
     found_envs = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs).values
     data = {**data, **{key: everywhere(data[key], found_envs, where[key]) for key in EXPANDED if key in data}}
     found = variables(SECRETS, data.get(SECRETS), where.get(SECRETS, place), secrets)
@@ -91,8 +106,8 @@ def parse_task(
     resources = alternatives.resources(data.get("resources"), where.get("resources", place))
     if volumes:
         resources = alternatives.overlaid(resources, {"volumes": volumes}, where["file_mounts"])
-    return TaskSpec(
-        name=_optional(data, where, "name", name),
+    spec = TaskSpec(
+        name=_optional(data, where, "name", fields.name),
         workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
         setup=_optional(data, where, "setup", script) or "",
         run=_optional(data, where, "run", script) or "",
@@ -101,13 +116,20 @@ def parse_task(
         num_nodes=_optional(data, where, "num_nodes", num_nodes) or 1,
         file_mounts=files.file_mounts(mounts, where.get("file_mounts", place), found_envs),
         resources=resources,
-        depends_on=_optional(data, where, "depends_on", depends_on) or (),
+        depends_on=_optional(data, where, "depends_on", flow.depends_on) or (),
+        when=_optional(data, where, "when", flow.when) or Condition(),
+        retries=_optional(data, where, "retries", flow.retries) or Retries(),
+        output_names=_optional(data, where, "output_names", flow.output_names) or (),
+        sweep=_optional(data, where, "sweep", fields.name),
         extra=with_managed(_extra(data, where), found.managed),
         base_dir=base_dir,
         secret_refs=found.references,
         missing_secrets=tuple(found.missing),
         secret_places=found.missing,
     )
+    flow.only_in_envs(spec, where)
+    flow.needed(spec)
+    return spec
 
 
 def _extra(data: Mapping[str, object], where: Mapping[str, Place]) -> dict[str, object]:
@@ -130,14 +152,6 @@ def with_managed(extra: Mapping[str, object], names: Sequence[str]) -> dict[str,
     return {**extra, "managed_secrets": [*known, *names]} if names else {**extra}
 
 
-def name(value: object, place: Place) -> str:
-    """A name that people can read: one line, not endless."""
-    found = fields.word(value, place)
-    if len(found) > MAX_NAME:
-        raise place.error(f"has {len(found)} characters, the limit is {MAX_NAME}")
-    return found
-
-
 def script(value: object, place: Place) -> str:
     """A shell script."""
     return fields.text(value, place, lines=True)
@@ -146,14 +160,6 @@ def script(value: object, place: Place) -> str:
 def num_nodes(value: object, place: Place) -> int:
     """How many nodes; ranks have three digits."""
     return fields.integer(value, place, 1, MAX_NODES)
-
-
-def depends_on(value: object, place: Place) -> tuple[str, ...]:
-    """One name or several of tasks that come before this one."""
-    if isinstance(value, str):
-        return (name(value, place),)
-    found = [name(each, place.at(value, index)) for index, each in enumerate(fields.items(value, place))]
-    return tuple(dict.fromkeys(found))
 
 
 def _optional(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from styx.spec import alternatives, files
+from styx.spec import alternatives, files, flow
 from styx.spec.model import TaskSpec
 
 
@@ -11,8 +11,7 @@ def to_mapping(spec: TaskSpec) -> dict[str, object]:
     found: dict[str, object] = {}
     if spec.name is not None:
         found["name"] = spec.name
-    if spec.depends_on:
-        found["depends_on"] = list(spec.depends_on)
+    found |= flow.flow_to_mapping(spec)
     if spec.workdir is not None:
         found["workdir"] = files.workdir_to_mapping(spec, spec.workdir)
     if spec.num_nodes != 1:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from styx.spec import alternatives, fields, files, parse, serialise
-from styx.spec.model import ResourcesSpec, TaskSpec
+from styx.spec import alternatives, fields, files, flow, parse, serialise, sweep
+from styx.spec.model import Output, ResourcesSpec, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain, plain_mapping
 from styx.spec.resources import Resources
@@ -108,7 +108,7 @@ class Task:
 
     def named(self, name: str) -> Task:
         """The task under another name."""
-        return self._replace(name=parse.name(name, _at("name")))
+        return self._replace(name=fields.name(name, _at("name")))
 
     def env(self, **variables: object) -> Task:
         """More environment variables, or other values for them."""
@@ -169,8 +169,44 @@ class Task:
     def after(self, *tasks: str | Task) -> Task:
         """The tasks, by name, that must have succeeded before this one starts."""
         names: list[object] = [each.spec.name if isinstance(each, Task) else each for each in tasks]
-        found = parse.depends_on(names, _at("depends_on"))
+        found = flow.depends_on(names, _at("depends_on"))
         return self._replace(depends_on=tuple(dict.fromkeys([*self._spec.depends_on, *found])))
+
+    def when(self, condition: str) -> Task:
+        """When it runs: on ``success`` of all it comes after, on ``failure`` of one, ``always``, or if an output is so.
+
+        The last is a text such as ``f'{check.output("CHANGED")} == yes'``.
+        """
+        return self._replace(when=flow.when(condition, _at("when")))
+
+    def retries(self, times: int, *exit_codes: int) -> Task:
+        """How many more times to run it when it fails: after any exit code, or only after these."""
+        return self._replace(retries=flow.retries({"times": times, "exit_codes": [*exit_codes]}, _at("retries")))
+
+    def output_names(self, *names: str) -> Task:
+        """The names of the values that it hands on."""
+        return self._replace(output_names=flow.output_names([*names], _at("output_names")))
+
+    def output(self, name: str) -> str:
+        """What stands for one of its outputs in the variables and conditions of later tasks. Raises InvalidTask."""
+        if self._spec.name is None or name not in self._spec.output_names:
+            raise _at("output_names").error(f"{self._spec.name or 'a task without a name'} has no output {name!r}")
+        return f"${{{{ {Output(self._spec.name, name)} }}}}"
+
+    def foreach(self, values: int | Sequence[Any]) -> list[Task]:
+        """This task many times, NAME-0, NAME-1, ...: for a number, for each value, or for each mapping of variables."""
+        return self._varied(foreach=values)
+
+    def matrix(self, **axes: Sequence[Any]) -> list[Task]:
+        """This task for each combination of values of these variables, called by the values: NAME-a-b."""
+        return self._varied(matrix=axes)
+
+    def _varied(self, **given: object) -> list[Task]:
+        found = sweep.variations({"name": self._spec.name, **plain_mapping(given, _HERE)}, _HERE)
+        mapping = self.to_dict()
+        paths = {key: mapping[key] for key in ("workdir", "file_mounts", *parse.EXPANDED) if key in mapping}
+        named = [self._replace(name=each.name, sweep=each.sweep) for each in found]
+        return [task.override({"envs": each.envs, **paths}) for task, each in zip(named, found, strict=True)]
 
     def override(self, changes: Mapping[str, object]) -> Task:
         """The task with some fields replaced; those of resources may stand at the top. None removes a field.
