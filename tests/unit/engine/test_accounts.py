@@ -158,6 +158,24 @@ async def test_an_account_that_is_gone_from_the_settings(two: World) -> None:
         await two.engine().down("c", quiet)
 
 
+async def test_an_account_that_was_renamed(two: World) -> None:
+    """What to do names it as it is called at present, also when that is not the first time."""
+    await two.engine().launch(HELLO, "c", quiet, account="dev")
+    for name in ("lab", "office"):
+        two.accounts["memory", name] = two.accounts["memory", "dev"]
+        (two.home / "config.yaml").write_text(f"clouds: {{memory: {{accounts: {{prod: {{}}, {name}: {{}}}}}}}}")
+        (record,) = await two.engine().status(refresh=True)
+        assert (record.error or {})["hint"] == (
+            f"That account is called {name!r} now: call it 'dev' again in config.yaml."
+        )
+        with pytest.raises(BadInput) as refused:
+            two.engine().context.clouds.get("memory", "dev")
+        assert refused.value.hint == f"There are: prod, {name}. One that was renamed needs its old name again."
+    (two.home / "config.yaml").write_text(SETTINGS)
+    (record,) = await two.engine().status(refresh=True)
+    assert (record.state, record.error) == (ClusterState.UP, None)
+
+
 async def test_clusters_from_before_accounts_had_names(world: World) -> None:
     """They are on the default account, which can be named among the others, and then they are there again."""
     await world.engine().launch(HELLO, "c", quiet)

@@ -21,10 +21,11 @@ _UNFINISHED = _BEFORE_NODES | {_S.SETTING_UP, _S.STARTING}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The state to record; None means gone for good, and then the record may go."""
+    """The state to record; None means gone for good, and then the record may go. ``hint`` is what to do about it."""
 
     state: ClusterState | None
     reason: str
+    hint: str = ""
 
 
 def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case

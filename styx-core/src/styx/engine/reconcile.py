@@ -42,7 +42,7 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     try:
         found = await see(context, papers)
     except (ProviderError, PluginError, BadInput) as error:  # also a plugin that is gone or no longer allowed
-        return Verdict(ClusterState.UNKNOWN, error.message)
+        return Verdict(ClusterState.UNKNOWN, error.message, await _renamed(context, cluster))
     if found.nodes:
         now = context.clock.now()
         seen = {node.rank or 0: record_of(cluster.name, node, now) for node in found.nodes}
@@ -56,6 +56,16 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     if verdict.state is None and current(context, cluster) != papers:
         return Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
     return verdict
+
+
+async def _renamed(context: Context, cluster: ClusterRecord) -> str:
+    """What to do where the settings know the account of a cluster under another name now; empty where they do not."""
+    names = context.clouds.accounts(cluster.cloud)
+    for name in names if cluster.account not in names else ():
+        with suppress(ProviderError, PluginError, BadInput):
+            if (await context.clouds.get(cluster.cloud, name).identity()).account == cluster.identity:
+                return f"That account is called {name!r} now: call it {cluster.account!r} again in config.yaml."
+    return ""
 
 
 def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRecord:
@@ -149,18 +159,19 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
         context.give_up(cluster.name)  # the others were not looked at
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
-    if verdict.state is cluster.state:
-        return context.store.clusters.get(cluster.name)
     error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else _explain(cluster, verdict)
+    if verdict.state is cluster.state:
+        if verdict.state is ClusterState.UNKNOWN and error != cluster.error:  # why may be another reason by now
+            return context.store.clusters.update(cluster.name, holder=context.holder, error=error)
+        return context.store.clusters.get(cluster.name)
     return context.move(cluster.name, verdict.state, verdict.reason, error=error)
 
 
 def _explain(cluster: ClusterRecord, verdict: Verdict) -> dict[str, str]:
-    return {
-        "code": "cluster_not_up",
-        "message": verdict.reason,
-        "hint": f"`styx launch -c {cluster.name}` goes on from here, `styx down {cluster.name}` removes it.",
-    }
+    hint = f"`styx launch -c {cluster.name}` goes on from here, `styx down {cluster.name}` removes it."
+    if verdict.state is ClusterState.UNKNOWN:
+        hint = "`styx status --refresh` looks again."
+    return {"code": "cluster_not_up", "message": verdict.reason, "hint": verdict.hint or hint}
 
 
 async def sweep(context: Context) -> None:
