@@ -30,7 +30,13 @@ REFRESHER = """
 from datetime import date
 from decimal import Decimal
 
+from pydantic import BaseModel
+
 from styx.api import *
+
+
+class Settings(BaseModel, extra="forbid"):
+    profile: str = "default"
 
 
 class Fresh(Refresher):
@@ -62,7 +68,7 @@ def install(
     manifest = MANIFEST.format(name=name)
     modules = {}
     if body:
-        manifest += f'refresher = "styx_{name}.fresh:Fresh"\n'
+        manifest += f'refresher = "styx_{name}.fresh:Fresh"\nconfig = "styx_{name}.fresh:Settings"\n'
         lines = "\n".join(f"        {line}" for line in body.strip().splitlines())
         modules["fresh"] = REFRESHER.format(name=name, body=lines)
     if launchable:

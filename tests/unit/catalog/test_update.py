@@ -13,7 +13,7 @@ from textwrap import dedent
 
 import pytest
 
-from styx.api import AuthFailed, CatalogError, OfferQuery, PluginError
+from styx.api import AuthFailed, CatalogError, InvalidConfig, OfferQuery, PluginError
 from styx.catalog import update as updating
 from styx.catalog.lock import locked
 from styx.catalog.query import Catalog
@@ -146,6 +146,18 @@ def test_it_tells_how_far_it_is(site: Path, monkeypatch: pytest.MonkeyPatch) -> 
     said: list[str] = []
     fetch(report=said.append)
     assert said == ["asking east", "2 prices so far"]
+
+
+def test_it_is_handed_the_settings_of_its_cloud(site: Path, styx_home: Path) -> None:
+    """Checked, though no plugin has the cloud; those of the first account where there are several."""
+    install(site, OLD, body=f'assert self.services.config.profile == "prod"\n{FRESH}')
+    styx_home.mkdir()
+    settings = styx_home / "config.yaml"
+    settings.write_text("clouds: {acme: {accounts: {main: {profile: prod}, other: {}}}}")
+    fetch()
+    settings.write_text("clouds: {acme: {profil: prod}}")
+    with pytest.raises(InvalidConfig, match="unknown key 'profil'; did you mean 'profile'"):
+        fetch()
 
 
 def test_a_catalog_that_nothing_renews_says_so(site: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_manifest_says_what_a_cloud_sells() -> None:
     """The folder is beside the manifest, and what renews it is named as everything else is."""
     manifest = parse_manifest(tomllib.loads(MANIFEST.format(name="acme", refresher="AcmeRefresher")), "manifest")
     assert manifest["catalogs"] == [
-        {"cloud": "acme", "snapshot": "catalog", "refresher": "styx_acme.prices:AcmeRefresher"}
+        {"cloud": "acme", "snapshot": "catalog", "refresher": "styx_acme.prices:AcmeRefresher", "config": ""}
     ]
 
 

@@ -103,7 +103,7 @@ def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
             os.path.join(os.path.dirname(plugin.entry["manifest_path"]), catalog["snapshot"]),
             catalog["refresher"],
             catalog["cloud"] in clouds,
-            *clouds.get(catalog["cloud"], ()),
+            *clouds.get(catalog["cloud"], (catalog["config"], plugin.name)),
         )
         for plugin in found
         for catalog in plugin.manifest["catalogs"]

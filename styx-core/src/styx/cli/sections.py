@@ -45,6 +45,9 @@ def known() -> Iterator[tuple[str, Plugin, str]]:
         for provided in plugin.manifest["provides"]:
             if provided["config"]:
                 yield f"{groups[provided['kind']]}.{provided['name']}", plugin, provided["config"]
+        for catalog in plugin.manifest["catalogs"]:
+            if catalog["config"] and catalog["cloud"] not in _clouds():
+                yield f"{CLOUDS}.{catalog['cloud']}", plugin, catalog["config"]
 
 
 # What does not even look like the setting is told on writing.

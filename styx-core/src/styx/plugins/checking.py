@@ -86,6 +86,8 @@ def _load_catalog(plugin: Plugin, catalog: CatalogOf) -> None:
     about = Path(plugin.entry["manifest_path"]).parent / catalog["snapshot"] / "snapshot.toml"
     if not about.is_file():
         raise PluginError(f"{about} does not exist", plugin=plugin.name, status="broken")
+    if catalog["config"]:
+        load_model(plugin.name, catalog["config"])
     target = catalog["refresher"]
     if not target:
         return

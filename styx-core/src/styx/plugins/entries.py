@@ -29,11 +29,15 @@ class Command(TypedDict):
 
 
 class CatalogOf(TypedDict):
-    """What is sold by one cloud: a folder beside the manifest; ``refresher`` is empty where nothing can renew it."""
+    """What is sold by one cloud: a folder beside the manifest. ``refresher`` is empty where nothing can renew it.
+
+    ``config`` is the model of the settings of a cloud that no plugin has yet, for the refresher.
+    """
 
     cloud: str
     snapshot: str
     refresher: str
+    config: str
 
 
 class Manifest(TypedDict):

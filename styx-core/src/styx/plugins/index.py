@@ -21,7 +21,7 @@ from styx.plugins import paths
 from styx.plugins.entries import Index
 from styx.plugins.metadata import metadata_names, search_path
 
-FORMAT = 2
+FORMAT = 3
 
 Stamp = list[list[Any]]
 

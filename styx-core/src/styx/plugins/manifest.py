@@ -31,6 +31,7 @@
     cloud = "acme"
     snapshot = "catalog"                   # a folder beside this file
     refresher = "styx_acme.catalog:AcmeRefresher"   # optional: makes a new one, for `styx catalog update`
+    config = "styx_acme.config:CloudConfig"   # of the section clouds.acme, where no [[provides]] says so
 
 What is read is plain data (typed dictionaries), because it is what the index stores as JSON.
 """
@@ -146,6 +147,7 @@ def _catalog(table: TableReader) -> CatalogOf:
         cloud=table.text("cloud", NAME),
         snapshot=table.text("snapshot", FOLDER),
         refresher=table.text("refresher", TARGET, default=""),
+        config=table.text("config", TARGET, default=""),
     )
     table.finish()
     return entry

@@ -115,6 +115,15 @@ def test_diff_compares_with_what_the_package_brought(styx: Styx) -> None:
     ]
 
 
+def test_settings_of_a_cloud_that_is_only_in_a_catalog_are_checked(site: Path, styx: Styx) -> None:
+    """They are for what renews it, whose model says what they are."""
+    install(site, [entry("b1", "1")], "bolt", body=FRESH)
+    assert styx("config", "set", "clouds.bolt.profile", "prod").exit_code == 0
+    refused = styx("config", "set", "clouds.bolt.profil", "prod")
+    assert refused.exit_code == 2
+    assert "did you mean 'profile'" in refused.stderr
+
+
 def test_an_unknown_cloud_is_told_with_a_guess(styx: Styx) -> None:
     """By every command that takes one."""
     for command in ("status", "update", "diff"):

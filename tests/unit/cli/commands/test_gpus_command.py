@@ -67,6 +67,7 @@ def test_a_name_lists_machines_where_they_cost_least(styx: Styx) -> None:
     ]  # fmt: skip
     assert "launches on bolt yet: shown, and never chosen" in result.stderr
     assert "acme" not in result.stderr
+    assert "See also A100-80GB." in result.stderr
 
 
 def test_all_regions_are_listed_when_asked_for(styx: Styx) -> None:

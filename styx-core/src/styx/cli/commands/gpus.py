@@ -94,7 +94,7 @@ def _machines(opened: Opened, name: str, place: Infra | None, output: str, *, al
         rows = listing.priced(database, device, quantity, *where)
         found += [Found(shelf, row) for row in (rows if all_regions else listing.cheapest_regions(rows))]
     found.sort(key=lambda each: each.rank)
-    names = {each.name for database in opened.values() for each in listing.devices(database)} if not found else set()
+    names = {each.name for database in opened.values() for each in listing.devices(database)}
     if not found and device.lower() not in {known.lower() for known in names}:
         raise _unknown(device, names)
     if output == "json":
@@ -102,6 +102,9 @@ def _machines(opened: Opened, name: str, place: Infra | None, output: str, *, al
     elif found:
         click.echo(table(HEADERS, [_row(each) for each in found]))
         _explain_marks(each.shelf for each in found)
+        others = sorted(known for known in names if known.lower().startswith(f"{device.lower()}-"))
+        if others:
+            note(f"See also {', '.join(map(clean, others))}.")
     else:
         click.echo(f"Nobody sells {clean(name)}{f' in {place}' if place else ''}.")
 
