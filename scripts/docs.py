@@ -1,5 +1,7 @@
 """Write the generated part of docs/: the reference of commands, hooks and errors, from the code that defines them.
 
+In a page written by hand, what stands between two marks is generated.
+
 ``python scripts/docs.py`` writes; ``--check`` says what is out of date and exits 1.
 """
 
@@ -16,6 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
+    from styx.compat.differences import Difference
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -103,26 +106,57 @@ def _prose(text: str) -> str:
     return text.replace("``", "`")
 
 
+def _between(path: Path, text: str) -> str:
+    """A page written by hand, with the text between its two marks."""
+    page = path.read_text(encoding="utf-8")
+    match = re.fullmatch(r"(.*<!-- (\w+): [^\n]*-->\n).*?(<!-- end of \2 -->.*)", page, re.DOTALL)
+    assert match is not None, f"{path.name} has no marks"
+    return f"{match[1]}\n{text}\n{match[3]}"
+
+
 def _block(text: str, language: str = "text") -> str:
     return f"```{language}\n{text.rstrip()}\n```\n"
 
 
+def differences() -> str:
+    """Where Styx reads a task file otherwise than SkyPilot, by way."""
+    from styx.compat.differences import DIFFERENCES, OTHERWISE, STRICTER, WIDER
+
+    titles = {
+        STRICTER: "Stricter: SkyPilot takes these files, Styx refuses them",
+        WIDER: "Wider: Styx takes these files, SkyPilot refuses them",
+        OTHERWISE: "Otherwise: both take these files, and they mean something else",
+    }
+    parts = []
+    for way, title in titles.items():
+        rows = [_difference(each) for each in DIFFERENCES if each.way == way]
+        parts += [f"### {title}\n", "| name | here | why | for example |\n|---|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def _difference(each: Difference) -> str:
+    example = "<br>".join(f"`{line}`" for line in each.example.splitlines())
+    return f"| `{each.name}` | {each.what} | {each.why} | {example} |"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"skypilot.md": differences}
 PAGES: dict[str, Callable[[], str]] = {"cli.md": commands, "hooks.md": hooks, "errors.md": errors}
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` compare them."""
     stale = []
-    for name, page in PAGES.items():
-        path, text = REFERENCE / name, page()
+    pages = {REFERENCE / name: page() for name, page in PAGES.items()}
+    pages |= {ROOT / "docs" / name: _between(ROOT / "docs" / name, text()) for name, text in SECTIONS.items()}
+    for path, text in pages.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
-        stale.append(name)
+        stale.append(path.relative_to(ROOT / "docs").as_posix())
         if "--check" not in arguments:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     if stale and "--check" in arguments:
-        print(f"docs/reference is out of date: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        print(f"docs is out of date: {', '.join(stale)}; run `make docs`", file=sys.stderr)
         return 1
     return 0
 

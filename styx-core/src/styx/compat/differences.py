@@ -168,7 +168,7 @@ DIFFERENCES = (
     Difference(
         "unquoted-text",
         WIDER,
-        "Where text is meant a number, date or boolean counts as the text that stands there",
+        "Where text is meant a number counts as text, and so does a date",
         "A commit, version or label often looks like a number: `ref: 1234567`.",
         "name: 5",
         theirs=r"YAML: ([-\d.]+|True|False|datetime[^ ]*\(.*\)) is not (of type 'string'|valid under)"
@@ -211,7 +211,7 @@ DIFFERENCES = (
         "instances",
         WIDER,
         "The name of an instance type is not checked when the task is read",
-        "It is looked for among the offers, and the answer names the closest.",
+        "It is looked for among the offers, when the task is launched.",
         "resources: {infra: k8s, instance_type: m5.large}",
         theirs="(?i)instance (type|name)",
     ),
@@ -269,7 +269,7 @@ DIFFERENCES = (
         "tpus",
         WIDER,
         "A TPU may be asked for on any cloud",
-        "Where one can be had is what offers say, and the answer names the nearest.",
+        "Where one can be had is for the offers to say.",
         "resources: {infra: lambda, accelerators: tpu-v2-8}",
         theirs="Cloud must be GCP or Kubernetes for TPU",
     ),
@@ -312,8 +312,8 @@ DIFFERENCES = (
     Difference(
         "secrets-in-paths",
         OTHERWISE,
-        "The value of a secret is never written into a path or the name of a bucket",
-        "Paths are shown in many places. In the headers and body of a readiness probe it is filled in when it is sent.",
+        "The value of a secret is never written into a path or the name of a bucket; in `service` its name stays too",
+        "Paths are shown in many places, and a task is stored.",
         "secrets: {TOKEN: x}\nfile_mounts: {/data: {name: $TOKEN}}",
         where=r"\.(workdir|file_mounts|storage_mounts|volumes)\b",
         ours=r"\$\{?\w+\}?",
