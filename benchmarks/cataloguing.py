@@ -17,6 +17,7 @@ from benchmarks.report import Figure
 from styx.api.offers import Accelerator, Offer, OfferQuery
 from styx.catalog.database import Database
 from styx.catalog.query import Catalog
+from styx.catalog.snapshot import read
 
 ROOT = Path(__file__).parent.parent
 LIST = (STYX, "gpus", "list", "A100")
@@ -81,7 +82,7 @@ def _ask(catalogs: list[Catalog], query: OfferQuery) -> list[Offer]:
 
 
 def _database(folder: Path) -> Database:
-    return Database(folder.name, [str(folder)], lambda: str(folder))
+    return Database(folder.name, [str(folder)], lambda: str(folder), lambda _: read(folder))
 
 
 def _typical(work: Callable[[], object], runs: int = 50) -> float:

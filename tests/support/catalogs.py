@@ -10,8 +10,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from styx.api import Accelerator, CatalogEntry, Source
+from styx.catalog.database import Database
 from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
+from styx.catalog.snapshot import read, write
 
 TODAY = date(2024, 5, 30)  # of the packages' snapshots: what is fetched in a test is later
 SOURCES = {
@@ -81,3 +82,9 @@ def write_catalog(folder: Path, found: Iterable[CatalogEntry], cloud: str = "acm
     """Write a snapshot with these entries; return the folder."""
     write(to_snapshot(cloud, as_of, SOURCES, found), folder)
     return folder
+
+
+def database(folder: Path, *more: Path, cloud: str = "acme") -> Database:
+    """The compiled catalog in that folder; the others are looked at as well, and do not count."""
+    folders = [str(each) for each in (folder, *more)]
+    return Database(cloud, folders, lambda: folders[0], lambda chosen: read(Path(chosen), cloud))

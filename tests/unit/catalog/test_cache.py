@@ -16,10 +16,9 @@ import pytest
 
 from styx.api import CatalogError, OfferQuery
 from styx.catalog import cache
-from styx.catalog.database import Database
 from styx.catalog.lock import locked
 from styx.catalog.query import Catalog
-from support.catalogs import entry, write_catalog
+from support.catalogs import database, entry, write_catalog
 
 
 @pytest.fixture
@@ -30,11 +29,11 @@ def folder(tmp_path: Path) -> Path:
 
 def sold(*folders: Path) -> list[str]:
     """The types that a process would find, which starts now; the first of the folders counts."""
-    database = Database("acme", [str(each) for each in folders], lambda: str(folders[0]))
+    opened = database(*folders)
     try:
-        return [offer.instance_type for offer in Catalog(database).offers(OfferQuery())]
+        return [offer.instance_type for offer in Catalog(opened).offers(OfferQuery())]
     finally:
-        database.close()
+        opened.close()
 
 
 def compiled(home: Path) -> list[Path]:
@@ -47,7 +46,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the folders that were read as text."""
     seen: list[str] = []
     read = cache._read
-    monkeypatch.setattr(cache, "_read", lambda cloud, folder: (seen.append(Path(folder).name), read(cloud, folder))[1])
+    monkeypatch.setattr(cache, "_read", lambda folder, how: (seen.append(Path(folder).name), read(folder, how))[1])
     return seen
 
 
@@ -112,8 +111,8 @@ def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, styx_home:
     """The tables then live in memory, for all threads of this process."""
     styx_home.mkdir()
     (styx_home / "cache").write_text("in the way")
-    database = Database("acme", [str(folder)], lambda: str(folder))
-    catalog = Catalog(database)
+    opened = database(folder)
+    catalog = Catalog(opened)
     found: list[str] = []
     threads = [
         threading.Thread(target=lambda: found.extend(o.instance_type for o in catalog.offers(OfferQuery())))
@@ -123,7 +122,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, styx_home:
         thread.start()
     for thread in threads:
         thread.join()
-    database.close()
+    opened.close()
     assert found == ["t1"] * 4
 
 
@@ -152,12 +151,14 @@ KILLED = """
 import os, signal, sys
 from styx.catalog import cache, compile
 from styx.catalog.database import Database
+from styx.catalog.snapshot import read
+from pathlib import Path
 def die(database, snapshot):
     compile.fill_(database, snapshot)
     database.commit()
     os.kill(os.getpid(), signal.SIGKILL)
 compile.fill_, compile.fill = compile.fill, die
-Database("acme", [sys.argv[1]], lambda: sys.argv[1]).ask("SELECT 1")
+Database("acme", [sys.argv[1]], lambda: sys.argv[1], lambda folder: read(Path(folder))).ask("SELECT 1")
 """
 
 
@@ -173,10 +174,13 @@ def test_one_killed_while_compiling_leaves_nothing_in_the_way(folder: Path, styx
 
 RACER = """
 import sys
+from pathlib import Path
 from styx.api import OfferQuery
 from styx.catalog.database import Database
 from styx.catalog.query import Catalog
-print(*(o.instance_type for o in Catalog(Database("acme", [sys.argv[1]], lambda: sys.argv[1])).offers(OfferQuery())))
+from styx.catalog.snapshot import read
+opened = Database("acme", [sys.argv[1]], lambda: sys.argv[1], lambda folder: read(Path(folder)))
+print(*(offer.instance_type for offer in Catalog(opened).offers(OfferQuery())))
 """
 
 
@@ -188,6 +192,6 @@ def test_those_who_come_at_one_time_find_one_file(folder: Path, styx_home: Path)
     ]
     assert [racer.communicate()[0] for racer in racers] == ["t1\n"] * 4
     (path,) = compiled(styx_home)
-    database = sqlite3.connect(path)
-    assert database.execute("SELECT name FROM types").fetchall() == [("t1",)]
-    database.close()
+    tables = sqlite3.connect(path)
+    assert tables.execute("SELECT name FROM types").fetchall() == [("t1",)]
+    tables.close()

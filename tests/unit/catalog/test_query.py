@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api import Accelerator, CatalogEntry, Offer, OfferQuery, Scope
-from styx.catalog.database import Database
 from styx.catalog.query import Catalog
-from support.catalogs import DEVICES, REGIONS, entries, entry, write_catalog
+from support.catalogs import DEVICES, REGIONS, database, entries, entry, write_catalog
 
 ZONES = [zone for zones in REGIONS.values() for zone in zones]
 sizes = st.sampled_from([None, 0.5, 2, 4, 8, 16, 96])
@@ -40,9 +39,9 @@ def catalog(found: Iterable[CatalogEntry]) -> Iterator[Catalog]:
     """A catalog of these entries, compiled into the cache."""
     with TemporaryDirectory() as folder:
         write_catalog(Path(folder), found)
-        database = Database("acme", [folder], lambda: folder)
-        yield Catalog(database)
-        database.close()
+        opened = database(Path(folder))
+        yield Catalog(opened)
+        opened.close()
 
 
 def every(found: Iterable[CatalogEntry]) -> Iterator[Offer]:

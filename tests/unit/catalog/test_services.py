@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from styx.api import Accelerator, OfferQuery
+import pytest
+
+from styx.api import Accelerator, CatalogError, OfferQuery
 from styx.clock import SystemClock
 from styx.config import load_config
 from styx.engine.clouds import Clouds
@@ -28,6 +30,21 @@ def test_a_cloud_is_handed_its_rows(site: Path, styx_home: Path) -> None:
     assert catalog is not None
     assert [offer.instance_type for offer in catalog.offers(OfferQuery())] == ["a1", "a2"]
     assert [offer.instance_type for offer in catalog.offers(OfferQuery(accelerators=(Accelerator("t4"),)))] == ["a2"]
+
+
+def test_one_that_cannot_be_read_is_told_with_what_to_do(site: Path, styx_home: Path) -> None:
+    """By the cloud that has it, and by no other."""
+    folder = install(site, [entry("a1", "1")], launchable=True)
+    (folder / "prices.csv").write_text("nonsense\n")
+    install(site, [entry("b1", "1")], "bolt")
+    found = clouds(styx_home)
+    acme, bolt = (found.services("cloud", name).catalog for name in ("acme", "bolt"))
+    assert acme is not None
+    assert bolt is not None
+    with pytest.raises(CatalogError) as raised:
+        acme.offers(OfferQuery())
+    assert raised.value.hint == "Install styx-acme again, or do without: `styx plugins disable acme`."
+    assert len(bolt.offers(OfferQuery())) == 1
 
 
 def test_a_cloud_without_a_catalog_finds_nothing(site: Path, styx_home: Path) -> None:

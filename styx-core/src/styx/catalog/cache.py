@@ -29,6 +29,7 @@ SCHEMA = 1  # part of the name of the file: raise it with every change of the ta
 PATIENCE = 30.0  # seconds that another process may take to compile, before this one does so in memory
 
 Choose = Callable[[], str]  # the folder of the snapshot that counts
+Read = Callable[[str], "Snapshot"]  # the snapshot in a folder
 
 
 class Opened(NamedTuple):
@@ -43,19 +44,19 @@ class Opened(NamedTuple):
     keeper: sqlite3.Connection | None = None
 
 
-def find(cloud: str, folders: Sequence[str], choose: Choose) -> Opened:
+def find(cloud: str, folders: Sequence[str], choose: Choose, read: Read) -> Opened:
     """The compiled catalog of a cloud. ``folders`` are those that ``choose`` picks one of, given what is in them now.
 
-    Raises CatalogError for a snapshot that cannot be read.
+    Raises what ``choose`` and ``read`` raise.
     """
     place = _Place(cloud, folders)
     path = place.remembered()
     if path is None:
         try:
             with locked(place.file("lock"), PATIENCE):
-                path = place.remembered() or place.make(choose())
+                path = place.remembered() or place.make(choose(), read)
         except (OSError, sqlite3.OperationalError):  # a read-only or full disk; the lock of one that hangs
-            return _in_memory(cloud, choose())
+            return _in_memory(cloud, choose(), read)
     return Opened(_uri(path, "mode=ro&immutable=1"), path, {})
 
 
@@ -83,13 +84,13 @@ class _Place:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def make(self, folder: str) -> str:
+    def make(self, folder: str, read: Read) -> str:
         """Compile if need be, remember it, and remove what nobody needs. Called under the lock."""
         self._sweep(".tmp")
         name = digest(folder)
         path = self.file(f"{name}.sqlite")
         if not os.path.exists(path):
-            name, snapshot = _read(self._cloud, folder)
+            name, snapshot = _read(folder, read)
             path = self.file(f"{name}.sqlite")
             temporary = f"{path}.{os.getpid()}.tmp"
             _write(temporary, snapshot)
@@ -141,15 +142,11 @@ def digest(folder: str) -> str:
     return found.hexdigest()[:24]
 
 
-def _read(cloud: str, folder: str) -> tuple[str, Snapshot]:
+def _read(folder: str, read: Read) -> tuple[str, Snapshot]:
     """A snapshot with the hash of just that, although somebody may be writing there."""
-    from pathlib import Path
-
-    from styx.catalog.snapshot import read
-
     while True:
         before = digest(folder)
-        snapshot = read(Path(folder), cloud)
+        snapshot = read(folder)
         if digest(folder) == before:
             return before, snapshot
 
@@ -172,10 +169,10 @@ def _write(path: str, snapshot: Snapshot) -> None:
         os.fsync(file.fileno())
 
 
-def _in_memory(cloud: str, folder: str) -> Opened:
+def _in_memory(cloud: str, folder: str, read: Read) -> Opened:
     from styx.catalog.compile import fill
 
-    name, snapshot = _read(cloud, folder)
+    name, snapshot = _read(folder, read)
     uri = f"file:styx-catalog-{cloud}-{name}-{time.monotonic_ns()}?mode=memory&cache=shared"
     keeper = sqlite3.connect(uri, uri=True, check_same_thread=False)
     fill(keeper, snapshot)

@@ -20,10 +20,9 @@ Work = Callable[[sqlite3.Connection, dict[object, Any]], ResultT]
 class Database:
     """Opened, and compiled if need be, by the first question. No connection is used by two threads at one time."""
 
-    def __init__(self, cloud: str, folders: Sequence[str], choose: cache.Choose) -> None:
+    def __init__(self, cloud: str, folders: Sequence[str], choose: cache.Choose, read: cache.Read) -> None:
         self.cloud = cloud
-        self._folders = folders
-        self._choose = choose
+        self._snapshot = folders, choose, read
         self._opened: cache.Opened | None = None
         self._idle: deque[sqlite3.Connection] = deque()
         self._lock = Lock()
@@ -71,7 +70,7 @@ class Database:
     def _open(self) -> cache.Opened:
         with self._lock:
             if self._opened is None:
-                self._opened = cache.find(self.cloud, self._folders, self._choose)
+                self._opened = cache.find(self.cloud, *self._snapshot)
             return self._opened
 
     def _read(self, opened: cache.Opened, work: Work[ResultT]) -> ResultT:

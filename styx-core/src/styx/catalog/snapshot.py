@@ -205,7 +205,7 @@ def corrupt(cloud: str, path: Path, problem: str, line: int | None = None, *, hi
     """The error that says what is wrong with a file of a snapshot."""
     return CatalogError(
         f"the catalog of {cloud} cannot be used: {problem}",
-        hint=hint or "Install again the package that it comes with.",
+        hint=hint,
         cloud=cloud,
         file=str(path),
         line=line,

@@ -12,6 +12,7 @@ from styx.plugins.status import Plugin, installed
 
 if TYPE_CHECKING:
     from styx.api.errors import CatalogError
+    from styx.catalog.rows import Snapshot
 
 PACKAGE, UPDATED = "package", "updated"
 
@@ -61,7 +62,7 @@ class Shelf(NamedTuple):
         try:
             fetched_on = date_of(Path(fetched), self.cloud)
         except CatalogError as error:
-            raise self.blame(error) from error
+            raise self._advised(error) from error
         try:
             shipped_on = date_of(Path(self.folder), self.cloud)
         except CatalogError:
@@ -71,13 +72,26 @@ class Shelf(NamedTuple):
     def database(self) -> Database:
         """The tables of the snapshot that counts."""
         fetched = self.updated()
-        return Database(self.cloud, [*([fetched] if fetched else []), self.folder], lambda: self.chosen()[0])
+        folders = [*([fetched] if fetched else []), self.folder]
+        return Database(self.cloud, folders, lambda: self.chosen()[0], self.read)
 
-    def blame(self, error: CatalogError) -> CatalogError:
-        """The error with what helps: where the mistake is in what was fetched, to fetch it again or do without."""
-        if str(error.file or "").startswith(self.updates):
+    def read(self, folder: str) -> Snapshot:
+        """The snapshot in one of its folders. Raises CatalogError that says what to do."""
+        from pathlib import Path
+
+        from styx.api.errors import CatalogError
+        from styx.catalog.snapshot import read
+
+        try:
+            return read(Path(folder), self.cloud)
+        except CatalogError as error:
+            raise self._advised(error) from error
+
+    def _advised(self, error: CatalogError) -> CatalogError:
+        """Where the mistake is in what was fetched, that can be fetched again."""
+        if error.hint is None and str(error.file).startswith(self.updates):
             error.hint = f"Fetch it again with `styx catalog update {self.cloud}`, or remove {self.updates}."
-        else:
+        elif error.hint is None:
             error.hint = f"Install {self.distribution} again, or do without: `styx plugins disable {self.plugin}`."
         return error
 

@@ -121,7 +121,7 @@ def _counted(entries: Iterable[CatalogEntry], report: Report) -> Iterator[Catalo
 def _old(shelf: Shelf) -> Snapshot | None:
     """What counts now. Where it cannot be read a new one is all the more welcome."""
     try:
-        return read(Path(shelf.chosen()[0]), shelf.cloud)
+        return shelf.read(shelf.chosen()[0])
     except CatalogError:
         return None
 

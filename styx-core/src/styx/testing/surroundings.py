@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from styx.api import Clock, Services, new_installation_id
+from styx.api import Clock, OfferSource, Services, new_installation_id
 from styx.clock import SystemClock
 
 
@@ -17,12 +17,13 @@ def services(
     installation: str | None = None,
     account: str = "default",
     clock: Clock | None = None,
+    catalog: OfferSource | None = None,
 ) -> Services:
     """Services whose state lives below ``tmp_path``, under an installation of its own unless one is named.
 
     ``config`` is what the plugin's config model would have made of the user's settings; none is an empty mapping. The
     kit takes its time from ``clock``: the real one by default, a :class:`~styx.testing.FakeClock` for a provider that
-    is simulated.
+    is simulated. ``catalog`` is for a cloud that sells by catalog.
     """
     state_dir = tmp_path / "state"
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -33,4 +34,5 @@ def services(
         state_dir=state_dir,
         clock=clock or SystemClock(),
         log=logging.getLogger("styx.testing"),
+        catalog=catalog,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -146,7 +145,6 @@ def update(ctx: click.Context, clouds: tuple[str, ...], force: bool, output: str
 def diff(cloud: str, output: str) -> None:
     """Show what differs between the catalog that the package of a cloud brought and the one fetched since."""
     from styx.catalog.diff import compare
-    from styx.catalog.snapshot import read
 
     (shelf,) = _chosen((cloud,))
     fetched = shelf.updated()
@@ -155,10 +153,7 @@ def diff(cloud: str, output: str) -> None:
             "null" if output == "json" else f"Nothing was fetched for {cloud} yet: `styx catalog update {cloud}`."
         )
         return
-    try:
-        old, new = read(Path(shelf.folder), cloud), read(Path(fetched), cloud)
-    except CatalogError as error:
-        raise shelf.blame(error) from error
+    old, new = shelf.read(shelf.folder), shelf.read(fetched)
     change = compare(old, new)
     if output == "json":
         click.echo(json_text(changes.shape(change)))
@@ -186,7 +181,7 @@ def _state(shelf: Shelf) -> State:
         database = shelf.database()
         return State(shelf, counts, folder, listing.about(database), listing.skipped(database), None)
     except CatalogError as error:
-        return State(shelf, counts, folder, None, [], shelf.blame(error))
+        return State(shelf, counts, folder, None, [], error)
 
 
 def _state_row(state: State) -> tuple[object, ...]:

@@ -246,7 +246,7 @@ def _open(place: Infra | None) -> Opened:
     opened: Opened = {}
     for shelf in chosen:
         database = shelf.database()
-        failure = _failure(shelf, database)
+        failure = _failure(database)
         if failure is None:
             opened[shelf] = database
         elif len(chosen) == 1:
@@ -256,12 +256,13 @@ def _open(place: Infra | None) -> Opened:
     return opened
 
 
-def _failure(shelf: Shelf, database: Database) -> CatalogError | None:
+def _failure(database: Database) -> CatalogError | None:
     """Why the catalog cannot be read; None when it can."""
     try:
         database.ask("SELECT 1")
     except _errors().CatalogError as error:  # looked up when something was raised, for importing the contract is slow
-        return shelf.blame(error)
+        failure: CatalogError = error
+        return failure
     return None
 
 
