@@ -66,11 +66,24 @@ def _waiting(store: Store) -> bool:
         return bool(connection.scalar(WAITING))
 
 
-def test_a_lock_that_is_never_let_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for another client's transaction is told so after a while, and not to look at the password."""
+@pytest.fixture
+def impatient(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Another client of the same database, which waits for nobody longer than a second."""
     monkeypatch.setattr(database, "LOCK_WAIT", 1)
-    url = store._database.url.render_as_string(hide_password=False)
-    with Store.open(url) as impatient, store._database.write() as connection:
+    with Store.open(store._database.url.render_as_string(hide_password=False)) as opened:
+        yield opened
+
+
+def test_an_answer_waits_for_no_other_attempt(store: Store, impatient: Store) -> None:
+    """Answers for one owner, whose cluster is gone, that come at the same moment do not stop each other."""
+    with store._database.write() as connection:
+        connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
+        assert impatient.attempts.answered(attempt("u"), None, NOW, HOLDER)
+
+
+def test_a_lock_that_is_never_let_go(store: Store, impatient: Store) -> None:
+    """Whoever waits for another client's transaction is told so after a while, and not to look at the password."""
+    with store._database.write() as connection:
         locked(connection, "c")
         with pytest.raises(StoreError, match="stayed locked by another client"):
             impatient.clusters.renew("c", HOLDER, 60)

@@ -25,7 +25,7 @@ _CLUSTER_OF = select(_T.c.cluster).where(_T.c.token == bindparam("key"))
 _UPDATE = update(_T).where(_T.c.token == bindparam("key"))
 _INSERT = insert(_T)
 _OLDEST_FIRST = select(_T).order_by(_T.c.id)
-_LOCK_ALL = _OLDEST_FIRST.where(_T.c.cluster == bindparam("key")).with_for_update()
+_OF_CLUSTER = _OLDEST_FIRST.where(_T.c.cluster == bindparam("key"))
 
 _WANTED = frozenset({AttemptState.OPEN, AttemptState.SETTLED})
 
@@ -139,7 +139,7 @@ class Attempts:
             require_claim(locked(connection, cluster), holder)
             given_up = [
                 replace(each, state=AttemptState.TOMBSTONE, error=each.error if error is None else error)
-                for each in _all(connection, cluster)
+                for each in map(attempt_record, connection.execute(_OF_CLUSTER.with_for_update(), {"key": cluster}))
                 if each.state is not AttemptState.CLOSED and owner in (None, each.owner)
             ]
             for each in given_up:
@@ -208,13 +208,12 @@ def _claimed(connection: Connection, token: str, holder: Holder | None) -> Row[A
 
 
 def _others(connection: Connection, record: AttemptRecord) -> set[AttemptState]:
-    """What has become of the owner's other intents."""
-    attempts = _all(connection, record.cluster)
+    """What has become of the owner's other intents.
+
+    They are not locked: who has no cluster to lock before locks one attempt, lest two wait for each other.
+    """
+    attempts = [attempt_record(row) for row in connection.execute(_OF_CLUSTER, {"key": record.cluster})]
     return {each.state for each in attempts if each.owner == record.owner and each.token != record.token}
-
-
-def _all(connection: Connection, cluster: str) -> list[AttemptRecord]:
-    return [attempt_record(row) for row in connection.execute(_LOCK_ALL, {"key": cluster})]
 
 
 def _write(connection: Connection, token: str, **changes: Any) -> None:
