@@ -75,7 +75,7 @@ def impatient(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 def test_an_answer_waits_for_no_other_attempt(store: Store, impatient: Store) -> None:
-    """Answers for one owner, whose cluster is gone, that come at the same moment do not stop each other."""
+    """Answers for one owner that come at the same moment do not stop each other."""
     with store._database.write() as connection:
         connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
         assert impatient.attempts.answered(attempt("u"), None, NOW, HOLDER)
