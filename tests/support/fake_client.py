@@ -11,7 +11,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from styx.api import Autostop, ClusterNotFound, ClusterNotUp, Endpoint, JobInfo, JobNotFound, JobState, LogChunk
+from styx.api import (
+    Autostop,
+    ClusterNotFound,
+    ClusterNotUp,
+    Endpoint,
+    JobInfo,
+    JobNotFound,
+    JobState,
+    LogChunk,
+    StoreError,
+)
 from styx.client.costs import CostReport, report
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
 from styx.engine.orphans import Orphan, Search
@@ -65,6 +75,7 @@ class FakeClient:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
     remade: tuple[str, datetime] | None = None
+    unwritable: StoreError | None = None
     spans: list[Span] = field(default_factory=list)
     tombstones: list[str] = field(default_factory=list)
     found: Search = field(default_factory=lambda: Search(()))
@@ -128,6 +139,9 @@ class FakeClient:
         self._enter("status", tuple(names), refresh)
         found = [record for record in self.clusters.values() if not names or record.name in names]
         return sorted(found, key=lambda record: record.created_at, reverse=True)
+
+    def outdated(self) -> StoreError | None:
+        return self.unwritable
 
     def lost(self) -> tuple[str, datetime] | None:
         return self.remade

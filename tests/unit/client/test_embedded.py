@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from styx import sdk
-from styx.api import BadInput, JobInfo, JobState, LogChunk
+from styx.api import BadInput, JobInfo, JobState, LogChunk, StoreError
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.config import home
+from styx.config import home as styx_home
 from styx.spec import Task
+from styx.store import Store
+from styx.store.database import Database
+from styx.store.faults import explain
 from styx.store.records import AttemptState
+from styx.store.states import ClusterState
 from support.records import NOW, attempt, cluster
 
 MANY = 16
@@ -95,3 +103,48 @@ def test_a_loss_is_told_until_a_complete_search_finds_nothing() -> None:
     again = EmbeddedClient()
     assert again.lost() is None
     again.close()
+
+
+@pytest.fixture
+def recorded() -> Iterator[EmbeddedClient]:
+    """A client of an installation whose only cluster has to be looked at."""
+    with Store.open() as store:
+        store.clusters.create(cluster("c", ClusterState.PROVISIONING))
+    client = EmbeddedClient()
+    yield client
+    client.close()
+
+
+def full(*_: object, **__: object) -> NoReturn:
+    """What the database says on a full disk."""
+    cause = sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise explain(cause, "state.db") from cause
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_a_database_that_cannot_be_written(
+    recorded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch, refresh: bool
+) -> None:
+    """What is on record is told all the same, with the reason why nothing was looked at."""
+    monkeypatch.setattr(Database, "write", full)
+    assert [record.name for record in recorded.status(refresh=refresh)] == ["c"]
+    assert "is full" in str(recorded.outdated())
+    monkeypatch.undo()
+    recorded.status(["c"])
+    assert recorded.outdated() is None
+
+
+def test_a_database_that_cannot_be_opened(recorded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of it is read; nothing that is to be changed goes there."""
+    opened = Store.open
+
+    def refuse(url: str | None = None, *, home: Path, **more: Any) -> Store:
+        return full() if home == styx_home() else opened(url, home=home, **more)
+
+    monkeypatch.setattr(Store, "open", refuse)
+    assert [record.name for record in recorded.status()] == ["c"]
+    assert [event.kind for event in recorded.history("c")] == ["created"]
+    assert (recorded.lost(), recorded.given_up(), recorded.nodes("c")) == (None, [], [])
+    with pytest.raises(StoreError, match="is full"):
+        recorded.down("c")

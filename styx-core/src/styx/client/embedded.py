@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from styx.api.errors import StoreError
 from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
 from styx.config import home, load_config
 from styx.store import Store
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
     from styx.api.offers import Offer
     from styx.client.costs import CostReport
     from styx.client.loop import LoopThread
+    from styx.dags.run import DagResult, Report, RunOptions
     from styx.engine.engine import Engine
     from styx.engine.orphans import Orphan, Search
     from styx.engine.plan import Plan
     from styx.hookspecs import DoctorFinding
-    from styx.spec import Task
+    from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
 
@@ -35,6 +38,9 @@ class EmbeddedClient:
         self._engine: Engine | None = None
         self._loop: LoopThread | None = None
         self._opening = threading.RLock()  # several threads may share a client, and what is opened is opened once
+        self._outdated: StoreError | None = None
+        self._copied: Store | None = None  # what is read then
+        self._copies = ExitStack()
 
     @property
     def store(self) -> Store:
@@ -43,6 +49,30 @@ class EmbeddedClient:
             if self._store is None:
                 self._store = Store.open(load_config().database, home=home())
             return self._store
+
+    @property
+    def records(self) -> Store:
+        """The store to read, or a copy of it where it cannot even be opened. Raises StoreError, InvalidConfig."""
+        try:
+            return self.store
+        except StoreError as error:
+            if error.__cause__ is None or load_config().database is not None:
+                raise
+            with self._opening:
+                self._outdated = error
+                self._copied = self._copied or self._copy(error)
+                return self._copied
+
+    def _copy(self, why: StoreError) -> Store:
+        from tempfile import TemporaryDirectory
+
+        from styx.store.snapshot import snapshot
+
+        try:
+            place = self._copies.enter_context(TemporaryDirectory(prefix="styx-"))
+            return self._copies.enter_context(snapshot(home(), Path(place)))
+        except (OSError, StoreError):
+            raise why from None
 
     @property
     def loop(self) -> LoopThread:
@@ -101,27 +131,53 @@ class EmbeddedClient:
         """See :class:`~styx.client.protocol.Client`."""
         return LaunchResult(cluster, self.loop.run(self.engine.exec(task, cluster, progress)))
 
+    def plan_dag(self, dag: Dag, options: RunOptions) -> DagLaunch:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.dags.plan import plan_places
+
+        found = self.loop.run(plan_places(self.engine, dag, options))
+        names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
+        chosen = [_candidate(pick.payload, chosen=True) for pick in found.picks]
+        return DagLaunch(tuple(zip(names, chosen, strict=True)), found.cost, found.transfer_cost, found.hours)
+
+    def run_dag(self, dag: Dag, options: RunOptions, report: Report) -> DagResult:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.dags.run import DagRun
+
+        return self.loop.run(DagRun(self.engine, dag, options, report).run())
+
     def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """See :class:`~styx.client.protocol.Client`. The engine is loaded only if a record may be out of date."""
         from datetime import UTC, datetime
 
         from styx.engine.freshness import needs_a_look
 
-        records, now = self.store.clusters.list(names), datetime.now(UTC)
-        late = self.store.attempts.late()
+        self._outdated = self._copied = None
+        store, now = self.records, datetime.now(UTC)
+        records, late = store.clusters.list(names), store.attempts.late()
         if refresh or any(needs_a_look(record, now, late=record.name in late) for record in records):
-            return self.loop.run(self.engine.status(names, refresh=refresh))
+            try:
+                return self.loop.run(self.engine.status(names, refresh=refresh))
+            except StoreError as error:
+                if error.__cause__ is None:  # the database has not refused anything
+                    raise
+                self._outdated = error
         return records
+
+    def outdated(self) -> StoreError | None:
+        """See :class:`~styx.client.protocol.Client`."""
+        return self._outdated
 
     def lost(self) -> tuple[str, datetime] | None:
         """See :class:`~styx.client.protocol.Client`."""
-        memory = self.store.memory
+        memory = self.records.memory
         return (memory.installation, memory.remade) if memory.remade is not None else None
 
     def given_up(self) -> list[str]:
         """See :class:`~styx.client.protocol.Client`."""
-        tombstones = self.store.attempts.tombstones()
-        present = {record.name: record.attempt for record in self.store.clusters.list()} if tombstones else {}
+        store = self.records
+        tombstones = store.attempts.tombstones()
+        present = {record.name: record.attempt for record in store.clusters.list()} if tombstones else {}
         return sorted({t.cluster for t in tombstones if present.get(t.cluster) not in ("", t.owner.attempt)})
 
     def orphans(self) -> Search:
@@ -141,11 +197,11 @@ class EmbeddedClient:
 
     def nodes(self, name: str) -> list[NodeRecord]:
         """See :class:`~styx.client.protocol.Client`."""
-        return self.store.nodes.of(name)
+        return self.records.nodes.of(name)
 
     def history(self, name: str, limit: int = 100) -> list[EventRecord]:
         """See :class:`~styx.client.protocol.Client`."""
-        return self.store.events.of(name, limit)
+        return self.records.events.of(name, limit)
 
     def start(self, name: str, autostop: Autostop | None = None, progress: Progress = silent) -> None:
         """See :class:`~styx.client.protocol.Client`."""
@@ -219,7 +275,7 @@ class EmbeddedClient:
 
         clusters, now = self.status(), datetime.now(UTC)
         since = days_ago(days, now)
-        return report(self.store.spans.since(since), clusters, since, now)
+        return report(self.records.spans.since(since), clusters, since, now)
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """See :class:`~styx.client.protocol.Client`."""
@@ -241,6 +297,7 @@ class EmbeddedClient:
             self._store.close()
         if self._loop is not None:
             self._loop.close()
+        self._copies.close()
         self._engine = self._store = self._loop = None
 
 

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.api.errors import StoreError
     from styx.client.costs import CostReport
+    from styx.dags.run import DagResult, Report, RunOptions
     from styx.engine.orphans import Orphan, Search
     from styx.hookspecs import DoctorFinding
-    from styx.spec import Task
+    from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
 # Called with (phase, sentence) as work goes on: ("provision", "waiting for 2 of 4 nodes"). Phases: plan, provision,
@@ -74,6 +76,18 @@ class LaunchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DagLaunch:
+    """Where a run would put its tasks: one place for each, in order. Costs are USD: ``cost`` for one hour of each task
+    and for moving data, of which that is ``transfer_cost``; None where a price is unknown.
+    """
+
+    tasks: tuple[tuple[str, Candidate], ...]
+    cost: Decimal | None
+    transfer_cost: Decimal
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """Whether one cloud (or store) can be used; ``message`` says who we are there, or why not and what to do.
 
@@ -98,8 +112,20 @@ class Client(Protocol):
     def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
         """Queue the task's ``run`` on an existing cluster: no provisioning, no setup. Raises ClusterNotUp."""
 
+    def plan_dag(self, dag: Dag, options: RunOptions) -> DagLaunch:
+        """Where a run of these tasks would put them. Makes nothing. Raises NoOffer naming the task that has none."""
+
+    def run_dag(self, dag: Dag, options: RunOptions, report: Report) -> DagResult:
+        """Run the tasks, each on a cluster of its own, and wait. An interruption removes the clusters."""
+
     def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """Clusters, newest first. Those that an interruption or autostop may have changed are looked at first."""
+
+    def outdated(self) -> StoreError | None:
+        """Why the last :meth:`status` is only what was on record: nothing can be written down. None where it is not.
+
+        So it is on a disk that is full or read-only.
+        """
 
     def lost(self) -> tuple[str, datetime] | None:
         """The installation's id, and when its database was made anew because it had been lost; None if it was not."""

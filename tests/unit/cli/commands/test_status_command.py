@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from styx.api import Autostop, JobState
+from styx.api import Autostop, JobState, StoreError
 from styx.store.records import EventRecord, Holder, Operation
 from support.fake_client import EPOCH, FakeClient, Outcome
 
@@ -56,6 +56,19 @@ def test_a_loss_is_told_beside_what_is_on_record_again(styx, client: FakeClient)
     client.remade = ("abc123", EPOCH)
     client.add("dev")
     assert "not all clusters may be on record" in styx("status").stderr
+
+
+def test_what_could_not_be_written_down(styx, client: FakeClient):
+    """The list is shown all the same, and it is said why it may be out of date."""
+    client.unwritable = StoreError("the disk that holds state.db is full", hint="Free some space there.")
+    client.add("dev")
+    result = styx("status")
+    assert result.exit_code == 0
+    assert "dev" in result.stdout
+    assert result.stderr == (
+        "This is what was on record last, nothing was looked at: the disk that holds state.db is full. "
+        "Free some space there.\n"
+    )
 
 
 def test_why_it_is_unknown(styx, client: FakeClient):

@@ -85,6 +85,9 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
             records = find(client, patterns, refresh=True)
     else:
         records = find(client, patterns)
+    why = client.outdated()
+    if why is not None:
+        note(clean(sentences(f"This is what was on record last, nothing was looked at: {why.message}", why.hint)))
     if output == "json":
         click.echo(json_text([views.cluster(r, client.nodes(r.name) if verbose else None) for r in records]))
         return
