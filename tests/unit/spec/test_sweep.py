@@ -166,6 +166,31 @@ def test_limits() -> None:
         dag_of(parse_text("name: a\nforeach: 1001\n---\nname: b\nforeach: 1000\ndepends_on: a\n", None))
 
 
+@settings(max_examples=60)
+@given(st.data())
+def test_dependencies_of_any_file(data: st.DataObject) -> None:
+    """In a file of ordinary tasks and sweeps, each task comes after exactly those that are named, sweeps unfolded."""
+    sizes = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=6), label="sizes")  # 0: an ordinary task
+    before = [data.draw(st.sets(st.sampled_from(range(index)))) if index else set() for index in range(len(sizes))]
+    before[-1] |= {0} if len(sizes) > 1 else set()  # so that it is no chain
+    named = [[f"t{each}" for each in each_before] for each_before in before]
+    documents = [
+        f"name: t{index}\n{f'foreach: {size}' if size else 'run: x'}\ndepends_on: {named[index]}\n"
+        for index, size in enumerate(sizes)
+    ]
+    members = [[f"t{index}-{one}" for one in range(size)] or [f"t{index}"] for index, size in enumerate(sizes)]
+    found = dag_of(parse_text("---\n".join(documents), None))
+    assert sorted(edges(found)) == sorted(
+        f"{low} {high}"
+        for index, each in enumerate(before)
+        for one in each
+        for low in members[one]
+        for high in members[index]
+    )
+    order = [task.spec.name for task in found.order()]
+    assert all(order.index(edge.split()[0]) < order.index(edge.split()[1]) for edge in edges(found))
+
+
 _axes = st.dictionaries(
     st.sampled_from(["A", "B", "C"]),
     st.lists(st.text("ab/ .", max_size=3) | st.integers(0, 9), min_size=1, max_size=4),
