@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -134,6 +135,21 @@ def test_one_that_hangs_while_compiling_is_not_waited_for(
     with locked(str(styx_home / "cache" / "catalog-acme-lock"), 0):
         assert sold(folder) == ["t1"]
     assert not compiled(styx_home)
+
+
+def test_a_file_system_without_locks_will_do(folder: Path, styx_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each compiles for itself, and the last one's file stays; what others are writing is left alone."""
+
+    def refuse(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    (styx_home / "cache").mkdir(parents=True)
+    theirs = styx_home / "cache" / "catalog-acme-0123.sqlite.77.tmp"
+    theirs.touch()
+    assert sold(folder) == ["t1"]
+    assert len(compiled(styx_home)) == 1
+    assert theirs.exists()
 
 
 def test_a_corrupt_snapshot_is_told_each_time(folder: Path, styx_home: Path) -> None:

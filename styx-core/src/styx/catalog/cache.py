@@ -53,8 +53,8 @@ def find(cloud: str, folders: Sequence[str], choose: Choose, read: Read) -> Open
     path = place.remembered()
     if path is None:
         try:
-            with locked(place.file("lock"), PATIENCE):
-                path = place.remembered() or place.make(choose(), read)
+            with locked(place.file("lock"), PATIENCE) as alone:
+                path = place.remembered() or place.make(choose(), read, alone=alone)
         except (OSError, sqlite3.OperationalError):  # a read-only or full disk; the lock of one that hangs
             return _in_memory(cloud, choose(), read)
     return Opened(_uri(path, "mode=ro&immutable=1"), path, {})
@@ -84,9 +84,10 @@ class _Place:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
-    def make(self, folder: str, read: Read) -> str:
-        """Compile if need be, remember it, and remove what nobody needs. Called under the lock."""
-        self._sweep(".tmp")
+    def make(self, folder: str, read: Read, *, alone: bool) -> str:
+        """Compile if need be, remember it, and remove what nobody needs; ``alone`` if the lock is held."""
+        if alone:
+            self._sweep(".tmp")
         name = digest(folder)
         path = self.file(f"{name}.sqlite")
         if not os.path.exists(path):

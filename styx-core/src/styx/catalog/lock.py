@@ -12,20 +12,30 @@ _PAUSE = 0.02
 
 
 @contextmanager
-def locked(path: str, patience: float) -> Iterator[None]:
-    """Hold the lock that is this file. Raises TimeoutError after so many seconds, OSError where there can be none."""
+def locked(path: str, patience: float) -> Iterator[bool]:
+    """Hold the lock that is this file, and say so; it cannot be held on file systems that know no locks.
+
+    Raises TimeoutError after so many seconds, and OSError where the file cannot be made.
+    """
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     deadline = time.monotonic() + patience
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise TimeoutError(f"{path} is held by another process") from None
-                time.sleep(_PAUSE)
-        yield
+        while (held := _try(descriptor)) is None:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{path} is held by another process")
+            time.sleep(_PAUSE)
+        yield held
     finally:
         os.close(descriptor)
+
+
+def _try(descriptor: int) -> bool | None:
+    """Whether it is held now: None where another process holds it, False where nobody can."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return False
+    return True

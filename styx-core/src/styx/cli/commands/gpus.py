@@ -106,7 +106,7 @@ def _machines(opened: Opened, name: str, place: Infra | None, output: str, *, al
         if others:
             note(f"See also {', '.join(map(clean, others))}.")
     else:
-        click.echo(f"Nobody sells {clean(name)}{f' in {place}' if place else ''}.")
+        click.echo(f"Nobody sells {clean(name)}{f' in {clean(place)}' if place else ''}.")
 
 
 class Total(NamedTuple):
