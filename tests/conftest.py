@@ -18,11 +18,27 @@ UNIT_TESTS = Path(__file__).parent / "unit"
 # Settings of the tests themselves, such as the URL of a database server to use.
 KEPT = "STYX_TEST_"
 
+# Where what tests write is in memory: on a disk, directories and commits take longer than the tests that ask for them.
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30  # bytes that have to be free there
+
 # How much is tried: little at every run, much with `pytest --hypothesis-profile=thorough`. Time is no property here.
 timeless = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("quick", timeless, max_examples=40)
 hypothesis.settings.register_profile("thorough", timeless, max_examples=1000)
 hypothesis.settings.load_profile("quick")
+
+
+def pytest_configure() -> None:
+    """Let temporary files be in memory, where there is room, and where programs among them can run."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    memory = os.statvfs(MEMORY)
+    if memory.f_bavail * memory.f_frsize < ROOM or memory.f_flag & os.ST_NOEXEC:
+        return
+    place = MEMORY / f"t{os.getuid()}"  # short, for the paths of unix sockets below it
+    place.mkdir(mode=0o700, exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(place)
 
 
 @pytest.fixture(scope="session", autouse=True)
