@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from styx.api import StoreError
 from styx.client.embedded import EmbeddedClient
+from styx.store import Store
 from support import disks
 
 MAKE = """
@@ -43,3 +47,16 @@ def test_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> No
             assert client.outdated() is not None
         finally:
             client.close()
+
+
+@pytest.mark.parametrize("pages", range(4, 64, 4))
+def test_making_one_where_there_is_little_room(tmp_path: Path, pages: int) -> None:
+    """It is there in full or not at all."""
+    with disks.small_disk(tmp_path / "disk", f"size={4 * pages}k") as disk:
+        with suppress(StoreError), Store.open(home=disk):
+            pass
+        if (disk / "state.db").exists():
+            (tmp_path / "copy").mkdir()
+            shutil.copy(disk / "state.db", tmp_path / "copy")
+            with Store.open(home=tmp_path / "copy") as store:
+                assert store.clusters.list() == []

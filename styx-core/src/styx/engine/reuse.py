@@ -30,6 +30,8 @@ from styx.words import count, sentences
 
 _NAMED = 3  # things that are left, in one sentence
 
+ErrorT = TypeVar("ErrorT", bound=StyxError)
+
 
 async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
     """Bring an existing cluster up from whatever state it is in, going on where an interrupted client stopped.
@@ -138,9 +140,6 @@ def _half_gone(cluster: ClusterRecord, found: Sight) -> ClusterNotUp:
         cluster=cluster.name,
         state=cluster.state.value,
     )
-
-
-ErrorT = TypeVar("ErrorT", bound=StyxError)
 
 
 def _down_first(cluster: ClusterRecord, error: ErrorT) -> ErrorT:

@@ -35,6 +35,8 @@ def create_file(path: Path) -> None:
             database = Database(URL.create("sqlite", database=str(draft)))
             try:
                 ensure_schema(database)
+                with database.read() as connection:  # closing does so too, and says nothing when the disk is full
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 database.close()
             _link(draft, path)
