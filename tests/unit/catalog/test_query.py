@@ -31,6 +31,7 @@ queries = st.builds(
     spot=st.booleans(),
     vcpus_at_most=sizes,
     memory_gib_at_most=sizes,
+    accelerator_memory_gib=st.sampled_from([None, None, 0, 41, 80]),
 )
 
 
@@ -66,6 +67,10 @@ def fits(offer: Offer, query: OfferQuery) -> bool:
             any(device.name.lower() == wanted.name.lower() and device.count == wanted.count
                 for device in offer.accelerators)
             for wanted in query.accelerators
+        )
+        and (
+            query.accelerator_memory_gib is None
+            or any(device.memory_gib >= query.accelerator_memory_gib for device in offer.accelerators)
         )
         and query.instance_type in (None, offer.instance_type)
         and query.region in (None, offer.region)
@@ -111,6 +116,14 @@ def test_the_cheapest_are_the_cheapest_of_each_zone(found: list[CatalogEntry], q
 def fields(query: OfferQuery) -> dict[str, object]:
     """The fields of a query by name."""
     return {name: getattr(query, name) for name in OfferQuery.__dataclass_fields__}
+
+
+def test_a_model_can_be_asked_for_in_any_number() -> None:
+    """For who wants to know what comes nearest to a number that nobody sells."""
+    found = [entry(f"t{n}", str(n), accelerator=Accelerator("A100", n)) for n in (1, 8)]
+    with catalog([*found, entry("cpu", "1")]) as shelf:
+        assert [offer.accelerators[0].count for offer in shelf.having("a100")] == [1, 8]
+        assert [(device.name, device.quantity) for device in shelf.accelerators()] == [("A100", 1), ("A100", 8)]
 
 
 def test_prices_read_as_people_write_them() -> None:

@@ -69,5 +69,6 @@ class OfferQuery:
     named: bool = False  # the user asked for this cloud; else it is one of all, and should not hold the others up
     vcpus_at_most: float | None = None
     memory_gib_at_most: float | None = None
+    accelerator_memory_gib: int | None = None  # at least, each, of accelerators whatever their name
     # Nothing but the above is asked for, so more than this many of each zone, cheapest first, need not be returned.
     cheapest: int | None = None

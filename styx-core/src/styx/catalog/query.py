@@ -12,6 +12,7 @@ from styx.api.offers import Accelerator, Offer, OfferQuery, Scope
 from styx.catalog.amounts import NO_PRICE, exact, known
 from styx.catalog.compile import DEPTH
 from styx.catalog.database import Database, Row
+from styx.catalog.listing import Device, devices
 from styx.catalog.sources import Shelf, shelves
 
 # CROSS JOIN keeps SQLite from choosing another order: what narrows most comes first. Types and places are looked up
@@ -26,6 +27,7 @@ FROM places l CROSS JOIN prices p ON p.id IN (
 _TYPES = "SELECT id, name, vcpus, memory, arch, device, count, device_memory, disk, capabilities FROM types"
 _PLACES = "SELECT id, region, zones FROM places"
 _MOST_NAMED = 500  # above that all are looked up
+ANY_NUMBER = 0
 
 # What of an offer is its type's: the fields before those of the place, the accelerators, those after the prices.
 _Kind = tuple[tuple[str, float, float], tuple[Accelerator, ...], tuple[Any, ...]]
@@ -53,6 +55,14 @@ class Catalog:
                 offer = Offer(cloud, scope, *kind, region, zone, devices, price, spot_price, *rest)
                 offers.append(offer)
         return offers
+
+    def having(self, accelerator: str) -> list[Offer]:
+        """All machines that have this accelerator in whatever number, the same order. Raises CatalogError."""
+        return self.offers(OfferQuery(accelerators=(Accelerator(accelerator, ANY_NUMBER),)))
+
+    def accelerators(self) -> list[Device]:
+        """All there are, by name and number, with the least that a machine with them costs. Raises CatalogError."""
+        return devices(self._database)
 
     def transfer(self) -> list[tuple[str, str, Decimal]]:
         """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
@@ -107,7 +117,11 @@ def _question(query: OfferQuery) -> tuple[str, list[object]]:
         kinds.add("t.name = ?", query.instance_type)
     for device in query.accelerators:
         kinds.add("t.wanted = ?", device.name.lower())
-        kinds.add("t.count = ?", device.count)
+        if device.count != ANY_NUMBER:
+            kinds.add("t.count = ?", device.count)
+    if query.accelerator_memory_gib is not None:
+        kinds.add("t.device_memory >= ?", query.accelerator_memory_gib)
+        kinds.add("t.wanted != ''")
     places = _Terms()
     if query.region is not None:
         places.add("l.region = ?", query.region)
