@@ -54,7 +54,7 @@ class BazaarWorld(World):
             assert not self.unknown_machines()
             return
         await self.settle_down()
-        shown = {node.id for orphan in await self.strangers() for node in orphan.nodes}
+        shown = {thing.id for orphan in await self.strangers() for thing in (*orphan.nodes, *orphan.leftovers)}
         assert {bill.id for bill in self.market.billing()} - ours <= shown
 
     async def nothing_bills(self) -> None:

@@ -128,17 +128,17 @@ def test_leftovers_go_after_their_machine(stall: NewStall) -> None:
     assert one.market.billing() == []
 
 
-def test_leftovers_of_nobody_are_what_is_left_of_a_machine(stall: NewStall) -> None:
-    """Without names a disk can only be attributed by the machine it belonged to."""
+def test_leftovers_without_names_are_nobodys(stall: NewStall) -> None:
+    """Without names a disk is listed with no owner; it goes by the receipt of its machine, asked for once more."""
     one = stall(leftovers=True, idempotency=Idempotency.NONE)
     prepared, receipt = one.launch()
     one.remove(prepared, receipt)
     one.wait(1)
-    (node,) = one.look().nodes
-    assert (node.id, node.state, node.billing) == (receipt.node_ids[0], NodeState.TERMINATING, Billing.DISK_ONLY)
+    assert one.ids() == []
+    assert [(leftover.kind, leftover.owner) for leftover in one.look().leftovers] == [("disk", None), ("nic", None)]
     one.wait(3)
     one.remove(prepared, receipt)
-    assert one.ids() == []
+    assert one.look().leftovers == ()
     assert one.market.billing() == []
 
 

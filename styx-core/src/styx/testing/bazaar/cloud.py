@@ -121,11 +121,11 @@ class BazaarCloud(Cloud):
             hidden = f"{scope.name}: the odd hosts are out of reach"
             listed = [machine for machine in listed if self._can_reach(turn, machine)]
             nodes = [shown.node(machine, self.habits, turn.now, self._identify(machine)) for machine in listed]
-            leftovers, remains = listing.left_over(turn, scope, {node.id for node in nodes})
+            leftovers = listing.left_over(turn, scope)
             return Observation(
                 scope,
                 self.services.clock.now(),
-                tuple(node for node in (*nodes, *remains) if self._is_meant(node.owner, owners)),
+                tuple(node for node in nodes if self._is_meant(node.owner, owners)),
                 tuple(leftover for leftover in leftovers if self._is_meant(leftover.owner, owners)),
                 tuple(o for o in listing.outcomes(turn, scope) if self._is_meant(o.owner, owners)),
                 unreachable=(hidden,) if blind is Blindness.HALF else (),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from styx.api import LaunchOutcome, LaunchState, Leftover, Node, ProviderError, Scope, from_wire
+from styx.api import LaunchOutcome, LaunchState, Leftover, ProviderError, Scope, from_wire
 from styx.testing.bazaar import shown
 from styx.testing.bazaar.habits import Habits
 from styx.testing.bazaar.market import Turn
@@ -20,19 +18,15 @@ def machines(turn: Turn, scope: Scope, habits: Habits) -> list[Machine]:
     return [m for m in here if shown.is_listed(m, habits, turn.now, turn.state.listings)]
 
 
-def left_over(turn: Turn, scope: Scope, listed: Collection[str]) -> tuple[list[Leftover], list[Node]]:
-    """Parts whose machine is gone; without an owner they can only be shown as what is left of the machine."""
-    leftovers, remains = [], {}
+def left_over(turn: Turn, scope: Scope) -> list[Leftover]:
+    """Parts whose machine is gone."""
+    leftovers = []
     for part in turn.state.parts.values():
         machine = turn.state.machines.get(part.machine)
-        if part.place != scope.name or (machine is not None and machine.exists(turn.now)):
-            continue
-        known = owner_of(part.name, part.tags)
-        if known is not None:
-            leftovers.append(shown.leftover(part, known[0]))
-        elif machine is not None and machine.id not in listed:
-            remains[machine.id] = shown.remains(machine)
-    return leftovers, list(remains.values())
+        if part.place == scope.name and (machine is None or not machine.exists(turn.now)):
+            known = owner_of(part.name, part.tags)
+            leftovers.append(shown.leftover(part, None if known is None else known[0]))
+    return leftovers
 
 
 def outcomes(turn: Turn, scope: Scope) -> list[LaunchOutcome]:

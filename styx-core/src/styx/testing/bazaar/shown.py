@@ -46,16 +46,8 @@ def node(machine: Machine, habits: Habits, now: float, known: tuple[Owner, int |
     )  # fmt: skip
 
 
-def remains(machine: Machine) -> Node:
-    """What is left of an anonymous machine: its parts have no name of their own to be shown under."""
-    return Node(
-        machine.id, None, NodeState.TERMINATING, billing=Billing.DISK_ONLY, hourly_cost=DISK_PRICE,
-        instance_type=machine.kind, created_at=datetime.fromtimestamp(machine.born, UTC),
-    )  # fmt: skip
-
-
-def leftover(part: Part, owner: Owner) -> Leftover:
-    """A part without its machine."""
+def leftover(part: Part, owner: Owner | None) -> Leftover:
+    """A part without its machine; nobody's where the provider keeps no names."""
     return Leftover(part.id, part.kind, owner, DISK_PRICE if part.kind == "disk" else Decimal(0))
 
 
