@@ -102,6 +102,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", None, None),
         ("---\n---\n", None, None),
         ("# only a comment\n", None, None),
+        ("{}\n", None, None),
         (b"\x7fELF\x02\x01\x01\x00\x00", 1, None),
         (b"\xff\xfe\x00r", None, None),
         (b"\x00" * 100, 1, None),

@@ -93,7 +93,7 @@ DIFFERENCES = (
         "SkyPilot passes a list on as Python prints it, and a variable under a name that no shell can read.",
         "envs: {LAYERS: [1, 2]}",
         where=r"^(envs|secrets)\.",
-        ours="must be text|not a variable name",
+        ours="must be text|not a variable name|not a reference",
     ),
     Difference(
         "empty",

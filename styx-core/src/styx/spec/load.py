@@ -96,7 +96,7 @@ def parse_text(text: str, file: str | None) -> Source:
     from styx.spec.reader import read_text
 
     documents = read_text(text, file)
-    if not documents:
+    if not any(documents):
         raise Place(file).error("is empty", hint="A task needs at least something to run, as in `run: echo hello`.")
     return Source(documents, file)
 
