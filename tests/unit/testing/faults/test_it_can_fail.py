@@ -26,12 +26,6 @@ from styx.testing.faults.trial import Point
 pytestmark = [pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"), pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> Path:
-    """Where the worlds of a test are made."""
-    return Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
-
-
 class Deviating(BazaarBench):
     """A bazaar whose cloud object is changed before it is used."""
 
@@ -121,30 +115,30 @@ def tried(
     return Harness(kind, variants=[variant], operations=[operation], room=room, processes=1).run(only=only)
 
 
-def test_the_reference_passes(room: Path) -> None:
+def test_the_reference_passes(tmp_path: Path) -> None:
     """Where nothing is wrong, nothing is found: the same points as below, with the cloud and the engine as they are."""
-    total = tried(BazaarBench, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
+    total = tried(BazaarBench, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
     assert total.fine, [*map(str, total.outcomes)]
     assert total.line == "points 5, leaked 0, lost 0"
 
 
-def test_a_cloud_that_tags_too_late_leaks(room: Path) -> None:
+def test_a_cloud_that_tags_too_late_leaks(tmp_path: Path) -> None:
     """A machine of a client that was killed is nobody's, and bills for ever."""
-    total = tried(TagsLater, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
+    total = tried(TagsLater, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
     assert total.points == total.bad(Harm.LEAKED) == 5
     assert total.line.startswith("points 5, leaked 5, ")
     assert not total.fine
 
 
-def test_a_cloud_that_removes_too_much_loses(room: Path) -> None:
+def test_a_cloud_that_removes_too_much_loses(tmp_path: Path) -> None:
     """The machines of another cluster go with those that were to be removed."""
-    total = tried(Greedy, room, "down", lambda point: point.call == 1 and point.fault is Fault.UNREAD)
+    total = tried(Greedy, tmp_path, "down", lambda point: point.call == 1 and point.fault is Fault.UNREAD)
     assert total.points == total.bad(Harm.LOST) > 0
 
 
-def test_a_cloud_that_lies_is_found_out(room: Path) -> None:
+def test_a_cloud_that_lies_is_found_out(tmp_path: Path) -> None:
     """A cluster that is said to be stopped and runs is wrong, though everybody agrees on it."""
-    total = tried(Deaf, room, "stop", at("check", Fault.CUT))
+    total = tried(Deaf, tmp_path, "stop", at("check", Fault.CUT))
     assert total.points == total.bad(Harm.WRONG) > 0
     assert any("is said to be stopped" in flaw.what for outcome in total.outcomes for flaw in outcome.flaws)
 
@@ -174,26 +168,26 @@ def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("intent_after_the_call")
 @pytest.mark.parametrize("variant", ["kind", "search"])
-def test_an_engine_that_commits_its_intent_too_late_leaks(room: Path, variant: str) -> None:
+def test_an_engine_that_commits_its_intent_too_late_leaks(tmp_path: Path, variant: str) -> None:
     """Killed in between, it has bought machines that nothing stands for once the record of their cluster is gone."""
-    total = tried(BazaarBench, room, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED), variant)
+    total = tried(BazaarBench, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED), variant)
     assert total.points == 5
     assert total.bad(Harm.LEAKED) == 2, total.line
 
 
-def test_an_engine_that_drops_a_record_too_early_loses(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_drops_a_record_too_early_loses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it said was removed is still there, and the record of it is not."""
 
     async def nothing(*_: object) -> None:
         """Remove nothing."""
 
     monkeypatch.setattr(lifecycle, "remove_all", nothing)
-    total = tried(BazaarBench, room, "launch", at("check", Fault.CUT))
+    total = tried(BazaarBench, tmp_path, "launch", at("check", Fault.CUT))
     assert total.points == total.bad(Harm.LOST) > 0
     assert total.bad(Harm.LEAKED) > 0
 
 
-def test_a_client_that_hangs_is_wrong(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_hangs_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user has no next command that succeeds while one does not come back."""
 
     async def for_ever(*_: object) -> None:
@@ -202,7 +196,7 @@ def test_a_client_that_hangs_is_wrong(room: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(lifecycle, "down", for_ever)
     monkeypatch.setattr(world, "forked", partial(forked, patience=3.0))
-    total = tried(BazaarBench, room, "launch", lambda point: point.call == 0 and point.fault is Fault.UNSENT)
+    total = tried(BazaarBench, tmp_path, "launch", lambda point: point.call == 0 and point.fault is Fault.UNSENT)
     assert total.points == 2
     assert total.bad(Harm.WRONG) > 0
     assert any("hung" in part for outcome in total.outcomes for part in outcome.story)

@@ -16,16 +16,10 @@ from styx.api import (
     ProviderError,
     Scope,
     SelfStop,
-    SupportsAdmit,
-    SupportsConsoleLog,
-    SupportsDiscard,
-    SupportsPorts,
-    SupportsSelfStop,
-    SupportsSpot,
-    SupportsStop,
-    SupportsTransport,
     Traits,
 )
+from styx.api import cloud as contract
+from styx.plugins.kinds import KINDS
 from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab, ids
 from styx.testing.driver import Driver
@@ -34,16 +28,7 @@ from styx.testing.since import since
 from styx.testing.verdict import GaveUp, expect
 from styx.testing.watch import naps
 
-CAPABILITIES: tuple[type, ...] = (
-    SupportsAdmit,
-    SupportsConsoleLog,
-    SupportsDiscard,
-    SupportsPorts,
-    SupportsSelfStop,
-    SupportsSpot,
-    SupportsStop,
-    SupportsTransport,
-)
+CAPABILITIES = [vars(contract)[path.partition(":")[2]] for path in KINDS["cloud"].capabilities.values()]
 METHODS = {"", *(name for one in (Cloud, *CAPABILITIES) for name in vars(one) if callable(getattr(one, name)))}
 
 
