@@ -154,6 +154,24 @@ async def test_a_machine_that_is_being_launched(tmp_path: Path) -> None:
     assert world.machines() == []
 
 
+async def test_a_launch_that_was_done_while_somebody_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's machine is not taken for one of its."""
+    world = World(tmp_path, Idempotency.NONE)
+    await world.engine().launch(HELLO, "c", quiet)
+    (first,) = world.machines()
+
+    def another(_rank: int, id_: str) -> Machine:
+        return Machine(id_, first.place, first.kind, "", {}, "", 900)
+
+    (stranger,) = world.account.create(another, [0], "", world.clock)
+    engine, done = world.engine(), world.store.attempts.unclosed()
+    under_way = [replace(each, state=AttemptState.OPEN, receipt=None) for each in done]
+    answers = iter([under_way, done])
+    monkeypatch.setattr(engine.context.store.attempts, "unclosed", lambda: next(answers))
+    (orphan,) = (await engine.orphans()).orphans
+    assert (orphan.name, orphan.cluster) == (stranger, "")
+
+
 async def test_a_leftover_of_nobody(tmp_path: Path) -> None:
     """It is shown with its price, and removed by nobody but the user."""
     world = World(tmp_path, Idempotency.NONE)

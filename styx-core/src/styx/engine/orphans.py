@@ -77,7 +77,7 @@ async def find_orphans(context: Context) -> Search:
     sweeps = await asyncio.gather(*(_look_everywhere(context, account, unseen) for account in accounts))
     after = context.store.attempts.unclosed()
     unseen.extend(_out_of_sight(after, sweeps, unseen))
-    known = [*before, *after]
+    known = list({attempt.token: attempt for attempt in (*before, *after)}.values())
     # Accounts of one identity may be two names of it, or see different places of it.
     once: dict[object, Orphan] = {}
     for sweep in sweeps:
