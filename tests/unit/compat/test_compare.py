@@ -63,6 +63,16 @@ def test_what_does_not_count() -> None:
     assert first_gap(form({"x": True, "resources": one_list()}), form({"x": 1, "resources": one_list()})) is not None
 
 
+def test_fields_that_need_not_be_told() -> None:
+    """What SkyPilot's form leaves out of a task counts only where it is there; what it puts aside is looked at."""
+    bare, more = {"resources": one_list()}, {"resources": one_list(), "inputs": {"s3://a": 1}, "event_callback": "x"}
+    assert first_gap(form(bare), form(more)) is None
+    assert first_gap(form(more), form(bare)) is not None
+    aside = {"ordered": False, "list": [{"other": {"priority": 5, "_requires_fuse": True}}]}
+    theirs = verdicts.form(form({"name": None, "resources": aside}))
+    assert first_gap(theirs, form({"name": None, "resources": {"ordered": False, "list": [{"priority": 5}]}})) is None
+
+
 def one_list() -> Form:
     """Resources that ask for nothing."""
     return {"ordered": False, "list": [{}]}

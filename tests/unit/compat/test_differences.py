@@ -38,6 +38,7 @@ GAPS = {
     "yaml-values": ("tasks[0].env_values.AT", "750"),
     "yaml-keys": ("tasks[0].env_values.True", "x"),
     "device-memory": ("tasks[0].resources.list[0].accelerators", {"A100": 1}),
+    "wildcards": ("tasks[0].resources.list[0].zone", "*"),
     "labels": ("tasks[0].resources.list[1].labels", {"a": "b", "c": "d"}),
     "secrets-in-paths": ("tasks[0].storage_mounts./data.name", "x"),
     "nested-variables": ("tasks[0].workdir", "/x/$B"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 from styx.compat.forms import Form
 
 _SHOWN = 60
+_TASK = re.compile(r"tasks\[\d+\]")
+_UNTOLD = ("inputs", "outputs", "event_callback", "api_server_access")
 
 
 class Gap(NamedTuple):
@@ -25,7 +28,8 @@ class Gap(NamedTuple):
 def first_gap(theirs: Form, ours: Form) -> Gap | None:
     """Where the forms first differ, or None when they mean the same.
 
-    Alternatives that say the same twice count once, and have an order only where more than one is left of them.
+    Alternatives that say the same twice count once, and have an order only where more than one is left of them. Fields
+    that verdicts need not tell of are compared where they do.
     """
     return _gap("", _settled(theirs), _settled(ours))
 
@@ -59,7 +63,8 @@ def _key(value: object) -> str:
 
 def _gap(path: str, theirs: object, ours: object) -> Gap | None:
     if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in (*theirs, *(key for key in ours if key not in theirs)):
+        untold = _UNTOLD if _TASK.fullmatch(path) else ()
+        for key in (*theirs, *(key for key in ours if key not in theirs and key not in untold)):
             found = _gap(f"{path}.{key}" if path else str(key), theirs.get(key), ours.get(key))
             if found:
                 return found

@@ -140,6 +140,15 @@ DIFFERENCES = (
         ours="excludes",
     ),
     Difference(
+        "service-fields",
+        STRICTER,
+        "A field of `service` is one that exists, also where nothing stands after its colon",
+        "SkyPilot finds it out everywhere else.",
+        "service: {readiness_prob: null}",
+        where=r"^service\.\w+$",
+        ours="no field of this name",
+    ),
+    Difference(
         "workdirs",
         STRICTER,
         "`workdir` is a local directory, or a repository with a URL and a ref that git could have",
@@ -290,6 +299,15 @@ DIFFERENCES = (
         "envs: {true: x}",
         where=r"\.env_values\.(True|False|None)$",
         ours="^None$",
+    ),
+    Difference(
+        "wildcards",
+        OTHERWISE,
+        "`*` leaves a region or zone open in the older fields too, not only in `infra`",
+        "No region has that name.",
+        'resources: {cloud: aws, zone: "*"}',
+        where=r"\.(region|zone)$",
+        theirs=r"^\*$",
     ),
     Difference(
         "labels",

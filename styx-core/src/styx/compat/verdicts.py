@@ -67,7 +67,8 @@ def _task(value: object) -> Form:
 
 
 def _alternative(value: object) -> Form:
-    given = _dict(value)
+    aside = _dict(_dict(value).get("other"))
+    given = {**_dict(value), **{key: each for key, each in aside.items() if not key.startswith("_")}}
     found = {key: each for key, each in given.items() if key not in _IGNORED and _says(each) and each is not False}
     for key, read_amount in (("cpus", amounts.cpus), ("memory", amounts.memory)):
         if key in found:
