@@ -55,7 +55,7 @@ OTHERS = {
         (InsufficientCapacity("none left"), {"account"}),
         (QuotaExceeded("limit", scope="east-1", resource="gpus", limit=0, used=0), {"zone"}),
         (OfferGone("not sold"), {"account", "spot"}),
-        (RateLimited("slow down", retry_after=7), {"zone", "region", "type", "spot"}),
+        (RateLimited("slow down", retry_after=7), {"zone", "type", "spot"}),
         (AuthFailed("expired"), {"zone", "region", "type", "spot"}),
         (PluginError("broken", plugin="acme"), {"zone", "region", "type", "spot", "account"}),
         (Conflict("taken"), set()),

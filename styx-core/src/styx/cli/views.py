@@ -38,8 +38,8 @@ def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) ->
         "resources": record.resources or None,
         "num_nodes": record.num_nodes,
         "spot": record.spot,
-        "hourly_cost": _money(record.hourly_cost),
-        "disk_hourly_cost": _money(record.disk_hourly_cost),
+        "hourly_cost": usd(record.hourly_cost),
+        "disk_hourly_cost": usd(record.disk_hourly_cost),
         "task": record.task_name or None,
         "user": record.user or None,
         "created_at": _time(record.created_at),
@@ -68,7 +68,7 @@ def orphans(found: Search) -> Shape:
                 "scope": each.scope.name,
                 "attempt": each.owner.name if each.owner is not None else None,
                 "cluster": each.cluster or None,
-                "hourly_cost": _money(each.hourly_cost),
+                "hourly_cost": usd(each.hourly_cost),
                 "nodes": [{"id": n.id, "rank": n.rank, "state": str(n.state)} for n in each.nodes],
                 "leftovers": [{"id": rest.id, "kind": rest.kind} for rest in each.leftovers],
             }
@@ -153,7 +153,7 @@ def candidate(offer: Candidate) -> Shape:
         "vcpus": offer.vcpus,
         "memory_gib": offer.memory_gib,
         "accelerators": offer.accelerators or None,
-        "hourly_cost": _money(offer.hourly_cost),
+        "hourly_cost": usd(offer.hourly_cost),
         "chosen": offer.chosen,
         "rejected": offer.rejected or None,
     }
@@ -210,7 +210,7 @@ def _bill(bill: Bill) -> Shape:
         "ended_at": _time(bill.ended_at),
         "seconds": float(bill.seconds),
         "unpriced_seconds": float(bill.unpriced),
-        "hourly_cost": _money(bill.hourly_cost),
+        "hourly_cost": usd(bill.hourly_cost),
         "cost": _sum(bill.cost),
     }
 
@@ -229,7 +229,8 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
-def _money(cost: Decimal | None) -> str | None:
+def usd(cost: Decimal | None) -> str | None:
+    """An amount of money."""
     return None if cost is None else format(cost, "f")
 
 

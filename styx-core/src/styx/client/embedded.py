@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api.errors import StoreError
-from styx.client.protocol import Candidate, CheckResult, LaunchOptions, LaunchResult, Progress, silent
+from styx.client.protocol import Candidate, CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
 from styx.config import home, load_config
 from styx.store import Store
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from styx.api.offers import Offer
     from styx.client.costs import CostReport
     from styx.client.loop import LoopThread
-    from styx.dags.run import DagResult, Report, RunOptions
+    from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.engine import Engine
     from styx.engine.orphans import Orphan, Search
     from styx.engine.plan import Plan
     from styx.hookspecs import DoctorFinding
+    from styx.optimizer.rank import Choice
     from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
@@ -137,7 +138,7 @@ class EmbeddedClient:
 
         found = self.loop.run(plan_places(self.engine, dag, options))
         names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
-        chosen = [_candidate(pick.payload, chosen=True) for pick in found.picks]
+        chosen = [_choice(pick.payload, chosen=True) for pick in found.picks]
         return DagLaunch(tuple(zip(names, chosen, strict=True)), found.cost, found.transfer_cost, found.hours)
 
     def run_dag(self, dag: Dag, options: RunOptions, report: Report) -> DagResult:
@@ -304,9 +305,13 @@ class EmbeddedClient:
 def _candidates(found: Plan) -> tuple[Candidate, ...]:
     rows = []
     for position, choice in enumerate(found.choices):
-        rows.append(_candidate(choice.offer, choice.account, choice.hourly_cost, chosen=position == 0))
+        rows.append(_choice(choice, chosen=position == 0))
     rows.extend(_candidate(no.offer, no.account, None, rejected=no.reason) for no in found.rejections)
     return tuple(rows)
+
+
+def _choice(choice: Choice, *, chosen: bool) -> Candidate:
+    return _candidate(choice.offer, choice.account, choice.hourly_cost, chosen=chosen)
 
 
 def _candidate(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.api.errors import StoreError
     from styx.client.costs import CostReport
-    from styx.dags.run import DagResult, Report, RunOptions
+    from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.orphans import Orphan, Search
     from styx.hookspecs import DoctorFinding
     from styx.spec import Dag, Task
@@ -77,8 +77,10 @@ class LaunchResult:
 
 @dataclass(frozen=True, slots=True)
 class DagLaunch:
-    """Where a run would put its tasks: one place for each, in order. Costs are USD: ``cost`` for one hour of each task
-    and for moving data, of which that is ``transfer_cost``; None where a price is unknown.
+    """Where a run would put its tasks: one place for each, in order.
+
+    Costs are USD: ``cost`` of an hour of each task and of moving data, which alone is ``transfer_cost``; None where a
+    price is unknown. ``hours`` is the longest way through.
     """
 
     tasks: tuple[tuple[str, Candidate], ...]

@@ -13,6 +13,7 @@ from pathlib import Path
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
 from styx.api.errors import BadInput, ClusterNotFound, StyxError
 from styx.api.services import Clock
+from styx.api.transport import CommandResult
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
@@ -34,6 +35,7 @@ from styx.engine.redact import redacting
 from styx.engine.references import resolved
 from styx.engine.reuse import require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
+from styx.optimizer.rank import Choice
 from styx.plugins import plugin_manager
 from styx.plugins.manager import PluginManager
 from styx.spec import Task
@@ -115,12 +117,13 @@ class Engine:
         agreed_hourly_cost: Decimal | None = None,
         account: str | None = None,
         max_hourly_cost: Decimal | None = None,
+        prefer: Choice | None = None,
     ) -> tuple[str, int | None, bool]:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
         Returns once the job is queued; the number is None when the task has nothing to run. Nothing that costs more
         than ``agreed_hourly_cost`` or ``max_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is
-        made, and nothing on another account than the one named.
+        made, and nothing on another account than the one named. ``prefer`` is asked for first.
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:
@@ -131,7 +134,9 @@ class Engine:
             else:
                 if max_hourly_cost is not None and record is not None and record.state in _COMES_BACK:
                     budget.require(self.context, record, max_hourly_cost)
-                wish = Wish(ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost)
+                wish = Wish(
+                    ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost, prefer
+                )
                 handle, made = await launch(self.context.fresh(), wish, progress)
                 handle = await self._keep(handle)
             try:
@@ -271,6 +276,10 @@ class Engine:
             self.context, handle, job_id, follow=follow, tail=tail, rank=rank, offsets=offsets
         ):
             yield chunk
+
+    async def command(self, name: str, rank: int, command: str) -> CommandResult:
+        """Run a shell command on a node, outside of any job, and wait for it. What it prints is the node's word."""
+        return await (await self._connected(name)).transport(rank).run(command)
 
     async def shell(self, name: str, rank: int, command: str | None) -> list[str]:
         """The local program that opens a terminal on a node."""

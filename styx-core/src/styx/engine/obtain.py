@@ -56,6 +56,7 @@ class Wish:
     agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
+    prefer: Choice | None = None  # what is asked for first, where it still fits
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
@@ -87,7 +88,13 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
             hint="Nothing was made. Run it again to be asked about that price, or add --yes.",
             reasons={first.source: str(_too_dear(wish, first))},
         )
+    fitting.sort(key=lambda choice: not _same(choice, wish.prefer))
     return replace(found, choices=tuple(fitting), rejections=(*rejections, *found.rejections))
+
+
+def _same(choice: Choice, other: Choice | None) -> bool:
+    """Whether both ask for the same thing; what else is known of it may have changed meanwhile."""
+    return other is not None and (where(choice), choice.alternative) == (where(other), other.alternative)
 
 
 def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:

@@ -9,7 +9,7 @@ Preempted                the type as spot, in the zone                       10 
 QuotaExceeded            the type, bought this way, in the region, for the   15 minutes
                          account
 OfferGone                the type, in the zone                               6 hours
-RateLimited              the account                                         what it says
+RateLimited              the region, for the account                         what it says
 AuthFailed,              the account                                         this launch
 PermissionDenied
 PluginError              the cloud                                           this launch
@@ -104,7 +104,7 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
             return _block(error, choice, now, GONE, scope=scope, zone=zone, kind=kind)
         case RateLimited():
             wait = timedelta(seconds=float(error.retry_after or 0))
-            return _block(error, choice, now, wait, account=choice.account)
+            return _block(error, choice, now, wait, account=choice.account, scope=scope)
         case AuthFailed() | PermissionDenied():
             return _block(error, choice, now, None, account=choice.account)
         case PluginError():
@@ -128,7 +128,8 @@ def unblocked(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime)
 def next_change(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> datetime | None:
     """When the first of these choices may be asked for; None where none ever may during this launch."""
     on = [blocking(choice, blocks, now) for choice in choices]
-    return min((now if block is None else block.until for block in on if block is None or block.until), default=None)
+    ends = [now if block is None else block.until for block in on]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _end(block: Block) -> tuple[bool, datetime]:

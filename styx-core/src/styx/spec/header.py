@@ -16,6 +16,7 @@ DEFAULT = "default"  # in termination_delay: of every task that is not named
 
 _ONLY = frozenset(KEYS) - {"name"}
 _HOST = re.compile(r"[\w-]+")  # tasks of a group find each other under their names
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DELAY = re.compile(r"(\d{1,9})([smhdw]?)", re.ASCII)
 
 
@@ -70,6 +71,14 @@ def check_names(dag: Dag, header: Mapping[str, object], place: Place) -> None:
     _delays(header.get("termination_delay"), names, place.at(header, "termination_delay"))
 
 
+def termination_delay(dag: Dag, name: str) -> float:
+    """Seconds that this task of a group may go on once the primary tasks have ended."""
+    value = dag.options.get("termination_delay", 0)
+    if isinstance(value, dict):
+        value = value.get(name, value.get(DEFAULT, 0))
+    return float(_delay(value, Place(field="termination_delay")))
+
+
 def _delays(value: object, names: Collection[str], place: Place) -> None:
     """How long the others may go on once the primary tasks have ended: for all, or by name."""
     if value is None:
@@ -83,11 +92,12 @@ def _delays(value: object, names: Collection[str], place: Place) -> None:
         _delay(each, place.at(value, key))
 
 
-def _delay(value: object, place: Place) -> None:
+def _delay(value: object, place: Place) -> int:
+    """The seconds."""
     match = _DELAY.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
     if match is None:
         raise place.error(f"must be seconds, or a time such as 30s, 5m or 1h; not {fields.describe(value)}")
-    fields.within(int(match[1]), place, 0, amounts.MAX_MINUTES * 60)
+    return fields.within(int(match[1]) * _SECONDS[match[2]], place, 0, amounts.MAX_MINUTES * 60)
 
 
 def _known(name: str, names: Collection[str], place: Place) -> None:

@@ -113,7 +113,8 @@ def sole(
     header, tasks = split(source.documents)
     if len(tasks) > 1:
         raise _place(source, tasks[1]).error(
-            f"holds {len(tasks)} tasks where one is wanted", hint="Keep one task in a file to launch or exec it."
+            f"holds {len(tasks)} tasks where one is wanted",
+            hint=f"`styx dag run {source.file or 'FILE'}` runs them all.",
         )
     if header is not None:
         read_header(header, _place(source, header))

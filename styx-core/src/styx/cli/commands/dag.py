@@ -1,0 +1,171 @@
+"""``styx dag``: look at several tasks that wait for each other, and run them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from styx.cli import dagviews, dotenv, options
+from styx.cli.command import Command, option
+from styx.cli.complete import accounts
+from styx.cli.follow import DETACHED
+from styx.cli.progress import progress
+from styx.cli.render import clean, json_text, money, note
+from styx.cli.session import connected
+from styx.cli.values import Dollars, WholeNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from styx.client.protocol import Client, DagLaunch
+    from styx.dags.model import RunOptions
+    from styx.spec import Dag
+
+SHOW = """
+styx dag show pipeline.yaml
+styx dag show sweep.yaml --all        # every task of a sweep
+styx dag show pipeline.yaml -o json | jq '.tasks[].name'
+"""
+SHOW_JSON = """
+{name, execution, tasks: [{name, after, when, retries: {times, exit_codes},
+output_names, num_nodes, resources}]}; resources as in YAML.
+"""
+RUN = """
+styx dag run pipeline.yaml
+styx dag run pipeline.yaml --env DAY=monday --at-once 4
+styx dag run pipeline.yaml --dryrun    # where they would run, and the cost
+"""
+RUN_JSON = """
+{name, succeeded, tasks: [{name, state, cluster, exit_code, reason, tries,
+began_at, ended_at, outputs}]}; with --dryrun {cost, transfer_cost, hours,
+tasks: [{name, infra, account, instance_type, hourly_cost, ...}]}.
+"""
+RUN_EXIT = f"""
+  0    every task has succeeded, or was left out by its condition
+  1    a task has failed
+  {DETACHED}  you pressed Ctrl-C; what was running was removed
+"""
+
+
+@click.group()
+def dag() -> None:
+    """Look at tasks that wait for each other, and run them.
+
+    A file holds one task a document. They run one after the other, unless any of them says `depends_on`.
+    """
+
+
+def _environment(function: Any) -> Any:
+    return options.apply(
+        option("--env", multiple=True, metavar="NAME=VALUE", help="Set an environment variable of every task."),
+        option("--secret", multiple=True, metavar="NAME=VALUE", help="Set a secret of every task."),
+    )(function)
+
+
+@dag.command(cls=Command, notes={"Examples": SHOW, "JSON": SHOW_JSON})
+@click.argument("file", metavar="FILE")
+@option("--all", "-a", "everything", is_flag=True, help="Draw every task of a sweep, not one line for all of them.")
+@_environment
+@options.output_option
+def show(file: str, everything: bool, output: str, **arguments: Any) -> None:
+    """Draw the tasks of a file and which of them come after which."""
+    found = _read(file, arguments)
+    if output == "json":
+        click.echo(json_text(dagviews.dag(found)))
+    else:
+        click.echo("\n".join(dagviews.drawing(found, everything=everything, plain=not _unicode())))
+
+
+@dag.command(cls=Command, notes={"Examples": RUN, "JSON": RUN_JSON, "Exit code": RUN_EXIT})
+@click.argument("file", metavar="FILE")
+@option("-n", "--name", metavar="NAME", help="What the run is called, and its clusters begin with.")
+@option("--at-once", type=WholeNumber(min=1), metavar="N", help="The most tasks that run side by side; else 16.")
+@option("--minimize", type=click.Choice(["cost", "time"]), default="cost", help="What the places are chosen for.")
+@option("--keep", is_flag=True, help="Keep the clusters of tasks that have ended.")
+@option("--account", metavar="NAME", shell_complete=accounts, help="Which account of the clouds, if there are several.")
+@option("--max-cost", type=Dollars(), metavar="USD", help="The most one task may cost an hour, for all its nodes.")
+@_environment
+@option("--dryrun", is_flag=True, help="Show where the tasks would run, and make nothing.")
+@options.yes_option
+@options.output_option
+@click.pass_context
+def run(ctx: click.Context, /, file: str, output: str, **arguments: Any) -> None:
+    """Run the tasks of a file, each on a cluster of its own that is removed when the task has ended.
+
+    Tasks that do not wait for each other run side by side. One that fails stops those that come after it and no
+    others. Everything ends with this command: Ctrl-C removes what is running.
+    """
+    found = _read(file, arguments)
+    wanted = _run_options(arguments)
+    with connected() as client:
+        if arguments["dryrun"]:
+            _show_plan(_plan(client, found, wanted), output)
+            return
+        if not arguments["yes"]:
+            _agree(_plan(client, found, wanted))
+        lines = dagviews.Lines(found, sys.stderr if output == "json" else sys.stdout)
+        try:
+            result = client.run_dag(found, wanted, lines)
+        except KeyboardInterrupt:
+            note("\nStopped. What was running was removed.")
+            raise click.exceptions.Exit(DETACHED) from None
+    click.echo(json_text(dagviews.result(result)) if output == "json" else dagviews.result_table(result))
+    ctx.exit(0 if result.succeeded else 1)
+
+
+def _read(file: str, arguments: Mapping[str, Any]) -> Dag:
+    from styx.spec import load_dag
+
+    envs = dotenv.collect(arguments["env"], (), "--env")
+    secrets = dotenv.collect(arguments["secret"], (), "--secret")
+    return load_dag(file, envs=envs, secrets=secrets)
+
+
+def _run_options(arguments: Mapping[str, Any]) -> RunOptions:
+    from styx.dags.model import AT_ONCE, RunOptions
+    from styx.optimizer.tasks import Objective
+
+    return RunOptions(
+        name=arguments["name"] or "",
+        at_once=arguments["at_once"] or AT_ONCE,
+        keep=arguments["keep"],
+        account=arguments["account"],
+        max_hourly_cost=arguments["max_cost"],
+        objective=Objective(arguments["minimize"]),
+    )
+
+
+def _plan(client: Client, found: Dag, wanted: RunOptions) -> DagLaunch:
+    with progress() as report:
+        report("plan", "asking the clouds what they have")
+        return client.plan_dag(found, wanted)
+
+
+def _show_plan(plan: DagLaunch, output: str) -> None:
+    if output == "json":
+        click.echo(json_text(dagviews.plan(plan)))
+        return
+    click.echo(dagviews.plan_table(plan))
+    click.echo("Nothing was made: this was a dry run.")
+
+
+def _agree(plan: DagLaunch) -> None:
+    """Ask before anything that costs money is made. Raises BadInput when nobody can be asked."""
+    from styx.cli.ask import confirm, interactive
+
+    if plan.cost == 0:
+        return
+    if interactive():
+        note(dagviews.plan_table(plan))
+    cost = "an unknown price" if plan.cost is None else f"{money(plan.cost)} if each runs for an hour"
+    confirm(f"Run {clean(len(plan.tasks))} tasks for {cost}?")
+
+
+def _unicode() -> bool:
+    try:
+        "●│─├└┼┴".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Runs of several tasks that wait for each other."""

@@ -1,0 +1,159 @@
+"""One task of a run: a cluster of its own, its job as often as it may be tried, its outputs, and the cluster's end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+
+from styx.api.backend import Autostop, JobInfo, JobState
+from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
+from styx.dags import outputs
+from styx.engine.engine import Engine
+from styx.optimizer.rank import Choice
+from styx.spec import Task
+from styx.spec.model import TaskSpec
+
+IDLE_MINUTES = 5  # after which a cluster goes by itself, should this process not live to remove it
+RECONNECT_SECONDS = 5.0
+
+# Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, or "log" with output.
+Tell = Callable[[str, str], None]
+
+
+@dataclass(slots=True)
+class Attempted:
+    """How a task went. ``reason`` explains what is not a success."""
+
+    succeeded: bool = False
+    exit_code: int | None = None
+    reason: str = ""
+    tries: int = 0
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+class TaskRun:
+    """Runs one task on a cluster of that name, and removes the cluster whatever comes of it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        task: TaskSpec,
+        cluster: str,
+        tell: Tell,
+        *,
+        prefer: Choice | None = None,
+        account: str | None = None,
+        max_hourly_cost: Decimal | None = None,
+        keep: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._key = secrets.token_hex(4)
+        self._task = Task.from_spec(outputs.writing(task, self._key))
+        self._cluster = cluster
+        self._tell = tell
+        self._launch = partial(
+            engine.launch,
+            self._task,
+            cluster,
+            tell,
+            prefer=prefer,
+            account=account,
+            max_hourly_cost=max_hourly_cost,
+        )
+        self._keep = keep
+
+    async def run(self) -> Attempted:
+        """How it went, at the last try. An interruption removes the cluster and is raised on."""
+        try:
+            return await self._tries()
+        finally:
+            if not self._keep:
+                await asyncio.shield(self._remove())
+
+    async def _tries(self) -> Attempted:
+        retries = self._task.spec.retries
+        found = Attempted()
+        for number in range(1, retries.times + 2):
+            try:
+                job = await self._once()
+            except StyxError as error:
+                found = Attempted(reason=error.message, tries=number)
+            else:
+                found = await self._ended(job, number)
+            if found.succeeded or (retries.exit_codes and found.exit_code not in retries.exit_codes):
+                break
+            if number <= retries.times:
+                self._tell("note", f"{found.reason}; trying again, {retries.times - number + 1} left")
+        return found
+
+    async def _once(self) -> JobInfo | None:
+        """The job, ended; None for a task with nothing to run."""
+        autostop = Autostop(IDLE_MINUTES, down=True, wait_for="jobs")
+        try:
+            name, number, _ = await self._launch(autostop=autostop)
+        except Unsupported:
+            self._tell("note", "it would stay should this command be killed: nothing removes it by itself there")
+            name, number, _ = await self._launch()
+        if number is None:
+            return None
+        self._tell("job", f"runs as job {number} on {name}")
+        following = asyncio.ensure_future(self._follow(number))
+        try:
+            return await self._wait(number)
+        finally:
+            if not following.done():
+                await asyncio.wait([following], timeout=RECONNECT_SECONDS)
+            following.cancel()
+
+    async def _wait(self, number: int) -> JobInfo:
+        """The job, once it has ended; a connection that breaks is made anew while there is a cluster to reach."""
+        while True:
+            try:
+                return await self._engine.wait(self._cluster, number)
+            except TransportError as error:
+                self._tell("note", f"{error.message}; connecting again")
+                await self._engine.context.clock.sleep(RECONNECT_SECONDS)
+                await self._engine.status([self._cluster], refresh=True)  # a cluster that is lost is then no more up
+
+    async def _follow(self, number: int) -> None:
+        with suppress(StyxError):  # who waits for the job tells what is wrong
+            chunks = self._engine.logs(self._cluster, number, follow=True, tail=None, rank=None, offsets=None)
+            async for chunk in chunks:
+                self._tell("log", chunk.data.decode(errors="replace"))
+
+    async def _ended(self, job: JobInfo | None, number: int) -> Attempted:
+        if job is None:
+            return Attempted(succeeded=True, tries=number)
+        if job.state is not JobState.SUCCEEDED:
+            code = f" with exit code {job.exit_code}" if job.exit_code else ""
+            reason = job.reason or f"job {job.id} ended as {job.state}{code}"
+            return Attempted(exit_code=job.exit_code, reason=reason, tries=number)
+        try:
+            values = await self._outputs()
+        except StyxError as error:
+            return Attempted(exit_code=0, reason=f"its outputs cannot be read: {error.message}", tries=number)
+        missing = [name for name in self._task.spec.output_names if name not in values]
+        if missing:
+            reason = f"it gave no {', '.join(missing)}: write NAME=VALUE to the file ${outputs.VARIABLE}"
+            return Attempted(exit_code=0, reason=reason, tries=number, outputs=values)
+        return Attempted(succeeded=True, exit_code=0, tries=number, outputs=values)
+
+    async def _outputs(self) -> dict[str, str]:
+        names = self._task.spec.output_names
+        if not names:
+            return {}
+        result = await self._engine.command(self._cluster, 0, outputs.reading(self._key))
+        return outputs.parse(result.stdout, names)
+
+    async def _remove(self) -> None:
+        try:
+            await self._engine.down(self._cluster, self._tell)
+        except (ClusterNotFound, ClusterNotUp):
+            pass
+        except StyxError as error:
+            self._tell("note", f"cluster {self._cluster} is not removed: {error.message}")

@@ -1,0 +1,112 @@
+"""Where the tasks of a Dag should run: what the clouds offer for each, and what it takes to move data between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from styx.api.catalog import ANYWHERE, INTERNET
+from styx.api.errors import NoOffer
+from styx.catalog.query import catalogs
+from styx.dags.model import RunOptions
+from styx.engine.engine import Engine
+from styx.engine.plan import Plan
+from styx.optimizer.dag import plan_dag
+from styx.optimizer.rank import Choice
+from styx.optimizer.tasks import Candidate, DagPlan, Data, Edge, Rate, Site, Work
+from styx.spec import Task
+from styx.spec.dag import Dag
+from styx.spec.model import TaskSpec
+
+_HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes are in
+_HOURS = 1.0  # that a task is taken to run
+
+
+async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[Choice]:
+    """The plan. Raises NoOffer, naming the task, and what else a launch of one would."""
+    dag.check()
+    asked: dict[str, asyncio.Future[Plan]] = {}  # tasks that need the same ask once, all others at once
+    for task in dag.tasks:
+        asked.setdefault(_need(task.spec), asyncio.ensure_future(_offers(engine, task, options)))
+    try:
+        plans = [await asked[_need(task.spec)] for task in dag.tasks]
+    finally:
+        for each in asked.values():
+            each.cancel()
+    works = [_work(number, task, dag, plan) for number, (task, plan) in enumerate(zip(dag.tasks, plans, strict=True))]
+    return plan_dag(works, _edges(dag), Transfers().rate, objective=options.objective)
+
+
+def _need(spec: TaskSpec) -> str:
+    return f"{spec.num_nodes} {spec.resources!r}"
+
+
+async def _offers(engine: Engine, task: Task, options: RunOptions) -> Plan:
+    def quiet(_phase: str, _sentence: str) -> None:
+        """Nobody reads it."""
+
+    try:
+        return await engine.plan(task, quiet, account=options.account, max_hourly_cost=options.max_hourly_cost)
+    except NoOffer as error:
+        name = task.spec.name or "a task"
+        raise NoOffer(f"{name}: {error.message}", hint=error.hint, reasons=error.reasons) from error
+
+
+def _work(number: int, task: Task, dag: Dag, plan: Plan) -> Work[Choice]:
+    alternatives = task.spec.resources.alternatives
+    ordered = task.spec.resources.ordered
+    candidates = tuple(
+        Candidate(
+            choice,
+            Site(choice.offer.cloud, choice.offer.region, choice.offer.zone or ""),
+            None if choice.hourly_cost is None else choice.hourly_cost * Decimal(_HOURS),
+            _HOURS,
+            alternatives.index(choice.alternative) if ordered else 0,
+        )
+        for choice in plan.choices
+    )
+    given = {uri for earlier in dag.before(task) for uri in _sizes(earlier.spec, "outputs")}
+    inputs = tuple(_reads(task.spec, given))
+    return Work(task.spec.name or f"task {number + 1}", candidates, inputs)
+
+
+def _reads(spec: TaskSpec, given: set[str]) -> Iterator[Data]:
+    """What a task reads from buckets, apart from what tasks before it have written there."""
+    for uri, gib in _sizes(spec, "inputs").items():
+        cloud = _HOMES.get(uri.partition("://")[0])
+        if cloud is not None and uri not in given:
+            yield Data(Site(cloud), gib)
+
+
+def _edges(dag: Dag) -> Iterator[Edge]:
+    number = {id(task): index for index, task in enumerate(dag.tasks)}
+    for earlier, later in dag.edges():
+        yield Edge(number[id(earlier)], number[id(later)], sum(_sizes(earlier.spec, "outputs").values()))
+
+
+def _sizes(spec: TaskSpec, field: str) -> dict[str, float]:
+    """``inputs`` or ``outputs`` of a task: GiB by URI."""
+    found = spec.extra.get(field)
+    return {str(uri): float(size) for uri, size in found.items()} if isinstance(found, Mapping) else {}
+
+
+class Transfers:
+    """What moving data costs, as the catalogs say; nothing where they do not."""
+
+    def __init__(self) -> None:
+        self._prices = {
+            shelf.cloud: {(start, end): price for start, end, price in catalog.transfer()}
+            for shelf, catalog in catalogs()
+        }
+
+    def rate(self, start: Site, end: Site) -> Rate:
+        """From one place to another: within a region it is free."""
+        if start.cloud == end.cloud and (start.region == end.region or not start.region or not end.region):
+            return Rate()
+        prices = self._prices.get(start.cloud, {})
+        where = end.region if start.cloud == end.cloud else INTERNET
+        for way in ((start.region, where), (start.region, ANYWHERE), (ANYWHERE, where), (ANYWHERE, ANYWHERE)):
+            if way in prices and not (where == INTERNET and way[1] == ANYWHERE):
+                return Rate(prices[way])
+        return Rate()

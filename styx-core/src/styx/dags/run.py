@@ -1,0 +1,146 @@
+"""A run of a Dag: every task when its time has come, side by side where they do not wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from functools import partial
+
+from styx.dags.model import DagResult, Report, RunOptions, TaskResult
+from styx.dags.one import Attempted, TaskRun
+from styx.dags.plan import plan_places
+from styx.dags.schedule import Schedule, TaskState
+from styx.engine.engine import Engine
+from styx.optimizer.rank import Choice
+from styx.spec.dag import PARALLEL, Dag
+from styx.spec.flow import filled, needed
+from styx.spec.header import termination_delay
+
+_LONGEST = 28  # characters of the run's name, and of a task's, in a cluster's
+
+
+class DagRun:
+    """One run. Every task has a cluster of its own, which is removed when the task has ended."""
+
+    def __init__(self, engine: Engine, dag: Dag, options: RunOptions, report: Report) -> None:
+        self._engine = engine
+        self._schedule = Schedule(dag)
+        self._options = options
+        self._report = report
+        self.name = f"{_plain(options.name or dag.name or 'dag')}-{secrets.token_hex(2)}"
+        self._results = [TaskResult(self._schedule.label(number)) for number in range(len(dag.tasks))]
+        self._running: dict[asyncio.Task[None], int] = {}
+        self._places: tuple[Choice, ...] = ()
+        self._let_go: set[int] = set()  # tasks of a group that end with its primary tasks
+        self._room = asyncio.Semaphore(options.at_once)
+
+    async def run(self) -> DagResult:
+        """Run everything; the result. An interruption removes the clusters of what still runs, and is raised on."""
+        plan = await plan_places(self._engine, self._schedule.dag, self._options)
+        self._places = tuple(pick.payload for pick in plan.picks)
+        try:
+            self._start()
+            while self._running:
+                done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    number = self._running.pop(task)
+                    if number not in self._let_go:
+                        task.result()
+                self._start()
+                self._end_group()
+        finally:
+            self._schedule.cancel()
+            await self._stop([*self._running])
+        return self._result()
+
+    def _start(self) -> None:
+        for number in self._schedule.start():
+            self._running[asyncio.ensure_future(self._one(number))] = number
+        for skip in self._schedule.skipped():
+            result = self._results[skip.task]
+            if result.state is TaskState.WAITING:
+                result.reason = skip.reason
+                self._turn(skip.task, TaskState.SKIPPED, skip.reason)
+
+    async def _one(self, number: int) -> None:
+        result = self._results[number]
+        try:
+            async with self._room:
+                self._turn(number, TaskState.RUNNING)
+                result.began_at = self._engine.context.clock.now()
+                result.cluster = self._cluster(number)
+                went = await self._attempt(number, result.cluster)
+        except asyncio.CancelledError:
+            self._settle(number, TaskState.CANCELLED, Attempted(reason=result.reason or "interrupted"))
+            raise
+        self._settle(number, TaskState.SUCCEEDED if went.succeeded else TaskState.FAILED, went)
+
+    async def _attempt(self, number: int, cluster: str) -> Attempted:
+        spec = self._schedule.dag.tasks[number].spec
+        missing = [output for output in needed(spec) if output not in self._schedule.outputs]
+        if missing and spec.when.output not in missing:
+            return Attempted(reason=f"{missing[0].task} gave no {missing[0].name}")
+        options = self._options
+        run = TaskRun(
+            self._engine,
+            filled(spec, self._schedule.outputs),
+            cluster,
+            partial(self._report, self._schedule.label(number)),
+            prefer=self._places[number],
+            account=options.account,
+            max_hourly_cost=options.max_hourly_cost,
+            keep=options.keep,
+        )
+        return await run.run()
+
+    def _settle(self, number: int, state: TaskState, went: Attempted) -> None:
+        result = self._results[number]
+        result.exit_code, result.reason, result.tries = went.exit_code, went.reason, went.tries
+        result.outputs = went.outputs
+        result.ended_at = self._engine.context.clock.now()
+        self._schedule.end(number, state, went.outputs)
+        self._turn(number, state, went.reason)
+
+    def _turn(self, number: int, state: TaskState, reason: str = "") -> None:
+        self._results[number].state = state
+        self._report(self._results[number].name, "state", f"{state}: {reason}" if reason else state)
+
+    def _cluster(self, number: int) -> str:
+        """The name of a task's cluster, of no other's."""
+        plain = f"{self.name}-{_plain(self._results[number].name)}"
+        taken = {result.cluster for result in self._results}
+        return plain if plain not in taken else f"{self.name}-{number + 1}"
+
+    def _end_group(self) -> None:
+        """Once the primary tasks of a group have ended, give the others the time that it says, and end them."""
+        dag = self._schedule.dag
+        primary = dag.options.get("primary_tasks")
+        if dag.execution != PARALLEL or not isinstance(primary, list) or not primary:
+            return
+        if all(result.state.ended for result in self._results if result.name in primary):
+            for task, number in self._running.items():
+                result = self._results[number]
+                if not result.reason:
+                    result.reason = "the primary tasks have ended"
+                    self._let_go.add(number)
+                    asyncio.get_running_loop().call_later(termination_delay(dag, result.name), task.cancel)
+
+    async def _stop(self, running: list[asyncio.Task[None]]) -> None:
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    def _result(self) -> DagResult:
+        for number, state in enumerate(self._schedule.states):
+            self._results[number].state = state
+        good = (TaskState.SUCCEEDED, TaskState.SKIPPED)
+        succeeded = all(result.state in good or number in self._let_go for number, result in enumerate(self._results))
+        return DagResult(self.name, succeeded, tuple(self._results))
+
+
+def _plain(name: str) -> str:
+    """The name, as far as a cluster's may hold it."""
+    found = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST].strip("-._")
+    return found if found[:1].isalpha() else f"t{found}"

@@ -1,0 +1,152 @@
+"""Which tasks of a Dag may start, and which are left out, given what has become of the others. Nothing here waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from heapq import heappop, heappush
+
+from styx.spec.dag import Dag
+from styx.spec.model import Condition, Output
+
+
+class TaskState(StrEnum):
+    """Where a task of a run is. The last four are ends."""
+
+    WAITING = "waiting"  # for tasks that it comes after
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # its condition did not come true
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more becomes of it."""
+        return self not in (TaskState.WAITING, TaskState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A task that is left out, and why; ``failure`` where that is because another has failed."""
+
+    task: int
+    reason: str
+    failure: bool
+
+
+class Schedule:
+    """A Dag and what has become of its tasks so far, which are numbered as the Dag has them.
+
+    ``outputs`` are the values that tasks have given. A task is decided on once all that it comes after have ended: it
+    starts or is left out, and a failure leaves out those that come after it and no others.
+    """
+
+    def __init__(self, dag: Dag) -> None:
+        """Number the tasks. Raises InvalidTask for a Dag that is none."""
+        self.dag = dag.check()
+        self.states = [TaskState.WAITING for _ in dag.tasks]
+        self.outputs: dict[Output, str] = {}
+        self._skips: dict[int, Skip] = {}
+        self._before: list[list[int]] = [[] for _ in dag.tasks]
+        self._after: list[list[int]] = [[] for _ in dag.tasks]
+        number = {id(task): index for index, task in enumerate(dag.tasks)}
+        for earlier, later in dag.edges():
+            low, high = number[id(earlier)], number[id(later)]
+            self._before[high].append(low)
+            self._after[low].append(high)
+        self._awaited = [len(each) for each in self._before]
+        self._due = [task for task, awaited in enumerate(self._awaited) if not awaited]  # a heap: first come first
+
+    def start(self) -> list[int]:
+        """The tasks that may start now, in order; from here on they count as running, and those left out as skipped."""
+        started: list[int] = []
+        while self._due:  # leaving one out may decide on others
+            task = heappop(self._due)
+            if self.states[task] is not TaskState.WAITING:
+                continue
+            skip = self._skip(task)
+            if skip is None:
+                self.states[task] = TaskState.RUNNING
+                started.append(task)
+            else:
+                self._skips[task] = skip
+                self._ended(task, TaskState.SKIPPED)
+        return started
+
+    def end(self, task: int, state: TaskState, outputs: Mapping[str, str] | None = None) -> None:
+        """A running task has come to its end, with these outputs by name."""
+        if self.states[task] is not TaskState.RUNNING or not state.ended:
+            raise ValueError(f"task {task} cannot go from {self.states[task]} to {state}")
+        name = self.dag.tasks[task].spec.name
+        if name is not None:
+            self.outputs.update({Output(name, key): value for key, value in (outputs or {}).items()})
+        self._ended(task, state)
+
+    def cancel(self) -> None:
+        """Start nothing more: what waits is cancelled."""
+        waiting = TaskState.WAITING
+        self.states = [TaskState.CANCELLED if state is waiting else state for state in self.states]
+
+    def skipped(self) -> list[Skip]:
+        """Those that were left out, in the order in which that was decided."""
+        return [*self._skips.values()]
+
+    @property
+    def over(self) -> bool:
+        """Whether every task has come to an end."""
+        return all(state.ended for state in self.states)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is over and nothing failed or was cancelled; what was left out is no failure of its own."""
+        return all(state in (TaskState.SUCCEEDED, TaskState.SKIPPED) for state in self.states)
+
+    def label(self, task: int) -> str:
+        """The task's name, or its number."""
+        return self.dag.tasks[task].spec.name or f"task {task + 1}"
+
+    def _ended(self, task: int, state: TaskState) -> None:
+        self.states[task] = state
+        for later in self._after[task]:
+            self._awaited[later] -= 1
+            if not self._awaited[later]:
+                heappush(self._due, later)
+
+    def _skip(self, task: int) -> Skip | None:
+        """Why a task is left out; None when it runs. All before it have ended."""
+        wish = self.dag.tasks[task].spec.when
+        bad = [each for each in self._before[task] if self._failed(each)]
+        if wish.outcome == "always":
+            return None
+        if wish.outcome == "failure":
+            return None if bad else Skip(task, "nothing has failed that it comes after", failure=False)
+        if bad:
+            return Skip(task, f"{self.label(bad[0])} {self._fate(bad[0])}", failure=True)
+        left_out = [each for each in self._before[task] if self.states[each] is not TaskState.SUCCEEDED]
+        if left_out:
+            return Skip(task, f"{self.label(left_out[0])} {self._fate(left_out[0])}", failure=False)
+        return self._unequal(task, wish)
+
+    def _unequal(self, task: int, wish: Condition) -> Skip | None:
+        if wish.output is None:
+            return None
+        found = self.outputs.get(wish.output)
+        if (found == wish.value) is wish.equal:
+            return None
+        what = "was not given" if found is None else f"is {found!r}"
+        return Skip(task, f"{wish.output.name} of {wish.output.task} {what}", failure=False)
+
+    def _failed(self, task: int) -> bool:
+        """Whether it failed, or was left out because another did."""
+        if self.states[task] in (TaskState.FAILED, TaskState.CANCELLED):
+            return True
+        return task in self._skips and self._skips[task].failure
+
+    def _fate(self, task: int) -> str:
+        return {
+            TaskState.FAILED: "failed",
+            TaskState.CANCELLED: "was cancelled",
+            TaskState.SKIPPED: "was left out",
+        }[self.states[task]]

@@ -1,0 +1,144 @@
+"""``styx dag``."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from styx.client.protocol import Candidate
+from styx.dags.model import RunOptions
+from styx.optimizer.tasks import Objective
+from support.fake_client import FakeClient, Outcome
+
+PIPELINE = """
+name: pipeline
+---
+name: prepare
+run: "true"
+output_names: [ROWS]
+---
+name: train
+depends_on: prepare
+matrix: {SEED: [1, 2]}
+resources: {accelerators: A100:8}
+retries: 1
+run: "true"
+---
+name: report
+depends_on: train
+when: always
+run: echo $DAY
+"""
+
+
+@pytest.fixture(autouse=True)
+def file(client: FakeClient) -> Path:
+    """A file of four tasks in the working directory."""
+    path = Path("p.yaml")
+    path.write_text(PIPELINE)
+    return path
+
+
+def test_it_draws_the_tasks(styx):
+    """A sweep is one line, with what its tasks need; --all draws each."""
+    assert styx("dag", "show", "p.yaml").stdout.splitlines() == [
+        "●  prepare   gives ROWS",
+        "●  train x2  A100:8; 1 retry",
+        "●  report    when always",
+    ]
+    assert styx("dag", "show", "p.yaml", "--all").stdout.splitlines()[1:3] == [
+        "├─●  train-1  A100:8; 1 retry",
+        "● │  train-2  A100:8; 1 retry",
+    ]
+
+
+def test_the_drawing_as_json(styx):
+    """Every task with those it comes after."""
+    found = json.loads(styx("dag", "show", "p.yaml", "-o", "json").stdout)
+    assert [(task["name"], task["after"]) for task in found["tasks"]] == [
+        ("prepare", []), ("train-1", ["prepare"]), ("train-2", ["prepare"]), ("report", ["train-1", "train-2"]),
+    ]  # fmt: skip
+    assert found["tasks"][1]["retries"] == {"times": 1, "exit_codes": []}
+
+
+def test_a_circle_is_drawn_by_nobody(styx, file: Path):
+    """The error has the way round."""
+    file.write_text("name: a\ndepends_on: b\nrun: x\n---\nname: b\ndepends_on: a\nrun: x\n")
+    result = styx("dag", "show", "p.yaml")
+    assert result.exit_code == 2
+    assert "a -> b -> a" in result.stderr or "b -> a -> b" in result.stderr
+
+
+def test_it_runs_and_tells(styx, client: FakeClient):
+    """Each line says whose it is; what every task goes through is left out; then a table of them all."""
+    client.outcome = Outcome([(0, b"one\ntw"), (0, b"o\nrest")])
+    result = styx("dag", "run", "p.yaml")
+    lines = result.stdout.splitlines()
+    assert lines[:6] == [
+        "prepare * running", "prepare | one", "prepare | two", "prepare | rest", "prepare * succeeded",
+        "train-1 * running",
+    ]  # fmt: skip
+    assert lines[-5].split() == ["TASK", "STATE", "TOOK", "TRIES", "REASON"]
+    assert result.exit_code == 0
+
+
+def test_a_run_that_fails(styx, client: FakeClient):
+    """The exit code is 1, and the reason stands in the table and in JSON, whose lines of progress go to stderr."""
+    client.outcome = Outcome(exit_code=3, reason="it broke")
+    assert styx("dag", "run", "p.yaml").exit_code == 1
+    result = styx("dag", "run", "p.yaml", "-o", "json")
+    found = json.loads(result.stdout)
+    assert (found["succeeded"], found["tasks"][0]["reason"], found["tasks"][0]["exit_code"]) == (False, "it broke", 3)
+    assert "prepare * running" in result.stderr
+
+
+def test_options_are_passed_on(styx, client: FakeClient):
+    """All of them say what they say."""
+    arguments = ["-n", "nightly", "--at-once", "3", "--minimize", "time", "--keep", "--account", "a", "--max-cost", "9"]
+    assert styx("dag", "run", "p.yaml", "--yes", *arguments).exit_code == 0
+    assert client.calls[-1] == ("run_dag", RunOptions("nightly", 3, True, "a", Decimal(9), Objective.TIME))
+
+
+def test_a_dry_run_makes_nothing(styx, client: FakeClient):
+    """The places and what an hour of each costs, as a table and as JSON."""
+    result = styx("dag", "run", "p.yaml", "--dryrun")
+    assert result.stdout.splitlines()[1].split() == ["prepare", "local", "this", "-", "$0.00"]
+    found = json.loads(styx("dag", "run", "p.yaml", "--dryrun", "-o", "json").stdout)
+    assert (found["cost"], found["tasks"][3]["name"]) == ("0", "report")
+    assert {call[0] for call in client.calls} == {"plan_dag"}
+
+
+class TestConsent:
+    """What costs money is asked about."""
+
+    @pytest.fixture(autouse=True)
+    def _paid(self, client: FakeClient) -> None:
+        client.candidates = (Candidate("acme/east", "gpu", 8, 32, "", Decimal("1.50"), chosen=True),)
+
+    def test_nobody_is_there_to_ask(self, styx, client: FakeClient):
+        """Without a terminal and --yes nothing is run."""
+        result = styx("dag", "run", "p.yaml")
+        assert result.exit_code == 2
+        assert "--yes" in result.stderr
+        assert "run_dag" not in {call[0] for call in client.calls}
+
+    @pytest.mark.usefixtures("terminal")
+    def test_the_cost_is_shown_first(self, styx, client: FakeClient):
+        """Of one hour of each; no means no."""
+        result = styx("dag", "run", "p.yaml", stdin="n\n")
+        assert "Run 4 tasks for $6.00 if each runs for an hour?" in result.output
+        assert "run_dag" not in {call[0] for call in client.calls}
+
+
+def test_an_interruption(styx, client: FakeClient):
+    """Ctrl-C ends all of it, and the exit code says so."""
+    client.interrupt.add("run_dag")
+    result = styx("dag", "run", "p.yaml")
+    assert result.exit_code == 130
+    assert "What was running was removed." in result.stderr
+
+
+def test_a_launch_of_several_tasks_says_how(styx):
+    """Who launches a file of several tasks learns of the command that runs them."""
+    assert "styx dag run p.yaml" in styx("launch", "p.yaml").stderr
