@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from styx.api.errors import StoreError
-from styx.store import Store, database
+from styx.store import Store, database, schema
 from styx.store.clusters import locked
 from styx.store.records import AttemptState, Operation
+from styx.store.rows import all_columns
 from support import postgres
 from support.records import HOLDER, NOW, attempt, cluster
 
@@ -59,6 +60,23 @@ def test_a_cluster_is_locked_before_its_attempts(store: Store, write: str) -> No
         connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
     thread.join(10)
     assert errors == []
+
+
+def test_a_late_answer_waits_for_who_takes_its_owner_up(store: Store) -> None:
+    """Of two that decide about an owner at the same moment the second knows of the first, cluster or not."""
+    store.clusters.remove("c", "")
+    store.attempts.settle("t", AttemptState.CLOSED)
+    outcomes: list[bool] = []
+    found = attempt("found", kind="recovered", state=AttemptState.SETTLED)
+    answer = threading.Thread(target=lambda: outcomes.append(store.attempts.answered(attempt("t"), None, NOW, HOLDER)))
+    with store._database.write() as connection:
+        store._database.alone(connection, f"owner/{found.owner.name}")
+        connection.execute(insert(schema.attempts), all_columns(found))
+        answer.start()
+        while answer.is_alive() and not _waiting(store):
+            time.sleep(0.01)
+    answer.join(10)
+    assert outcomes == [True]
 
 
 def _waiting(store: Store) -> bool:

@@ -45,6 +45,7 @@ class Attempts:
         So do a tombstone for what is in use, and taking up what was given up.
         """
         with self._database.write() as connection:
+            self._database.alone(connection, _decision(record))
             if holder is not None:
                 require_claim(locked(connection, record.cluster), holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
@@ -87,6 +88,7 @@ class Attempts:
         the same call, both count: the second is kept as an intent of its own.
         """
         with self._database.write() as connection:
+            self._database.alone(connection, _decision(record))
             held = _held(connection, record.cluster, holder)
             row = connection.execute(_LOCK, {"key": record.token}).first()
             present = None if row is None else attempt_record(row)
@@ -222,6 +224,11 @@ def _write(connection: Connection, token: str, **changes: Any) -> None:
 
 def _unknown(token: str) -> StoreError:
     return StoreError(f"no attempt {token} is on record")
+
+
+def _decision(record: AttemptRecord) -> str:
+    """What is decided by one client at a time, also where there is no cluster: whether the owner is wanted."""
+    return f"owner/{record.owner.name}"
 
 
 def _second(token: str) -> str:

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, insert, inspect, select, text
+from sqlalchemy import URL, Connection, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from styx.api.errors import StoreError
@@ -15,8 +15,6 @@ from styx.store import schema
 from styx.store.database import Database
 from styx.store.faults import damaged, explain
 from styx.store.memory import Memory, recall, remember
-
-_LOCK = 0x73747978  # PostgreSQL advisory lock: "styx"
 
 
 def create_file(path: Path) -> None:
@@ -69,8 +67,7 @@ def ensure_schema(database: Database) -> None:
         return
     _refuse_newer(revision, database)
     with database.write() as connection:
-        if not database.sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        database.alone(connection, "schema")
         _upgrade(connection, database)
 
 
@@ -98,8 +95,7 @@ def _installation(database: Database, proposed: str) -> tuple[str, bool]:
     if found is not None:
         return str(found), False
     with database.write() as connection:
-        if not database.sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        database.alone(connection, "schema")
         found = connection.scalar(known)
         if found is not None:
             return str(found), False

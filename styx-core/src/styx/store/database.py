@@ -24,6 +24,8 @@ from styx.store.faults import explain
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
 _CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
 _SERVER_TIME = text("SELECT clock_timestamp()")  # at this moment; now() is when the transaction began
+_ALONE = text("SELECT pg_advisory_xact_lock(:styx, hashtext(:what))")
+_STYX = 0x73747978  # first half of the keys of our advisory locks: "styx"
 _SCHEMES = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -79,6 +81,14 @@ class Database:
         with self.read() if connection is None else nullcontext(connection) as asked:
             now: datetime = asked.scalars(_SERVER_TIME).one()
         return now.astimezone(UTC)
+
+    def alone(self, connection: Connection, what: str) -> None:
+        """Let nobody else past here with the same ``what`` until the transaction is over: there may be no row to lock.
+
+        To be called before any row is locked. SQLite's writers are alone in any case.
+        """
+        if not self.sqlite:
+            connection.execute(_ALONE, {"styx": _STYX, "what": what})
 
     def close(self) -> None:
         """Close the connections that are not in use. Idempotent."""

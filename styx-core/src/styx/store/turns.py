@@ -14,14 +14,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from styx.store import schema
 from styx.store.database import Database
 from styx.store.rows import read_time, write_time
 
 STAGGER = 0.1  # seconds between those that were all told to wait until the same moment
-_LOCK = 0x73747978  # first half of the key of PostgreSQL's advisory lock: "styx"
 
 _T = schema.turns
 _LANES = select(_T).where(_T.c.cloud == bindparam("cloud_key"), _T.c.account == bindparam("account_key"))
@@ -72,9 +71,7 @@ class Turns:
     @contextmanager
     def _alone(self, cloud: str, account: str) -> Iterator[Connection]:
         with self._database.write() as connection:
-            if not self._database.sqlite:  # there may be no row to lock yet
-                key = {"key": _LOCK, "lane": f"{cloud}/{account}"}
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key, hashtext(:lane))"), key)
+            self._database.alone(connection, f"turns/{cloud}/{account}")
             yield connection
 
 
