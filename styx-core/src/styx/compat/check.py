@@ -88,9 +88,8 @@ def check(directory: Path) -> Report:
 def _row(directory: Path, name: str, verdict: Mapping[str, object] | None) -> Row:
     path = directory / name
     if not path.is_file():
-        return Row(
-            name, str((verdict or {})["verdict"]), MISSING, None, "there is no such file", differs=True, difference=None
-        )
+        theirs = str((verdict or {})["verdict"])
+        return Row(name, theirs, MISSING, None, "there is no such file", differs=True, difference=None)
     if verdict is None:
         form, error = _load(path, {}, {})
         kind = None if form is None else str(form["kind"])

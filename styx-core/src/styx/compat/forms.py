@@ -40,18 +40,18 @@ def of_dag(dag: Dag) -> Form:
         "tasks": [of_task(task.spec) for task in dag.tasks],
     }
     if dag.execution == PARALLEL:
-        delay = dag.options.get("termination_delay")
         found["execution"] = dag.execution
         found["primary_tasks"] = dag.options.get("primary_tasks") or None
         found["inter_connection"] = dag.options.get("inter_connection")
-        found["termination_delay"] = (
-            {key: str(each) for key, each in delay.items()}
-            if isinstance(delay, dict)
-            else None
-            if delay is None
-            else str(delay)
-        )
+        found["termination_delay"] = _delay(dag.options.get("termination_delay"))
     return found
+
+
+def _delay(value: object) -> object:
+    """A time as text: one for all tasks, or by name."""
+    if isinstance(value, dict):
+        return {key: str(each) for key, each in value.items()}
+    return None if value is None else str(value)
 
 
 def kind(dag: Dag) -> str:

@@ -72,11 +72,11 @@ def _overlaid(
             _no_trio(option, here)
         if older and option.get("infra") is not None:
             raise here.at(option, "infra").error(f"excludes the {older[0]} of the resources: write infra there too")
-        wanted = choices(option, here, option)[0]
-        if len(wanted) > 1:
+        laid = choices(option, here, option)[0]
+        if len(laid) > 1:
             device = "accelerators" if "accelerators" in option else "gpus"
             raise here.at(option, device).error(f"one accelerator at a time inside of {key}")
-        overlays += wanted
+        overlays += laid
     _limit(len(base) * len(overlays), at)
     return [_over(below, above) for above in overlays for below in base], key == "ordered"
 
