@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import Idempotency
-from styx.testing import CloudConformance, services
+from styx.testing import CloudConformance, Driver, services
 from styx.testing.bazaar import BazaarCloud, Blindness, Habits, Interruption, Market, bazaar
 from styx.testing.bazaar.named import with_habits
 
@@ -39,6 +39,11 @@ class BazaarConformance(CloudConformance):
         """A cloud of these habits."""
         market = Market.in_memory(habits)
         return bazaar(habits)(services(tmp_path, market, clock=market.clock))
+
+    @pytest.fixture
+    def driver(self, cloud: BazaarCloud, deadline: float) -> Driver:
+        """Calls without a deadline, which is quicker: none of them hangs."""
+        return Driver(cloud.services.clock, patience=deadline, call_timeout=None, pace=cloud.traits.pace)
 
 
 class TestOneHabit(BazaarConformance):
