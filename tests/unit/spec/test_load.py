@@ -12,7 +12,7 @@ import pytest
 
 from styx.api.errors import InvalidTask
 from styx.spec import Dag, Task, load_dag, load_task
-from styx.spec.model import Amount
+from styx.spec.model import Amount, GitWorkdir
 
 Load = Callable[..., Task]
 
@@ -258,6 +258,25 @@ def test_many_documents_are_quick_or_refused(here: Path) -> None:
     assert len(dag(here, "".join(f"name: t{index}\nrun: x\n---\n" for index in range(5000)))) == 5000
     with pytest.raises(InvalidTask, match="more than 10000 tasks"):
         dag(here, "run: x\n---\n" * 10_001)
+
+
+def test_numbers_that_are_text_stay_as_they_are_written(load: Load) -> None:
+    """A commit, version or label that looks like a number is the text that stands there; a variable is the number."""
+    task = load(
+        """
+        name: 1.10
+        workdir: {url: https://h/r.git, ref: 0012345}
+        envs: {A: 1.10, B: 017}
+        resources: {labels: {a: 0x1F, b: 1_000, c: 7}, accelerator_args: {runtime_version: 2.0}}
+        """
+    )
+    (found,) = task.spec.resources.alternatives
+    assert task.spec.name == "1.10"
+    assert task.spec.workdir == GitWorkdir("https://h/r.git", "0012345")
+    assert task.spec.envs == {"A": "1.1", "B": "15"}
+    assert found.labels == {"a": "0x1F", "b": "1_000", "c": "7"}
+    assert found.accelerator_args == {"runtime_version": "2.0"}
+    assert Task.from_dict(task.to_dict()) == task
 
 
 def test_variables_given_with_the_call_are_checked(load: Load) -> None:

@@ -177,7 +177,7 @@ DIFFERENCES = (
     Difference(
         "unquoted-text",
         WIDER,
-        "Where text is meant a number counts as text, and so does a date",
+        "Where text is meant a number or date counts as the text that stands there: `1.10`, `0012345`",
         "A commit, version or label often looks like a number: `ref: 1234567`.",
         "name: 5",
         theirs=r"YAML: ([-\d.]+|True|False|datetime[^ ]*\(.*\)) is not (of type 'string'|valid under)"

@@ -60,7 +60,7 @@ def text(value: object, place: Place, *, lines: bool = False) -> str:
 def word(value: object, place: Place) -> str:
     """Text that is not empty, on one line; a number is taken as it is written."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)
+        value = _written(value)
     found = text(value, place).strip()
     if not found:
         raise place.error("must not be empty")
@@ -155,10 +155,15 @@ def strings(value: object, place: Place) -> dict[str, str]:
 
 
 def scalar(value: object, place: Place) -> str:
-    """Text, or a number or boolean as Python writes it, which is what SkyPilot makes of it."""
+    """Text, a number as it is written, or a boolean as Python writes it."""
     if isinstance(value, (bool, int, float)):
-        return str(value)
+        return _written(value)
     return text(value, place, lines=True)
+
+
+def _written(number: float) -> str:
+    """A number as the file has it: 1.10 is not 1.1 where it is no number that is meant."""
+    return str(getattr(number, "written", number))
 
 
 def known_keys(value: Mapping[str, object], place: Place, known: Collection[str]) -> None:

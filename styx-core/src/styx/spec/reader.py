@@ -3,8 +3,8 @@
 The events are turned into data here, rather than by PyYAML's constructor, because that keeps every promise in one
 pass: positions, duplicate keys refused, aliases that explode counted, depth limited without recursion, and no tag that
 could make an object. Values mean what they mean in PyYAML's safe loader, with one exception: dates, base-60 numbers
-(``12:30``), infinity and integers beyond 64 bits, which nobody means as such in a task, stay text. Keys are always
-text, as they are written.
+(``12:30``), infinity and integers beyond 64 bits, which nobody means as such in a task, stay text. Numbers remember
+how they are written, for where text is meant. Keys are always text, as they are written.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class _Builder:
         if kind == "bool":
             return text.lower() in _TRUE
         try:
-            return _NUMBERS[kind](text) if kind in _NUMBERS else text
+            return _as_written(_NUMBERS[kind](text), text) if kind in _NUMBERS else text
         except ValueError:  # !!int with text that is none
             return text
 
@@ -233,6 +233,27 @@ class _Builder:
         if kind not in _KINDS or kind == tag:
             raise self._error(line, f"tag {tag!r} is not allowed in a task")
         return kind
+
+
+class _Int(int):
+    """An integer that Python would write otherwise: ``0017``, ``0x1F``, ``1_000``."""
+
+    written: str
+
+
+class _Float(float):
+    """A number that Python would write otherwise: ``1.10``."""
+
+    written: str
+
+
+def _as_written(number: float | str, text: str) -> float | str:
+    """The number, which remembers its text where that would be lost: a commit or a version may look like one."""
+    if isinstance(number, str) or str(number) == text:
+        return number
+    kept = _Int(number) if isinstance(number, int) else _Float(number)
+    kept.written = text
+    return kept
 
 
 def _integer(text: str) -> int | str:
