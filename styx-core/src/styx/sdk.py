@@ -27,8 +27,11 @@ from styx.api.backend import Autostop, JobInfo, LogChunk
 from styx.client.costs import CostReport, days_ago, report
 from styx.client.loop import LoopThread
 from styx.client.protocol import Progress, silent
+from styx.dags.model import AT_ONCE, DagResult, Report, RunOptions
+from styx.dags.run import DagRun
 from styx.engine.engine import Engine
-from styx.spec import Resources, Task
+from styx.optimizer.tasks import Objective
+from styx.spec import Dag, Resources, Task
 from styx.store.records import ClusterRecord
 
 P = ParamSpec("P")
@@ -133,9 +136,35 @@ async def launch(
         autostop=autostop,
         retry_until_up=retry_until_up,
         account=account,
-        max_hourly_cost=None if max_hourly_cost is None else Decimal(str(max_hourly_cost)),
+        max_hourly_cost=_dollars(max_hourly_cost),
     )
     return Job(name, job_id)
+
+
+@_TwoFaced
+async def run_dag(
+    dag: Dag,
+    *,
+    name: str = "",
+    at_once: int = AT_ONCE,
+    minimize: str = "cost",
+    keep: bool = False,
+    account: str | None = None,
+    max_hourly_cost: Decimal | float | None = None,
+    report: Report = lambda _task, _kind, _text: None,
+) -> DagResult:
+    """Run tasks that wait for each other, each on a cluster of its own that is removed when the task has ended.
+
+    Returns when all have ended; a task that fails is no error, but in the result. ``minimize`` is "cost" or "time".
+    ``max_hourly_cost`` is for each task. Raises InvalidTask for a circle, and NoOffer for a task that fits nowhere.
+    """
+    _expect("run_dag(dag)", (dag, Dag))
+    options = RunOptions(name, at_once, keep, account, _dollars(max_hourly_cost), Objective(minimize))
+    return await DagRun(_engine(), dag, options, report).run()
+
+
+def _dollars(amount: Decimal | float | None) -> Decimal | None:
+    return None if amount is None else Decimal(str(amount))
 
 
 @_TwoFaced

@@ -26,6 +26,7 @@ def test_the_error_to_catch_is_public() -> None:
         (sdk.exec, ("c", TASK), r"argument 1 cannot be of type str; it is called as styx.exec\(task, 'cluster'\)"),
         (sdk.launch, ("c", TASK), r"styx.launch\(task, resources, cluster='name'\)"),
         (sdk.launch, (TASK, "c"), r"argument 2 .* styx.launch\(task, resources, cluster='name'\)"),
+        (sdk.run_dag, (TASK,), r"argument 1 cannot be of type Task; it is called as styx.run_dag\(dag\)"),
         (sdk.down, (TASK,), r"styx.down\('cluster'\)"),
         (sdk.cancel, ("c", 1), r"styx.cancel\('cluster', \[job_id\]\)"),
         (sdk.logs, (1, "c"), r"styx.logs\('cluster', job_id\)"),

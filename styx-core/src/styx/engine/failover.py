@@ -143,7 +143,7 @@ def where(choice: Choice) -> str:
 
 def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> None:
     """The line of the story for this refusal, and what is passed over because of it."""
-    place = block.zone or block.scope or block.account
+    place = block.zone or block.region or block.account
     what = f"{block.instance_type} in {place}" if block.instance_type else block.cloud
     until = "in this launch" if block.until is None else f"for {_span(block.until - now)}"
     progress("provision", f"{where(choice)}: {block.reason}; {what} is not asked for again {until}")

@@ -38,6 +38,7 @@ from styx.api.errors import (
     RateLimited,
     StyxError,
 )
+from styx.api.offers import Offer
 from styx.optimizer.rank import Choice
 
 CAPACITY = timedelta(minutes=3)
@@ -58,7 +59,7 @@ class Block:
 
     cloud: str
     account: str | None
-    scope: str | None
+    region: str | None
     zone: str | None
     instance_type: str | None
     spot: bool | None
@@ -73,7 +74,7 @@ class Block:
         return (
             self.cloud == offer.cloud
             and self.account in (None, choice.account)
-            and self.scope in (None, offer.scope.name)
+            and self.region in (None, _region(offer))
             and self.zone in (None, offer.zone)
             and self.instance_type in (None, offer.instance_type)
             and self.spot in (None, choice.alternative.use_spot)
@@ -88,8 +89,7 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
     """What this error, met when asking for this choice, rules out from now on."""
     offer, spot = choice.offer, choice.alternative.use_spot
     account: str | None = None
-    scope: str | None = offer.scope.name
-    zone, kind, bought = offer.zone, offer.instance_type, spot
+    region, zone, kind, bought = _region(offer), offer.zone, offer.instance_type, spot
     lasting: timedelta | None = None
     match error:
         case InsufficientCapacity():
@@ -101,17 +101,17 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
         case QuotaExceeded():
             lasting, account, zone = QUOTA, choice.account, None
         case OfferGone():
-            return _block(error, choice, now, GONE, scope=scope, zone=zone, kind=kind)
+            return _block(error, choice, now, GONE, region=region, zone=zone, kind=kind)
         case RateLimited():
             wait = timedelta(seconds=float(error.retry_after or 0))
-            return _block(error, choice, now, wait, account=choice.account, scope=scope)
+            return _block(error, choice, now, wait, account=choice.account, region=region)
         case AuthFailed() | PermissionDenied():
             return _block(error, choice, now, None, account=choice.account)
         case PluginError():
             return _block(error, choice, now, None)
         case _:
             lasting, account = OTHER, choice.account
-    return _block(error, choice, now, lasting, account=account, scope=scope, zone=zone, kind=kind, spot=bought)
+    return _block(error, choice, now, lasting, account=account, region=region, zone=zone, kind=kind, spot=bought)
 
 
 def blocking(choice: Choice, blocks: Iterable[Block], now: datetime) -> Block | None:
@@ -132,6 +132,11 @@ def next_change(choices: Sequence[Choice], blocks: Sequence[Block], now: datetim
     return min((end for end in ends if end is not None), default=None)
 
 
+def _region(offer: Offer) -> str:
+    """Where the offer is; a cloud without regions is told apart by what it lists in one go."""
+    return offer.region or offer.scope.name
+
+
 def _end(block: Block) -> tuple[bool, datetime]:
     return (block.until is None, block.until or datetime.min)  # noqa: DTZ901 - only orders those without an end
 
@@ -143,7 +148,7 @@ def _block(
     lasting: timedelta | None,
     *,
     account: str | None = None,
-    scope: str | None = None,
+    region: str | None = None,
     zone: str | None = None,
     kind: str | None = None,
     spot: bool | None = None,
@@ -152,7 +157,7 @@ def _block(
     return Block(
         choice.offer.cloud,
         account,
-        scope,
+        region,
         zone,
         kind,
         spot,

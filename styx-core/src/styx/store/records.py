@@ -157,7 +157,7 @@ class BlockRecord:
 
     cloud: str
     account: str | None
-    scope: str | None
+    region: str | None
     zone: str | None
     instance_type: str | None
     spot: bool | None

@@ -129,7 +129,7 @@ blocks = Table(
     Column("id", Integer, primary_key=True),
     Column("cloud", Text, nullable=False),
     Column("account", Text),
-    Column("scope", Text),
+    Column("region", Text),
     Column("zone", Text),
     Column("instance_type", Text),
     Column("spot", Boolean),

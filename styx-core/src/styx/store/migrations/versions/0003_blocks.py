@@ -15,7 +15,7 @@ def upgrade() -> None:
         "blocks",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("cloud", sa.Text(), nullable=False),
-        *(sa.Column(name, sa.Text(), nullable=True) for name in ("account", "scope", "zone", "instance_type")),
+        *(sa.Column(name, sa.Text(), nullable=True) for name in ("account", "region", "zone", "instance_type")),
         sa.Column("spot", sa.Boolean(), nullable=True),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("code", "reason", "until")),
         sa.PrimaryKeyConstraint("id", name="pk_blocks"),
