@@ -18,13 +18,14 @@ pytestmark = pytest.mark.timeout(120)
 
 
 Act = Callable[[EmbeddedClient], object]
-JOB = Task("t").run("touch here; sleep 100")
+JOB = Task("t").run("echo here; sleep 100")
 
 
 @pytest.fixture
 def copied(home: Path, client: EmbeddedClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Act], object]]:
     """Does something in a copy of an installation whose cluster ``c`` runs a job."""
     client.launch(JOB, LaunchOptions(cluster="c"))
+    next(iter(client.logs("c", 1)))  # it runs
     copy = home.with_name("copy")
     shutil.copytree(home, copy, symlinks=True, ignore=lambda _, names: [n for n in names if n.endswith(".sock")])
 
@@ -67,6 +68,15 @@ def test_jobs_of_a_copy(client: EmbeddedClient, copied: Callable[[Act], object],
     """They are none of the original's: its agent is not asked, and in the copy there is none yet."""
     with pytest.raises(TransportError):
         copied(act)
+    must_be_undisturbed(client)
+
+
+@pytest.mark.parametrize("then", ["cancel", "stop", "down"])
+def test_what_is_ended_on_a_copy_that_runs(client: EmbeddedClient, copied: Callable[[Act], object], then: str) -> None:
+    """Its agent has taken over the table of the original's, and ends none of the jobs that run there."""
+    copied(lambda other: other.launch(JOB, LaunchOptions(cluster="c")))
+    assert copied(lambda other: other.wait("c", 1).state) is JobState.LOST
+    copied(lambda other: other.cancel("c", None) if then == "cancel" else getattr(other, then)("c"))
     must_be_undisturbed(client)
 
 

@@ -111,6 +111,9 @@ class Agent:
 
     def begin(self) -> None:
         """Take up what an earlier agent left."""
+        if self.node.copied:
+            self.ranks.abandon()
+        self.node.settle()
         self.ranks.adopt()
         if self.node.config is not None:
             self.cluster.configure()

@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import socket
+import sqlite3
 import time
 
 from . import check, environment, process
@@ -32,11 +33,22 @@ class Node:
         self.boot_id = process.boot_id()
         self.started_at = time.time()
         self.table = open_table(os.path.join(state, "jobs.db"), _highest(os.path.join(state, "jobs")))
-        self.token: str = self.table.fact("token") or self._new_token()
+        self._place = os.stat(state).st_ino
+        # A copy of another node's state tells of processes that are the other's; with a token of its own it ends none.
+        self.copied = self.table.fact("place") not in {None, self._place}
+        self.token: str = (not self.copied and self.table.fact("token")) or self._new_token()
         self.config: dict[str, Any] | None = self.table.fact("config")
         self.epoch: int = self.table.fact("epoch") or 0
         self._sampler: Sampler | None = None
         self._facts: dict[str, Any] | None = None
+
+    def settle(self) -> None:
+        """Note which directory this is, once nothing in it is another's any more."""
+        if self.table.fact("place") != self._place:
+            try:
+                self.table.set_fact("place", self._place)
+            except sqlite3.OperationalError:
+                return  # the disk is full; the next agent tries again
 
     def _new_token(self) -> str:
         token = secrets.token_hex(8)

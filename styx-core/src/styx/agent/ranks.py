@@ -111,6 +111,18 @@ class Ranks:
                 else:
                     os.unlink(os.path.join(self._active_root, name))
 
+    def abandon(self) -> None:
+        """Take what runs for lost, and leave it alone: it belongs to whom this state was copied from."""
+        for name in os.listdir(self._root):
+            job, _, rank = name.partition("-")
+            found = self.find(int(job), int(rank)) if job.isdigit() and rank.isdigit() else None
+            if found is not None:
+                found.close("lost.0")
+                with open(os.path.join(found.directory, "head"), "w") as file:
+                    file.write(self._token)
+        for name in os.listdir(self._active_root):
+            os.unlink(os.path.join(self._active_root, name))
+
     def directory(self, job: int, rank: int) -> str:
         """Return where this rank's files are."""
         return os.path.join(self._root, f"{job:d}-{rank:d}")
