@@ -95,6 +95,17 @@ def test_files_are_tried_with_values_for_what_has_none(fill: Fill) -> None:
     assert row(fill({}, {"a.yaml": verdict})).why == 'tasks[0].workdir: SkyPilot "$A", Styx "dummy-value"'
 
 
+def test_a_deliberate_difference_hides_no_other(fill: Fill) -> None:
+    """Of several gaps the one that nothing explains is told."""
+    text = "envs: {AT: 12:30, B: 1}\n" + TEXT
+    task = {**TASK, "env_values": {"AT": "750", "B": "1"}}
+    found = row(fill({"a.yaml": text}, {"a.yaml": ok(task)}))
+    assert found.difference is not None
+    assert found.difference.name == "yaml-values"
+    found = row(fill({}, {"a.yaml": ok({**task, "num_nodes": 2})}))
+    assert (found.difference, found.why) == (None, "tasks[0].num_nodes: SkyPilot 2, Styx 1")
+
+
 def test_what_only_one_takes(fill: Fill) -> None:
     """A file that only one of the two takes differs, and the other's reason is told."""
     found = row(fill({"a.yaml": "num_nodes: none\n"}, {"a.yaml": ok(TASK)}))

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 
 from styx.api.errors import InvalidTask
 from styx.compat import verdicts
-from styx.compat.compare import first_gap
+from styx.compat.compare import Gap, gaps
 from styx.compat.forms import Form, of_task
 from styx.spec import Task
 from support.tasks import tasks
+
+
+def first_gap(theirs: Form, ours: Form) -> Gap | None:
+    """The first place in which they differ."""
+    return next(gaps(theirs, ours), None)
 
 
 def form(*tasks: Form) -> Form:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from styx.api.errors import InvalidTask
 from styx.compat import differences, verdicts
-from styx.compat.compare import Gap, first_gap
+from styx.compat.compare import gaps
 from styx.compat.differences import Difference
 from styx.compat.forms import Form, of_dag
 from styx.spec.load import load_dag
@@ -114,8 +114,11 @@ def _compare(path: Path, verdict: Mapping[str, object], envs: Mapping[str, str],
     if theirs != OK:
         refusal = str(verdict.get("error_text") or verdict.get("error_first_line") or "")
         return Finding(OK, f"SkyPilot: {refusal}", True, differences.of_acceptance(refusal, text))
-    gap: Gap | None = first_gap(verdicts.form(verdict), form)
-    return Finding(OK) if gap is None else Finding(OK, str(gap), True, differences.of_gap(gap, text))
+    parted = [(gap, differences.of_gap(gap, text)) for gap in gaps(verdicts.form(verdict), form)]
+    if not parted:
+        return Finding(OK)
+    gap, difference = next((each for each in parted if each[1] is None), parted[0])
+    return Finding(OK, str(gap), True, difference)
 
 
 def _load(

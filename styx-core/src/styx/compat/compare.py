@@ -1,9 +1,10 @@
-"""The first place in which two forms differ."""
+"""The places in which two forms differ."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from styx.compat.forms import Form
@@ -25,13 +26,13 @@ class Gap(NamedTuple):
         return f"{self.path}: SkyPilot {_shown(self.theirs)}, Styx {_shown(self.ours)}"
 
 
-def first_gap(theirs: Form, ours: Form) -> Gap | None:
-    """Where the forms first differ, or None when they mean the same.
+def gaps(theirs: Form, ours: Form) -> Iterator[Gap]:
+    """Where the forms differ: nowhere when they mean the same.
 
     Alternatives that say the same twice count once, and have an order only where more than one is left of them. Fields
     that verdicts need not tell of are compared where they do.
     """
-    return _gap("", _settled(theirs), _settled(ours))
+    yield from _gaps("", _settled(theirs), _settled(ours))
 
 
 def _settled(form: Form) -> Form:
@@ -44,7 +45,12 @@ def _settled_task(task: Form) -> Form:
     assert isinstance(resources, dict)
     unique = list({_key(each): each for each in resources["list"]}.values())
     ordered = bool(resources["ordered"]) and len(unique) > 1
-    return {**task, "resources": {"ordered": ordered, "list": unique if ordered else sorted(unique, key=_key)}}
+    return {**task, "resources": {"ordered": ordered, "list": unique if ordered else sorted(unique, key=_rank)}}
+
+
+def _rank(alternative: Form) -> tuple[str, str]:
+    """An order in which alternatives that differ in their labels alone stand at the same place."""
+    return _key({key: each for key, each in alternative.items() if key != "labels"}), _key(alternative)
 
 
 def _key(value: object) -> str:
@@ -61,18 +67,16 @@ def _key(value: object) -> str:
     return json.dumps(value, default=str)
 
 
-def _gap(path: str, theirs: object, ours: object) -> Gap | None:
+def _gaps(path: str, theirs: object, ours: object) -> Iterator[Gap]:
     if isinstance(theirs, dict) and isinstance(ours, dict):
         untold = _UNTOLD if _TASK.fullmatch(path) else ()
         for key in (*theirs, *(key for key in ours if key not in theirs and key not in untold)):
-            found = _gap(f"{path}.{key}" if path else str(key), theirs.get(key), ours.get(key))
-            if found:
-                return found
-        return None
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        pairs = enumerate(zip(theirs, ours, strict=True))
-        return next((found for index, pair in pairs if (found := _gap(f"{path}[{index}]", *pair))), None)
-    return None if _key(theirs) == _key(ours) else Gap(path, theirs, ours)
+            yield from _gaps(f"{path}.{key}" if path else str(key), theirs.get(key), ours.get(key))
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for index, pair in enumerate(zip(theirs, ours, strict=True)):
+            yield from _gaps(f"{path}[{index}]", *pair)
+    elif _key(theirs) != _key(ours):
+        yield Gap(path, theirs, ours)
 
 
 def _shown(value: object) -> str:

@@ -297,8 +297,7 @@ DIFFERENCES = (
         "A key is the text that stands there, also where it looks like another value",
         "A variable called `true` is not called `True`.",
         "envs: {true: x}",
-        where=r"\.env_values\.(True|False|None)$",
-        ours="^None$",
+        where=r"(?i)\.env_values\.(true|false|yes|no|on|off|none|null|~)$",
     ),
     Difference(
         "wildcards",

@@ -33,7 +33,7 @@ def read(directory: Path) -> dict[str, dict[str, object]] | None:
 
 def form(verdict: Mapping[str, object]) -> Form:
     """The kind, the name and the tasks of a file that SkyPilot takes."""
-    found: Form = {key: verdict.get(key) for key in ("kind", "dag_name")}
+    found: Form = {"kind": verdict.get("kind"), "dag_name": _name(verdict.get("dag_name"))}
     found["tasks"] = [_task(each) for each in _list(verdict.get("tasks"))]
     if verdict.get("kind") == "job_group":
         for key in ("execution", "primary_tasks", "inter_connection", "termination_delay"):
@@ -44,7 +44,7 @@ def form(verdict: Mapping[str, object]) -> Form:
 def _task(value: object) -> Form:
     task = _dict(value)
     found = {key: each for key, each in task.items() if key not in _IGNORED and _says(each)}
-    found["name"] = task.get("name") or None
+    found["name"] = _name(task.get("name"))
     for key in ("secrets", "managed_secrets"):
         if key in found:
             found[key] = sorted(map(str, _list(found[key])))
@@ -97,6 +97,11 @@ def _rename_pool(found: Form) -> None:
     images = _dict(found.get("image_id"))
     if inside in images:
         found["image_id"] = {str(found["region"]) if key == inside else key: each for key, each in images.items()}
+
+
+def _name(value: object) -> str | None:
+    """Styx leaves out what nobody sees: space around a name."""
+    return None if value is None else str(value).strip() or None
 
 
 def _says(value: object) -> bool:
