@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from styx.cli.dagviews import drawing
 from styx.cli.main import cli
 from styx.plugins.manifest import parse_manifest
 from styx.spec.load import dag_of, parse_text
@@ -42,6 +43,13 @@ def commands() -> Iterator[list[str]]:
 def test_tasks_load(text: str) -> None:
     """Every task shown is one, alone or in a graph."""
     assert any(task.spec.run for task in dag_of(parse_text(text, None)).tasks)
+
+
+def test_the_drawing_is_that_of_the_graph() -> None:
+    """What `styx dag show` is shown to print is what it prints for the graph above."""
+    ((_, shown),) = blocks("console")
+    (graph,) = (text for _, text in blocks("yaml") if "matrix:" in text)
+    assert shown.splitlines()[1:] == drawing(dag_of(parse_text(graph, None)), everything=False, plain=False)
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
