@@ -60,9 +60,14 @@ def test_edges_without_a_block() -> None:
 def test_a_task_may_name_what_it_comes_after() -> None:
     """``depends_on`` is an edge by name, also to a task that is added later."""
     dag = Dag()
-    dag.add(D.after(A))
+    later = dag.add(D.after(A))
+    with pytest.raises(InvalidTask, match="no task 'a'"):
+        dag.before(later)
     dag.add(A)
     assert names(dag.order()) == ["a", "d"]
+    assert names(dag.before(later)) == ["a"]
+    dag.edge(B, later)
+    assert names(dag.before(later)) == ["b", "a"]
 
 
 def test_tasks_without_names_are_told_apart() -> None:

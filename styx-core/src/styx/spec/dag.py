@@ -53,6 +53,8 @@ class Dag:
         self._sweeps: dict[str, list[int]] = {}
         self._tokens: list[Token[Dag | None]] = []
         self._places: list[Mapping[str, Place]] = []  # of each task: where its fields stand
+        self._found: list[tuple[int, int]] | None = None  # all edges, until a task or an edge is added
+        self._earlier: dict[int, list[int]] = {}  # the same, by the later task
 
     def __enter__(self) -> Self:
         self._tokens.append(_current.set(self))
@@ -82,6 +84,7 @@ class Dag:
         self._known[id(task)] = len(self._tasks)
         self._places.append(places or {})
         self._tasks.append(task)
+        self._found = None
         return task
 
     def edge(self, earlier: Task | str, later: Task | str) -> None:
@@ -89,6 +92,7 @@ class Dag:
         for low in self._indices(earlier):
             for high in self._indices(later):
                 self._edges[low, high] = None
+        self._found = None
         if len(self._edges) > MAX_EDGES:
             raise Place().error(_TOO_MANY)
 
@@ -108,7 +112,8 @@ class Dag:
     def before(self, task: Task) -> list[Task]:
         """The tasks that must have ended before this one starts."""
         (index,) = self._indices(task)
-        return [self._tasks[low] for low, high in self._all_edges() if high == index]
+        self._all_edges()
+        return [self._tasks[low] for low in self._earlier.get(index, ())]
 
     def order(self) -> list[Task]:
         """All tasks, each after those it depends on, else as they were taken in. Raises InvalidTask for a cycle."""
@@ -161,6 +166,15 @@ class Dag:
         return self._sweeps[name]
 
     def _all_edges(self) -> list[tuple[int, int]]:
+        if self._found is None:
+            found = self._find_edges()
+            self._earlier = {}
+            for low, high in found:
+                self._earlier.setdefault(high, []).append(low)
+            self._found = found
+        return self._found
+
+    def _find_edges(self) -> list[tuple[int, int]]:
         found = dict(self._edges)
         for index, task in enumerate(self._tasks):
             for name in task.spec.depends_on:
