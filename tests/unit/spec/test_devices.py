@@ -23,6 +23,7 @@ A100, V100 = Accelerator("A100", 1), Accelerator("V100", 1)
         ("a100-80gb:2", [Accelerator("a100-80gb", 2)], False),
         ("V100:0.5", [Accelerator("V100", 0.5)], False),
         ("tpu-v4-8:1", [Accelerator("tpu-v4-8", 1)], False),
+        ("1080Ti:2", [Accelerator("1080Ti", 2)], False),
         ({"A100": 8}, [Accelerator("A100", 8)], False),
         ({"A100": "8"}, [Accelerator("A100", 8)], False),
         ({"A100": 1, "V100": 1}, [A100, V100], False),
@@ -97,7 +98,7 @@ def test_devices_by_memory() -> None:
     assert not devices.satisfies(A100, Accelerator("A100-80GB", 1, 80))
 
 
-names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}[A-Za-z0-9]", fullmatch=True)
+names = st.from_regex(r"[0-9]{0,4}[A-FH-Z][A-Za-z0-9-]{0,10}[A-Za-z0-9]", fullmatch=True)
 
 
 @given(names | st.sampled_from(["32GB+", "nvidia:16GB"]), st.integers(1, 1000) | st.sampled_from([0.25, 0.5]))

@@ -14,7 +14,7 @@ from styx.spec.place import Place
 
 MAX_COUNT = 1000
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._ -]{0,62}[A-Za-z0-9]|[A-Za-z]")
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9._ -]{0,62}[A-Za-z0-9])?")
 _MEMORY = re.compile(r"(\d{1,6})\s*(?:GB|G|GiB)(\+?)", re.IGNORECASE | re.ASCII)
 _COUNT = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _FORMS = "write NAME:COUNT, such as A100:8, or an amount of device memory, such as 32GB+"
