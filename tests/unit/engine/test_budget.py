@@ -116,7 +116,7 @@ async def test_two_at_once_do_not_both_pass(new_world: Callable[..., World]) -> 
             return await call(function, *args, **kwargs)
 
         account.call = together  # type: ignore[method-assign]
-        task = HELLO.resources(Resources(infra="memory/east").cpus(2))
+        task = HELLO.resources(Resources(infra="memory/east").cpus(8))
         return await engine.launch(task, name, quiet)
 
     outcomes = await asyncio.gather(meet("a"), meet("b"), return_exceptions=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, Scope
-from styx.optimizer.rank import Choice, Lot, query_for, rank, why_not
+from styx.optimizer.rank import Choice, Judge, Lot, nearest, query_for, rank, why_not
 from styx.spec.model import Alternative, Amount, Infra, ResourcesSpec
 from styx.testing.memory.catalog import fits
 
@@ -78,19 +78,44 @@ def ranked(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> tuple[list[Ch
 
 
 @given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
-def test_every_offer_is_either_a_choice_or_rejected_for_a_reason(
+def test_every_offer_that_fits_is_a_choice_and_every_reason_is_true(
     spec: ResourcesSpec, shelf: list[Offer], nodes: int
 ) -> None:
-    """Nothing is lost on the way: chosen offers miss no requirement, and the others miss the one that is named."""
+    """Chosen are those that miss no requirement; of the others those that came closest say the one that they miss."""
     choices, rejections = ranked(spec, shelf, nodes)
-    assert len(choices) + len(rejections) == len(shelf) * len(spec.alternatives)
+    fitting = [(offer, each) for each in spec.alternatives for offer in shelf if why_not(each, offer, nodes) is None]
+    assert len(choices) == len(fitting)
     for choice in choices:
-        assert why_not(choice.alternative, choice.offer, nodes) is None
+        assert (choice.offer, choice.alternative) in fitting
         price = choice.offer.price(spot=choice.alternative.use_spot)
         assert choice.hourly_cost == (None if price is None else price * nodes)
     for rejection in rejections:
-        assert rejection.reason
         assert any(why_not(a, rejection.offer, nodes) == rejection.reason for a in spec.alternatives)
+    turned_down = {each.cloud for each in shelf for a in spec.alternatives if why_not(a, each, nodes) is not None}
+    assert {rejection.source for rejection in rejections} == turned_down
+
+
+@given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
+def test_of_each_cloud_only_the_closest_are_told(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> None:
+    """All that is told of a cloud failed the same rule, the latest that any of its offers failed first."""
+    for cloud in ("x", "y"):
+        told = {rejection.miss.rule for rejection in ranked(spec, shelf, nodes)[1] if rejection.source == cloud}
+        judges = [Judge(each, nodes) for each in spec.alternatives]
+        failed = [judge.failed(offer) for judge in judges for offer in shelf if offer.cloud == cloud]
+        assert told == {max(rules)} if (rules := [rule for rule in failed if rule is not None]) else not told
+
+
+@given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
+def test_a_usual_machine_is_one_that_also_fits_what_was_said(
+    spec: ResourcesSpec, shelf: list[Offer], nodes: int
+) -> None:
+    """Asking for a usual machine only ever leaves some out; divided ones and those for devices stay as they were."""
+    lots = [[Lot(offer) for offer in shelf]] * len(spec.alternatives)
+    usual, plain = (rank(spec, lots, nodes, usual=each)[0] for each in (True, False))
+    assert all(choice in plain for choice in usual)
+    for choice in plain:
+        if DIVISIBLE in choice.offer.capabilities or choice.alternative.accelerators:
+            assert choice in usual
 
 
 @given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
@@ -149,11 +174,19 @@ def _position(spec: ResourcesSpec, choice: Choice) -> int:
     return next(n for n, each in enumerate(spec.alternatives) if each is choice.alternative)
 
 
-@given(alternative=alternatives, offer=offers, nodes=st.integers(1, 4))
-def test_the_question_is_never_narrower_than_the_judgement(alternative: Alternative, offer: Offer, nodes: int) -> None:
-    """A provider that answers the query to the letter leaves nothing out that would do."""
-    if alternative.infra.cloud in (None, offer.cloud) and why_not(alternative, offer, nodes) is None:
-        assert fits(offer, query_for(alternative, nodes))
+@given(alternative=alternatives, offer=offers, nodes=st.integers(1, 4), usual=st.booleans())
+def test_the_question_is_never_narrower_than_the_judgement(
+    alternative: Alternative, offer: Offer, nodes: int, usual: bool
+) -> None:
+    """A provider that answers the query to the letter leaves no machine out that would do as a whole."""
+    judge, query = Judge(alternative, nodes, usual=usual), query_for(alternative, nodes, usual=usual)
+    if alternative.infra.cloud in (None, offer.cloud) and judge.failed(offer) is None:
+        if usual and DIVISIBLE in offer.capabilities:
+            return
+        assert fits(offer, query)
+        if DIVISIBLE not in offer.capabilities:
+            assert query.vcpus_at_most is None or offer.vcpus <= query.vcpus_at_most
+            assert query.memory_gib_at_most is None or offer.memory_gib <= query.memory_gib_at_most
 
 
 OFFER = Offer("x", Scope("east"), "small", 4, 16, region="east", hourly_price=Decimal("1.00"))
@@ -193,3 +226,103 @@ def test_a_cloud_knows_whether_it_was_asked_for() -> None:
     """A cloud that is one of all must not hold the others up; one that the user named may take its time."""
     assert query_for(Alternative(infra=Infra("ssh", "lab")), 1).named
     assert not query_for(Alternative(), 1).named
+
+
+def machine(kind: str, vcpus: float, memory: float, price: str, **more: object) -> Offer:
+    """A machine that is rented as a whole."""
+    return replace(OFFER, instance_type=kind, vcpus=vcpus, memory_gib=memory, hourly_price=Decimal(price), **more)
+
+
+T4 = (Accelerator("T4", 1, 16),)
+SHELF = [
+    machine("tiny", 2, 8, "0.08"),
+    machine("compute", 8, 16, "0.30"),
+    machine("burst", 8, 32, "0.31", capabilities=frozenset({"burstable"})),
+    machine("arm", 8, 32, "0.32", arch="arm64"),
+    machine("tesla", 8, 32, "0.35", accelerators=T4),
+    machine("general", 8, 32, "0.38"),
+    machine("half", 4, 16, "0.19"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        (Alternative(), "general"),
+        (Alternative(cpus=Amount(4.0, at_least=True)), "half"),
+        (Alternative(cpus=Amount(8.0), memory=Amount(4.0, at_least=True)), "compute"),
+        (Alternative(cpus=Amount(2.0)), "tiny"),
+        (Alternative(memory=Amount(32.0)), "general"),
+        (Alternative(instance_type="arm"), "arm"),
+        (Alternative(instance_type="burst"), "burst"),
+        (Alternative(accelerators=(Accelerator("T4", 1),)), "tesla"),
+        (Alternative(accelerators=(Accelerator("T4", 2),)), None),
+        (Alternative(cpus=Amount(64.0)), None),
+    ],
+)  # fmt: skip
+def test_what_a_task_leaves_open_is_as_usual(wanted: Alternative, first: str | None) -> None:
+    """8 vCPUs, 4 GiB for each vCPU, x86_64, at full speed and without devices, unless the task says otherwise."""
+    found = rank(ResourcesSpec((wanted,)), [[Lot(offer) for offer in SHELF]], 1, usual=True)[0]
+    assert (found[0].offer.instance_type if found else None) == first
+
+
+def test_devices_that_nobody_asked_for_come_last() -> None:
+    """A machine with a device is taken for a task without one where there is no other, however cheap it is."""
+    found = rank(ResourcesSpec(), [[Lot(offer) for offer in SHELF]], 1, usual=True)[0]
+    assert [choice.offer.instance_type for choice in found] == ["general", "tesla"]
+
+
+def test_a_cluster_that_is_there_need_not_be_usual() -> None:
+    """A task without a size runs on whatever cluster is named: only new machines are usual."""
+    assert why_not(Alternative(), SHELF[0], 1) is None
+
+
+def test_a_divided_machine_need_not_be_usual() -> None:
+    """One's own machine is as large as it is, and runs a task that says nothing."""
+    own = replace(SHELF[0], arch="arm64", capabilities=frozenset({DIVISIBLE}))
+    assert Judge(Alternative(), 1, usual=True).failed(own) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "disk", "fit"),
+    [
+        ("nvme:100+", None, False), ("nvme:100+", 0, False), ("nvme:100+", 94, True), ("nvme:1000", 931, True),
+        ("nvme:1000", 3725, False), ("ssd:1000+", 3725, True), ("ssd:1000+", 800, False),
+    ],
+)  # fmt: skip
+def test_local_disks(wanted: str, disk: int | None, fit: bool) -> None:
+    """A machine's own disks are at least as large as asked for, or about that where no + is written; GB are not GiB."""
+    assert (why_not(Alternative(local_disk=wanted), replace(OFFER, disk_gib=disk), 1) is None) == fit
+
+
+@given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
+def test_nothing_is_nearer_than_the_nearest(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> None:
+    """Of each cloud the offer that misses fewest requirements, with each that it misses; none where it fits."""
+    lots = [[Lot(offer) for offer in shelf]] * len(spec.alternatives)
+    near = {each.source: each for each in nearest(spec, lots, nodes)}
+    assert set(near) == {offer.cloud for offer in shelf}
+    for cloud, each in near.items():
+        judges = [Judge(alternative, nodes) for alternative in spec.alternatives]
+        fewest = min(len(judge.all_failed(offer)) for judge in judges for offer in shelf if offer.cloud == cloud)
+        assert len(each.misses) == fewest
+        assert [miss.rule for miss in each.misses] == Judge(each.alternative, nodes).all_failed(each.offer)
+
+
+def test_the_nearest_is_the_one_that_is_almost_it() -> None:
+    """The same device in another number comes before another device; the cheaper of two that are as near."""
+    eight = machine("eight", 96, 1152, "20", accelerators=(Accelerator("A100", 8, 40),))
+    other = machine("other", 96, 1152, "9", accelerators=(Accelerator("V100", 4, 16),))
+    dear = replace(eight, instance_type="dear", hourly_price=Decimal(30))
+    spec = ResourcesSpec((Alternative(accelerators=(Accelerator("A100", 4),)),))
+    (found,) = nearest(spec, [[Lot(offer) for offer in (*SHELF, other, dear, eight)]], 1)
+    assert found.offer == eight
+    assert [miss.reason for miss in found.misses] == ["8x A100, wanted 4x A100"]
+    (told,) = rank(spec, [[Lot(offer) for offer in (*SHELF, other, dear, eight)]], 1)[1]
+    assert (told.offer, told.reason) == (eight, "8x A100, wanted 4x A100")
+
+
+def test_many_offers_that_do_not_fit_cost_no_words() -> None:
+    """Of a hundred thousand the closest of each name is told, not every one."""
+    offers = [replace(OFFER, instance_type=f"t{n}", vcpus=n % 4 + 1) for n in range(10_000)]
+    spec = ResourcesSpec((Alternative(cpus=Amount(64.0)),))
+    assert len(rank(spec, [[Lot(offer) for offer in offers]], 1)[1]) == 1

@@ -12,7 +12,7 @@ from styx.config import suggest
 from styx.engine import answers
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
-from styx.optimizer.rank import Choice, Lot, Rejection, label, query_for, rank
+from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 
 
@@ -66,8 +66,11 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None) -> 
             raise _unusable(context, cloud)
     shops = _shops(context, usable, alternatives, account)
     unasked: dict[str, str] = {}
-    lots = await asyncio.gather(*(_lots(context, a, shops, task.num_nodes, unasked) for a in alternatives))
-    choices, rejections = rank(task.resources, lots, task.num_nodes)
+    for usual in (True, False):  # where no usual machine can be had, whatever fits what the task says
+        asking = (_lots(context, a, shops, query_for(a, task.num_nodes, usual=usual), unasked) for a in alternatives)
+        choices, rejections = rank(task.resources, await asyncio.gather(*asking), task.num_nodes, usual=usual)
+        if choices or not any(map(leaves_open, alternatives)):
+            break
     asked = tuple(shop.label for shop in shops if shop.label not in unasked)
     if not choices:
         seen = {rejection.source for rejection in rejections}
@@ -108,9 +111,8 @@ def _unusable(context: Context, cloud: str) -> StyxError:
 
 
 async def _lots(
-    context: Context, alternative: Alternative, shops: Sequence[_Shop], num_nodes: int, unasked: dict[str, str]
+    context: Context, alternative: Alternative, shops: Sequence[_Shop], query: OfferQuery, unasked: dict[str, str]
 ) -> list[Lot]:
-    query = query_for(alternative, num_nodes)
     suitable = [shop for shop in shops if shop.suits(alternative)]
     found = await asyncio.gather(*(_ask(context, shop, query, unasked) for shop in suitable))
     return [lot for lots in found for lot in lots]

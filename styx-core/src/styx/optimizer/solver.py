@@ -44,6 +44,7 @@ def solve(
     try:
         import highspy
         import numpy as np
+        from highspy._core import _Highs
     except ImportError as error:
         raise SolverMissing(
             f"planning {len(instance.options)} tasks that depend on each other like this needs a solver",
@@ -51,7 +52,7 @@ def solve(
             extra="solver",
         ) from error
     model = _Model(instance, goal, ceiling, deadline)
-    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver: Any = _Highs()  # highspy.Highs prints a banner that no option keeps back
     for name, value in _OPTIONS.items():
         solver.setOptionValue(name, value)
     solver.setOptionValue("mip_abs_gap", _SLACK / model.unit)

@@ -26,7 +26,7 @@ def default_offers() -> tuple[Offer, ...]:
         offer
         for place, more in (("east", "0"), ("west", "5"))
         for offer in (
-            _offer(place, "small", 2, 4, f"0.1{more}"),
+            _offer(place, "small", 8, 32, f"0.1{more}"),
             _offer(place, "large", 16, 64, f"0.8{more}"),
             _offer(place, "gpu", 12, 85, f"2.0{more}", a100),
         )
