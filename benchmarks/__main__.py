@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.report import Figure, show
 
-PARTS = ("startup", "state", "launching", "cataloguing", "size")
+PARTS = ("startup", "state", "launching", "cataloguing", "optimizing", "size")
 
 
 def main(names: list[str]) -> int:
