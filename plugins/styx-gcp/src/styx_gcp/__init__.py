@@ -1,0 +1,1 @@
+"""What Google Cloud sells."""

@@ -1,0 +1,93 @@
+"""A new snapshot of what Google Cloud sells, asked of its APIs: imported by ``styx catalog update gcp`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from styx.api import CatalogEntry, Refresher, Services, Source, Transient
+from styx_gcp.ask import Gcp
+from styx_gcp.config import settings
+from styx_gcp.machines import GPUS, Machine, gpu, plain, with_gpus
+from styx_gcp.prices import Rates, rates, total
+
+_TYPES, _PRICES = "compute", "billing"
+_MIB = 1024
+
+
+class GcpRefresher(Refresher):
+    """Asks for prices, for GPUs and for machine types, each of all zones. The README lists what must be allowed."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._settings = settings(services.config)
+        self._now: datetime = services.clock.now()
+
+    def sources(self) -> Mapping[str, Source]:
+        """Two: what there is, and what it costs."""
+        day = self._now.date()
+        return {
+            _TYPES: Source(
+                "machine types, zones, and which GPUs there are for N1",
+                "Google Cloud, Compute Engine API: machineTypes.aggregatedList, acceleratorTypes.aggregatedList", day,
+            ),
+            _PRICES: Source(
+                "prices, on demand and as spot, added up of those of vCPUs, memory, GPUs and local disks",
+                "Google Cloud, Cloud Billing API: services.skus.list of Compute Engine", day,
+            ),
+        }  # fmt: skip
+
+    def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
+        """One for each type and zone, and one for each number of GPUs that a machine of N1 may have there."""
+        gcp = Gcp(self._settings)
+        progress("asking for prices")
+        priced = dict(rates(gcp.skus()))
+        progress("asking for GPUs")
+        attachable: dict[str, list[tuple[str, int, int]]] = {}
+        for zone, each in gcp.accelerator_types():
+            if each.name in GPUS and not _withdrawn(each):
+                attachable.setdefault(zone, []).append((*GPUS[each.name], each.maximum_cards_per_instance))
+        progress("asking for machine types")
+        found, skipped = False, set[str]()
+        for zone, each in gcp.machine_types():
+            machine = None if _withdrawn(each) else _machine(each)
+            if machine is None:
+                skipped.add(each.name)
+                continue
+            found = True
+            yield _sold(machine, zone, priced)
+            for name, memory, most in attachable.get(zone, ()):
+                yield from (_sold(more, zone, priced) for more in with_gpus(machine, name, memory, most))
+        if skipped:
+            progress(f"left out {len(skipped)} types that are withdrawn or have devices that are new to us")
+        if not found:
+            raise Transient("Compute Engine names no machine type")
+
+
+def _machine(about: Any) -> Machine | None:
+    """A type; None for one with a device that is not known, or of which nothing is said."""
+    if not about.name or not about.guest_cpus or not about.memory_mb:
+        return None
+    disks = about.bundled_local_ssds.partition_count if "bundled_local_ssds" in about else 0
+    machine = plain(about.name, about.guest_cpus, about.memory_mb / _MIB, shared=about.is_shared_cpu, disks=disks)
+    if not about.accelerators:
+        return machine
+    device = about.accelerators[0]
+    accelerator = gpu(device.guest_accelerator_type, device.guest_accelerator_count)
+    return replace(machine, accelerator=accelerator) if accelerator else None
+
+
+def _withdrawn(about: Any) -> bool:
+    return bool("deprecated" in about and about.deprecated.state)
+
+
+def _sold(machine: Machine, zone: str, priced: Rates) -> CatalogEntry:
+    region = zone.rpartition("-")[0]
+    return CatalogEntry(
+        machine.instance_type, machine.vcpus, machine.memory_gib, region, _PRICES, zones=(zone,),
+        hourly=total(machine, region, priced, spot=False), spot=total(machine, region, priced, spot=True),
+        arch=machine.arch, accelerator=machine.accelerator, disk_gib=machine.disk_gib,
+        capabilities=machine.capabilities, type_source=_TYPES,
+    )  # fmt: skip

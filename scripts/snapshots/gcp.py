@@ -1,0 +1,279 @@
+"""Write the first snapshot of what Google Cloud sells: ``python scripts/snapshots/gcp.py SITE_PACKAGES TYPES``.
+
+SITE_PACKAGES is the folder of an environment of its own that has apache-libcloud 3.9.1, whose data are read; TYPES is
+the file gcp-machine-types-by-zone.csv. Everything else is in facts/, with its source. Needs styx-core and styx-gcp.
+
+What a machine costs is the sum of what its vCPUs, its memory and its GPUs cost, so a size or two of a family tell what
+all others cost. And what Google asks for N2 in a region is one multiple of what it asks in us-central1; e2 and n2d,
+A3 and H100 have the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
+from styx.catalog.entries import to_snapshot
+from styx.catalog.snapshot import write
+from styx_gcp.machines import GPUS, SHARED_CORE, Machine, plain, with_gpus
+
+HERE = Path(__file__).parent
+TARGET = HERE.parents[1] / "plugins/styx-gcp/src/styx_gcp/catalog"
+HOME = "us-central1"
+ALIKE = Decimal("0.006")  # a multiple may differ by so much
+SHARES = {"e2-micro": Decimal("0.25"), "e2-small": Decimal("0.5"), "e2-medium": Decimal(1)}
+SAME_SHAPE = {"c2": "c2-standard-16", "t2d": "t2d-standard-8"}  # all sizes have as much memory for each vCPU
+SCALED = ("H100", "H100-MEGA")
+CONTRADICTED = {("H100", "europe-west4"), ("H100-MEGA", "europe-west4")}
+CLOSED = {"europe-west5", "us-central2", "us-east2", "us-east7"}  # regions that are not open to everybody
+TRANSFER = (
+    TransferPrice(ANYWHERE, ANYWHERE, Decimal("0.02"), "transfer"),
+    TransferPrice(ANYWHERE, INTERNET, Decimal("0.12"), "transfer"),
+)
+DIGITS = 6
+
+
+class Price(NamedTuple):
+    """On demand and as spot, and the source that has them."""
+
+    hourly: Decimal | None = None
+    spot: Decimal | None = None
+    source: str = "skypilot"
+
+    def __mul__(self, number: Any) -> Price:
+        return self._replace(hourly=_times(self.hourly, number), spot=_times(self.spot, number))
+
+    def plus(self, other: Price) -> Price:
+        """The price of both; not known where that of either is not."""
+        source = "scaled" if "scaled" in (self.source, other.source) else self.source
+        return Price(_sum(self.hourly, other.hourly), _sum(self.spot, other.spot), source)
+
+
+Table = dict[str, dict[str, Price]]  # by name and region
+
+
+def _times(price: Decimal | None, number: Any) -> Decimal | None:
+    return None if price is None else price * Decimal(number)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
+
+def facts(name: str) -> Iterator[list[str]]:
+    """The lines of a file of facts, as words."""
+    for line in (HERE / "facts" / name).read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield line.split()
+
+
+def known() -> tuple[Table, dict[str, dict[str, list[str]]]]:
+    """The prices that were taken down, and the zones of those that not all zones of a region have."""
+    prices: Table = {}
+    zones: dict[str, dict[str, list[str]]] = {}
+    for name, *several in facts("gcp-prices.txt"):
+        for place, _, told in (each.partition("=") for each in several):
+            region, _, letters = place.partition(":")
+            hourly, spot = (None if each == "-" else Decimal(each) for each in told.split("/"))
+            prices.setdefault(name, {})[region] = Price(hourly, spot)
+            if letters:
+                zones.setdefault(name, {})[region] = [f"{region}-{letter}" for letter in letters]
+    return prices, zones
+
+
+def n1(prices: Table, region: str) -> tuple[Price, Price] | None:
+    """What a vCPU and a GiB of N1 cost: two sizes say it, one with more memory for each vCPU."""
+    if region not in prices["n1-standard-32"]:
+        return None
+    standard, highmem = prices["n1-standard-32"][region] * 3, prices["n1-highmem-96"][region]
+    less = standard * -1
+    memory = less.plus(highmem) * (1 / Decimal(624 - 360))
+    return (standard.plus(memory * -360)) * (1 / Decimal(96)), memory
+
+
+def listed(packages: Path) -> Mapping[str, Any]:
+    """The price list of apache-libcloud: of vCPUs and of memory, by region."""
+    found = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["gce_instances"]
+    assert isinstance(found, dict)
+    return found
+
+
+def by_parts(table: Mapping[str, Any], prices: Table, family: str, region: str) -> tuple[Price, Price] | None:
+    """What a vCPU and a GiB of e2, n2 or n2d cost: as listed, unless that contradicts the multiple, or else scaled."""
+    multiples = prices["n2-highcpu-16"]
+    if region not in multiples:
+        return None
+    multiple = Decimal(multiples[region].hourly or 0) / Decimal(multiples[HOME].hourly or 1)
+    pair = []
+    for part in ("cpu", "ram"):
+        rates = table[family][part]
+        home = Decimal(str(rates["on_demand"][HOME]["price"]))
+        told = rates["on_demand"].get(region, {}).get("price")
+        here = Decimal(str(told)) if told else None
+        if here is None or abs(here / (home * multiple) - 1) > ALIKE:
+            pair.append(Price(home * multiple, None, "scaled"))
+        else:
+            spot = rates["preemptible"].get(region, {}).get("price")
+            pair.append(Price(here, Decimal(str(spot)) if spot else None, "libcloud"))
+    return pair[0], pair[1]
+
+
+def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
+    """Of a machine without GPUs."""
+    name, family = machine.instance_type, machine.family
+    if name.startswith("n2-highcpu-"):
+        return prices["n2-highcpu-16"].get(region, Price()) * (Decimal(machine.vcpus) / 16)
+    if family in SAME_SHAPE:
+        size = SAME_SHAPE[family]
+        return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / Decimal(size.rpartition("-")[2]))
+    if family in {"f1", "g1"}:
+        rates = table[family]["cpu"]
+        told = (rates[kind].get(region, {}).get("price") for kind in ("on_demand", "preemptible"))
+        hourly, spot = (Decimal(str(each)) if each else None for each in told)
+        return Price(hourly, spot, "libcloud")
+    parts = None
+    if family == "n1":
+        parts = n1(prices, region)
+    elif family in {"e2", "n2", "n2d"}:
+        parts = by_parts(table, prices, family, region)
+    if parts is None:
+        return Price()
+    cores = SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
+    return (parts[0] * cores).plus(parts[1] * Decimal(repr(machine.memory_gib)))
+
+
+def devices(prices: Table) -> Table:
+    """The prices of GPUs; those of H100 that are missing from us-east4's and the multiple of the machine around."""
+    found = {name: dict(prices[name]) for name in (name for name, _ in GPUS.values()) if name in prices}
+    for name, family in zip(SCALED, ("a3-highgpu-8g", "a3-megagpu-8g"), strict=True):
+        machine = prices[family]
+        for region, price in found[name].items():
+            if price.hourly is None and region in machine and (name, region) not in CONTRADICTED:
+                multiple = Decimal(machine[region].hourly or 0) / Decimal(machine["us-east4"].hourly or 1)
+                home = found[name]["us-east4"].hourly
+                found[name][region] = Price(_times(home, multiple), price.spot, "scaled")
+    return found
+
+
+def accelerated(prices: Table, zones: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[CatalogEntry]:
+    """Types that have GPUs by themselves."""
+    gpus = devices(prices)
+    exact = {(name, region): Price(Decimal(price), None, "list") for name, region, price in facts("gcp-list.txt")}
+    for name, vcpus, memory, device, count, device_memory, disk, family in facts("gcp-types.txt"):
+        machine = replace(
+            plain(name, int(vcpus), float(memory), shared=False),
+            accelerator=Accelerator(device, int(count), int(device_memory)), disk_gib=int(disk),
+        )  # fmt: skip
+        whole = [int(part) for part in family.replace("g", "").split("-") if part.isdigit()][-1]
+        share = Decimal(name.rpartition("-")[2].removesuffix("g")) / whole
+        for region, where in zones[family].items():
+            around = Price(Decimal(0), Decimal(0)) if family.startswith("a4-") else prices[family][region] * share
+            price = around.plus(gpus[device].get(region, Price()) * int(count))
+            told = exact.get((name, region))
+            if told:
+                price = Price(told.hourly, price.spot, "list+skypilot")
+            yield sold(machine, region, where, price, "skypilot")
+
+
+def cpu_only(path: Path) -> Iterator[tuple[Machine, dict[str, list[str]]]]:
+    """Types without GPUs, with the zones that have them in each region; those that are withdrawn are left out."""
+    found: dict[str, tuple[Machine, dict[str, list[str]]]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file, delimiter=";"):
+            name, region = row["NAME"], row["ZONE"].rpartition("-")[0]
+            if row["DEPRECATED"] or name.startswith(("a2-", "g2-")) or region in CLOSED:
+                continue
+            shared = row["SHARED_CPU"] == "True"
+            machine = plain(name, int(row["CPUS"]), float(row["MEMORY_GB"]), shared=shared)
+            found.setdefault(name, (machine, {}))[1].setdefault(region, []).append(row["ZONE"])
+    yield from (found[name] for name in sorted(found))
+
+
+def entries(packages: Path, types: Path) -> Iterator[CatalogEntry]:
+    """Everything."""
+    prices, zones = known()
+    table = listed(packages)
+    yield from accelerated(prices, zones)
+    for machine, places in cpu_only(types):
+        for region, where in places.items():
+            price = cpu_price(machine, region, prices, table)
+            yield sold(machine, region, where, price, "types")
+            for device, memory in GPUS.values():
+                both = sorted({*where} & {*zones.get(device, {}).get(region, ())})
+                for more in with_gpus(machine, device, memory, 8) if both else ():
+                    assert more.accelerator
+                    total = price.plus(prices[device][region] * int(more.accelerator.count))
+                    yield sold(more, region, both, total, "types")
+
+
+def sold(machine: Machine, region: str, zones: Sequence[str], price: Price, kind: str) -> CatalogEntry:
+    """A type at its price."""
+    hourly, spot = (None if each is None else round(each, DIGITS) for each in (price.hourly, price.spot))
+    return CatalogEntry(
+        machine.instance_type, machine.vcpus, machine.memory_gib, region, price.source if hourly or spot else kind,
+        zones=tuple(zones), hourly=hourly, spot=spot, arch=machine.arch, accelerator=machine.accelerator,
+        disk_gib=machine.disk_gib, capabilities=machine.capabilities, type_source=kind,
+    )  # fmt: skip
+
+
+def sources() -> Mapping[str, Source]:
+    """Where the facts come from."""
+    apache, july = "Apache-2.0", date(2026, 7, 9)
+    skypilot = "skypilot-org/skypilot-catalog, catalogs/v9/gcp/vms.csv at commit 2c3d7ea7d76b"
+    price_list = "Google Cloud, price list of accelerator-optimized machine types, as public repositories quote it"
+    scaled = (
+        "on-demand prices that no source has for sure: another region's times the multiple of N2 high-CPU (for E2, N2 "
+        "and N2D) or of the machine around the GPUs (for H100); spot prices are those of the source skypilot"
+    )
+    table = {
+        "types": (
+            "machine types without GPUs and their zones",
+            "Cyclenerd/google-cloud-pricing-cost-calculator, machine types by zone", date(2026, 8, 20), apache,
+        ),
+        "skypilot": (
+            "types with GPUs, their zones and prices, and prices of N1, C2, T2D and N2 high-CPU; without local disks",
+            f"worked out from a size or two of each family and the price of a GPU in {skypilot}", july, apache,
+        ),
+        "libcloud": (
+            "prices of E2, N2 and N2D by vCPU and GiB, and of f1 and g1",
+            "apache-libcloud 3.9.1, pricing.json", date(2025, 3, 2), apache,
+        ),
+        "scaled": (
+            scaled,
+            "worked out from the sources libcloud and skypilot", date(2025, 3, 2), apache,
+        ),
+        "list+skypilot": (
+            f"on-demand prices in Iowa, with local disks; spot prices of the source skypilot, of {july}",
+            f"{price_list}; {skypilot}", date(2026, 9, 1), "",
+        ),
+        "transfer": (
+            "data leaving a region: the most asked within a continent, and to the internet on the premium network",
+            "brainagents.ai, GCP network egress and cross-region costs, as it was stored then", date(2026, 11, 30), "",
+        ),
+    }  # fmt: skip
+    return {name: Source(*each) for name, each in table.items()}
+
+
+def main() -> None:
+    """Write it."""
+    rows = list(entries(Path(sys.argv[1]), Path(sys.argv[2])))
+    used = {name for row in rows for name in (row.source, row.type_source)} | {row.source for row in TRANSFER}
+    named = {name: source for name, source in sources().items() if name in used}
+    snapshot = to_snapshot("gcp", date(2026, 8, 20), named, rows, TRANSFER)
+    for each in snapshot.skipped:
+        print(each, file=sys.stderr)
+    TARGET.mkdir(exist_ok=True)
+    write(snapshot, TARGET)
+    print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices")
+
+
+if __name__ == "__main__":
+    main()
