@@ -226,3 +226,15 @@ def test_chains_and_trees_need_no_solver(monkeypatch: pytest.MonkeyPatch) -> Non
     for edges in ([Edge(n, n + 1, 50) for n in range(39)], [Edge(n, (n - 1) // 2, 50) for n in range(1, 40)]):
         for objective in Objective:
             assert plan_dag(works, edges, egress("0.09", 0.01), objective=objective).cost
+
+
+def test_without_patience_the_plan_says_that_it_is_not_proved() -> None:
+    """A solver that has no time at all leaves the best plan that was known before."""
+    chance = random.Random(1)
+    works = [one(*((Site("abc"[n], str(n)), "1", chance.randrange(1, 4)) for n in range(3))) for _ in range(20)]
+    edges = [Edge(low, high, 9) for high in range(20) for low in range(high) if chance.random() < 0.3]
+    found = plan_dag(works, edges, egress("1", 0.3), method=Method.SOLVER, patience=0)
+    assert not found.proved
+    proved = plan_dag(works, edges, egress("1", 0.3))
+    assert proved.proved
+    assert (found.cost or 0) >= (proved.cost or 0)

@@ -20,12 +20,12 @@ _FINE = 1024  # parts of a micro-USD: shares are rounded down, and should not lo
 def without_hopeless(instance: Instance) -> Instance:
     """The same without options whose cheapest plan surely costs more than a plan that is known."""
     shares = _Shares(instance)
-    best = _settled(instance, [costs.index(min(costs)) for costs in instance.costs])
+    best = settled(instance)
     reached: int | None = None
     for sweep in range(_SWEEPS):
         choice = shares.sweep(backwards=bool(sweep % 2))
         if sweep % _LOOK == _LOOK - 1:
-            best = min(best, _settled(instance, choice), key=instance.cost)
+            best = min(best, settled(instance, choice), key=instance.cost)
             before, reached = reached, sum(map(min, shares.gathered()))
             gap = instance.cost(best) * _FINE - reached
             if gap < _FINE or (before is not None and reached - before <= gap // 20):
@@ -90,9 +90,9 @@ class _Shares:
         return [self._values(task) for task in range(len(self._near))]
 
 
-def _settled(instance: Instance, choice: Choice) -> Choice:
-    """The plan after every task has changed to what is best for it, until none wants to."""
-    choice = [*choice]
+def settled(instance: Instance, start: Choice | None = None) -> Choice:
+    """The plan after every task has changed to what is best for it, until none wants to; from the cheapest options."""
+    choice = [costs.index(min(costs)) for costs in instance.costs] if start is None else [*start]
     waiting: Iterable[int] = instance.order
     while waiting:
         moved: set[int] = set()

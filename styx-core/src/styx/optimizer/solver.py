@@ -35,11 +35,17 @@ class SolverMissing(StyxError):
 
 
 def solve(
-    instance: Instance, goal: Objective, *, ceiling: int | None = None, deadline: int | None = None
-) -> Choice | None:
-    """The plan that is least in ``goal`` and within the bounds (micro-USD, milliseconds); None when there is none.
+    instance: Instance,
+    goal: Objective,
+    *,
+    ceiling: int | None = None,
+    deadline: int | None = None,
+    patience: float | None = None,
+) -> tuple[Choice | None, bool]:
+    """The plan that is least in ``goal`` and within the bounds (micro-USD, milliseconds), and whether that is proved.
 
-    Raises SolverMissing without the extra.
+    None when there is none. After ``patience`` seconds the best that was found by then, unproved. Raises SolverMissing
+    without the extra.
     """
     try:
         import highspy
@@ -56,14 +62,18 @@ def solve(
     for name, value in _OPTIONS.items():
         solver.setOptionValue(name, value)
     solver.setOptionValue("mip_abs_gap", _SLACK / model.unit)
+    if patience is not None:
+        solver.setOptionValue("time_limit", patience)
     solver.passModel(model.programme(highspy, np))
     solver.run()
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
-        return None
-    if status != highspy.HighsModelStatus.kOptimal:
+        return None, True
+    if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
         raise StyxError(f"HiGHS ended with {solver.modelStatusToString(status)}", hint="Please report this.")
-    return model.read(list(solver.getSolution().col_value))
+    values, proved = list(solver.getSolution().col_value), status == highspy.HighsModelStatus.kOptimal
+    found = solver.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    return model.read(values) if found else None, proved
 
 
 class _Model:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from styx.optimizer import fronts, paths
-from styx.optimizer.bounds import without_hopeless
+from styx.optimizer.bounds import settled, without_hopeless
 from styx.optimizer.dominance import without_dear, without_worse
 from styx.optimizer.elimination import Elimination, eliminate
 from styx.optimizer.instance import FORBIDDEN, Choice, Instance
@@ -27,17 +27,27 @@ class Method(Enum):
     SOLVER = "solver"
 
 
-def cheapest(part: Instance, method: Method) -> Picks:
+@dataclass(slots=True)
+class Effort:
+    """How to plan, how many seconds each question to the solver may take, and whether every answer was proved."""
+
+    method: Method = Method.AUTO
+    patience: float | None = None
+    proved: bool = True
+
+
+def cheapest(part: Instance, effort: Effort) -> Picks:
     """The plan of least cost, of those the shortest."""
+    method = effort.method
     if method is Method.TREE:
         return _named(part, _on_tree(part, FORBIDDEN))
     if method is Method.SOLVER:
-        return _named(part, _solved_cheapest(part))
+        return _named(part, _solved_cheapest(part, effort))
     reduced, costs = _narrowed(part)
     if costs is None:
-        return _named(reduced, _solved_cheapest(reduced, allowed=method is Method.AUTO))
+        return _named(reduced, _solved_cheapest(reduced, effort))
     tied = reduced.keep([[option for option, more in enumerate(each) if not more] for each in costs.least_regrets()])
-    return _named(tied, _shortest(tied, costs.least, method))
+    return _named(tied, _shortest(tied, costs.least, effort))
 
 
 def _narrowed(part: Instance) -> tuple[Instance, Elimination | None]:
@@ -50,7 +60,7 @@ def _narrowed(part: Instance) -> tuple[Instance, Elimination | None]:
     return reduced, costs
 
 
-def _shortest(tied: Instance, ceiling: int, method: Method) -> Choice:
+def _shortest(tied: Instance, ceiling: int, effort: Effort) -> Choice:
     """The shortest of the plans that cost no more than the least; each option is part of such a plan."""
     ways, costs = paths.ways(tied), _eliminated(tied)
     first = costs.choice
@@ -58,48 +68,48 @@ def _shortest(tied: Instance, ceiling: int, method: Method) -> Choice:
         if tied.cost(choice) == ceiling and tied.length(choice) == ways.bound:
             return choice
     try:
-        found = Search(tied, Objective.TIME, costs, ceiling=ceiling, deadline=tied.length(first) - 1).run()
+        return Search(tied, Objective.TIME, costs, ceiling=ceiling, deadline=tied.length(first) - 1).run() or first
     except GivenUp:
-        found = _solved(tied, Objective.TIME, ceiling=ceiling, allowed=method is Method.AUTO)
-    return found or first
+        return _solved(tied, Objective.TIME, effort, first, ceiling=ceiling) or first
 
 
-def quickest(parts: Sequence[Instance], method: Method) -> list[Picks]:
+def quickest(parts: Sequence[Instance], effort: Effort) -> list[Picks]:
     """For each part of a DAG the cheapest plan that makes none of it last longer than it must."""
     ways = [paths.ways(part) for part in parts]
-    deadline = max((each.bound for each in ways), default=0)
-    for part, each in zip(parts, ways, strict=True):
-        deadline = max(deadline, _least_length(part, each, deadline, method))
-    return [_within(part, deadline, method) for part in parts]
+    floor = max((each.bound for each in ways), default=0)
+    quick = [_quick(part, each, floor, effort) for part, each in zip(parts, ways, strict=True)]
+    deadline = max((part.length(choice) for part, choice in zip(parts, quick, strict=True)), default=0)
+    return [_within(part, deadline, choice, effort) for part, choice in zip(parts, quick, strict=True)]
 
 
-def _least_length(part: Instance, ways: paths.Ways, floor: int, method: Method) -> int:
-    """How long the part takes at least, or less than ``floor`` where it does not matter."""
-    if method is Method.SOLVER:
-        return part.length(_solved(part, Objective.TIME))
-    length = part.length(paths.quick(part, ways))
-    if length <= max(floor, ways.bound) or method is Method.TREE:
-        return length
+def _quick(part: Instance, ways: paths.Ways, floor: int, effort: Effort) -> Choice:
+    """The shortest plan of a part, or one of at most ``floor``, to which it does not matter."""
+    known = paths.quick(part, ways)
+    if effort.method is Method.SOLVER:
+        return _solved(part, Objective.TIME, effort, known) or known
+    length = part.length(known)
+    if length <= max(floor, ways.bound) or effort.method is Method.TREE:
+        return known
     try:
-        better = Search(part, Objective.TIME, None, deadline=length - 1).run()
+        return Search(part, Objective.TIME, None, deadline=length - 1).run() or known
     except GivenUp:
-        better = _solved(part, Objective.TIME, allowed=method is Method.AUTO)
-    return part.length(better) if better else length
+        return _solved(part, Objective.TIME, effort, known) or known
 
 
-def _within(part: Instance, deadline: int, method: Method) -> Picks:
-    """The cheapest plan of a part that ends in time."""
-    if method is Method.TREE:
+def _within(part: Instance, deadline: int, known: Choice, effort: Effort) -> Picks:
+    """The cheapest plan of a part that ends in time, as the known one does."""
+    if effort.method is Method.TREE:
         return _named(part, _on_tree(part, deadline))
-    if method is Method.SOLVER:
-        return _named(part, _solved(part, Objective.COST, deadline=deadline))
+    if effort.method is Method.SOLVER:
+        return _named(part, _solved(part, Objective.COST, effort, known, deadline=deadline) or known)
+    whole = part
     ways = paths.ways(part)
     part = without_worse(part.keep(paths.within(ways, deadline)))
     hopeful = _without_late_pairs(part, deadline)
     reduced, costs = _narrowed(hopeful)
     if costs is not None and reduced.length(costs.choice) <= deadline:
         return _named(reduced, costs.choice)
-    if method is Method.AUTO and (choice := _on_tree(part, deadline, forced=False)):
+    if effort.method is Method.AUTO and (choice := _on_tree(part, deadline, forced=False)):
         return _named(part, choice)
     try:
         costs = eliminate(hopeful)
@@ -107,7 +117,8 @@ def _within(part: Instance, deadline: int, method: Method) -> Picks:
             return _named(hopeful, choice)
     except GivenUp:
         pass
-    return _named(part, _solved(part, Objective.COST, deadline=deadline, allowed=method is Method.AUTO))
+    best = _solved(part, Objective.COST, effort, None, deadline=deadline)
+    return _named(whole, known) if best is None else _named(part, best)
 
 
 def _without_late_pairs(part: Instance, deadline: int) -> Instance:
@@ -139,27 +150,37 @@ def _on_tree(part: Instance, deadline: int, *, forced: bool = True) -> Choice | 
     return None
 
 
-def _solved_cheapest(part: Instance, *, allowed: bool = True) -> Choice:
-    choice = _solved(part, Objective.COST, allowed=allowed)
+def _solved_cheapest(part: Instance, effort: Effort) -> Choice:
+    known = settled(part)
+    choice = _solved(part, Objective.COST, effort, known) or known
     if part.length(choice) == paths.ways(part).bound:
         return choice
-    shorter = _solved(part, Objective.TIME, ceiling=part.cost(choice))
-    return shorter if part.cost(shorter) <= part.cost(choice) else choice
+    return _solved(part, Objective.TIME, effort, choice, ceiling=part.cost(choice)) or choice
 
 
 def _solved(
     part: Instance,
     goal: Objective,
+    effort: Effort,
+    known: Choice | None,
     *,
     ceiling: int | None = None,
     deadline: int | None = None,
-    allowed: bool = True,
-) -> Choice:
-    if not allowed:
+) -> Choice | None:
+    """What the solver finds within the bounds; None where it is no better than the known plan."""
+    if effort.method is Method.SEARCH:
         raise ValueError("too wide to be planned without a solver")
-    choice = solve(part, goal, ceiling=ceiling, deadline=deadline)
-    assert choice is not None, "a plan within these bounds is known"
-    return choice
+    choice, proved = solve(part, goal, ceiling=ceiling, deadline=deadline, patience=effort.patience)
+    effort.proved &= proved
+    if choice is None:
+        return None
+    cost, length = part.cost(choice), part.length(choice)
+    if (ceiling is not None and cost > ceiling) or (deadline is not None and length > deadline):
+        return None  # by the solver's tolerance
+    if known is None:
+        return choice
+    better = cost < part.cost(known) if goal is Objective.COST else length < part.length(known)
+    return choice if better else None
 
 
 def _eliminated(instance: Instance) -> Elimination:

@@ -81,6 +81,7 @@ class DagPlan(Generic[P]):
 
     ``cost`` is USD for everything, None when a price is unknown; ``transfer_cost`` the part of it that moving data
     takes; ``hours`` the length of the critical path with what moves on it; ``starts`` when each task starts, in hours.
+    ``proved`` is False where patience ran out: then there may be a better one.
     """
 
     picks: tuple[Candidate[P], ...]
@@ -88,3 +89,4 @@ class DagPlan(Generic[P]):
     transfer_cost: Decimal
     hours: float
     starts: tuple[float, ...]
+    proved: bool = True
