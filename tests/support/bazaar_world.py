@@ -9,7 +9,6 @@ from typing import Any
 
 from styx.api import Cloud, Idempotency
 from styx.engine.orphans import Orphan
-from styx.store import Store
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 from styx.testing.bazaar import Habits, Machine, Market, bazaar
@@ -64,13 +63,6 @@ class BazaarWorld(World):
         await self.only_strangers_besides(set())
         if self.market.habits.idempotency is not Idempotency.NONE:
             assert self.market.billing() == []
-
-    def lose_the_database(self) -> None:
-        """The file is gone; what is beside it, and what runs, is not."""
-        self.store.close()
-        for path in self.home.glob("state.db*"):
-            path.unlink()
-        self.store = Store.open(home=self.home, clock=self.clock.now)
 
     def is_up(self, name: str = "c") -> bool:
         """Whether the record says so."""

@@ -275,6 +275,13 @@ class World:
         account = account or self.account
         return [m for place in {o.scope.name for o in account.offers} for m in account.machines(place, self.clock)]
 
+    def lose_the_database(self) -> None:
+        """The file is gone; what is beside it, and what runs, is not."""
+        self.store.close()
+        for path in self.home.glob("state.db*"):
+            path.unlink()
+        self.store = Store.open(home=self.home, clock=self.clock.now)
+
     def record(self, name: str = "c") -> ClusterRecord | None:
         """The cluster on record."""
         return self.store.clusters.get(name)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from styx.api import Idempotency, InsufficientCapacity, NoOffer, OutcomeUnknown, QuotaExceeded, StyxError
+from styx.spec import Resources
 from styx.store.states import ClusterState
 from support.garage import CLOUDS, AnonymousCloud, Garage, GarageCloud, SearchCloud
 from support.world import HELLO, Killed, Life, World, quiet
@@ -91,9 +92,25 @@ async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -
         return id_
 
     garage.create = create  # type: ignore[method-assign]
-    await world.engine().launch(HELLO, "c", quiet)
+    await world.engine().launch(HELLO.resources(Resources().cpus("2+").memory("4+")), "c", quiet)
     assert [machine.machine_type for _, machine in garage.made.values()] == ["gpu"]
     assert any("somebody else" in reason for reason in world.reasons())
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_an_orphan_is_taken_up_where_it_is(told: bool, world: World) -> None:
+    """One listing shows all regions: the machine tells its own, and nothing is guessed where it does not."""
+    garage = settle_in(world, SearchCloud)
+    await world.engine().launch(HELLO.resources(Resources(infra="garage/south").gpu("A100", 1)), "c", quiet)
+    world.lose_the_database()
+    if not told:
+        garage.change("g1", region="")
+    (orphan,) = (await world.engine().orphans()).orphans
+    assert orphan.infra == ("garage/south" if told else "garage/all")
+    record = await world.engine().adopt(orphan)
+    assert (record.region, record.instance_type) == ("south" if told else "", "gpu")
+    assert record.offer["hourly_price"] == ("1.60" if told else None)
+    assert record.offer["vcpus"] == 8
 
 
 @kinds()

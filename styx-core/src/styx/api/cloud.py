@@ -137,8 +137,9 @@ class Cloud(ABC):
         """What is there: of these owners, or with None of this whole installation.
 
         Lists; does not ask machine by machine. What cannot be looked at goes into ``unreachable`` rather than being
-        left out, and only if nothing can be looked at does the call raise. Machines and leftovers of which the provider
-        cannot tell whose they are (``Idempotency.NONE``) are listed whoever is asked for, with no owner. Safe to repeat.
+        left out, and only if nothing can be looked at does the call raise. Machines and leftovers of which the
+        provider cannot tell whose they are (``Idempotency.NONE``) are listed whoever is asked for, with no owner. Safe
+        to repeat.
         """
 
     @abstractmethod

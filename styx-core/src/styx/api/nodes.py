@@ -81,6 +81,8 @@ class Node:
     token: str | None = None
     instance_type: str = ""  # since 1.1: what a lost record is rebuilt from
     created_at: datetime | None = None  # since 1.1
+    region: str = ""  # since 1.1, likewise: that of the offer, empty when the provider cannot tell
+    zone: str | None = None  # since 1.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def listing(orphans: Sequence[Orphan]) -> str:
         (
             orphan.name,
             _in_words(orphan),
-            f"{orphan.cloud}/{orphan.scope.name}",
+            orphan.infra,
             orphan.account,
             len(orphan.nodes),
             len(orphan.leftovers),
@@ -57,8 +57,7 @@ def listing(orphans: Sequence[Orphan]) -> str:
         )
         for orphan in orphans
     ]
-    # A place is what can be looked at in one go: a region, a pool, or all that an account has.
-    return table(("NAME", "KIND", "PLACE", "ACCOUNT", "NODES", "LEFTOVERS", "COST/H", "AGE"), rows)
+    return table(("NAME", "KIND", "INFRA", "ACCOUNT", "NODES", "LEFTOVERS", "COST/H", "AGE"), rows)
 
 
 def _advice(orphans: Sequence[Orphan]) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from styx.api.backend import Autostop, JobInfo
     from styx.client.costs import Bill, CostReport
-    from styx.client.protocol import Candidate, CheckResult, LaunchResult
+    from styx.client.protocol import CheckResult, LaunchResult
     from styx.engine.orphans import Search
     from styx.hookspecs import DoctorFinding
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
@@ -69,7 +69,10 @@ def orphans(found: Search) -> Shape:
                 "attempt": each.owner.name if each.owner is not None else None,
                 "cluster": each.cluster or None,
                 "hourly_cost": usd(each.hourly_cost),
-                "nodes": [{"id": n.id, "rank": n.rank, "state": str(n.state)} for n in each.nodes],
+                "nodes": [
+                    {"id": n.id, "rank": n.rank, "state": str(n.state), "region": n.region, "zone": n.zone}
+                    for n in each.nodes
+                ],
                 "leftovers": [{"id": rest.id, "kind": rest.kind} for rest in each.leftovers],
             }
             for each in found.orphans
@@ -140,22 +143,6 @@ def launch(result: LaunchResult) -> Shape:
         "cluster": result.cluster,
         "job_id": result.job_id,
         "created": result.created,
-        "candidates": [candidate(each) for each in result.candidates],
-    }
-
-
-def candidate(offer: Candidate) -> Shape:
-    """One offer that was considered for a launch."""
-    return {
-        "infra": offer.infra,
-        "account": offer.account,
-        "instance_type": offer.instance_type,
-        "vcpus": offer.vcpus,
-        "memory_gib": offer.memory_gib,
-        "accelerators": offer.accelerators or None,
-        "hourly_cost": usd(offer.hourly_cost),
-        "chosen": offer.chosen,
-        "rejected": offer.rejected or None,
     }
 
 

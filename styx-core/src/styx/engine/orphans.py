@@ -49,6 +49,12 @@ class Orphan:
         return self.nodes[0].id if self.nodes else self.leftovers[0].id
 
     @property
+    def infra(self) -> str:
+        """Where it is: cloud and region as far as its machines tell, else what was looked at in one go."""
+        regions = sorted({node.region for node in self.nodes} - {""})
+        return f"{self.cloud}/{', '.join(regions) or self.scope.name}"
+
+    @property
     def key(self) -> object:
         """What it is, whichever of our names the account was looked at under."""
         things = frozenset([*(node.id for node in self.nodes), *(rest.id for rest in self.leftovers)])

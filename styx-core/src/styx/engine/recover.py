@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from getpass import getuser
+from typing import Any
 
 from styx.api.errors import ClusterBusy, StyxError
 from styx.api.names import Owner, new_attempt_id
-from styx.api.nodes import NodeState
+from styx.api.nodes import Node, NodeState
 from styx.api.offers import Offer, OfferQuery
 from styx.engine.answers import offers as checked_offers
 from styx.engine.clouds import CloudAccount
@@ -154,14 +158,26 @@ async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner
 
 async def _offer(account: CloudAccount, orphan: Orphan) -> Offer:
     """What the machines were bought as, where it is still sold; else all that is known of them."""
-    cloud, kind = account.cloud, orphan.nodes[0].instance_type
-    if kind:
-        try:
-            query = OfferQuery(instance_type=kind, named=True)
+    cloud, node = account.cloud, orphan.nodes[0]
+    sold: list[Offer] = []
+    if node.instance_type:
+        with suppress(StyxError):
+            query = OfferQuery(instance_type=node.instance_type, named=True)
             sold = await account.call(lambda: checked_offers(cloud.offers(query), cloud.name))
-        except StyxError:
-            sold = []
-        for offer in sold:
-            if offer.scope == orphan.scope and offer.instance_type == kind:
-                return offer
-    return Offer(cloud.name, orphan.scope, kind, vcpus=0, memory_gib=0)
+    alike = [offer for offer in sold if offer.scope == orphan.scope and _may_be(node, offer)]
+    offer = _in_common(alike) if alike else Offer(cloud.name, orphan.scope, node.instance_type, vcpus=0, memory_gib=0)
+    return replace(offer, region=node.region or offer.region, zone=node.zone or offer.zone)
+
+
+def _may_be(node: Node, offer: Offer) -> bool:
+    """Whether it is of this type, and where this is sold, as far as it tells."""
+    here = node.region in {"", offer.region} and (None in {node.zone, offer.zone} or node.zone == offer.zone)
+    return here and offer.instance_type == node.instance_type
+
+
+def _in_common(offers: Sequence[Offer]) -> Offer:
+    """What is sold in several places, of which nobody tells which it is: without what is not the same in all."""
+    first = offers[0]
+    unknown: dict[str, Any] = {"region": "", "zone": None, "hourly_price": None, "spot_hourly_price": None}
+    differs = [name for name in unknown if any(getattr(one, name) != getattr(first, name) for one in offers)]
+    return replace(first, **{name: unknown[name] for name in differs})

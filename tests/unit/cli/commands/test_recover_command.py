@@ -42,12 +42,24 @@ def test_the_table_has_the_cost_and_what_to_do(styx, client: FakeClient):
     """Each thing has its place and price, the sum is told with what is not known of it, and so is the way out."""
     client.found = Search((orphan(), FORGOTTEN, STRANGER))
     said = styx("status", "--orphans").stdout
-    assert said.split()[:4] == ["NAME", "KIND", "PLACE", "ACCOUNT"]
+    assert said.split()[:4] == ["NAME", "KIND", "INFRA", "ACCOUNT"]
     assert [line.split()[:2] for line in said.splitlines()[1:4]] == [
         ["dev", "orphan"], ["old", "being"], ["m-1", "unattributed"]
     ]  # fmt: skip
     assert "3 things without a record: $3.00 an hour, and 1 of unknown price." in said
     assert "styx recover" in said
+
+
+def test_the_table_says_where(styx, client: FakeClient):
+    """The region, where machines tell it; else the place that was looked at."""
+    there = orphan()
+    north = replace(there, nodes=(replace(there.nodes[0], region="north", zone="north-b"),))
+    client.found = Search((there, north))
+    assert [line.split()[2] for line in styx("status", "--orphans").stdout.splitlines()[1:3]] == [
+        "acme/east", "acme/north"
+    ]  # fmt: skip
+    nodes = [each["nodes"][0] for each in json.loads(styx("status", "--orphans", "-o", "json").stdout)["orphans"]]
+    assert [(node["region"], node["zone"]) for node in nodes] == [("", None), ("north", "north-b")]
 
 
 def test_json(styx, client: FakeClient):

@@ -91,6 +91,13 @@ class FamilyOnly(Retouched):
     change: ClassVar[Mapping[str, Any]] = {"instance_type": "s"}
 
 
+@WRONG.breaks("test_region_and_zone_are_those_that_were_rented")
+class ZoneForRegion(Retouched):
+    """The zone where the region belongs."""
+
+    change: ClassVar[Mapping[str, Any]] = {"region": "east-a"}
+
+
 @WRONG.breaks("test_created_at_has_gone_by")
 class BornHere(MemoryCloud):
     """The local time of birth, without saying where."""

@@ -256,6 +256,7 @@ class SimpleCloud(Cloud):
             machine.evidence or (machine.error.message if machine.error else ""), machine.endpoint,
             machine.private_ip, machine.public_ip, billing, price,
             instance_type=machine.machine_type, created_at=machine.created_at,
+            region=machine.region, zone=machine.zone,
         )  # fmt: skip
 
     def _listed_price(self, machine: Machine) -> Decimal | None:

@@ -82,6 +82,7 @@ class Machine:
     evidence: str = ""
     error: ProviderError | None = None
     ports: Mapping[int, str] = field(default_factory=dict)  # port of the machine -> host:port it is reached under
+    zone: str | None = None
 
     @property
     def leaving(self) -> bool:

@@ -43,6 +43,8 @@ def node(machine: Machine, habits: Habits, now: float, known: tuple[Owner, int |
         token=machine.token or None,
         instance_type=machine.kind,
         created_at=datetime.fromtimestamp(machine.born, UTC),
+        region=machine.place,
+        zone=machine.zone or None,
     )  # fmt: skip
 
 

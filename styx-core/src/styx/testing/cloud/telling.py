@@ -102,6 +102,19 @@ class TellingRules(CloudRules):
         )
 
     @since(1, 1)
+    def test_region_and_zone_are_those_that_were_rented(self, lab: Lab) -> None:
+        """A node that tells where it is tells the place of its offer: its price is looked up by it."""
+        node, offer = lab.running().nodes[0], lab.offer
+        good = node.region in {"", offer.region} and (offer.zone is None or node.zone in {None, offer.zone})
+        expect(
+            good,
+            did=f"{offer.region!r}, zone {offer.zone!r} was rented, and node {node.id} says it is in {node.region!r}, "
+            f"zone {node.zone!r}",
+            contract="Node.region and Node.zone are those of an offer, or '' and None when unknown",
+            change="report them under the names that offers() uses",
+        )
+
+    @since(1, 1)
     def test_created_at_has_gone_by(self, lab: Lab) -> None:
         """A node that tells when it was made tells a time with a zone that is not in the future."""
         node, now = lab.running().nodes[0], lab.cloud.services.clock.now()

@@ -160,7 +160,8 @@ class BareMemoryCloud(Cloud):
 
     def _node(self, machine: Machine, owner: Owner | None, rank: int | None) -> Node:
         up = machine.state is NodeState.RUNNING
-        sold = next((offer for offer in self.account.offers if offer.instance_type == machine.kind), None)
+        here = (machine.place, machine.kind)
+        sold = next((o for o in self.account.offers if (o.scope.name, o.instance_type) == here), None)
         price = sold.price(spot=machine.spot) if sold else None
         stopped = machine.state is NodeState.STOPPED
         return Node(
@@ -174,6 +175,7 @@ class BareMemoryCloud(Cloud):
             token=machine.token or None,
             instance_type=machine.kind,
             created_at=machine.created_at,
+            region=machine.place,
         )  # fmt: skip
 
     @staticmethod
