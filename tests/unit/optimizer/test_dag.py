@@ -7,13 +7,16 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 from graphlib import CycleError
+from itertools import product
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.errors import NoOffer, from_wire
-from styx.optimizer import elimination, search, strategy
+from styx.optimizer import elimination, fronts, search
+from styx.optimizer.bounds import without_hopeless
 from styx.optimizer.dag import (
     Candidate,
     DagPlan,
@@ -28,6 +31,9 @@ from styx.optimizer.dag import (
     Work,
     plan_dag,
 )
+from styx.optimizer.dominance import without_dear
+from styx.optimizer.instance import build
+from styx.optimizer.solver import solve
 from support.dags import SITES, Case, best, cases
 
 OBJECTIVES = st.sampled_from(Objective)
@@ -58,23 +64,60 @@ def test_no_plan_of_a_tree_is_better(case: Case, objective: Objective) -> None:
     assert measured(planned(case, objective, Method.TREE)) == best(case, objective)
 
 
-@given(case=cases())
-def test_what_is_too_wide_is_cut_down_first(case: Case) -> None:
-    """Where the tables of an elimination would be too large, options are ruled out by bounds, and none too many."""
-    with pytest.MonkeyPatch.context() as patch:
-        narrow = [None, elimination.eliminate]
-        patch.setattr(
-            strategy, "eliminate", lambda part: narrow.pop(0) and None if len(narrow) > 1 else narrow[0](part)
-        )
-        assert measured(planned(case, Objective.COST)) == best(case, Objective.COST)
-
-
+@pytest.mark.parametrize("entries", [0, 12, 40])
 @given(case=cases(), objective=OBJECTIVES)
-def test_a_search_that_takes_too_long_is_left_to_the_solver(case: Case, objective: Objective) -> None:
-    """The plan is the same, however soon the search is given up."""
+def test_what_is_too_wide_is_cut_down_first(case: Case, objective: Objective, entries: int) -> None:
+    """Where the tables of an elimination would be too large, options are ruled out, none too many; then HiGHS helps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "LIMIT", 0)
+        patch.setattr(elimination, "LIMIT", entries)
         assert measured(planned(case, objective)) == best(case, objective)
+
+
+@pytest.mark.parametrize("module", [search, fronts])
+@given(case=cases(), objective=OBJECTIVES)
+def test_what_takes_too_long_is_left_to_the_solver(case: Case, objective: Objective, module: ModuleType) -> None:
+    """The plan is the same, however soon a search or the comparing of fronts is given up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LIMIT", 0)
+        assert measured(planned(case, objective)) == best(case, objective)
+
+
+@given(case=cases())
+def test_bounds_rule_out_nothing_that_is_in_a_best_plan(case: Case) -> None:
+    """What is left after every reduction still holds every plan of least cost that trying everything finds."""
+    part = build(case.works, case.edges, case.transfer, Objective.COST)
+    plans = [list(choice) for choice in product(*(range(len(options)) for options in part.options))]
+    least = min(map(part.cost, plans))
+    wanted = [set(options) for options in zip(*(plan for plan in plans if part.cost(plan) == least), strict=True)]
+    for reduce in (without_dear, without_hopeless):
+        left = reduce(part)
+        for task, options in enumerate(wanted):
+            assert {part.options[task][option] for option in options} <= set(left.options[task])
+    regrets = elimination.eliminate(part)
+    assert regrets is not None
+    assert regrets.least == least
+    assert [[each for each, more in enumerate(row) if not more] for row in regrets.least_regrets()] == [
+        sorted(options) for options in wanted
+    ]
+
+
+@pytest.mark.parametrize("goal", Objective)
+@given(case=cases(), data=st.data())
+def test_nothing_within_the_bounds_is_better(case: Case, goal: Objective, data: st.DataObject) -> None:
+    """Search, fronts and solver find the least of one objective under a bound on the other, or that there is none."""
+    part = build(case.works, case.edges, case.transfer, Objective.TIME)
+    plans = [list(choice) for choice in product(*(range(len(options)) for options in part.options))]
+    measure, other = (part.cost, part.length) if goal is Objective.COST else (part.length, part.cost)
+    most = other(data.draw(st.sampled_from(plans))) - data.draw(st.integers(0, 1))
+    bound = {"deadline" if goal is Objective.COST else "ceiling": most}
+    wanted = min((measure(plan) for plan in plans if other(plan) <= most), default=None)
+    costs = elimination.eliminate(part)
+    answers = [search.Search(part, goal, costs, **bound).run(), solve(part, goal, **bound)[0]]
+    if goal is Objective.COST and fronts.leads_to_one(part):
+        answers.append(fronts.cheapest(part, most))
+    for found in answers:
+        assert (None if found is None else measure(found)) == wanted
+        assert found is None or other(found) <= most
 
 
 def plain(candidate: Candidate[int]) -> Candidate[int]:

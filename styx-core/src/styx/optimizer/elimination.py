@@ -71,10 +71,10 @@ class Elimination:
         return found
 
 
-def eliminate(instance: Instance, limit: int = LIMIT) -> Elimination | None:
-    """The elimination; None when its tables would have more than ``limit`` entries."""
+def eliminate(instance: Instance) -> Elimination | None:
+    """The elimination; None when its tables would have more than LIMIT entries."""
     sizes = [len(options) for options in instance.options]
-    order = _order(instance, sizes, limit)
+    order = _order(instance, sizes)
     if order is None:
         return None
     waiting: list[list[Factor]] = [[((task,), costs)] for task, costs in enumerate(instance.costs)]
@@ -98,7 +98,7 @@ def eliminate(instance: Instance, limit: int = LIMIT) -> Elimination | None:
     return Elimination(sizes, buckets, least)
 
 
-def _order(instance: Instance, sizes: list[int], limit: int) -> list[int] | None:
+def _order(instance: Instance, sizes: list[int]) -> list[int] | None:
     """Which task to eliminate next: the one that joins fewest strangers, of those the one with the smallest table."""
     near: list[set[int]] = [set() for _ in sizes]
     for (low, high), fee in zip(instance.edges, instance.fees, strict=True):
@@ -125,7 +125,7 @@ def _order(instance: Instance, sizes: list[int], limit: int) -> list[int] | None
     while keys:
         task = min(keys.values())[2]
         entries += weight(task)
-        if entries > limit:
+        if entries > LIMIT:
             return None
         around = near[task]
         for other in around:

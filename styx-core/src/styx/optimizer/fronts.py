@@ -32,10 +32,10 @@ def leads_to_one(instance: Instance) -> bool:
     return all(len(edges) <= 1 for edges in instance.after)
 
 
-def cheapest(instance: Instance, deadline: int, limit: int = LIMIT) -> Choice | None:
+def cheapest(instance: Instance, deadline: int) -> Choice | None:
     """The cheapest plan within the deadline, of those the shortest, where :func:`leads_to_one`.
 
-    None when there is no such plan, or when the fronts would hold more than ``limit`` plans.
+    None when there is no such plan, or when the fronts would hold more than LIMIT plans.
     """
     tails = ways(instance).tails
     fronts: list[list[Front]] = [[] for _ in instance.options]
@@ -50,7 +50,7 @@ def cheapest(instance: Instance, deadline: int, limit: int = LIMIT) -> Choice | 
             done = [Label(each.end + own, each.cost + cost, option, each.parts) for each in front if each.end <= latest]
             fronts[task].append(done)
             held += len(done)
-        if held > limit:
+        if held > LIMIT:
             return None
     choice = [0] * len(instance.options)
     for task in instance.order:

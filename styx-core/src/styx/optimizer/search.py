@@ -31,7 +31,6 @@ class Search:
     costs: Elimination | None
     ceiling: int | None = None  # micro-USD that a plan may cost
     deadline: int | None = None  # milliseconds that a plan may take
-    limit: int = LIMIT
     _found: Choice | None = None
     _spare: int = 0  # micro-USD above the least cost that the plan looked for may have
     _order: list[int] = field(default_factory=list)
@@ -82,7 +81,7 @@ class Search:
     def _open(self, alive: list[list[int]]) -> list[list[int]] | None:
         """The options that are still open to a plan in time; None when a task has none left."""
         self._looked += self.instance.effort
-        if self._looked > self.limit:
+        if self._looked > LIMIT:
             raise GivenUp
         if self.deadline is None:
             return alive

@@ -62,7 +62,9 @@ def _narrowed(part: Instance) -> tuple[Instance, Elimination | None]:
 
 def _shortest(tied: Instance, ceiling: int, effort: Effort) -> Choice:
     """The shortest of the plans that cost no more than the least; each option is part of such a plan."""
-    ways, costs = paths.ways(tied), _eliminated(tied)
+    ways, costs = paths.ways(tied), eliminate(tied)
+    if costs is None:  # with fewer options the tasks may be eliminated in another order
+        return _solved_cheapest(tied, effort)
     first = costs.choice
     for choice in (first, paths.quick(tied, ways)):
         if tied.cost(choice) == ceiling and tied.length(choice) == ways.bound:
@@ -181,12 +183,6 @@ def _solved(
         return choice
     better = cost < part.cost(known) if goal is Objective.COST else length < part.length(known)
     return choice if better else None
-
-
-def _eliminated(instance: Instance) -> Elimination:
-    costs = eliminate(instance)
-    assert costs is not None, "fewer options make no larger tables"
-    return costs
 
 
 def _named(instance: Instance, choice: Choice | None) -> Picks:
