@@ -19,7 +19,6 @@ from styx.api import (
     Conflict,
     Idempotency,
     InsufficientCapacity,
-    InvalidRequest,
     LaunchRequest,
     LaunchState,
     Node,
@@ -131,7 +130,8 @@ def test_keys_are_uploaded_under_one_name_each(tmp_path: Path) -> None:
     [
         ({"image": "ubuntu"}, Unsupported),
         ({"spot": True}, Unsupported),
-        ({"disk_gib": 101}, InvalidRequest),
+        ({"disk_gib": 101}, Unsupported),
+        ({"labels": {"team": "a"}}, Unsupported),
         ({"offer": "gone"}, OfferGone),
     ],
 )

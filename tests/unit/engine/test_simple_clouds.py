@@ -97,6 +97,33 @@ async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -
     assert any("somebody else" in reason for reason in world.reasons())
 
 
+async def test_a_disk_that_is_too_small_leads_to_a_larger_type(world: World) -> None:
+    """Only the machine is too small, and it is told what was wanted and what it has."""
+    garage = settle_in(world, SearchCloud)
+    large = Resources(disk_size=100).cpus("2+").memory("4+")
+    await world.engine().launch(HELLO.resources(large), "c", quiet)
+    assert [machine.machine_type for _, machine in garage.made.values()] == ["gpu"]
+    assert "cpu on garage/north: cpu on garage has a disk of its own size, and 100 GiB were asked for" in (
+        world.reasons()
+    )
+    with pytest.raises(NoOffer, match="gpu on garage has 100 GiB, and 200 GiB were asked for"):
+        await world.engine().launch(HELLO.resources(Resources(disk_size=200).cpus("2+").memory("4+")), "d", quiet)
+
+
+async def test_an_image_that_no_machine_can_have_is_asked_for_once(world: World) -> None:
+    """Not of every type and place in turn; an alternative that does without gets what it wants there."""
+    settle_in(world, SearchCloud)
+    told: list[str] = []
+    wanted = HELLO.resources(Resources(image_id="mine").gpu("A100", 1))
+    with pytest.raises(NoOffer, match="machines of garage have one image, and mine was asked for") as caught:
+        await world.engine().launch(wanted, "c", lambda _, sentence: told.append(sentence))
+    assert list(caught.value.reasons) == ["gpu on garage/north"]
+    assert [each for each in told if each.startswith("launching")] == ["launching 1x gpu on garage/north"]
+    either = Resources.from_dict({"accelerators": "A100:1", "ordered": [{"image_id": "mine"}, {"ports": 8080}]})
+    await world.engine().launch(HELLO.resources(either), "c", quiet)
+    assert world.record("c").state is ClusterState.UP  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("told", [True, False])
 async def test_an_orphan_is_taken_up_where_it_is(told: bool, world: World) -> None:
     """One listing shows all regions: the machine tells its own, and nothing is guessed where it does not."""

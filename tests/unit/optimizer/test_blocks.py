@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from styx.api.errors import (
     QuotaExceeded,
     RateLimited,
     StyxError,
+    Unsupported,
 )
 from styx.api.offers import Offer, Scope
 from styx.optimizer.blocks import Block, block_for, blocking, next_change, unblocked
@@ -58,6 +60,8 @@ OTHERS = {
         (RateLimited("slow down", retry_after=7), {"zone", "type", "spot"}),
         (AuthFailed("expired"), {"zone", "region", "type", "spot"}),
         (PluginError("broken", plugin="acme"), {"zone", "region", "type", "spot", "account"}),
+        (Unsupported("one image", capability="image"), {"zone", "region", "type", "account"}),
+        (Unsupported("20 GiB", capability="disk_size"), set()),
         (Conflict("taken"), set()),
     ],
 )
@@ -66,6 +70,14 @@ def test_a_refusal_rules_out_what_it_is_about_and_nothing_else(error: StyxError,
     block = block_for(error, FIRST, NOW)
     assert block.covers(FIRST)
     assert {name for name, other in OTHERS.items() if block.covers(other)} == also
+
+
+def test_what_a_cloud_lacks_is_about_who_asks_for_it() -> None:
+    """Another alternative of the task may do without, and gets the same machine."""
+    block = block_for(Unsupported("one image", capability="image"), FIRST, NOW)
+    assert not block.covers(replace(FIRST, alternative=Alternative(labels={"do": "without"})))
+    assert block.until is None
+    assert not block.shared
 
 
 def test_a_preemption_rules_out_spot_alone() -> None:

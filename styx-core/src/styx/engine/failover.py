@@ -44,7 +44,7 @@ class Blocklist:
         block = block_for(error, choice, self._context.store.now())
         self._own.append(block)
         if block.shared and block.until is not None:
-            fields = {key: each for key, each in asdict(block).items() if key != "shared"}
+            fields = {key: each for key, each in asdict(block).items() if key not in {"shared", "wish"}}
             with suppress(StoreError):  # then the others find out by themselves
                 self._context.store.blocks.add(BlockRecord(**fields))
         return block

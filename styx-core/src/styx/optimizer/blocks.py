@@ -13,6 +13,9 @@ RateLimited              the region, for the account                         wha
 AuthFailed,              the account                                         this launch
 PermissionDenied
 PluginError              the cloud                                           this launch
+Unsupported              the type, bought this way, in the zone, for the     this launch
+                         account; or the cloud, where no type would have it:
+                         for the alternative that asks for it
 any other                the type, bought this way, in the zone, for the     30 seconds
                          account
 =======================  ==================================================  ==================
@@ -24,7 +27,7 @@ runs it again is not held to the past.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from styx.api.errors import (
@@ -37,15 +40,18 @@ from styx.api.errors import (
     QuotaExceeded,
     RateLimited,
     StyxError,
+    Unsupported,
 )
 from styx.api.offers import Offer
 from styx.optimizer.rank import Choice
+from styx.spec.model import Alternative
 
 CAPACITY = timedelta(minutes=3)
 PREEMPTED = timedelta(minutes=10)
 QUOTA = timedelta(minutes=15)
 GONE = timedelta(hours=6)
 OTHER = timedelta(seconds=30)
+_OF_THE_CLOUD = frozenset({"image", "ports", "labels"})  # capabilities that all types have or none
 
 _SHARED = (InsufficientCapacity, Preempted, QuotaExceeded, OfferGone, RateLimited)
 
@@ -54,7 +60,8 @@ _SHARED = (InsufficientCapacity, Preempted, QuotaExceeded, OfferGone, RateLimite
 class Block:
     """What is not asked for until a moment; a part that is None covers all. ``until`` None: while this launch lasts.
 
-    ``code`` and ``reason`` are those of the error; ``shared`` says whether other launches should know.
+    ``code`` and ``reason`` are those of the error; ``shared`` says whether other launches should know. ``wish`` is the
+    only alternative of the task that it is about.
     """
 
     cloud: str
@@ -67,6 +74,7 @@ class Block:
     reason: str
     until: datetime | None = None
     shared: bool = True
+    wish: Alternative | None = None
 
     def covers(self, choice: Choice) -> bool:
         """Whether asking for this choice would be asking for what was refused."""
@@ -78,6 +86,7 @@ class Block:
             and self.zone in (None, offer.zone)
             and self.instance_type in (None, offer.instance_type)
             and self.spot in (None, choice.alternative.use_spot)
+            and self.wish in (None, choice.alternative)
         )
 
     def lasts(self, now: datetime) -> bool:
@@ -109,6 +118,10 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
             return _block(error, choice, now, None, account=choice.account)
         case PluginError():
             return _block(error, choice, now, None)
+        case Unsupported():
+            at = {"account": choice.account, "region": region, "zone": zone, "kind": kind, "spot": spot}
+            whole = error.capability in _OF_THE_CLOUD
+            return replace(_block(error, choice, now, None, **({} if whole else at)), wish=choice.alternative)
         case _:
             lasting, account = OTHER, choice.account
     return _block(error, choice, now, lasting, account=account, region=region, zone=zone, kind=kind, spot=bought)

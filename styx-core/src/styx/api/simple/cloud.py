@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from styx.api.cloud import Cloud, Idempotency, Identity, SupportsTransport
-from styx.api.errors import Conflict, InvalidRequest, NotFound, OfferGone, Unsupported
+from styx.api.errors import Conflict, NotFound, OfferGone, Unsupported
 from styx.api.launch import LaunchRequest, Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import Billing, LaunchOutcome, LaunchState, Leftover, Node, NodeState, Observation
@@ -272,12 +272,18 @@ class SimpleCloud(Cloud):
         if request.spot and offer.spot_hourly_price is None:
             raise Unsupported(f"{self.name} does not sell {offer.instance_type} as spot", capability="spot")
         if request.image and "image" not in self.takes:
-            raise Unsupported(f"machines of {self.name} have one image", capability="image")
+            said = f"machines of {self.name} have one image, and {request.image} was asked for"
+            raise Unsupported(said, capability="image")
         if request.ports and "ports" not in self.takes:
-            raise Unsupported(f"{self.name} opens no ports", capability="ports")
+            wanted = ", ".join(map(str, request.ports))
+            raise Unsupported(f"{self.name} opens no ports, and {wanted} was asked for", capability="ports")
+        if request.labels and "labels" not in self.takes:
+            wanted = ", ".join(request.labels)
+            raise Unsupported(f"{self.name} takes no labels, and {wanted} was asked for", capability="labels")
         if (request.disk_gib or 0) > (offer.disk_gib or 0) and "disk_gib" not in self.takes:
             has = f"{offer.disk_gib} GiB" if offer.disk_gib else "a disk of its own size"
-            raise InvalidRequest(f"{offer.instance_type} on {self.name} has {has}", field="disk_size")
+            said = f"{offer.instance_type} on {self.name} has {has}, and {request.disk_gib} GiB were asked for"
+            raise Unsupported(said, capability="disk_size")
 
 
 _BILLING = {
