@@ -1,0 +1,84 @@
+"""What Azure says of a size of virtual machines, in the words of a catalog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from styx.api import Accelerator
+
+_GIB_IN_MB = 1024
+_CONFIDENTIAL = re.compile(r"Standard_(?:DC|EC|NCC)\d")
+CONFIDENTIAL = "confidential"
+# Newer sizes have their device in the name: Standard_NC24ads_A100_v4.
+_NAMED = re.compile(r"Standard_\w+_([A-Z][A-Z0-9]*\d[A-Z0-9]*)_v\d+")
+_OLDER = (
+    (re.compile(r"Standard_NC\d+r?(?:_Promo)?"), "K80"),
+    (re.compile(r"Standard_NC\d+r?s_v2"), "P100"),
+    (re.compile(r"Standard_NC\d+r?s_v3"), "V100"),
+    (re.compile(r"Standard_ND\d+r?s"), "P40"),
+    (re.compile(r"Standard_ND40r?s_v[23]"), "V100-32GB"),
+    (re.compile(r"Standard_ND96asr(?:_A100)?_v4"), "A100"),
+    (re.compile(r"Standard_NV\d+(?:s_v[23]|_Promo)?"), "M60"),
+    (re.compile(r"Standard_NV\d+as_v4"), "Radeon MI25"),
+)
+_OTHER_NAMES = {"A100": "A100-80GB", "RTXPRO6000BSE": "RTXPRO6000"}  # as task files write them
+_MEMORY: Mapping[str, int] = {
+    "A10": 24, "A100": 40, "A100-80GB": 80, "GB200": 186, "GB300": 279, "H100": 80, "H200": 141, "K80": 12, "M60": 8,
+    "MI300X": 192, "P100": 16, "P40": 24, "RTXPRO6000": 96, "Radeon MI25": 16, "T4": 16, "V100": 16, "V100-32GB": 32,
+    "V620": 32, "V710": 24,
+}  # fmt: skip
+_NVL = re.compile(r"Standard_NCC?\d+adi?s_H100_v5")  # an H100 with more memory than others
+_NVL_MEMORY = 94
+# Sizes that have a part of a device, which Azure's API counts as one.
+PARTS: Mapping[str, float] = {
+    "Standard_NV6ads_A10_v5": 0.167, "Standard_NV12ads_A10_v5": 0.333, "Standard_NV18ads_A10_v5": 0.5,
+    "Standard_NV4as_v4": 0.125, "Standard_NV8as_v4": 0.25, "Standard_NV16as_v4": 0.5,
+    "Standard_NV4ads_V710_v5": 0.167, "Standard_NV8ads_V710_v5": 0.333, "Standard_NV12ads_V710_v5": 0.5,
+}  # fmt: skip
+
+
+class Machine(NamedTuple):
+    """What a size is, wherever it is sold; ``disk_gib`` is its temporary disk, None where that is not known."""
+
+    instance_type: str
+    vcpus: float
+    memory_gib: float
+    arch: str
+    accelerator: Accelerator | None
+    disk_gib: int | None
+    capabilities: frozenset[str]
+
+
+def machine(name: str, said: Mapping[str, str]) -> Machine:
+    """A size by its name and capabilities. Raises KeyError or ValueError where too little is said."""
+    disk = said.get("MaxResourceVolumeMB")
+    return Machine(
+        instance_type=name,
+        vcpus=float(said.get("vCPUsAvailable") or said["vCPUs"]),
+        memory_gib=float(said["MemoryGB"]),
+        arch="arm64" if said.get("CpuArchitectureType", "").lower() == "arm64" else "x86_64",
+        accelerator=accelerator(name, float(said.get("GPUs") or 0)),
+        disk_gib=None if disk is None else int(disk) // _GIB_IN_MB,
+        capabilities=capabilities(name),
+    )
+
+
+def accelerator(name: str, count: float) -> Accelerator | None:
+    """The GPUs of a size that has so many; None where it has none, or none that is known by name."""
+    if not count:
+        return None
+    named = _NAMED.fullmatch(name)
+    device = next((each for pattern, each in _OLDER if pattern.fullmatch(name)), None)
+    if device is None and named:
+        device = _OTHER_NAMES.get(named[1], named[1])
+    if device is None:
+        return None
+    memory = _NVL_MEMORY if _NVL.fullmatch(name) else _MEMORY.get(device, 0)
+    return Accelerator(device, PARTS.get(name, count), memory)
+
+
+def capabilities(name: str) -> frozenset[str]:
+    """What its name tells."""
+    return frozenset({CONFIDENTIAL} if _CONFIDENTIAL.match(name) else ())
