@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from styx.api.errors import (
     AuthFailed,
@@ -119,9 +120,10 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
         case PluginError():
             return _block(error, choice, now, None)
         case Unsupported():
-            at = {"account": choice.account, "region": region, "zone": zone, "kind": kind, "spot": spot}
-            whole = error.capability in _OF_THE_CLOUD
-            return replace(_block(error, choice, now, None, **({} if whole else at)), wish=choice.alternative)
+            at: dict[str, Any] = {}
+            if error.capability not in _OF_THE_CLOUD:
+                at = {"account": choice.account, "region": region, "zone": zone, "kind": kind, "spot": spot}
+            return replace(_block(error, choice, now, None, **at), wish=choice.alternative)
         case _:
             lasting, account = OTHER, choice.account
     return _block(error, choice, now, lasting, account=account, region=region, zone=zone, kind=kind, spot=bought)
