@@ -1,1 +1,1 @@
-"""Offers and a task's wishes to a ranked list of places. Pure functions, no input or output."""
+"""Offers and wishes to ranked choices, and graphs of tasks to plans. Pure functions, no input or output."""

@@ -18,6 +18,7 @@ _FAR = float("inf")
 
 
 class _Kept(NamedTuple):
+    far: float
     order: _Order
     judge: Judge
     offer: Offer
@@ -43,17 +44,20 @@ class Closest:
             self._kept[source] = {}
         elif rule < furthest:
             return
-        name, kept = _name(rule, offer), self._kept[source]
-        order = (distance(judge, rule, offer), *_by_price(offer, spot=judge.wanted.use_spot))
-        if name not in kept or order < kept[name].order:
-            kept[name] = _Kept(order, judge, offer, account)
+        name, far = _name(rule, offer), distance(judge, rule, offer)
+        kept = self._kept[source].get(name)
+        if kept is not None and far > kept.far:
+            return
+        order = _by_price(offer, spot=judge.wanted.use_spot)
+        if kept is None or (far, order) < (kept.far, kept.order):
+            self._kept[source][name] = _Kept(far, order, judge, offer, account)
 
     def rejections(self) -> list[Rejection]:
         """Them, in words, nearest first."""
         return [
             Rejection(each.offer, miss.reason, miss, each.account)
             for source, kept in self._kept.items()
-            for each in sorted(kept.values(), key=lambda each: each.order)
+            for each in sorted(kept.values(), key=lambda each: (each.far, each.order))
             for miss in (each.judge.miss(self._rules[source], each.offer),)
         ]
 
