@@ -107,23 +107,27 @@ def listed(packages: Path) -> Mapping[str, Any]:
 
 
 def by_parts(table: Mapping[str, Any], prices: Table, family: str, region: str) -> tuple[Price, Price] | None:
-    """What a vCPU and a GiB of e2, n2 or n2d cost: as listed, unless that contradicts the multiple, or else scaled."""
-    multiples = prices["n2-highcpu-16"]
-    if region not in multiples:
-        return None
-    multiple = Decimal(multiples[region].hourly or 0) / Decimal(multiples[HOME].hourly or 1)
+    """What a vCPU and a GiB of e2, n2, n2d or m1 cost: as listed, or else scaled; m1 has multiples of its own."""
+    multiple = None
+    if family != "m1" and region in prices["n2-highcpu-16"]:
+        multiple = over(prices["n2-highcpu-16"], region, HOME)
     pair = []
     for part in ("cpu", "ram"):
         rates = table[family][part]
+        told, spot = (rates[kind].get(region, {}).get("price") for kind in ("on_demand", "preemptible"))
         home = Decimal(str(rates["on_demand"][HOME]["price"]))
-        told = rates["on_demand"].get(region, {}).get("price")
-        here = Decimal(str(told)) if told else None
-        if here is None or abs(here / (home * multiple) - 1) > ALIKE:
+        if told and (multiple is None or abs(Decimal(str(told)) / (home * multiple) - 1) <= ALIKE):
+            pair.append(Price(Decimal(str(told)), Decimal(str(spot)) if spot else None, "libcloud"))
+        elif multiple is not None:
             pair.append(Price(home * multiple, None, "scaled"))
         else:
-            spot = rates["preemptible"].get(region, {}).get("price")
-            pair.append(Price(here, Decimal(str(spot)) if spot else None, "libcloud"))
+            return None
     return pair[0], pair[1]
+
+
+def over(prices: Mapping[str, Price], region: str, home: str) -> Decimal:
+    """By what a price at home is multiplied in a region."""
+    return Decimal(prices[region].hourly or 0) / Decimal(prices[home].hourly or 1)
 
 
 def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
@@ -142,7 +146,7 @@ def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, 
     parts = None
     if family == "n1":
         parts = n1(prices, region)
-    elif family in {"e2", "n2", "n2d"}:
+    elif family in {"e2", "m1", "n2", "n2d"}:
         parts = by_parts(table, prices, family, region)
     if parts is None:
         return Price()
@@ -157,9 +161,8 @@ def devices(prices: Table) -> Table:
         machine = prices[family]
         for region, price in found[name].items():
             if price.hourly is None and region in machine and (name, region) not in CONTRADICTED:
-                multiple = Decimal(machine[region].hourly or 0) / Decimal(machine["us-east4"].hourly or 1)
-                home = found[name]["us-east4"].hourly
-                found[name][region] = Price(_times(home, multiple), price.spot, "scaled")
+                hourly = _times(found[name]["us-east4"].hourly, over(machine, region, "us-east4"))
+                found[name][region] = Price(hourly, price.spot, "scaled")
     return found
 
 
@@ -243,7 +246,7 @@ def sources() -> Mapping[str, Source]:
             f"worked out from a size or two of each family and the price of a GPU in {skypilot}", july, apache,
         ),
         "libcloud": (
-            "prices of E2, N2 and N2D by vCPU and GiB, and of f1 and g1",
+            "prices of E2, N2, N2D and M1 by vCPU and GiB, and of f1 and g1",
             "apache-libcloud 3.9.1, pricing.json", date(2025, 3, 2), apache,
         ),
         "scaled": (

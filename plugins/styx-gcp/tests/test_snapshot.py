@@ -70,18 +70,30 @@ def test_spot_is_never_dearer_than_on_demand(snapshot: Snapshot) -> None:
     assert [row for row in snapshot.prices if row.spot and row.hourly and row.spot > row.hourly] == []
 
 
-# Prices that others have and that are not taken from them: asia-east1 of cloudpilot-ai/karpenter-provider-gcp, at
-# commit 036c6e2c3ad4, initial-prices.json (H100 without local disks, 0.082193 for each), the others of
+# Prices that others have and that are not taken from them: in Asia of cloudpilot-ai/karpenter-provider-gcp, at commit
+# 036c6e2c3ad4, initial-prices.json (H100 without local disks, 0.082193 for each), elsewhere of
 # skypilot-org/skypilot-catalog (catalogs/v9/gcp/vms.csv, 2026-07-09).
 ELSEWHERE = """
-c2-standard-60 asia-east1 3.62658
 a3-highgpu-8g asia-east1 101.701232
+c2-standard-60 asia-east1 3.62658
+e2-micro asia-northeast1 0.010745715
+e2-standard-8 asia-northeast1 0.34386288
+f1-micro asia-northeast1 0.0092
+g2-standard-12 asia-northeast1 1.284734612
+g2-standard-96 asia-northeast1 10.277876896
+m1-megamem-96 asia-northeast1 12.97792
+m1-ultramem-40 asia-northeast1 7.6622
+n1-highcpu-96 asia-northeast1 4.3675296
+n1-standard-1 asia-northeast1 0.06093925
+n2-highmem-128 asia-northeast1 9.88112
+n2-standard-80 asia-northeast1 4.98352
+n2d-highmem-16 asia-northeast1 1.168928
+n2d-standard-224 asia-northeast1 12.140352
+t2d-standard-60 asia-northeast1 3.25188
 n1-standard-16 us-west4 0.85594
 n1-highmem-8 europe-west6 0.61987
-n1-highmem-64 us-east4 4.26346
 n1-highmem-8 southamerica-east1 0.75114
 n2-highcpu-96 us-east4 3.8761
-t2d-standard-60 us-west2 3.04452
 g2-standard-8 me-central2 1.36579
 """
 

@@ -70,7 +70,7 @@ class AzureRefresher(Refresher):
                 if not wanted or region in wanted:
                     found.setdefault(region, []).append((sold, zones))
         if strange:
-            progress(f"leaving out {len(strange)} sizes of which too little is said: {', '.join(sorted(strange)[:3])}")
+            progress(f"leaving out sizes of which too little is said: {', '.join(sorted(strange)[:3])}")
         return found
 
 

@@ -45,10 +45,7 @@ class GcpRefresher(Refresher):
         progress("asking for prices")
         priced = dict(rates(gcp.skus()))
         progress("asking for GPUs")
-        attachable: dict[str, list[tuple[str, int, int]]] = {}
-        for zone, each in gcp.accelerator_types():
-            if each.name in GPUS and not _withdrawn(each):
-                attachable.setdefault(zone, []).append((*GPUS[each.name], each.maximum_cards_per_instance))
+        attachable = _attachable(gcp)
         progress("asking for machine types")
         found, skipped = False, set[str]()
         for zone, each in gcp.machine_types():
@@ -61,9 +58,18 @@ class GcpRefresher(Refresher):
             for name, memory, most in attachable.get(zone, ()):
                 yield from (_sold(more, zone, priced) for more in with_gpus(machine, name, memory, most))
         if skipped:
-            progress(f"left out {len(skipped)} types that are withdrawn or have devices that are new to us")
+            progress(f"left out what is withdrawn or has devices that are new to us: {', '.join(sorted(skipped)[:3])}")
         if not found:
             raise Transient("Compute Engine names no machine type")
+
+
+def _attachable(gcp: Gcp) -> dict[str, list[tuple[str, int, int]]]:
+    """The GPUs of each zone: name, memory in GiB, and how many a machine may have."""
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for zone, each in gcp.accelerator_types():
+        if each.name in GPUS and not _withdrawn(each):
+            found.setdefault(zone, []).append((*GPUS[each.name], each.maximum_cards_per_instance))
+    return found
 
 
 def _machine(about: Any) -> Machine | None:
