@@ -53,7 +53,8 @@ class Price(NamedTuple):
 
     def plus(self, other: Price) -> Price:
         """The price of both; not known where that of either is not."""
-        source = "scaled" if "scaled" in (self.source, other.source) else self.source
+        worked_out = [each.source for each in (self, other) if each.source.startswith("scaled")]
+        source = worked_out[0] if worked_out else self.source
         return Price(_sum(self.hourly, other.hourly), _sum(self.spot, other.spot), source)
 
 
@@ -114,10 +115,10 @@ def by_parts(table: Mapping[str, Any], prices: Table, family: str, region: str) 
     pair = []
     for part in ("cpu", "ram"):
         rates = table[family][part]
-        told, spot = (rates[kind].get(region, {}).get("price") for kind in ("on_demand", "preemptible"))
+        told = rates["on_demand"].get(region, {}).get("price")
         home = Decimal(str(rates["on_demand"][HOME]["price"]))
         if told and (multiple is None or abs(Decimal(str(told)) / (home * multiple) - 1) <= ALIKE):
-            pair.append(Price(Decimal(str(told)), Decimal(str(spot)) if spot else None, "libcloud"))
+            pair.append(Price(Decimal(str(told)), None, "libcloud"))
         elif multiple is not None:
             pair.append(Price(home * multiple, None, "scaled"))
         else:
@@ -139,10 +140,8 @@ def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, 
         size = SAME_SHAPE[family]
         return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / Decimal(size.rpartition("-")[2]))
     if family in {"f1", "g1"}:
-        rates = table[family]["cpu"]
-        told = (rates[kind].get(region, {}).get("price") for kind in ("on_demand", "preemptible"))
-        hourly, spot = (Decimal(str(each)) if each else None for each in told)
-        return Price(hourly, spot, "libcloud")
+        told = table[family]["cpu"]["on_demand"].get(region, {}).get("price")
+        return Price(Decimal(str(told)) if told else None, None, "libcloud")
     parts = None
     if family == "n1":
         parts = n1(prices, region)
@@ -162,7 +161,7 @@ def devices(prices: Table) -> Table:
         for region, price in found[name].items():
             if price.hourly is None and region in machine and (name, region) not in CONTRADICTED:
                 hourly = _times(found[name]["us-east4"].hourly, over(machine, region, "us-east4"))
-                found[name][region] = Price(hourly, price.spot, "scaled")
+                found[name][region] = Price(hourly, price.spot, "scaled-gpus")
     return found
 
 
@@ -229,13 +228,9 @@ def sold(machine: Machine, region: str, zones: Sequence[str], price: Price, kind
 
 def sources() -> Mapping[str, Source]:
     """Where the facts come from."""
-    apache, july = "Apache-2.0", date(2026, 7, 9)
+    apache, july, old = "Apache-2.0", date(2026, 7, 9), date(2020, 8, 30)
     skypilot = "skypilot-org/skypilot-catalog, catalogs/v9/gcp/vms.csv at commit 2c3d7ea7d76b"
     price_list = "Google Cloud, price list of accelerator-optimized machine types, as public repositories quote it"
-    scaled = (
-        "on-demand prices that no source has for sure: another region's times the multiple of N2 high-CPU (for E2, N2 "
-        "and N2D) or of the machine around the GPUs (for H100); spot prices are those of the source skypilot"
-    )
     table = {
         "types": (
             "machine types without GPUs and their zones",
@@ -246,12 +241,16 @@ def sources() -> Mapping[str, Source]:
             f"worked out from a size or two of each family and the price of a GPU in {skypilot}", july, apache,
         ),
         "libcloud": (
-            "prices of E2, N2, N2D and M1 by vCPU and GiB, and of f1 and g1",
-            "apache-libcloud 3.9.1, pricing.json", date(2025, 3, 2), apache,
+            "on-demand prices of E2, N2, N2D and M1, f1 and g1; the package has had them unchanged since that day",
+            "apache-libcloud 3.3.1 to 3.9.1, pricing.json", old, apache,
         ),
         "scaled": (
-            scaled,
-            "worked out from the sources libcloud and skypilot", date(2025, 3, 2), apache,
+            "on-demand prices of E2, N2 and N2D: those in us-central1 times the multiple of N2 high-CPU",
+            "worked out from the sources libcloud and skypilot", old, apache,
+        ),
+        "scaled-gpus": (
+            "types with H100: on demand, those in us-east4 times the multiple of the machine around; without local disks",
+            f"worked out from {skypilot}", july, apache,
         ),
         "list+skypilot": (
             f"on-demand prices in Iowa, with local disks; spot prices of the source skypilot, of {july}",
