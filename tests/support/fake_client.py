@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api import (
+    Accelerator,
     Autostop,
     ClusterNotFound,
     ClusterNotUp,
@@ -20,14 +21,19 @@ from styx.api import (
     JobNotFound,
     JobState,
     LogChunk,
+    Offer,
+    Scope,
     StoreError,
 )
 from styx.client.costs import CostReport, report
-from styx.client.protocol import Candidate, CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
+from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
 from styx.dags.model import DagResult, Report, RunOptions, TaskResult
 from styx.dags.schedule import TaskState
+from styx.engine.explain import Explanation, Refused, RuledOut
 from styx.engine.orphans import Orphan, Search
 from styx.hookspecs import DoctorFinding
+from styx.optimizer.rank import Choice
+from styx.spec.model import Alternative
 from styx.store.records import ClusterRecord, EventRecord, NodeRecord, Span
 from styx.store.states import ClusterState
 
@@ -35,6 +41,17 @@ if TYPE_CHECKING:
     from styx.spec import Dag, Task
 
 EPOCH = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def choice(
+    infra: str, kind: str, cost: str | None, *, gpus: tuple[str, float] | None = None, account: str = "default"
+) -> Choice:
+    """A way to have a machine of 96 vCPUs and 1152 GiB."""
+    cloud, _, region = infra.partition("/")
+    devices = (Accelerator(*gpus),) if gpus else ()
+    price = None if cost is None else Decimal(cost)
+    offer = Offer(cloud, Scope(region), kind, 96, 1152, region, None, devices, price)
+    return Choice(offer, Alternative(), price, account)
 
 
 @dataclass
@@ -65,7 +82,10 @@ class FakeClient:
     every call for it raises.
     """
 
-    candidates: tuple[Candidate, ...] = (Candidate("local", "this", 2, 4, "", Decimal(0), chosen=True),)
+    choices: tuple[Choice, ...] = field(default_factory=lambda: (choice("local", "this", "0"),))
+    ruled_out: tuple[RuledOut, ...] = ()
+    not_yet: tuple[RuledOut, ...] = ()
+    refused: tuple[Refused, ...] = ()
     outcome: Outcome = field(default_factory=Outcome)
     checks: list[CheckResult] = field(default_factory=list)
     findings: list[DoctorFinding] = field(default_factory=list)
@@ -108,19 +128,22 @@ class FakeClient:
         return info
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
-        self._enter("plan" if options.dryrun else "launch", task, options)
-        if options.dryrun:
-            return LaunchResult(options.cluster or "", None, candidates=self.candidates)
+        self._enter("launch", task, options)
         name = options.cluster or "made-up"
         created = name not in self.clusters
         progress("provision", "waiting for 1 of 1 nodes")
         if created:
-            chosen = next(offer for offer in self.candidates if offer.chosen)
-            self.add(name, "provisioning", hourly_cost=chosen.hourly_cost, num_nodes=task.spec.num_nodes)
+            self.add(name, "provisioning", hourly_cost=self.choices[0].hourly_cost, num_nodes=task.spec.num_nodes)
             self.clusters[name] = replace(self.clusters[name], created_at=datetime.now(UTC))
         self._interrupt("provision")
         self.clusters[name] = replace(self.clusters[name], state=ClusterState.UP, autostop=options.autostop)
         return LaunchResult(name, self._queue(name, task), created=created)
+
+    def explain(
+        self, task: Task, options: LaunchOptions, progress: Progress = silent, *, not_yet: bool = True
+    ) -> Explanation:
+        self._enter("plan", task, options)
+        return Explanation(task.spec, self.choices, self.refused, self.ruled_out, self.not_yet)
 
     def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
         self._enter("exec", task, cluster)
@@ -139,7 +162,7 @@ class FakeClient:
 
     def plan_dag(self, dag: Dag, options: RunOptions) -> DagLaunch:
         self.calls.append(("plan_dag", options))
-        place = next(each for each in self.candidates if each.chosen)
+        place = self.choices[0]
         cost = None if place.hourly_cost is None else place.hourly_cost * len(dag)
         return DagLaunch(tuple((task.spec.name or "", place) for task in dag.tasks), cost, Decimal(0), 1.0)
 

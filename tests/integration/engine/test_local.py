@@ -227,10 +227,8 @@ def test_what_cannot_be_had(client: EmbeddedClient) -> None:
 
 
 def test_a_dry_run_makes_nothing(client: EmbeddedClient, home: Path) -> None:
-    """The candidates are shown, and no cluster is."""
-    result = client.launch(HELLO, LaunchOptions(cluster="c", dryrun=True))
-    assert result.job_id is None
-    assert next(c.infra for c in result.candidates if c.chosen).startswith("local")
+    """The choices are shown, and no cluster is."""
+    assert client.explain(HELLO, LaunchOptions(cluster="c")).choices[0].offer.cloud == "local"
     assert client.status() == []
     assert node_processes(home) == {}
 

@@ -59,7 +59,7 @@ def test_a_name_that_no_cluster_can_have() -> None:
     """It is refused before offers are shown and consent is asked for."""
     client = EmbeddedClient()
     with pytest.raises(BadInput, match=r"'d\*' is not a cluster name"):
-        client.launch(Task().run("true"), LaunchOptions(cluster="d*", dryrun=True))
+        client.explain(Task().run("true"), LaunchOptions(cluster="d*"))
     assert client._engine is None
     client.close()
 

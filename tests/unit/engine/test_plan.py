@@ -9,8 +9,19 @@ from decimal import Decimal
 
 import pytest
 
-from styx.api import AuthFailed, Autostop, BadInput, Idempotency, InsufficientCapacity, NoOffer, PluginError, Traits
+from styx.api import (
+    AuthFailed,
+    Autostop,
+    BadInput,
+    Idempotency,
+    InsufficientCapacity,
+    NoOffer,
+    PluginError,
+    RateLimited,
+    Traits,
+)  # fmt: skip
 from styx.api.errors import InvalidTask, StyxError, Unsupported
+from styx.engine.account import GLANCE_SECONDS
 from styx.store.records import AttemptState
 from styx.testing.memory.account import MemoryAccount
 from styx.testing.memory.cloud import MemoryCloud
@@ -230,3 +241,16 @@ async def test_interrupted_after_the_provider_was_asked(world: World) -> None:
     world.clouds["memory"] = (MemoryCloud, world.account)
     await world.engine().launch(HELLO, "c", quiet)
     assert len(world.machines()) == 1
+
+
+async def test_a_cloud_that_is_busy_holds_nobody_up_for_long(world: World) -> None:
+    """One of many is waited for half a minute, and is then left out with its own words; one that is named, longer."""
+    slow = MemoryAccount(name="slow")
+    world.clouds["slow"] = (type("Slow", (MemoryCloud,), {"name": "slow"}), slow)
+    for _ in range(100):
+        slow.fail_next("offers", RateLimited("slow down", retry_after=5))
+    before = world.clock.monotonic()
+    found = await world.engine().plan(HELLO, quiet)
+    assert world.clock.monotonic() - before <= GLANCE_SECONDS
+    assert {choice.offer.cloud for choice in found.choices} == {"memory"}
+    assert found.unasked == {"slow": "slow down"}

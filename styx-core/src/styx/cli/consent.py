@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from styx.cli import explained
 from styx.cli.ask import confirm, interactive
 from styx.cli.progress import progress
-from styx.cli.render import clean, money, note, table
+from styx.cli.render import clean, money, note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from decimal import Decimal
 
-    from styx.client.protocol import Candidate, Client, LaunchOptions, LaunchResult
+    from styx.client.protocol import Client, LaunchOptions
     from styx.spec import Task
-
-# More rows than this only push the chosen one off the screen; -o json has them all.
-_ROWS = 12
-
-
-def dry_run(client: Client, task: Task, options: LaunchOptions) -> LaunchResult:
-    """What the launch would do, with the offers it would choose among. Makes nothing."""
-    from dataclasses import replace
-
-    with progress() as report:
-        return client.launch(task, replace(options, dryrun=True), report)
 
 
 def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchOptions:
@@ -44,43 +33,21 @@ def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchO
             what = f"cluster {clean(existing.name)}, which is {existing.state},"
             confirm(f"Bring up {what} for {price(existing.hourly_cost)}?")
         return replace(options, agreed_hourly_cost=existing.hourly_cost)
-    plan = dry_run(client, task, options)
-    chosen = next((offer for offer in plan.candidates if offer.chosen), None)
-    cost = chosen.hourly_cost if chosen else None
-    named = replace(options, cluster=options.cluster or plan.cluster or None, agreed_hourly_cost=cost)
-    if cost != 0:
+    with progress() as report:
+        found = client.explain(task, options, report, not_yet=False)
+    first = found.choices[0] if found.choices else None
+    cost = first.hourly_cost if first else Decimal(0)  # the launch itself says why nothing fits
+    named = replace(options, agreed_hourly_cost=cost)
+    if first is not None and cost != 0:
         if interactive():
-            note(plan_table(plan.candidates))
+            note(explained.text(found))
         what = f"cluster {clean(named.cluster)}" if named.cluster else "a new cluster"
-        where = f" on {clean(chosen.infra)}" if chosen else ""
-        where += f" as {clean(chosen.account)}" if chosen and chosen.account != "default" else ""
-        confirm(f"Make {what}{where} for {price(cost)}?")
+        where = clean(explained.infra(first.offer))
+        account = f" as {clean(first.account)}" if first.source != first.offer.cloud else ""
+        confirm(f"Make {what} on {where}{account} for {price(cost)}?")
     return named
 
 
 def price(cost: Decimal | int | None) -> str:
     """What it costs, in words."""
     return "an unknown price" if cost is None else f"{money(cost)} an hour"
-
-
-def plan_table(candidates: Sequence[Candidate]) -> str:
-    """The offers that were considered, the chosen one first."""
-    ordered = sorted(candidates, key=lambda offer: not offer.chosen)
-    named = any(offer.account != "default" for offer in candidates)
-    rows = [
-        (
-            offer.infra,
-            *((offer.account,) if named else ()),
-            offer.instance_type,
-            f"{offer.vcpus:g}",
-            f"{offer.memory_gib:g} GiB",
-            offer.accelerators,
-            money(offer.hourly_cost),
-            "chosen" if offer.chosen else offer.rejected,
-        )
-        for offer in ordered[:_ROWS]
-    ]
-    account = ("ACCOUNT",) if named else ()
-    text = table(("INFRA", *account, "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "RESULT"), rows)
-    rest = len(ordered) - len(rows)
-    return f"{text}\n... and {rest} more; -o json shows all" if rest else text

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from styx.cli import explained
 from styx.cli.render import clean, duration, iso, money, table
 from styx.cli.views import usd
 from styx.dags.drawing import ASCII, LINES, draw
 from styx.words import count
 
 if TYPE_CHECKING:
-    from styx.client.protocol import Candidate, DagLaunch
+    from styx.client.protocol import DagLaunch
     from styx.dags.model import DagResult, TaskResult
     from styx.spec import Dag, Task
 
@@ -130,24 +131,20 @@ def plan(found: DagLaunch) -> Shape:
         "cost": usd(found.cost),
         "transfer_cost": usd(found.transfer_cost),
         "hours": found.hours,
-        "tasks": [{"name": name, **_place(place)} for name, place in found.tasks],
-    }
-
-
-def _place(place: Candidate) -> Shape:
-    return {
-        "infra": place.infra,
-        "account": place.account,
-        "instance_type": place.instance_type,
-        "accelerators": place.accelerators,
-        "hourly_cost": usd(place.hourly_cost),
+        "tasks": [{"name": name, **explained.choice(place)} for name, place in found.tasks],
     }
 
 
 def plan_table(found: DagLaunch) -> str:
     """Where each task would run, and what an hour of it costs."""
     rows = [
-        (name, place.infra, place.instance_type, place.accelerators, money(place.hourly_cost))
+        (
+            name,
+            explained.infra(place.offer),
+            place.offer.instance_type,
+            explained.devices(place.offer),
+            money(place.hourly_cost),
+        )
         for name, place in found.tasks
     ]
     lines = [table(("TASK", "INFRA", "INSTANCE", "ACCELERATORS", "COST/H"), rows)]

@@ -42,6 +42,7 @@ COMMANDS: dict[str, CommandRow] = {
         _row("cancel", "jobs", "Cancel jobs.", CLUSTERS),
         _row("logs", "jobs", "Show or download what a job writes.", CLUSTERS),
         _row("ssh", "ssh", "Open a terminal on a node.", CLUSTERS),
+        _row("explain", "explain", "Show where a task would run, and why not elsewhere.", CLUSTERS),
         _row("dag", "dag", "Look at tasks that wait for each other, and run them.", CLUSTERS),
         _row("check", "infra", "See which clouds and stores can be used.", INFRASTRUCTURE),
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),

@@ -37,12 +37,13 @@ _OVERRIDES = (
 )
 
 
-def build_task(entrypoint: Sequence[str], options: Mapping[str, Any]) -> Task:
+def build_task(entrypoint: Sequence[str], options: Mapping[str, Any], *, check_files: bool = True) -> Task:
     """The task that the arguments describe: a YAML file, ``-`` for YAML on stdin, or a command.
 
-    ``options`` holds the values of the shared task options by parameter name. Raises InvalidTask, click.UsageError.
+    ``options`` holds the values of the shared task options by parameter name; the task's own files need not be there
+    without ``check_files``. Raises InvalidTask, click.UsageError.
     """
-    from styx.spec import Task
+    from styx.spec import Task, load_task
 
     envs = dotenv.collect(options["env"], options["env_file"], "--env")
     secrets = {
@@ -53,7 +54,7 @@ def build_task(entrypoint: Sequence[str], options: Mapping[str, Any]) -> Task:
     file = yaml_file(entrypoint)
     if file is None:
         return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
-    return _load(file, envs, secrets, changes)
+    return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
 
 
 def secret_references(pairs: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -131,9 +132,3 @@ def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
         return {"url": url, "ref": ref} if ref else {"url": url}
     # Relative to where the user is, not to where the task file is.
     return str(_path(workdir).absolute()) if workdir else None
-
-
-def _load(file: str, envs: Mapping[str, str], secrets: Mapping[str, object], changes: Mapping[str, Any]) -> Task:
-    from styx.spec import load_task
-
-    return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes)

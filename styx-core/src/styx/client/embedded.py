@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api.errors import StoreError
-from styx.client.protocol import Candidate, CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
+from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
 from styx.config import home, load_config
 from styx.store import Store
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
-    from styx.api.offers import Offer
     from styx.client.costs import CostReport
     from styx.client.loop import LoopThread
     from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.engine import Engine
+    from styx.engine.explain import Explanation
     from styx.engine.orphans import Orphan, Search
-    from styx.engine.plan import Plan
     from styx.hookspecs import DoctorFinding
-    from styx.optimizer.rank import Choice
     from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
@@ -97,21 +94,6 @@ class EmbeddedClient:
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
-        if options.dryrun:
-            if options.cluster:
-                from styx.engine.engine import check_name
-
-                check_name(options.cluster)  # before anybody is asked whether it may be made
-            found = self.loop.run(
-                self.engine.plan(
-                    task,
-                    progress,
-                    autostop=options.autostop,
-                    account=options.account,
-                    max_hourly_cost=options.max_hourly_cost,
-                )
-            )
-            return LaunchResult(options.cluster or "", None, candidates=_candidates(found))
         name, job_id, made = self.loop.run(
             self.engine.launch(
                 task,
@@ -128,6 +110,25 @@ class EmbeddedClient:
         )
         return LaunchResult(name, job_id, created=made)
 
+    def explain(
+        self, task: Task, options: LaunchOptions, progress: Progress = silent, *, not_yet: bool = True
+    ) -> Explanation:
+        """See :class:`~styx.client.protocol.Client`."""
+        if options.cluster:
+            from styx.engine.engine import check_name
+
+            check_name(options.cluster)  # before anybody is asked whether it may be made
+        return self.loop.run(
+            self.engine.explain(
+                task,
+                progress,
+                autostop=options.autostop,
+                account=options.account,
+                max_hourly_cost=options.max_hourly_cost,
+                not_yet=not_yet,
+            )
+        )
+
     def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
         return LaunchResult(cluster, self.loop.run(self.engine.exec(task, cluster, progress)))
@@ -138,7 +139,7 @@ class EmbeddedClient:
 
         found = self.loop.run(plan_places(self.engine, dag, options))
         names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
-        chosen = [_choice(pick.payload, chosen=True) for pick in found.picks]
+        chosen = [pick.payload for pick in found.picks]
         return DagLaunch(tuple(zip(names, chosen, strict=True)), found.cost, found.transfer_cost, found.hours)
 
     def run_dag(self, dag: Dag, options: RunOptions, report: Report) -> DagResult:
@@ -300,31 +301,3 @@ class EmbeddedClient:
             self._loop.close()
         self._copies.close()
         self._engine = self._store = self._loop = None
-
-
-def _candidates(found: Plan) -> tuple[Candidate, ...]:
-    rows = []
-    for position, choice in enumerate(found.choices):
-        rows.append(_choice(choice, chosen=position == 0))
-    rows.extend(_candidate(no.offer, no.account, None, rejected=no.reason) for no in found.rejections)
-    return tuple(rows)
-
-
-def _choice(choice: Choice, *, chosen: bool) -> Candidate:
-    return _candidate(choice.offer, choice.account, choice.hourly_cost, chosen=chosen)
-
-
-def _candidate(
-    offer: Offer, account: str, cost: Decimal | None, *, chosen: bool = False, rejected: str = ""
-) -> Candidate:
-    return Candidate(
-        infra="/".join(part for part in (offer.cloud, offer.region, offer.zone) if part),
-        instance_type=offer.instance_type,
-        vcpus=offer.vcpus,
-        memory_gib=offer.memory_gib,
-        accelerators=", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators),
-        hourly_cost=cost,
-        chosen=chosen,
-        rejected=rejected,
-        account=account,
-    )

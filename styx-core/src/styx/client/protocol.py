@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from styx.api.errors import StoreError
     from styx.client.costs import CostReport
     from styx.dags.model import DagResult, Report, RunOptions
+    from styx.engine.explain import Explanation
     from styx.engine.orphans import Orphan, Search
     from styx.hookspecs import DoctorFinding
+    from styx.optimizer.rank import Choice
     from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
@@ -40,7 +42,6 @@ class LaunchOptions:
     """
 
     cluster: str | None = None
-    dryrun: bool = False
     autostop: Autostop | None = None
     retry_until_up: bool = False
     no_setup: bool = False
@@ -51,28 +52,12 @@ class LaunchOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One offer that was considered. ``hourly_cost`` is for all nodes; ``rejected`` says why it was not taken."""
-
-    infra: str
-    instance_type: str
-    vcpus: float
-    memory_gib: float
-    accelerators: str
-    hourly_cost: Decimal | None
-    chosen: bool = False
-    rejected: str = ""
-    account: str = "default"
-
-
-@dataclass(frozen=True, slots=True)
 class LaunchResult:
-    """What a launch or exec came to. ``job_id`` is None for a dry run or a task without ``run``."""
+    """What a launch or exec came to. ``job_id`` is None for a task without ``run``."""
 
     cluster: str
     job_id: int | None
     created: bool = False
-    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,7 @@ class DagLaunch:
     price is unknown. ``hours`` is the longest way through.
     """
 
-    tasks: tuple[tuple[str, Candidate], ...]
+    tasks: tuple[tuple[str, Choice], ...]
     cost: Decimal | None
     transfer_cost: Decimal
     hours: float
@@ -110,6 +95,14 @@ class Client(Protocol):
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """Run the task on a new or existing cluster; returns once the job is queued. Raises NoOffer, ClusterBusy."""
+
+    def explain(
+        self, task: Task, options: LaunchOptions, progress: Progress = silent, *, not_yet: bool = True
+    ) -> Explanation:
+        """Why a launch would go where it would: all that fits, and why the rest does not. Makes nothing.
+
+        ``not_yet`` tells also of clouds of which there is only a catalog.
+        """
 
     def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
         """Queue the task's ``run`` on an existing cluster: no provisioning, no setup. Raises ClusterNotUp."""

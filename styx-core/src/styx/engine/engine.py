@@ -21,6 +21,7 @@ from styx.engine import budget, jobs, lifecycle, recover
 from styx.engine.account import glance
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
+from styx.engine.explain import Explanation, explain
 from styx.engine.freshness import misplaced, needs_a_look
 from styx.engine.handle import Handle
 from styx.engine.keys import public_key
@@ -104,6 +105,22 @@ class Engine:
             wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
             return await plan_machines(self.context, wish, progress)
 
+    async def explain(
+        self,
+        task: Task,
+        progress: Progress,
+        *,
+        autostop: Autostop | None = None,
+        account: str | None = None,
+        max_hourly_cost: Decimal | None = None,
+        not_yet: bool = True,
+    ) -> Explanation:
+        """Why a launch of the task would go where it would. Makes nothing."""
+        with redacting(task.spec.secrets.values()):
+            spec = self._policed(task, "launch").spec  # what it lacks to run does not matter
+            wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
+            return await explain(self.context, wish, progress, not_yet=not_yet)
+
     async def launch(
         self,
         task: Task,
@@ -174,15 +191,19 @@ class Engine:
 
     def _admit(self, task: Task, what: str) -> Task:
         """The task after every policy has had its say, with nothing missing. Raises InvalidTask, BadInput."""
+        task = self._policed(task, what)
+        task.check_secrets()
+        task.check_files()
+        require_mountable(self.context, task.spec)
+        return task
+
+    def _policed(self, task: Task, what: str) -> Task:
         if self.context.plugins.implements("styx_policy"):
             given = task.to_dict()
             changed = self.context.plugins.fold_policy(deepcopy(given), what)
             if changed != given:
                 secrets = dict(task.spec.secrets)
                 task = Task.from_dict(changed, task.spec.base_dir).override({"secrets": secrets} if secrets else {})
-        task.check_secrets()
-        task.check_files()
-        require_mountable(self.context, task.spec)
         return task
 
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -67,20 +68,10 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
     if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
         progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task, wish.account)).require()
-    fitting: list[Choice] = []
-    rejections: list[Rejection] = []
-    refusals: list[StyxError] = []
-    for choice in found.choices:
-        try:
-            _require_possible(context, wish, choice)
-            _require_affordable(context, wish, choice)
-            fitting.append(choice)
-        except (InvalidTask, NoOffer, Unsupported) as error:
-            refusals.append(error)
-            reason = error.reasons[choice.source] if isinstance(error, NoOffer) else error.message
-            rejections.append(Rejection(choice.offer, reason, account=choice.account))
+    fitting, refusals = possible(context, wish, found.choices)
     if not fitting:
-        raise refusals[0]
+        raise refusals[0][1]
+    rejections = [refusal(choice, error) for choice, error in refusals]
     if all(_too_dear(wish, choice) for choice in fitting):
         first = fitting[0]
         raise NoOffer(
@@ -90,6 +81,28 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Pla
         )
     fitting.sort(key=lambda choice: not _same(choice, wish.prefer))
     return replace(found, choices=tuple(fitting), rejections=(*rejections, *found.rejections))
+
+
+def possible(
+    context: Context, wish: Wish, choices: Sequence[Choice]
+) -> tuple[list[Choice], list[tuple[Choice, StyxError]]]:
+    """The choices that can carry out the whole wish, and why each of the others cannot."""
+    fitting: list[Choice] = []
+    refusals: list[tuple[Choice, StyxError]] = []
+    for choice in choices:
+        try:
+            _require_possible(context, wish, choice)
+            _require_affordable(context, wish, choice)
+            fitting.append(choice)
+        except (InvalidTask, NoOffer, Unsupported) as error:
+            refusals.append((choice, error))
+    return fitting, refusals
+
+
+def refusal(choice: Choice, error: StyxError) -> Rejection:
+    """A choice that cannot carry out the wish, among what does not fit."""
+    reason = error.reasons[choice.source] if isinstance(error, NoOffer) else error.message
+    return Rejection(choice.offer, reason, account=choice.account)
 
 
 def _same(choice: Choice, other: Choice | None) -> bool:

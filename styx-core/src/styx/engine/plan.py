@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from styx.api.errors import BadInput, PluginError, StyxError
 from styx.api.offers import OfferQuery
 from styx.config import suggest
 from styx.engine import answers
+from styx.engine.account import glance
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
 from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank
@@ -39,7 +41,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shop:
+class Shop:
     """One account of one cloud, to be asked what it has."""
 
     cloud: str
@@ -47,9 +49,11 @@ class _Shop:
 
     @property
     def label(self) -> str:
+        """For people."""
         return label(self.cloud, self.account)
 
     def suits(self, alternative: Alternative) -> bool:
+        """Whether the alternative may be had there, as far as it names a cloud."""
         return alternative.infra.cloud in (None, self.cloud)
 
 
@@ -64,35 +68,36 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None) -> 
         cloud = alternative.infra.cloud
         if cloud is not None and cloud not in usable:
             raise _unusable(context, cloud)
-    shops = _shops(context, usable, alternatives, account)
+    shopping = shops(context, task, account)
     unasked: dict[str, str] = {}
     for usual in (True, False):  # where no usual machine can be had, whatever fits what the task says
-        asking = (_lots(context, a, shops, query_for(a, task.num_nodes, usual=usual), unasked) for a in alternatives)
+        asking = (_lots(context, a, shopping, query_for(a, task.num_nodes, usual=usual), unasked) for a in alternatives)
         choices, rejections = rank(task.resources, await asyncio.gather(*asking), task.num_nodes, usual=usual)
         if choices or not any(map(leaves_open, alternatives)):
             break
-    asked = tuple(shop.label for shop in shops if shop.label not in unasked)
+    asked = tuple(shop.label for shop in shopping if shop.label not in unasked)
     if not choices:
         seen = {rejection.source for rejection in rejections}
-        silent = [shop for shop in shops if shop.label in asked and shop.label not in seen]
+        silent = [shop for shop in shopping if shop.label in asked and shop.label not in seen]
         rejections += await _everything(context, task, silent, unasked)
     return Plan(tuple(choices), tuple(rejections), unasked, asked)
 
 
-def _shops(
-    context: Context, usable: Sequence[str], alternatives: Sequence[Alternative], account: str | None
-) -> list[_Shop]:
-    """The accounts of the clouds that the task may use, in order; of one name where that is asked for."""
-    wanted = {alternative.infra.cloud for alternative in alternatives}
-    clouds = [name for name in usable if None in wanted or name in wanted]
-    shops = [_Shop(cloud, name) for cloud in clouds for name in context.clouds.accounts(cloud)]
+def shops(context: Context, task: TaskSpec, account: str | None) -> list[Shop]:
+    """The accounts of the clouds that the task may use, in order; of one name where that is asked for.
+
+    Raises BadInput where none is called so.
+    """
+    wanted = {alternative.infra.cloud for alternative in task.resources.alternatives}
+    clouds = [name for name in context.clouds.names() if None in wanted or name in wanted]
+    found = [Shop(cloud, name) for cloud in clouds for name in context.clouds.accounts(cloud)]
     if account is None:
-        return shops
-    known = tuple(dict.fromkeys(shop.account for shop in shops))
+        return found
+    known = tuple(dict.fromkeys(shop.account for shop in found))
     if account not in known:
         where = f"of {', '.join(clouds)}" if len(clouds) == 1 else "of any cloud that may be used"
         raise BadInput(f"there is no account {account!r} {where}", hint=suggest(account, known, "There are"))
-    return [shop for shop in shops if shop.account == account]
+    return [shop for shop in found if shop.account == account]
 
 
 def _unusable(context: Context, cloud: str) -> StyxError:
@@ -111,41 +116,43 @@ def _unusable(context: Context, cloud: str) -> StyxError:
 
 
 async def _lots(
-    context: Context, alternative: Alternative, shops: Sequence[_Shop], query: OfferQuery, unasked: dict[str, str]
+    context: Context, alternative: Alternative, shops: Sequence[Shop], query: OfferQuery, unasked: dict[str, str]
 ) -> list[Lot]:
     suitable = [shop for shop in shops if shop.suits(alternative)]
-    found = await asyncio.gather(*(_ask(context, shop, query, unasked) for shop in suitable))
+    found = await asyncio.gather(*(offers_of(context, shop, query, unasked) for shop in suitable))
     return [lot for lots in found for lot in lots]
 
 
 async def _everything(
-    context: Context, task: TaskSpec, silent: Sequence[_Shop], unasked: dict[str, str]
+    context: Context, task: TaskSpec, silent: Sequence[Shop], unasked: dict[str, str]
 ) -> list[Rejection]:
     """What those accounts are offered that had no answer to the task, and why it does not fit."""
     found: list[Rejection] = []
     for shop in silent:
-        lots = await _ask(context, shop, OfferQuery(), unasked)
+        lots = await offers_of(context, shop, OfferQuery(), unasked)
         if not lots and shop.label not in unasked:
-            await _why_empty(context, shop, unasked)
+            await why_empty(context, shop, unasked)
         mine = [a for a in task.resources.alternatives if shop.suits(a)]
         found += rank(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)[1]
     return found
 
 
-async def _ask(context: Context, shop: _Shop, query: OfferQuery, unasked: dict[str, str]) -> list[Lot]:
+async def offers_of(context: Context, shop: Shop, query: OfferQuery, unasked: dict[str, str]) -> list[Lot]:
+    """What that account is offered; where it cannot be asked nothing, and ``unasked`` says why."""
     try:
         account = context.clouds.get(shop.cloud, shop.account)
 
         def offers() -> list[Lot]:
             return [Lot(offer, shop.account) for offer in answers.offers(account.cloud.offers(query), shop.cloud)]
 
-        return await account.call(offers)
+        with nullcontext() if query.named else glance():  # one of many holds the others up for a while at most
+            return await account.call(offers)
     except StyxError as error:  # a cloud that cannot be asked silences itself, not the others
         unasked[shop.label] = error.message
     return []
 
 
-async def _why_empty(context: Context, shop: _Shop, unasked: dict[str, str]) -> None:
+async def why_empty(context: Context, shop: Shop, unasked: dict[str, str]) -> None:
     """An account that is offered nothing at all may not be set up; asking who we are there tells."""
     try:
         await context.clouds.get(shop.cloud, shop.account).identity()

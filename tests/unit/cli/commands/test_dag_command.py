@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from styx.client.protocol import Candidate
 from styx.dags.model import RunOptions
 from styx.optimizer.tasks import Objective
-from support.fake_client import FakeClient, Outcome
+from support.fake_client import FakeClient, Outcome, choice
 
 PIPELINE = """
 name: pipeline
@@ -114,7 +113,7 @@ class TestConsent:
 
     @pytest.fixture(autouse=True)
     def _paid(self, client: FakeClient) -> None:
-        client.candidates = (Candidate("acme/east", "gpu", 8, 32, "", Decimal("1.50"), chosen=True),)
+        client.choices = (choice("acme/east", "gpu", "1.50"),)
 
     def test_nobody_is_there_to_ask(self, styx, client: FakeClient):
         """Without a terminal and --yes nothing is run."""

@@ -8,13 +8,9 @@ from pathlib import Path
 import pytest
 
 from styx.api import Autostop, BackendError, ClusterBusy, InsufficientCapacity, JobState, NoOffer
-from styx.client.protocol import Candidate
-from support.fake_client import FakeClient, Outcome
+from support.fake_client import FakeClient, Outcome, choice
 
-PAID = (
-    Candidate("aws/us-east-1", "p4d.24xlarge", 96, 1152, "8x A100", Decimal("32.77"), chosen=True),
-    Candidate("gcp/us-central1", "a2-highgpu-8g", 96, 680, "8x A100", None, rejected="no quota"),
-)
+PAID = (choice("aws/us-east-1", "p4d.24xlarge", "32.77", gpus=("A100", 8)),)
 YAML = """
 name: train
 num_nodes: 2
@@ -192,25 +188,20 @@ def test_a_task_file_that_is_wrong(styx, client: FakeClient, tmp_path, content, 
 
 def test_dry_run(styx, client: FakeClient, task):
     """A dry run shows what would be rented, and makes nothing."""
-    client.candidates = PAID
-    lines = styx("launch", "--dryrun", task).stdout.splitlines()
-    assert lines[1].split()[:2] == ["aws/us-east-1", "p4d.24xlarge"]
-    assert lines[0].split()[2:4] == ["VCPUS", "MEMORY"]
-    assert " 1152 GiB " in lines[1]
-    assert lines[1].endswith("$32.77  chosen")
-    assert lines[2].endswith("-       no quota")
-    assert lines[-1] == "Nothing was made: this was a dry run."
+    client.choices = PAID
+    said = styx("launch", "--dryrun", task).stdout
+    assert said.startswith("train: 2 nodes of p4d.24xlarge on aws/us-east-1, $32.77 an hour: all that fits.")
     shape = json.loads(styx("launch", "--dryrun", "-o", "json", task).stdout)
-    assert shape["candidates"][0] == {
+    assert shape["chosen"] == {
         "infra": "aws/us-east-1", "account": "default", "instance_type": "p4d.24xlarge", "vcpus": 96,
-        "memory_gib": 1152, "accelerators": "8x A100", "hourly_cost": "32.77", "chosen": True, "rejected": None,
+        "memory_gib": 1152, "accelerators": "8x A100", "spot": False, "hourly_cost": "32.77",
     }  # fmt: skip
-    assert (shape["job_id"], client.clusters) == (None, {})
+    assert client.clusters == {}
 
 
 def test_what_costs_money_needs_consent(styx, client: FakeClient, task):
     """Without a terminal and without --yes nothing that costs is made; with it everything is."""
-    client.candidates = PAID
+    client.choices = PAID
     refused = styx("launch", "-c", "dev", task)
     assert refused.exit_code == 2
     assert "Make cluster dev on aws/us-east-1 for $32.77 an hour?" in refused.stderr
@@ -223,7 +214,7 @@ def test_what_costs_money_needs_consent(styx, client: FakeClient, task):
 @pytest.mark.parametrize(("answer", "there"), [("y\n", True), ("\n", False), ("n\n", False)])
 def test_asking(styx, client: FakeClient, task, answer, there):
     """At a terminal the offers are shown first, and the answer counts."""
-    client.candidates = PAID
+    client.choices = PAID
     result = styx("launch", "-c", "dev", task, stdin=answer)
     assert "p4d.24xlarge" in result.stderr
     assert (result.exit_code, "dev" in client.clusters) == (0 if there else 1, there)
@@ -231,7 +222,7 @@ def test_asking(styx, client: FakeClient, task, answer, there):
 
 def test_a_cluster_that_is_up_is_not_asked_about(styx, client: FakeClient, task):
     """A cluster that is up already costs what it costs."""
-    client.candidates = PAID
+    client.choices = PAID
     client.add("dev", hourly_cost=Decimal("32.77"))
     assert styx("launch", "-c", "dev", task).exit_code == 0
 
@@ -248,7 +239,7 @@ def test_detach(styx, client: FakeClient, task):
         "  styx cancel dev 1  # cancel it",
     ]
     assert json.loads(styx("launch", "-c", "dev", "-d", "-o", "json", task).stdout) == {
-        "cluster": "dev", "job_id": 2, "created": False, "candidates": [],
+        "cluster": "dev", "job_id": 2, "created": False,
     }  # fmt: skip
 
 
@@ -363,7 +354,7 @@ def test_a_secret_by_reference(styx, client: FakeClient, task):
 )
 def test_consent_goes_with_the_launch(styx, client: FakeClient, task, monkeypatch, existing, agreed):
     """The launch is told what was agreed to: nothing where nobody was asked, and with --yes there is no limit."""
-    client.candidates = PAID
+    client.choices = PAID
     monkeypatch.setattr("styx.cli.ask.interactive", lambda: True)
     monkeypatch.setattr("styx.cli.consent.interactive", lambda: True)
     if existing:
@@ -376,18 +367,16 @@ def test_consent_goes_with_the_launch(styx, client: FakeClient, task, monkeypatc
 
 def test_accounts_and_most_cost_are_passed_on(styx, client: FakeClient, task):
     """Which account, and what it may cost at most, decide about the offers and about the launch."""
-    client.candidates = PAID
+    client.choices = PAID
     assert styx("launch", "--account", "dev", "--max-cost", "$40", "-y", task).exit_code == 0
     options = client.calls[0][2]
     assert (options.account, options.max_hourly_cost) == ("dev", Decimal(40))
 
 
 def test_accounts_are_shown_where_they_have_names(styx, client: FakeClient, task):
-    """The table of offers and the question say whose account it would be; with one account nobody need know."""
-    client.candidates = tuple(replace(offer, account="dev") for offer in PAID)
-    lines = styx("launch", "--dryrun", task).stdout.splitlines()
-    assert lines[0].split()[:2] == ["INFRA", "ACCOUNT"]
-    assert lines[1].split()[:2] == ["aws/us-east-1", "dev"]
+    """The explanation and the question say whose account it would be; with one account nobody need know."""
+    client.choices = tuple(replace(each, account="dev") for each in PAID)
+    assert "on aws/us-east-1 as dev, $32.77 an hour" in styx("launch", "--dryrun", task).stdout
     assert "on aws/us-east-1 as dev for $32.77" in styx("launch", "-c", "dev", task).stderr
 
 

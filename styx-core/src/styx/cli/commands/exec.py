@@ -22,7 +22,7 @@ styx exec dev --env WANDB_API_KEY task.yaml  # the value in this shell
 """
 JSON = """
 With --detach-run, -o json prints one object:
-  {cluster, job_id, created, candidates: []}
+  {cluster, job_id, created}
 """
 
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import autostop, consent, habits, options, views
+from styx.cli import autostop, consent, explained, habits, options
 from styx.cli.command import Command, option
 from styx.cli.complete import accounts, cluster_names
 from styx.cli.follow import DETACHED, EXIT_CODES
-from styx.cli.render import json_text, note
+from styx.cli.render import note
 from styx.cli.session import connected
 from styx.cli.submit import finish, submit
 from styx.cli.taskargs import build_task
 from styx.cli.values import Dollars
 
 if TYPE_CHECKING:
-    from styx.client.protocol import Client, LaunchOptions, LaunchResult
+    from styx.client.protocol import Client, LaunchOptions
     from styx.spec import Task
 
 EXAMPLES = """
@@ -32,11 +32,8 @@ styx launch --dryrun -o json task.yaml     # only show what would be rented
 cat task.yaml | styx launch -              # YAML on standard input
 """
 JSON = """
-With --dryrun or --detach-run, -o json prints one object:
-  {cluster, job_id, created, candidates: [{infra, account, instance_type,
-   vcpus, memory_gib, accelerators, hourly_cost, chosen, rejected}]}
-job_id is null for a dry run, and only that one has candidates, whose
-hourly_cost is a string, USD for all nodes.
+With --detach-run, -o json prints {cluster, job_id, created}; with --dryrun
+what `styx explain -o json` prints.
 """
 
 
@@ -103,8 +100,7 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
     task = build_task(entrypoint, arguments)
     with connected() as client:
         if dryrun:
-            _show(consent.dry_run(client, task, wanted), output)
-            return
+            ctx.exit(explained.show(client, task, wanted, output))
         agreed = wanted if arguments["yes"] else _agreed(client, task, wanted)
         result = submit(client, agreed.cluster, lambda report: client.launch(task, agreed, report))
         ctx.exit(finish(client, result, detach=detach, output=output))
@@ -130,11 +126,3 @@ def _launch_options(arguments: Mapping[str, Any]) -> LaunchOptions:
         account=arguments["account"],
         max_hourly_cost=arguments["max_cost"],
     )
-
-
-def _show(plan: LaunchResult, output: str) -> None:
-    if output == "json":
-        click.echo(json_text(views.launch(plan)))
-    else:
-        click.echo(consent.plan_table(plan.candidates))
-        click.echo("Nothing was made: this was a dry run.")

@@ -1,0 +1,174 @@
+"""Why a task would run where it would, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from styx.cli.progress import progress
+from styx.cli.render import clean, json_text, moment, money, table
+from styx.cli.views import usd
+from styx.words import count
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from styx.api.offers import Offer
+    from styx.client.protocol import Client, LaunchOptions
+    from styx.engine.explain import Explanation, Refused, RuledOut
+    from styx.optimizer.rank import Choice
+    from styx.spec import Task
+
+Shape = dict[str, Any]
+
+NOTHING_FITS = 75  # the exit code of NoOffer, which a launch ends with then
+RUNNERS_UP = 6  # that are shown, of each type of machine the cheapest
+
+
+def show(client: Client, task: Task, wanted: LaunchOptions, output: str, *, everything: bool = False) -> int:
+    """Print the explanation; the exit code."""
+    with progress() as report:
+        found = client.explain(task, wanted, report)
+    click.echo(json_text(shape(found)) if output == "json" else text(found, everything=everything))
+    return 0 if found.choices else NOTHING_FITS
+
+
+def shape(found: Explanation) -> Shape:
+    """The JSON of an explanation."""
+    return {
+        "name": found.task.name,
+        "num_nodes": found.task.num_nodes,
+        "chosen": choice(found.choices[0]) if found.choices else None,
+        "runners_up": [choice(each) for each in found.choices[1:]],
+        "refused": [
+            {**choice(each.choice), "reason": each.reason, "until": each.until and moment(each.until)}
+            for each in found.refused
+        ],
+        "ruled_out": [_ruled_out(each) for each in found.ruled_out],
+        "not_yet": [_ruled_out(each) for each in found.not_yet],
+    }
+
+
+def choice(found: Choice) -> Shape:
+    """The JSON of one choice."""
+    spot = found.alternative.use_spot
+    return {**_offer(found.offer), "account": found.account, "spot": spot, "hourly_cost": usd(found.hourly_cost)}
+
+
+def _offer(offer: Offer) -> Shape:
+    return {
+        "infra": infra(offer),
+        "instance_type": offer.instance_type,
+        "vcpus": offer.vcpus,
+        "memory_gib": offer.memory_gib,
+        "accelerators": devices(offer),
+    }
+
+
+def _ruled_out(each: RuledOut) -> Shape:
+    near = each.nearest
+    return {
+        "cloud": each.source,
+        "why": each.why or None,
+        "nearest": None if near is None else {**_offer(near), "hourly_cost": usd(each.hourly_cost)},
+    }
+
+
+def text(found: Explanation, *, everything: bool = False) -> str:
+    """The explanation for people: what is chosen, and then a table of each kind of thing that is not."""
+    return "\n\n".join(_parts(found, everything=everything))
+
+
+def _parts(found: Explanation, *, everything: bool) -> Iterator[str]:
+    yield _verdict(found)
+    others = found.choices[1:] if everything else _distinct(found.choices)
+    if others:
+        rows = [_row(each, found.choices[0]) for each in others]
+        yield table(("RUNNER-UP", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "COMPARED"), rows)
+    if found.refused:
+        yield table(
+            ("REFUSED OF LATE", "INSTANCE", "WHY", "ASKED AGAIN"), [_refused_row(each) for each in found.refused]
+        )
+    for label, why, near, clouds, fits in (
+        ("RULED OUT", "WHY", "NEAREST", found.ruled_out, ""),
+        ("NO PLUGIN YET", "WHY NOT", "WOULD BE", found.not_yet, "it would fit"),
+    ):
+        if clouds:
+            yield table((label, why, near, "ACCELERATORS", "COST/H"), [_nearest_row(each, fits) for each in clouds])
+
+
+def _verdict(found: Explanation) -> str:
+    name = f"{clean(found.task.name)}: " if found.task.name else ""
+    if not found.choices:
+        return f"{name}{'n' if name else 'N'}othing that can be launched fits."
+    first = found.choices[0]
+    nodes = f"{count(found.task.num_nodes, 'node')} of " if found.task.num_nodes > 1 else ""
+    account = f" as {clean(first.account)}" if first.source != first.offer.cloud else ""
+    spot = " (spot)" if first.alternative.use_spot else ""
+    what = f"{nodes}{clean(first.offer.instance_type)}{spot} on {clean(infra(first.offer))}{account}"
+    return f"{name}{what}, {_price(first.hourly_cost)}: {_why_first(found)}."
+
+
+def _why_first(found: Explanation) -> str:
+    if len(found.choices) == 1:
+        return "all that fits"
+    order = "the first of those you prefer, and " if found.task.resources.ordered else ""
+    return f"{order}the cheapest of {len(found.choices)} offers that fit"
+
+
+def _distinct(choices: Sequence[Choice]) -> list[Choice]:
+    """Of each type of machine and cloud the cheapest, without that of the chosen one."""
+    best: dict[tuple[object, ...], Choice] = {}
+    for each in choices:
+        best.setdefault((each.source, each.offer.instance_type, each.alternative.use_spot), each)
+    return [*best.values()][1 : RUNNERS_UP + 1]
+
+
+def _row(each: Choice, first: Choice) -> tuple[object, ...]:
+    offer = each.offer
+    spot = " (spot)" if each.alternative.use_spot else ""
+    return (
+        infra(offer),
+        f"{offer.instance_type}{spot}",
+        f"{offer.vcpus:g}",
+        f"{offer.memory_gib:g} GiB",
+        devices(offer),
+        money(each.hourly_cost),
+        _compared(each.hourly_cost, first.hourly_cost),
+    )
+
+
+def _compared(cost: Decimal | None, first: Decimal | None) -> str:
+    if cost is None or not first:
+        return ""
+    return f"{(cost - first) / first:+.0%}"
+
+
+def _refused_row(each: Refused) -> tuple[object, ...]:
+    until = "in the next launch" if each.until is None else moment(each.until)
+    return infra(each.choice.offer), each.choice.offer.instance_type, each.reason, until
+
+
+def _nearest_row(each: RuledOut, fits: str) -> tuple[object, ...]:
+    near = each.nearest
+    if near is None:
+        return each.source, each.why, "", "", ""
+    place = near.zone or near.region
+    where = f"{near.instance_type} in {place}" if place else near.instance_type
+    return each.source, each.why or fits, where, devices(near), money(each.hourly_cost)
+
+
+def _price(cost: Decimal | None) -> str:
+    return "at an unknown price" if cost is None else "for free" if cost == 0 else f"{money(cost)} an hour"
+
+
+def infra(offer: Offer) -> str:
+    """Where the offer is, as `--infra` takes it."""
+    return "/".join(part for part in (offer.cloud, offer.region, offer.zone) if part)
+
+
+def devices(offer: Offer) -> str:
+    """Its accelerators, in words."""
+    return ", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators)

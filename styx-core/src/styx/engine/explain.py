@@ -1,0 +1,164 @@
+"""Why a task would run where it would: what fits, what was refused of late, and why the other clouds have nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from styx.api.errors import CatalogError
+from styx.api.offers import Offer, OfferQuery
+from styx.catalog.query import catalogs
+from styx.engine.context import Context, Progress
+from styx.engine.failover import standing
+from styx.engine.obtain import Wish, possible, refusal
+from styx.engine.plan import Plan, Shop, offers_of, plan, shops, why_empty
+from styx.optimizer.blocks import blocking
+from styx.optimizer.rank import Choice, Lot, Near, Rejection, nearest, query_for, rank
+from styx.spec.model import ResourcesSpec, TaskSpec
+
+OffersOf = Callable[[OfferQuery], Sequence[Offer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A choice that fits and was refused to a launch of late: why, and until when it is passed over."""
+
+    choice: Choice
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """A cloud, or one account of it, that has nothing for the task, and the one requirement that it fails.
+
+    ``nearest`` is the offer that would fit if that were not asked for, and ``hourly_cost`` what it costs (USD, all
+    nodes); None where nothing is offered, or the cloud could not be asked. An empty ``why`` means that it does fit.
+    """
+
+    source: str
+    why: str
+    nearest: Offer | None = None
+    hourly_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a launch would choose among, best first, and why all else is not.
+
+    ``not_yet`` are clouds of which a catalog is installed, and no plugin that launches there.
+    """
+
+    task: TaskSpec
+    choices: tuple[Choice, ...]
+    refused: tuple[Refused, ...]
+    ruled_out: tuple[RuledOut, ...]
+    not_yet: tuple[RuledOut, ...]
+
+
+async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: bool = True) -> Explanation:
+    """Ask every cloud that may be used, and make nothing; without ``not_yet`` the others are not looked at.
+
+    Raises BadInput for a cloud or account that is not there.
+    """
+    progress("plan", "asking the clouds what they have")
+    shown = {shelf.cloud for shelf, _ in catalogs() if not shelf.launchable}
+    usable = {*context.clouds.names()}
+    alternatives = wish.task.resources.alternatives
+    mine = [each for each in alternatives if each.infra.cloud in usable or each.infra.cloud not in shown]
+    others = tuple(await asyncio.to_thread(_not_yet, wish.task)) if not_yet else ()
+    if not mine:
+        return Explanation(wish.task, (), (), (), others)
+    task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
+    found = await plan(context, task, wish.account)
+    fitting, refusals = possible(context, replace(wish, task=task), found.choices)
+    now, blocks = context.store.now(), standing(context)
+    refused = [
+        Refused(choice, block.reason, block.until)
+        for choice in fitting
+        if (block := blocking(choice, blocks, now)) is not None
+    ]
+    told = [refusal(choice, error) for choice, error in refusals]
+    ruled_out = await _ruled_out(context, task, wish.account, found, fitting, told)
+    return Explanation(wish.task, tuple(fitting), tuple(refused), tuple(ruled_out), others)
+
+
+async def _ruled_out(
+    context: Context,
+    task: TaskSpec,
+    account: str | None,
+    found: Plan,
+    fitting: Sequence[Choice],
+    refusals: Sequence[Rejection],
+) -> list[RuledOut]:
+    """Every account of a cloud that nothing is chosen from, each with its nearest offer."""
+    having = {choice.source for choice in fitting}
+    told = {each.source: each for each in reversed(refusals)}  # of each the first, which is its cheapest
+    result: list[RuledOut] = []
+    for shop in shops(context, task, account):
+        if shop.label in having:
+            continue
+        if shop.label in told:
+            offer = told[shop.label].offer
+            result.append(RuledOut(shop.label, told[shop.label].reason, offer, _price(task, offer)))
+        elif shop.label in found.unasked:
+            result.append(RuledOut(shop.label, found.unasked[shop.label]))
+        else:
+            result.append(await _nearest(context, task, shop))
+    return result
+
+
+async def _nearest(context: Context, task: TaskSpec, shop: Shop) -> RuledOut:
+    unasked: dict[str, str] = {}
+    lots = await offers_of(context, shop, OfferQuery(), unasked)
+    if not lots and not unasked:
+        await why_empty(context, shop, unasked)
+    mine = [each for each in task.resources.alternatives if shop.suits(each)]
+    near = nearest(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)
+    if not near:
+        return RuledOut(shop.label, unasked.get(shop.label, "has nothing to rent"))
+    return _near(near[0], task.num_nodes)
+
+
+def _near(found: Near, num_nodes: int) -> RuledOut:
+    price = found.offer.price(spot=found.alternative.use_spot)
+    if price is None and found.alternative.use_spot:
+        price = found.offer.hourly_price
+    cost = None if price is None else price * num_nodes
+    return RuledOut(found.source, "; ".join(miss.reason for miss in found.misses), found.offer, cost)
+
+
+def _would_be(source: str, resources: ResourcesSpec, num_nodes: int, offers: OffersOf) -> RuledOut:
+    """The best offer that fits; where none does the nearest, and what it fails."""
+    for usual in (True, False):
+        asked = [query_for(each, num_nodes, usual=usual) for each in resources.alternatives]
+        lots = [[Lot(offer) for offer in offers(query)] for query in asked]
+        choices, _ = rank(resources, lots, num_nodes, usual=usual)
+        if choices:
+            return RuledOut(source, "", choices[0].offer, choices[0].hourly_cost)
+    everything = [Lot(offer) for offer in offers(OfferQuery())]
+    near = nearest(resources, [everything] * len(resources.alternatives), num_nodes)
+    return _near(near[0], num_nodes) if near else RuledOut(source, "has nothing to rent")
+
+
+def _price(task: TaskSpec, offer: Offer) -> Decimal | None:
+    price = offer.price(spot=task.resources.alternatives[0].use_spot)
+    return None if price is None else price * task.num_nodes
+
+
+def _not_yet(task: TaskSpec) -> list[RuledOut]:
+    """What the clouds that only have a catalog would have for the task."""
+    result: list[RuledOut] = []
+    for shelf, catalog in catalogs():
+        mine = [each for each in task.resources.alternatives if each.infra.cloud in (None, shelf.cloud)]
+        if shelf.launchable or not mine:
+            continue
+        resources = replace(task.resources, alternatives=tuple(mine))
+        try:
+            result.append(_would_be(shelf.cloud, resources, task.num_nodes, catalog.offers))
+        except CatalogError as error:
+            result.append(RuledOut(shelf.cloud, error.message))
+    return result

@@ -1,0 +1,147 @@
+"""Explanations: what fits, what was refused of late, and for each cloud that has nothing why, and what is near."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from styx.api import AuthFailed, Autostop, BadInput, CatalogError, Idempotency, InsufficientCapacity, Traits
+from styx.engine import explain as explaining
+from styx.engine.explain import Explanation
+from styx.spec import Resources, Task
+from styx.testing.memory.account import MemoryAccount
+from styx.testing.memory.catalog import default_offers, fits
+from styx.testing.memory.cloud import MemoryCloud
+from support.world import HELLO, World, quiet
+
+
+@pytest.fixture(autouse=True)
+def _no_catalogs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explaining, "catalogs", list)
+
+
+def task(**resources: object) -> Task:
+    """A task that needs this."""
+    return HELLO.resources(Resources(**resources))
+
+
+async def explain(world: World, wanted: Task, **options: object) -> Explanation:
+    """The explanation of a launch of it."""
+    return await world.engine().explain(wanted, quiet, **options)  # type: ignore[arg-type]
+
+
+def catalog(monkeypatch: pytest.MonkeyPatch, *, launchable: bool = False, broken: bool = False) -> None:
+    """Install a catalog of the cloud `far`, which sells what the cloud in memory does."""
+
+    def offers(query):
+        if broken:
+            raise CatalogError("far: prices.csv: line 3: no number", file="prices.csv", line=3)
+        return [offer for offer in default_offers() if fits(offer, query)]
+
+    shelf = SimpleNamespace(cloud="far", launchable=launchable)
+    monkeypatch.setattr(explaining, "catalogs", lambda: [(shelf, SimpleNamespace(offers=offers))])
+
+
+async def test_the_choices_are_those_of_a_launch(world: World) -> None:
+    """Cheapest first; a launch takes the first."""
+    found = await explain(world, task(instance_type="small"))
+    assert [choice.offer.region for choice in found.choices] == ["east", "west"]
+    assert (found.ruled_out, found.not_yet, found.refused) == ((), (), ())
+
+
+async def test_a_cloud_that_has_nothing(world: World) -> None:
+    """The one requirement that is not met, and the offer that would fit without it, with its price."""
+    found = await explain(world, task(accelerators="A100:3").nodes(2))
+    (out,) = found.ruled_out
+    assert (out.source, out.why, out.hourly_cost) == ("memory", "1x A100, wanted 3x A100", Decimal("4.00"))
+    assert out.nearest is not None
+    assert out.nearest.instance_type == "gpu"
+
+
+async def test_a_cloud_that_cannot_be_asked(world: World) -> None:
+    """Its own words, and nothing near."""
+    world.account.fail_next("offers", AuthFailed("the key has expired"))
+    (out,) = (await explain(world, task(instance_type="small"))).ruled_out
+    assert (out.why, out.nearest) == ("the key has expired", None)
+
+
+async def test_a_cloud_without_offers(new_world: Callable[..., World]) -> None:
+    """One that sells nothing says so, or why it is not set up."""
+    world = new_world()
+    world.clouds["empty"] = (MemoryCloud, MemoryAccount(offers=[]))
+    found = await explain(world, task(instance_type="small"))
+    assert [(out.source, out.why) for out in found.ruled_out] == [("empty", "has nothing to rent")]
+    assert len(found.choices) == 2
+
+
+async def test_what_a_cloud_cannot_do_with_it(new_world: Callable[..., World]) -> None:
+    """A wish that no machine there could carry out rules the cloud out, with its cheapest offer."""
+    world = new_world(type("NoSelfStop", (MemoryCloud,), {"traits": Traits(Idempotency.TOKEN)}))
+    found = await explain(world, task(instance_type="small"), autostop=Autostop(5))
+    (out,) = found.ruled_out
+    assert "autostop" in out.why
+    assert (out.nearest and out.nearest.region, out.hourly_cost, found.choices) == ("east", Decimal("0.10"), ())
+
+
+async def test_what_was_refused_of_late(world: World) -> None:
+    """A choice that another launch was refused is shown with the reason and the end of it."""
+    world.account.fail_next("launch", InsufficientCapacity("none left"))
+    await world.engine().launch(task(instance_type="small"), "c", quiet)
+    found = await explain(world, task(instance_type="small"))
+    (refused,) = found.refused
+    assert (refused.choice.offer.region, refused.reason) == ("east", "none left")
+    assert refused.until is not None
+    assert refused.until > world.store.now()
+
+
+class TestNotYet:
+    """Clouds of which only a catalog is installed."""
+
+    async def test_what_would_be_chosen(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They are shown with their best offer, and never chosen."""
+        catalog(monkeypatch)
+        found = await explain(world, task(accelerators="A100:1").nodes(2))
+        (far,) = found.not_yet
+        assert (far.source, far.why, far.hourly_cost) == ("far", "", Decimal("4.00"))
+        assert {choice.offer.cloud for choice in found.choices} == {"memory"}
+
+    async def test_why_it_would_not_do(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The nearest offer and what it lacks."""
+        catalog(monkeypatch)
+        (far,) = (await explain(world, task(accelerators="A100:3"))).not_yet
+        assert far.why == "1x A100, wanted 3x A100"
+
+    async def test_a_task_for_such_a_cloud(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A task that names it has no choice, and is no mistake; one that allows for others has theirs."""
+        catalog(monkeypatch)
+        assert (await explain(world, task(infra="far"))).choices == ()
+        either = task(any_of=[{"infra": "far"}, {"infra": "memory"}])
+        found = await explain(world, either)
+        assert {choice.offer.cloud for choice in found.choices} == {"memory"}
+        assert len(found.not_yet) == 1
+
+    async def test_a_catalog_that_cannot_be_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It says so in its own line, and nobody else's is lost."""
+        catalog(monkeypatch, broken=True)
+        found = await explain(world, task(instance_type="small"))
+        assert "line 3" in found.not_yet[0].why
+        assert len(found.choices) == 2
+
+    async def test_a_cloud_that_launches_is_not_among_them(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its plugin answers for it."""
+        catalog(monkeypatch, launchable=True)
+        assert (await explain(world, task(instance_type="small"))).not_yet == ()
+
+
+async def test_a_cloud_that_nobody_knows(world: World) -> None:
+    """A name without plugin and catalog is a mistake of whoever wrote it."""
+    with pytest.raises(BadInput, match="no plugin provides a cloud named"):
+        await explain(world, task(infra="nowhere"))
+
+
+async def test_a_task_that_lacks_something(world: World) -> None:
+    """Where it would run can be told before its secrets and files are there."""
+    assert (await explain(world, Task(run="x", secrets={"TOKEN": None}, workdir="./nowhere"))).choices
