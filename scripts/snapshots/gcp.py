@@ -3,9 +3,10 @@
 SITE_PACKAGES is the folder of an environment of its own that has apache-libcloud 3.9.1, whose data are read; TYPES is
 the file gcp-machine-types-by-zone.csv. Everything else is in facts/, with its source. Needs styx-core and styx-gcp.
 
-What a machine costs is the sum of what its vCPUs, its memory and its GPUs cost, so a size or two of a family tell what
-all others cost. And what Google asks for N2 in a region is one multiple of what it asks in us-central1; e2 and n2d,
-A3 and H100 have the same.
+What a machine costs is the sum of what its vCPUs, its memory and its GPUs cost, so two sizes of a family tell what all
+others cost; or one, where all have as much memory for each vCPU, or where it is known how the price divides: that is
+the same everywhere, on demand and as spot. What Google asks for H100 in a region is the multiple of what it asks for
+the rest of the machine.
 """
 
 from __future__ import annotations
@@ -28,9 +29,14 @@ from styx_gcp.machines import GPUS, SHARED_CORE, Machine, plain, with_gpus
 HERE = Path(__file__).parent
 TARGET = HERE.parents[1] / "plugins/styx-gcp/src/styx_gcp/catalog"
 HOME = "us-central1"
-ALIKE = Decimal("0.006")  # a multiple may differ by so much
 SHARES = {"e2-micro": Decimal("0.25"), "e2-small": Decimal("0.5"), "e2-medium": Decimal(1)}
-SAME_SHAPE = {"c2": "c2-standard-16", "t2d": "t2d-standard-8"}  # all sizes have as much memory for each vCPU
+# The sizes that tell the others, with their vCPUs and GiB.
+ONE = {"c2": ("c2-standard-16", 16, 64), "t2d": ("t2d-standard-8", 8, 32)}
+TWO = {
+    "n1": (("n1-standard-32", 32, 120), ("n1-highmem-96", 96, 624)),
+    "n2": (("n2-highcpu-16", 16, 16), ("n2-standard-64", 64, 256)),
+}
+DIVIDED = {"e2": ("e2-standard-8", 8, 32), "n2d": ("n2d-highcpu-8", 8, 8)}  # as apache-libcloud says
 SCALED = ("H100", "H100-MEGA")
 CONTRADICTED = {("H100", "europe-west4"), ("H100-MEGA", "europe-west4")}
 CLOSED = {"europe-west5", "us-central2", "us-east2", "us-east7"}  # regions that are not open to everybody
@@ -53,8 +59,7 @@ class Price(NamedTuple):
 
     def plus(self, other: Price) -> Price:
         """The price of both; not known where that of either is not."""
-        worked_out = [each.source for each in (self, other) if each.source.startswith("scaled")]
-        source = worked_out[0] if worked_out else self.source
+        source = "scaled" if "scaled" in (self.source, other.source) else self.source
         return Price(_sum(self.hourly, other.hourly), _sum(self.spot, other.spot), source)
 
 
@@ -90,16 +95,6 @@ def known() -> tuple[Table, dict[str, dict[str, list[str]]]]:
     return prices, zones
 
 
-def n1(prices: Table, region: str) -> tuple[Price, Price] | None:
-    """What a vCPU and a GiB of N1 cost: two sizes say it, one with more memory for each vCPU."""
-    if region not in prices["n1-standard-32"]:
-        return None
-    standard, highmem = prices["n1-standard-32"][region] * 3, prices["n1-highmem-96"][region]
-    less = standard * -1
-    memory = less.plus(highmem) * (1 / Decimal(624 - 360))
-    return (standard.plus(memory * -360)) * (1 / Decimal(96)), memory
-
-
 def listed(packages: Path) -> Mapping[str, Any]:
     """The price list of apache-libcloud: of vCPUs and of memory, by region."""
     found = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["gce_instances"]
@@ -108,22 +103,24 @@ def listed(packages: Path) -> Mapping[str, Any]:
 
 
 def by_parts(table: Mapping[str, Any], prices: Table, family: str, region: str) -> tuple[Price, Price] | None:
-    """What a vCPU and a GiB of e2, n2, n2d or m1 cost: as listed, or else scaled; m1 has multiples of its own."""
-    multiple = None
-    if family != "m1" and region in prices["n2-highcpu-16"]:
-        multiple = over(prices["n2-highcpu-16"], region, HOME)
-    pair = []
-    for part in ("cpu", "ram"):
-        rates = table[family][part]
-        told = rates["on_demand"].get(region, {}).get("price")
-        home = Decimal(str(rates["on_demand"][HOME]["price"]))
-        if told and (multiple is None or abs(Decimal(str(told)) / (home * multiple) - 1) <= ALIKE):
-            pair.append(Price(Decimal(str(told)), None, "libcloud"))
-        elif multiple is not None:
-            pair.append(Price(home * multiple, None, "scaled"))
-        else:
+    """What a vCPU and a GiB cost; None where that is not known."""
+    if family in TWO:
+        (one, vcpus, memory), (other, more_vcpus, more_memory) = TWO[family]
+        if region not in prices[one]:
             return None
-    return pair[0], pair[1]
+        factor = Decimal(more_vcpus) / vcpus
+        gib = (prices[one][region] * -factor).plus(prices[other][region]) * (1 / (more_memory - memory * factor))
+        return prices[one][region].plus(gib * -memory) * (1 / Decimal(vcpus)), gib
+    cpu, ram = (table[family][part]["on_demand"] if family in table else {} for part in ("cpu", "ram"))
+    if family in DIVIDED:
+        name, vcpus, memory = DIVIDED[family]
+        shares = [Decimal(str(each[HOME]["price"])) for each in (cpu, ram)]
+        whole = prices[name].get(region, Price()) * (1 / (shares[0] * vcpus + shares[1] * memory))
+        return whole * shares[0], whole * shares[1]
+    if family == "m1" and region in cpu:
+        hourly = [Decimal(str(each[region]["price"])) for each in (cpu, ram)]
+        return Price(hourly[0], None, "libcloud"), Price(hourly[1], None, "libcloud")
+    return None
 
 
 def over(prices: Mapping[str, Price], region: str, home: str) -> Decimal:
@@ -134,19 +131,13 @@ def over(prices: Mapping[str, Price], region: str, home: str) -> Decimal:
 def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
     """Of a machine without GPUs."""
     name, family = machine.instance_type, machine.family
-    if name.startswith("n2-highcpu-"):
-        return prices["n2-highcpu-16"].get(region, Price()) * (Decimal(machine.vcpus) / 16)
-    if family in SAME_SHAPE:
-        size = SAME_SHAPE[family]
-        return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / Decimal(size.rpartition("-")[2]))
+    if family in ONE:
+        size, vcpus, _ = ONE[family]
+        return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / vcpus)
     if family in {"f1", "g1"}:
         told = table[family]["cpu"]["on_demand"].get(region, {}).get("price")
         return Price(Decimal(str(told)) if told else None, None, "libcloud")
-    parts = None
-    if family == "n1":
-        parts = n1(prices, region)
-    elif family in {"e2", "m1", "n2", "n2d"}:
-        parts = by_parts(table, prices, family, region)
+    parts = by_parts(table, prices, family, region)
     if parts is None:
         return Price()
     cores = SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
@@ -161,7 +152,7 @@ def devices(prices: Table) -> Table:
         for region, price in found[name].items():
             if price.hourly is None and region in machine and (name, region) not in CONTRADICTED:
                 hourly = _times(found[name]["us-east4"].hourly, over(machine, region, "us-east4"))
-                found[name][region] = Price(hourly, price.spot, "scaled-gpus")
+                found[name][region] = Price(hourly, price.spot, "scaled")
     return found
 
 
@@ -228,7 +219,7 @@ def sold(machine: Machine, region: str, zones: Sequence[str], price: Price, kind
 
 def sources() -> Mapping[str, Source]:
     """Where the facts come from."""
-    apache, july, old = "Apache-2.0", date(2026, 7, 9), date(2020, 8, 30)
+    apache, july = "Apache-2.0", date(2026, 7, 9)
     skypilot = "skypilot-org/skypilot-catalog, catalogs/v9/gcp/vms.csv at commit 2c3d7ea7d76b"
     price_list = "Google Cloud, price list of accelerator-optimized machine types, as public repositories quote it"
     table = {
@@ -237,19 +228,15 @@ def sources() -> Mapping[str, Source]:
             "Cyclenerd/google-cloud-pricing-cost-calculator, machine types by zone", date(2026, 8, 20), apache,
         ),
         "skypilot": (
-            "types with GPUs, their zones and prices, and prices of N1, C2, T2D and N2 high-CPU; without local disks",
+            "types with GPUs, their zones and prices, and prices of C2, E2, N1, N2, N2D and T2D; without local disks",
             f"worked out from a size or two of each family and the price of a GPU in {skypilot}", july, apache,
         ),
         "libcloud": (
-            "on-demand prices of E2, N2, N2D and M1, f1 and g1; the package has had them unchanged since that day",
-            "apache-libcloud 3.3.1 to 3.9.1, pricing.json", old, apache,
+            "on-demand prices of M1, f1 and g1; the package has had them unchanged since that day",
+            "apache-libcloud 3.3.1 to 3.9.1, pricing.json", date(2020, 8, 30), apache,
         ),
         "scaled": (
-            "on-demand prices of E2, N2 and N2D: those in us-central1 times the multiple of N2 high-CPU",
-            "worked out from the sources libcloud and skypilot", old, apache,
-        ),
-        "scaled-gpus": (
-            "types with H100: on demand, those in us-east4 times the multiple of the machine around; without local disks",
+            "types with H100; on demand, us-east4's prices times the multiple of the machine around; no local disks",
             f"worked out from {skypilot}", july, apache,
         ),
         "list+skypilot": (
