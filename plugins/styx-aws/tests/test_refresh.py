@@ -14,7 +14,6 @@ import pytest
 from styx.api import (
     AuthFailed,
     CatalogEntry,
-    InvalidConfig,
     PermissionDenied,
     ProviderError,
     RateLimited,
@@ -60,7 +59,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def refresher(tmp_path: Path, settings: Settings | None = None) -> AwsRefresher:
     """With these settings, at a time that stands."""
-    return AwsRefresher(Services("abc123", "", settings or {}, tmp_path, Frozen(), logging.getLogger("test")))
+    return AwsRefresher(Services("abc123", "", settings or Settings(), tmp_path, Frozen(), logging.getLogger("test")))
 
 
 def entries(tmp_path: Path, settings: Settings | None = None) -> dict[tuple[str, str], CatalogEntry]:
@@ -219,12 +218,6 @@ def test_a_profile_that_is_not_there_is_named(aws: Aws, tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig, match="nobody") as caught:
         entries(tmp_path, Settings(profile="nobody"))
     assert "clouds.aws.profile" in str(caught.value.hint)
-
-
-def test_a_setting_that_is_wrong_is_named(aws: Aws, tmp_path: Path) -> None:
-    """Also where no cloud is installed that would have checked it."""
-    with pytest.raises(InvalidConfig, match=r"clouds\.aws\.regions"):
-        AwsRefresher(Services("", "default", {"regions": "us-east-1"}, tmp_path, Frozen(), logging.getLogger("test")))
 
 
 def test_without_credentials_nothing_is_asked(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

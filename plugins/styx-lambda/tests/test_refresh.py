@@ -17,7 +17,6 @@ import pytest
 from styx.api import (
     AuthFailed,
     CatalogEntry,
-    InvalidConfig,
     PermissionDenied,
     ProviderError,
     RateLimited,
@@ -246,15 +245,6 @@ def test_the_key_is_looked_for_where_people_keep_it(api: Api, monkeypatch: pytes
             with pytest.raises(AuthFailed, match="401"):
                 entries(api, "")
         assert api.keys[-1] == f"Bearer {key}"
-
-
-def test_a_setting_that_is_wrong_is_named_without_its_value(api: Api, tmp_path: Path) -> None:
-    """Also where no cloud is installed that would have checked it; it may be a key."""
-    wrong = {"api_key": ["secret"]}
-    with pytest.raises(InvalidConfig, match=r"clouds\.lambda\.api_key") as caught:
-        LambdaRefresher(Services("", "default", wrong, tmp_path, Frozen(), logging.getLogger("test")))
-    assert "secret" not in str(caught.value)
-    assert caught.value.__cause__ is None
 
 
 def test_a_server_that_is_down_is_transient(api: Api) -> None:

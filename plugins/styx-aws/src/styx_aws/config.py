@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from styx.api import InvalidConfig
+from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
@@ -16,15 +12,3 @@ class Settings(BaseModel):
 
     profile: str = ""
     regions: tuple[str, ...] = ()
-
-
-def settings(given: Any) -> Settings:
-    """What core hands over as checked settings. Raises InvalidConfig with the key that is wrong."""
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["clouds.aws", *map(str, first["loc"])])
-        raise InvalidConfig(f"{key}: {first['msg']}", hint=f"`styx config get {key}` shows what it is.") from error

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from styx.api import CatalogEntry, PermissionDenied, Refresher, Services, Source
 from styx_aws.ask import Aws
-from styx_aws.config import settings
+from styx_aws.config import Settings
 from styx_aws.machines import machine
 
 _TYPES, _PRICES = "ec2", "prices"
@@ -18,7 +18,7 @@ class AwsRefresher(Refresher):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._settings = settings(services.config)
+        self._settings: Settings = services.config
         self._now: datetime = services.clock.now()
         self._left_out: list[str] = []
 

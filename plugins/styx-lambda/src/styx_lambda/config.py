@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr
 
-from styx.api import AuthFailed, InvalidConfig
+from styx.api import AuthFailed
 
 KEY_VARIABLE = "LAMBDA_API_KEY"
 KEY_FILE = "~/.lambda_cloud/lambda_keys"
@@ -21,18 +20,6 @@ class Settings(BaseModel):
 
     api_key: SecretStr = SecretStr("")
     url: str = "https://cloud.lambda.ai/api/v1"
-
-
-def settings(given: Any) -> Settings:
-    """What core hands over as checked settings. Raises InvalidConfig with the key that is wrong."""
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["clouds.lambda", *map(str, first["loc"])])
-        raise InvalidConfig(f"{key}: {first['msg']}", hint=f"`styx config get {key}` shows what it is.") from None
 
 
 def api_key(settings: Settings) -> str:

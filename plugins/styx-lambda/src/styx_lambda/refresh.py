@@ -8,7 +8,7 @@ from typing import Any
 
 from styx.api import AuthFailed, CatalogEntry, PermissionDenied, Refresher, Services, Source, Transient
 from styx.api.simple import ErrorMap, JsonApi
-from styx_lambda.config import api_key, settings
+from styx_lambda.config import Settings, api_key
 from styx_lambda.machines import REGIONS, machine
 
 _SOURCE = "api"
@@ -24,7 +24,7 @@ class LambdaRefresher(Refresher):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._settings = settings(services.config)
+        self._settings: Settings = services.config
         self._now: datetime = services.clock.now()
 
     def sources(self) -> Mapping[str, Source]:

@@ -137,6 +137,14 @@ def test_what_cannot_be_checked_is_told(styx, file: Path, monkeypatch, key, told
     assert file.exists()
 
 
+@pytest.mark.parametrize(("cloud", "key"), [("aws", "profile"), ("lambda", "url")])
+def test_settings_of_what_renews_a_catalog_are_checked(styx, file: Path, cloud, key):
+    """Also where the plugin has no cloud to launch on yet."""
+    assert styx("config", "set", f"clouds.{cloud}.{key}", "x").output == ""
+    refused = styx("config", "set", f"clouds.{cloud}.{key}s", "x")
+    assert (refused.exit_code, f"did you mean '{key}'" in refused.stderr) == (2, True)
+
+
 def test_accounts_are_settings_of_core(styx, file: Path):
     """Accounts of a cloud without settings of its own are checked by core, so there is nothing to tell of them."""
     assert styx("config", "set", "clouds.local.accounts.lab", "{}").output == ""
