@@ -86,6 +86,7 @@ class FakeClient:
     ruled_out: tuple[RuledOut, ...] = ()
     not_yet: tuple[RuledOut, ...] = ()
     refused: tuple[Refused, ...] = ()
+    mistake: str | None = None
     outcome: Outcome = field(default_factory=Outcome)
     checks: list[CheckResult] = field(default_factory=list)
     findings: list[DoctorFinding] = field(default_factory=list)
@@ -143,7 +144,7 @@ class FakeClient:
         self, task: Task, options: LaunchOptions, progress: Progress = silent, *, not_yet: bool = True
     ) -> Explanation:
         self._enter("plan", task, options)
-        return Explanation(task.spec, self.choices, self.refused, self.ruled_out, self.not_yet)
+        return Explanation(task.spec, self.choices, self.refused, self.ruled_out, self.not_yet, self.mistake)
 
     def exec(self, task: Task, cluster: str, progress: Progress = silent) -> LaunchResult:
         self._enter("exec", task, cluster)

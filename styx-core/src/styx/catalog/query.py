@@ -64,6 +64,10 @@ class Catalog:
         """All there are, by name and number, with the least that a machine with them costs. Raises CatalogError."""
         return devices(self._database)
 
+    def types(self) -> list[str]:
+        """The names of all types of machines. Raises CatalogError."""
+        return [name for (name,) in self._database.ask("SELECT name FROM types")]
+
     def transfer(self) -> list[tuple[str, str, Decimal]]:
         """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
         rows = self._database.ask("SELECT from_region, to_region, price FROM transfer")

@@ -10,7 +10,7 @@ import click
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, moment, money, table
 from styx.cli.views import usd
-from styx.words import count
+from styx.words import count, sentences
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -48,6 +48,7 @@ def shape(found: Explanation) -> Shape:
         ],
         "ruled_out": [_ruled_out(each) for each in found.ruled_out],
         "not_yet": [_ruled_out(each) for each in found.not_yet],
+        "mistake": found.mistake,
     }
 
 
@@ -102,7 +103,7 @@ def _parts(found: Explanation, *, everything: bool) -> Iterator[str]:
 def _verdict(found: Explanation) -> str:
     name = f"{clean(found.task.name)}: " if found.task.name else ""
     if not found.choices:
-        return f"{name}{'n' if name else 'N'}othing that can be launched fits."
+        return sentences(f"{name}{'n' if name else 'N'}othing that can be launched fits", found.mistake)
     first = found.choices[0]
     nodes = f"{count(found.task.num_nodes, 'node')} of " if found.task.num_nodes > 1 else ""
     account = f" as {clean(first.account)}" if first.source != first.offer.cloud else ""

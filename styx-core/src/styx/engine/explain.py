@@ -13,6 +13,7 @@ from styx.api.offers import Offer, OfferQuery
 from styx.catalog.query import catalogs
 from styx.engine.context import Context, Progress
 from styx.engine.failover import standing
+from styx.engine.mistaken import mistaken
 from styx.engine.obtain import Wish, possible, refusal
 from styx.engine.plan import Plan, Shop, offers_of, plan, shops, why_empty
 from styx.optimizer.blocks import blocking
@@ -57,6 +58,7 @@ class Explanation:
     refused: tuple[Refused, ...]
     ruled_out: tuple[RuledOut, ...]
     not_yet: tuple[RuledOut, ...]
+    mistake: str | None = None  # a name in the task that nothing has, in words
 
 
 async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: bool = True) -> Explanation:
@@ -71,7 +73,7 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     mine = [each for each in alternatives if each.infra.cloud in usable or each.infra.cloud not in shown]
     others = tuple(await asyncio.to_thread(_not_yet, wish.task)) if not_yet else ()
     if not mine:
-        return Explanation(wish.task, (), (), (), others)
+        return Explanation(wish.task, (), (), (), others, mistaken(wish.task.resources, ()))
     task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
     found = await plan(context, task, wish.account)
     fitting, refusals = possible(context, replace(wish, task=task), found.choices)
@@ -83,7 +85,7 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     ]
     told = [refusal(choice, error) for choice, error in refusals]
     ruled_out = await _ruled_out(context, task, wish.account, found, fitting, told)
-    return Explanation(wish.task, tuple(fitting), tuple(refused), tuple(ruled_out), others)
+    return Explanation(wish.task, tuple(fitting), tuple(refused), tuple(ruled_out), others, found.mistake)
 
 
 async def _ruled_out(

@@ -21,8 +21,11 @@ _NAMED: Mapping[Rule, tuple[str, Callable[[Offer], str | None]]] = {
 }
 
 
-def nothing_fits(rejections: Sequence[Rejection], others: Mapping[str, str]) -> NoOffer:
-    """The error with a reason for each cloud; ``others`` are those of clouds that had no offer to reject."""
+def nothing_fits(rejections: Sequence[Rejection], others: Mapping[str, str], mistake: str | None = None) -> NoOffer:
+    """The error with a reason for each cloud; ``others`` are those of clouds that had no offer to reject.
+
+    ``mistake`` is what is to be said of a name in the task that nothing has.
+    """
     reasons, hint = dict(others), _ANY
     for cloud in dict.fromkeys(rejection.source for rejection in rejections):
         closest = _closest(rejection for rejection in rejections if rejection.source == cloud)
@@ -30,7 +33,9 @@ def nothing_fits(rejections: Sequence[Rejection], others: Mapping[str, str]) -> 
         hint = better or hint
     story = "".join(f"\n  {cloud}: {reason}" for cloud, reason in sorted(reasons.items()))
     return NoOffer(
-        f"nothing that can be rented fits the task{story or ': no cloud is usable'}", hint=hint, reasons=reasons
+        f"nothing that can be rented fits the task{story or ': no cloud is usable'}",
+        hint=mistake or hint,
+        reasons=reasons,
     )
 
 

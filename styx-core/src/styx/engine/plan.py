@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 from styx.api.errors import BadInput, PluginError, StyxError
 from styx.api.offers import OfferQuery
+from styx.catalog.query import catalogs
 from styx.config import suggest
 from styx.engine import answers
 from styx.engine.account import glance
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
+from styx.engine.mistaken import mistaken
 from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
+from styx.spec.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Plan:
     rejections: tuple[Rejection, ...] = ()
     unasked: dict[str, str] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+    mistake: str | None = None  # a name in the task that nothing has, in words
 
     def require(self) -> Plan:
         """This plan; raises NoOffer with one reason for each cloud when it has no choice."""
@@ -37,7 +41,7 @@ class Plan:
             return self
         seen = {rejection.source for rejection in self.rejections}
         silent = {cloud: "has nothing to rent" for cloud in self.asked if cloud not in seen}
-        raise nothing_fits(self.rejections, {**silent, **self.unasked})
+        raise nothing_fits(self.rejections, {**silent, **self.unasked}, self.mistake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None) -> 
         seen = {rejection.source for rejection in rejections}
         silent = [shop for shop in shopping if shop.label in asked and shop.label not in seen]
         rejections += await _everything(context, task, silent, unasked)
+        mistake = await asyncio.to_thread(mistaken, task.resources, [each.offer for each in rejections])
+        return Plan((), tuple(rejections), unasked, asked, mistake)
     return Plan(tuple(choices), tuple(rejections), unasked, asked)
 
 
@@ -106,9 +112,16 @@ def _unusable(context: Context, cloud: str) -> StyxError:
     try:
         context.plugins.load("cloud", cloud)
     except PluginError as error:
-        if error.status is None:  # no plugin has it: what is wrong is what the caller wrote
-            return BadInput(error.message, hint=error.hint)
-        return error
+        if error.status is not None:
+            return error
+        shown = {shelf.cloud: shelf.distribution for shelf, _ in catalogs()}
+        if cloud in shown:
+            return BadInput(
+                f"{shown[cloud]} only shows what {cloud} sells: no plugin that launches there is installed",
+                hint="`styx explain` says what would be chosen there.",
+            )
+        known = (*context.clouds.names(), *shown)  # what is wrong is what the caller wrote
+        return BadInput(error.message, hint=did_you_mean(cloud, known) or error.hint)
     return BadInput(
         f"cloud {cloud!r} is not in allowed_clouds ({', '.join(allowed or ()) or 'none is'})",
         hint="Change allowed_clouds in config.yaml to use it.",

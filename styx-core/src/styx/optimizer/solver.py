@@ -54,7 +54,7 @@ def solve(
     except ImportError as error:
         raise SolverMissing(
             f"planning {len(instance.options)} tasks that depend on each other like this needs a solver",
-            hint="Install it: pip install 'styx-core[solver]'",
+            hint="Install it with `pip install 'styx-core[solver]'`.",
             extra="solver",
         ) from error
     model = _Model(instance, goal, ceiling, deadline)

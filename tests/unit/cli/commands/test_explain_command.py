@@ -82,10 +82,10 @@ def test_what_is_bought_is_told(styx, client: FakeClient):
 
 def test_nothing_fits(styx, client: FakeClient):
     """The exit code is that of a launch, which could make nothing."""
-    client.choices = ()
+    client.choices, client.mistake = (), "Nothing known has it. Did you mean 'A100'?"
     result = styx("explain", "--", "x")
     assert (result.exit_code, explained.NOTHING_FITS) == (NoOffer.exit_code, NoOffer.exit_code)
-    assert result.stdout.startswith("Nothing that can be launched fits.\n\n")
+    assert result.stdout.startswith("Nothing that can be launched fits. Nothing known has it. Did you mean 'A100'?\n\n")
 
 
 def test_files_of_the_task_need_not_be_there(styx, tmp_path):

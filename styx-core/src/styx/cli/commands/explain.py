@@ -21,7 +21,8 @@ styx explain task.yaml -o json | jq '.ruled_out[] | {cloud, why}'
 """
 JSON = """
 {name, num_nodes, chosen, runners_up: [...], refused: [{..., reason, until}],
- ruled_out: [{cloud, why, nearest}], not_yet: [{cloud, why, nearest}]}
+ ruled_out: [{cloud, why, nearest}], not_yet: [{cloud, why, nearest}],
+ mistake: a sentence about a name that nothing known has, or null}
 An offer is {infra, account, instance_type, vcpus, memory_gib, accelerators,
 spot, hourly_cost}; hourly_cost is a string, USD for all nodes. chosen is null
 when nothing fits; refused is what fits and was refused to a launch of late;
