@@ -14,6 +14,7 @@ import pytest
 from styx.api import (
     AuthFailed,
     CatalogEntry,
+    InvalidConfig,
     PermissionDenied,
     ProviderError,
     RateLimited,
