@@ -83,6 +83,54 @@ async def test_machines_of_a_cluster_that_was_never_up(world: World) -> None:
     assert len(world.machines()) == 2
 
 
+class TestAskedForWhenItWasMade:
+    """What a machine is given when it is made is had by every task, or said not to be."""
+
+    async def test_another_image(self, world: World) -> None:
+        """It is refused on a cluster that is there, also by exec; the same one is not."""
+        await world.engine().launch(HELLO.resources(Resources(image_id="mine")), "c", quiet)
+        other = HELLO.resources(Resources(image_id="other"))
+        for refused in (world.engine().launch(other, "c", quiet), world.engine().exec(other, "c", quiet)):
+            with pytest.raises(BadInput, match="does not fit the task: image mine, wanted other"):
+                await refused
+        for task in (HELLO, HELLO.resources(Resources(image_id="mine"))):
+            assert (await world.engine().launch(task, "c", quiet))[2] is False
+
+    async def test_a_larger_disk(self, world: World) -> None:
+        """What the machine came with is enough for who wants no more."""
+        await world.engine().launch(HELLO, "c", quiet)
+        assert (await world.engine().launch(HELLO.resources(Resources(disk_size=50)), "c", quiet))[2] is False
+        with pytest.raises(BadInput, match="disk of the usual size, wanted 51 GiB"):
+            await world.engine().launch(HELLO.resources(Resources(disk_size=51)), "c", quiet)
+
+    async def test_more_ports(self, world: World) -> None:
+        """They are opened, once."""
+        await world.engine().launch(HELLO.resources(Resources(ports=8080)), "c", quiet)
+        for _ in range(2):
+            await world.engine().launch(HELLO.resources(Resources(ports=[8080, "9000-9001"])), "c", quiet)
+        opened = [call.arguments[-1] for call in world.account.calls if call.method == "open_ports"]
+        assert opened == [[9000, 9001]]
+        assert world.machines()[0].ports == {8080, 9000, 9001}
+
+    async def test_other_labels(self, world: World) -> None:
+        """It is said that they are not there."""
+        await world.engine().launch(HELLO.resources(Resources(labels={"team": "a", "of": "b"})), "c", quiet)
+        told: list[str] = []
+        task = HELLO.resources(Resources(labels={"team": "a", "of": "c", "to": "d"}))
+        await world.engine().launch(task, "c", lambda _, sentence: told.append(sentence))
+        assert "cluster 'c' keeps the labels it was made with: of, to cannot be added" in told
+
+    async def test_a_cluster_that_was_taken_up(self, world: World) -> None:
+        """Nobody knows what it was given: it is not refused for that, and ports are opened."""
+        await world.engine().launch(HELLO, "c", quiet)
+        world.lose_the_database()
+        (orphan,) = (await world.engine().orphans()).orphans
+        await world.engine().adopt(orphan)
+        task = HELLO.resources(Resources(image_id="mine", ports=80, labels={"a": "b"}))
+        assert (await world.engine().launch(task, "c", quiet))[2] is False
+        assert world.machines()[0].ports == {80}
+
+
 class TestRestored:
     """A database that was restored from a copy made in the middle of a launch, which has gone on since."""
 

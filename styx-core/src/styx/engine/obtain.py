@@ -28,7 +28,7 @@ from styx.api.launch import LaunchRequest
 from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
 from styx.api.offers import Offer
-from styx.engine import budget, watchdog
+from styx.engine import asked, budget, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
@@ -240,6 +240,7 @@ def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, 
         "instance_type": offer.instance_type,
         "num_nodes": num_nodes,
         "resources": offer_in_words(offer),
+        "request": asked.to_data(choice.alternative, offer.region),
         "offer": offer_to_data(offer),
         "spot": choice.alternative.use_spot,
         "hourly_cost": choice.hourly_cost,
@@ -248,7 +249,6 @@ def _bought(choice: Choice, account: CloudAccount, num_nodes: int) -> dict[str, 
 
 def request_again(context: Context, cloud: Cloud, wanted: Alternative, offer: Offer, owner: Owner) -> Again:
     """How to ask for ranks of this attempt: the first time for all, later for those that did not come."""
-    image = wanted.image_id
     request = LaunchRequest(
         owner=owner,
         offer=offer,
@@ -256,13 +256,8 @@ def request_again(context: Context, cloud: Cloud, wanted: Alternative, offer: Of
         boot=watchdog.boot(cloud, context.public_key),
         spot=wanted.use_spot,
         disk_gib=wanted.disk_size,
-        image=image if image is None or isinstance(image, str) else image.get(offer.region),
-        ports=tuple(port for text in wanted.ports for port in _ports(text)),
+        image=asked.image_in(wanted, offer.region),
+        ports=asked.ports_of(wanted),
         labels=dict(wanted.labels),
     )
     return lambda ranks: replace(request, ranks=ranks)
-
-
-def _ports(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)

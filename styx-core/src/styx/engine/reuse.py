@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from styx.api.backend import Autostop
-from styx.api.cloud import Cloud, SupportsStop
+from styx.api.cloud import Cloud, SupportsPorts, SupportsStop
 from styx.api.errors import BadInput, ClusterNotUp, NoOffer, PluginError, ProviderError, StyxError
 from styx.api.nodes import Node, NodeState
-from styx.engine import budget
+from styx.api.offers import Scope
+from styx.engine import asked, budget
 from styx.engine.codec import offer_from_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
@@ -38,6 +39,37 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
 
     Nothing is removed for it that may have been in use: raises ClusterNotUp, or why the task cannot have it.
     """
+    handle, made = await _bring_up(context, wish, cluster, progress)
+    if not made:
+        try:
+            await _open_ports(context, wish, cluster.name, progress)
+        except BaseException:
+            await handle.close()
+            raise
+    return handle, made
+
+
+async def _open_ports(context: Context, wish: Wish, name: str, progress: Progress) -> None:
+    """Open what the task wants open, as far as nobody has asked for it yet; say what the cluster goes without."""
+    cluster = context.require_hold(name)
+    wanted, cloud = require_fit(wish.task, cluster, wish.account), _cloud(context, cluster)
+    if labels := asked.other_labels(wanted, cluster):
+        progress("note", f"cluster {name!r} keeps the labels it was made with: {', '.join(labels)} cannot be added")
+    ports = asked.closed_ports(wanted, cluster)
+    if not ports:
+        return
+    if not isinstance(cloud, SupportsPorts):
+        shown = ", ".join(map(str, ports))
+        progress("note", f"{cloud.name} opens no ports of a cluster that is there: nothing was done about {shown}")
+        return
+    account = context.clouds.get(cluster.cloud, cluster.account)
+    await account.call(cloud.open_ports, Scope(cluster.scope), context.owner(cluster), ports)
+    if cluster.request:
+        opened = sorted({*asked.ports_of(wanted), *cluster.request["ports"]})  # type: ignore[misc]
+        context.store.clusters.update(name, holder=context.holder, request={**cluster.request, "ports": opened})
+
+
+async def _bring_up(context: Context, wish: Wish, cluster: ClusterRecord, progress: Progress) -> tuple[Handle, bool]:
     if cluster.state is ClusterState.UP:
         policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
@@ -188,7 +220,7 @@ def require_fit(task: TaskSpec, cluster: ClusterRecord, account: str | None = No
     offer = offer_from_data(cluster.offer)
     misses = []
     for alternative in task.resources.alternatives:
-        miss = why_not(alternative, offer, task.num_nodes)
+        miss = why_not(alternative, offer, task.num_nodes) or asked.why_not(alternative, cluster)
         if miss is None:
             return alternative
         misses.append(miss)

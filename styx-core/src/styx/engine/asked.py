@@ -1,0 +1,70 @@
+"""What machines are given when they are made, beside their size: an image, a disk, ports and labels.
+
+It is on the record of their cluster, so that a later task that asks for something else is not given them in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from styx.api.offers import DIVISIBLE
+from styx.engine.codec import offer_from_data
+from styx.spec.model import Alternative
+from styx.store.records import ClusterRecord
+
+
+def image_in(wanted: Alternative, region: str) -> str | None:
+    """The image that is asked for there, as far as any is."""
+    image = wanted.image_id
+    return image.get(region) if isinstance(image, Mapping) else image
+
+
+def ports_of(wanted: Alternative) -> tuple[int, ...]:
+    """Every port that is asked for, ranges port by port."""
+    return tuple(port for text in wanted.ports for port in _range(text))
+
+
+def to_data(wanted: Alternative, region: str) -> dict[str, Any]:
+    """What the record says of it."""
+    return {
+        "image_id": image_in(wanted, region),
+        "disk_size": wanted.disk_size,
+        "ports": sorted(ports_of(wanted)),
+        "labels": dict(wanted.labels),
+    }
+
+
+def why_not(wanted: Alternative, cluster: ClusterRecord) -> str | None:
+    """What a task wants that the machines cannot be given any more; None where nothing, or where it is not on record.
+
+    Machines that are divided have no disk or image of their own.
+    """
+    made: Mapping[str, Any] = cluster.request
+    offer = offer_from_data(cluster.offer)
+    if not made or DIVISIBLE in offer.capabilities:
+        return None
+    image = image_in(wanted, cluster.region)
+    if image not in (None, made["image_id"]):
+        return f"image {made['image_id'] or 'of the cloud'}, wanted {image}"
+    if wanted.disk_size is not None and wanted.disk_size > (made["disk_size"] or offer.disk_gib or 0):
+        has = f"{made['disk_size']} GiB" if made["disk_size"] else "the usual size"
+        return f"disk of {has}, wanted {wanted.disk_size} GiB"
+    return None
+
+
+def closed_ports(wanted: Alternative, cluster: ClusterRecord) -> list[int]:
+    """The ports that a task wants and that nobody has asked for yet."""
+    opened: Any = cluster.request.get("ports", ())
+    return sorted(set(ports_of(wanted)) - set(opened))
+
+
+def other_labels(wanted: Alternative, cluster: ClusterRecord) -> list[str]:
+    """The labels that a task wants and that the machines do not have; none where that is not on record."""
+    made: Any = cluster.request.get("labels", wanted.labels)
+    return sorted(name for name, value in wanted.labels.items() if made.get(name) != value)
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
