@@ -18,7 +18,7 @@ from styx.api import Boot, LaunchRequest, OfferQuery, Owner, new_attempt_id
 from styx.testing import services
 from support.nimbus import PLUGIN, SERVER, Workshop
 
-CHEAP = ("-y", "--infra", "nimbus")
+CHEAP = ("-y", "--infra", "nimbus", "-t", "cpu.small")
 
 
 def clusters(shop: Workshop) -> dict[str, Any]:
@@ -108,7 +108,8 @@ def test_a_stock_out_that_comes_late_leads_elsewhere(shop: Workshop, server: Any
 def test_the_last_word_on_a_launch_is_the_markets_own(shop: Workshop, server: Any) -> None:
     """Where nobody has the machines the reasons are told by place, and nothing is left."""
     server.market.stock["h100.1x"] = 1
-    said = shop.styx("launch", *CHEAP, "-c", "h", "--gpus", "H100:1", "--num-nodes", "2", "--", "true", status=75)
+    wanted = ("--infra", "nimbus", "--gpus", "H100:1", "--num-nodes", "2")
+    said = shop.styx("launch", "-y", "-c", "h", *wanted, "--", "true", status=75)
     assert "no h100.1x left" in said
     assert "nimbus/oslo" in said
     assert "nimbus/quito" in said

@@ -31,7 +31,7 @@ class NimbusCloud(SimpleCloud):
     """One object per account. Methods are called from threads, several at a time."""
 
     name: ClassVar[str] = "nimbus"
-    traits: ClassVar[Traits] = Traits(Idempotency.SEARCH, settle_after=2.0, boot_deadline=120.0)
+    traits: ClassVar[Traits] = Traits(Idempotency.SEARCH, settle_after=1.0, boot_deadline=120.0)
     errors: ClassVar[ErrorMap] = ERRORS
     takes = frozenset({"labels"})
 
