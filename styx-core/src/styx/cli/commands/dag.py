@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,7 +48,7 @@ tasks: [{name, infra, account, instance_type, hourly_cost, ...}]}.
 RUN_EXIT = f"""
   0    every task has succeeded, or was left out by its condition
   1    a task has failed
-  {DETACHED}  you pressed Ctrl-C; what was running was removed
+  {DETACHED}  it was interrupted; what was running was removed
 """
 
 
@@ -107,12 +110,24 @@ def run(ctx: click.Context, /, file: str, output: str, **arguments: Any) -> None
             _agree(_plan(client, found, wanted))
         lines = dagviews.Lines(found, sys.stderr if output == "json" else sys.stdout)
         try:
-            result = client.run_dag(found, wanted, lines)
+            with _as_ctrl_c(signal.SIGTERM, signal.SIGHUP):
+                result = client.run_dag(found, wanted, lines)
         except KeyboardInterrupt:
             note("\nStopped. What was running was removed.")
             raise click.exceptions.Exit(DETACHED) from None
     click.echo(json_text(dagviews.result(result)) if output == "json" else dagviews.result_table(result))
     ctx.exit(0 if result.succeeded else 1)
+
+
+@contextmanager
+def _as_ctrl_c(*signals: signal.Signals) -> Iterator[None]:
+    """Let these end the block as Ctrl-C does: nothing goes on without this command."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _read(file: str, arguments: Mapping[str, Any]) -> Dag:
