@@ -162,7 +162,9 @@ class TableBackend(Backend):
         self._runtime(cluster).autostop = policy
 
     async def metrics(self, cluster: Cluster) -> list[NodeMetrics]:
-        return []
+        self._runtime(cluster)
+        now = self.services.clock.now()
+        return [NodeMetrics(node.rank or 0, now, 0.0, 0, 1, 0, 1) for node in cluster.nodes]
 
     async def shutdown(self, cluster: Cluster, *, keep: bool = False) -> None:
         self._enter("backend.shutdown")

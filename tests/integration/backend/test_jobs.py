@@ -139,6 +139,12 @@ async def test_every_node_gives_a_sample(backend: AgentBackend, pair: ProcessClu
     assert all(0 < sample.memory_used <= sample.memory_total for sample in samples)
 
 
+async def test_what_is_left_of_a_cluster_gives_samples(backend: AgentBackend, pair: ProcessCluster):
+    """Of the ranks that there are, also without the head: so it is known that they were set up."""
+    pair.nodes = pair.nodes[1:]
+    assert [sample.rank for sample in await backend.metrics(pair)] == [1]
+
+
 async def test_a_cluster_that_is_idle_stops_itself(backend: AgentBackend, pair: ProcessCluster):
     """Every node, by its own command, as the policy that was set last says."""
     await backend.autostop(pair, Autostop(idle_minutes=0, down=False, wait_for="none"))

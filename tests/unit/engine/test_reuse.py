@@ -173,14 +173,28 @@ class TestRestored:
         assert world.machines() == []
 
     async def test_no_money_for_it_any_more(self, world: World) -> None:
-        """Nor is it removed because others have spent the budget since."""
+        """Nor is it removed because others have spent the budget since, even if nobody can tell that it was set up."""
         await self.launched(world, "before memory.launch")
+        world.runtimes.clear()
         (world.home / "config.yaml").write_text("budget: {max_hourly_cost: 0.01}\n")
         with pytest.raises(NoOffer, match="more than the budget") as caught:
             await world.engine().launch(PAIR, "c", quiet)
         assert caught.value.hint is not None
         assert "`styx down c`" in caught.value.hint
         assert len(world.machines()) == 2
+
+    @pytest.mark.parametrize("lost", [0, 1])
+    @pytest.mark.parametrize("step", ["before memory.launch", "before backend.prepare"])
+    async def test_a_node_that_is_gone(self, world: World, step: str, lost: int) -> None:
+        """The other one stays until the user says down: it was set up, and may hold the only copy of something."""
+        await self.launched(world, step)
+        world.account.delete(world.machines()[lost].id)
+        for _ in range(2):
+            with pytest.raises(ClusterNotUp, match="of cluster 'c', 1 of 2 nodes are left, and they may hold your"):
+                await world.engine().launch(PAIR, "c", quiet)
+            assert len(world.machines()) == 1
+        await world.engine().down("c", quiet)
+        assert world.machines() == []
 
     @pytest.mark.parametrize("step", ["before memory.launch", "before backend.prepare"])
     async def test_machines_that_have_stopped_themselves(self, world: World, step: str) -> None:

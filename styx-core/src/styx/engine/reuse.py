@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -23,12 +24,14 @@ from styx.engine.papers import Papers
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, record_verdict, see
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
+from styx.engine.trust import Newcomers, with_key
 from styx.optimizer.rank import label, why_not
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 from styx.words import count, sentences
 
+ANSWER_SECONDS = 20.0  # that a node may take to say whether the runtime is there
 _NAMED = 3  # things that are left, in one sentence
 
 ErrorT = TypeVar("ErrorT", bound=StyxError)
@@ -127,20 +130,38 @@ async def _in_use(context: Context, cluster: ClusterRecord) -> Sight | None:
     """What is left of machines that all ran once: their disks may hold the only copy of something. Or None.
 
     That they did is not in a record that was restored from the middle of a launch; but no launch makes machines that
-    are stopped.
+    are stopped, and none of which it is not known what came of it has got to setting any up.
     """
     papers = _live(context, cluster)
     if papers is None:
         return None
     found = await see(context, papers)
     if cluster.launched_at is None and papers.open:
-        if not found.count(NodeState.STOPPED, NodeState.STOPPING):
+        if not (found.count(NodeState.STOPPED, NodeState.STOPPING) or await _were_set_up(context, cluster, found)):
             return None
         for intent in papers.open:
             context.settle(intent, AttemptState.SETTLED)
     if len(found.nodes) < cluster.num_nodes and not found.proves_absence:
         raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
     return found if found.nodes or found.leftovers else None
+
+
+async def _were_set_up(context: Context, cluster: ClusterRecord, found: Sight) -> bool:
+    """Whether the runtime of this cluster is on any of the nodes that run, as far as these can be reached."""
+    running = [with_key(context.home, node) for node in found.nodes if node.state is NodeState.RUNNING]
+    return any(await asyncio.gather(*(_was_set_up(context, cluster, node) for node in running)))
+
+
+async def _was_set_up(context: Context, cluster: ClusterRecord, node: Node) -> bool:
+    way = Newcomers(context, cluster.name, wait=0.0, remember=False)
+    handle = Handle(cluster.name, context.owner(cluster), [node], _cloud(context, cluster), way)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return bool(await context.backend.metrics(handle))
+    except (TimeoutError, StyxError):  # a backend that has nothing there says so with an error
+        return False
+    finally:
+        await handle.close()
 
 
 async def _go_on_with(context: Context, wish: Wish, cluster: ClusterRecord, found: Sight, progress: Progress) -> Handle:

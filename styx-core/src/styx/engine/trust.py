@@ -29,16 +29,24 @@ class Newcomers:
     """The ways to nodes that may show their host key for the first time. Called with a node, gives its transport.
 
     ``wait`` is how many seconds one that does not answer yet may take: long for those that were just made or started,
-    and none for those of a cluster that was up. Of these a pin is missing only where the database was lost.
+    and none for those of a cluster that was up. Of these a pin is missing only where the database was lost. Without
+    ``remember`` a key is trusted this once, for nodes that are not on record yet.
     """
 
     def __init__(
-        self, context: Context, cluster: str, progress: Progress | None = None, wait: float = PATIENCE
+        self,
+        context: Context,
+        cluster: str,
+        progress: Progress | None = None,
+        wait: float = PATIENCE,
+        *,
+        remember: bool = True,
     ) -> None:
         self._context = context
         self._cluster = cluster
         self._progress = progress
         self._wait = wait
+        self._remember = remember
         self._key = str(private_key(context.home))
         known = context.store.nodes.of(cluster)
         self._pinned = {(record.rank, record.node_id): record.host_key for record in known}
@@ -54,6 +62,8 @@ class Newcomers:
             return open_transport(endpoint)
 
         def pin(key: str) -> None:
+            if not self._remember:
+                return
             self._context.store.nodes.pin(self._cluster, rank, key)
             where = f"{endpoint.options.get('host')}:{endpoint.options.get('port', '22')}"
             self._tell(f"first contact with node {rank} at {where}: the key it shows is trusted from now on")

@@ -142,7 +142,7 @@ class AgentBackend(Backend):
             raise failures[0]
 
     def _all(self, cluster: Cluster) -> list[AgentNode]:
-        return [self._node(cluster, rank) for rank in range(len(cluster.nodes))]
+        return [self._node(cluster, node.rank or 0) for node in cluster.nodes]
 
     def _node(self, cluster: Cluster, rank: int) -> AgentNode:
         """The agent of this rank, over the transport that the cluster lends now."""
