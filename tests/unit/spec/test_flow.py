@@ -141,3 +141,28 @@ def test_a_task_for_failures_has_something_before_it() -> None:
         dag_of(Task("a"), Task("b", when="failure")).check()
     assert caught.value.field == "when"
     assert dag_of(Task("a"), Task("b", when="failure", depends_on="a"), Task("c", when="always")).check()
+
+
+@pytest.mark.parametrize(
+    ("written", "on_h100", "on_nothing"),
+    [
+        (None, 1.0, 1.0),
+        ("90m", 1.5, 1.5),
+        (30, 0.5, 0.5),
+        ({"h100": "1h", "A100": "2h"}, 1.0, 1.0),
+        ({"H100": "30m", "default": "6h"}, 0.5, 6.0),
+    ],
+)
+def test_how_long_it_takes(written: Any, on_h100: float, on_nothing: float) -> None:
+    """An estimate is one time, or one for each accelerator, whatever its case; an hour where nothing is said."""
+    spec = Task.from_dict({"run": "x", "time_estimate": written}).spec
+    assert flow.estimated_hours(spec, ["H100"]) == on_h100
+    assert flow.estimated_hours(spec, []) == on_nothing
+    assert Task.from_dict(Task.from_spec(spec).to_dict()).spec == spec
+
+
+@pytest.mark.parametrize("written", ["soon", 0, {}, {"A100": 0}, -5, True])
+def test_times_that_are_none(written: Any) -> None:
+    """Each is refused where it stands."""
+    with pytest.raises(InvalidTask, match="time_estimate"):
+        Task.from_dict({"run": "x", "time_estimate": written})

@@ -149,7 +149,11 @@ def plan_table(found: DagLaunch) -> str:
     ]
     lines = [table(("TASK", "INFRA", "INSTANCE", "ACCELERATORS", "COST/H"), rows)]
     if found.transfer_cost:
-        lines.append(f"Moving data between them: {money(found.transfer_cost)}.")
+        lines.append(f"Moving data between them costs {money(found.transfer_cost)}.")
+    if found.cost:
+        lines.append(
+            f"All of it takes {found.hours:.1f} h and costs {money(found.cost)}, by `time_estimate` or an hour each."
+        )
     return "\n".join(lines)
 
 

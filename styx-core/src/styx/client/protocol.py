@@ -64,8 +64,8 @@ class LaunchResult:
 class DagLaunch:
     """Where a run would put its tasks: one place for each, in order.
 
-    Costs are USD: ``cost`` of an hour of each task and of moving data, which alone is ``transfer_cost``; None where a
-    price is unknown. ``hours`` is the longest way through.
+    Costs are USD: ``cost`` of all tasks and of moving data, which alone is ``transfer_cost``; None where a price is
+    unknown. ``hours`` is the longest way through. A task that does not say how long it takes is taken to take an hour.
     """
 
     tasks: tuple[tuple[str, Choice], ...]

@@ -17,10 +17,10 @@ from styx.optimizer.rank import Choice
 from styx.optimizer.tasks import Candidate, DagPlan, Data, Edge, Rate, Site, Work
 from styx.spec import Task
 from styx.spec.dag import Dag
+from styx.spec.flow import estimated_hours
 from styx.spec.model import TaskSpec
 
 _HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes are in
-_HOURS = 1.0  # that a task is taken to run
 
 
 async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[Choice]:
@@ -28,7 +28,8 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
     dag.check()
     asked: dict[str, asyncio.Future[Plan]] = {}  # tasks that need the same ask once, all others at once
     for task in dag.tasks:
-        asked.setdefault(_need(task.spec), asyncio.ensure_future(_offers(engine, task, options)))
+        if _need(task.spec) not in asked:
+            asked[_need(task.spec)] = asyncio.ensure_future(_offers(engine, task, options))
     try:
         plans = [await asked[_need(task.spec)] for task in dag.tasks]
     finally:
@@ -60,11 +61,12 @@ def _work(number: int, task: Task, dag: Dag, plan: Plan) -> Work[Choice]:
         Candidate(
             choice,
             Site(choice.offer.cloud, choice.offer.region, choice.offer.zone or ""),
-            None if choice.hourly_cost is None else choice.hourly_cost * Decimal(_HOURS),
-            _HOURS,
+            None if choice.hourly_cost is None else choice.hourly_cost * Decimal(hours),
+            hours,
             alternatives.index(choice.alternative) if ordered else 0,
         )
         for choice in plan.choices
+        for hours in (estimated_hours(task.spec, (device.name for device in choice.offer.accelerators)),)
     )
     given = {uri for earlier in dag.before(task) for uri in _sizes(earlier.spec, "outputs")}
     inputs = tuple(_reads(task.spec, given))

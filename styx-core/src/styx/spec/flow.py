@@ -7,11 +7,11 @@ conditions: ``${{ tasks.train.outputs.ACCURACY }}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from styx.spec import fields
+from styx.spec import amounts, fields
 from styx.spec.model import Condition, Output, Retries
 from styx.spec.place import Place
 from styx.spec.suggest import did_you_mean
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from styx.spec.model import TaskSpec
 
 OUTCOMES = ("success", "failure", "always")
+DEFAULT = "default"  # in time_estimate: on any other machine
 MAX_RETRIES = 1000
 MAX_OUTPUTS = 100
 
+_HOUR = 60.0  # minutes
 _OUTPUT = r"tasks\.(.+)\.outputs\.([A-Za-z_][A-Za-z0-9_]*)"
 _REFERENCE = re.compile(r"\$\{\{\s*(tasks\..*?)\s*\}\}")  # other text in such braces is left alone
 _COMPARISON = re.compile(r"(?:\$\{\{\s*)?(tasks\..+?)\s*(?:\}\})?\s*(==|!=)\s*(.*)")
@@ -75,6 +77,32 @@ def output_names(value: object, place: Place) -> tuple[str, ...]:
     if len(found) > MAX_OUTPUTS:
         raise place.error(f"has {len(found)} names, the limit is {MAX_OUTPUTS}")
     return tuple(found)
+
+
+def time_estimate(value: object, place: Place) -> float | dict[str, float]:
+    """How long the task takes, in minutes: everywhere the same, or by accelerator, with ``default`` for any other."""
+    if not isinstance(value, dict):
+        return _minutes(value, place)
+    if not value:
+        raise place.error("must not be empty")
+    return {fields.word(key, place.at(value, key)): _minutes(each, place.at(value, key)) for key, each in value.items()}
+
+
+def estimated_hours(spec: TaskSpec, accelerators: Iterable[str]) -> float:
+    """The hours that the task takes on a machine with these accelerators: one where nothing is said."""
+    estimate: Any = spec.extra.get("time_estimate", _HOUR)
+    if isinstance(estimate, dict):
+        by_name = {name.lower(): minutes for name, minutes in estimate.items()}
+        known = (by_name[name.lower()] for name in accelerators if name.lower() in by_name)
+        estimate = next(known, by_name.get(DEFAULT, _HOUR))
+    return float(estimate) / _HOUR
+
+
+def _minutes(value: object, place: Place) -> float:
+    found = amounts.minutes(value, place)
+    if not found:
+        raise place.error("must be more than nothing")
+    return float(found)
 
 
 def outputs_in(text: str, place: Place) -> list[Output]:

@@ -46,6 +46,7 @@ EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "managed_secrets": each_item(name_or(one_value(keyed({"mount_path": fields.word})))),
     "inputs": one_value(_size),  # {uri: gigabytes}: what a task reads
     "outputs": one_value(_size),
+    "time_estimate": flow.time_estimate,
     "config": hooks.config,
     "job": keyed({"wait_for_scheduling_timeout": _timeout}),
     "event_callback": lambda value, place: fields.text(value, place, lines=True),

@@ -124,9 +124,9 @@ class TestConsent:
 
     @pytest.mark.usefixtures("terminal")
     def test_the_cost_is_shown_first(self, styx, client: FakeClient):
-        """Of one hour of each; no means no."""
+        """Of all of them together; no means no."""
         result = styx("dag", "run", "p.yaml", stdin="n\n")
-        assert "Run 4 tasks for $6.00 if each runs for an hour?" in result.output
+        assert "Run 4 tasks for about $6.00 in all?" in result.output
         assert "run_dag" not in {call[0] for call in client.calls}
 
 

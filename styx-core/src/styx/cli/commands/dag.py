@@ -174,7 +174,7 @@ def _agree(plan: DagLaunch) -> None:
         return
     if interactive():
         note(dagviews.plan_table(plan))
-    cost = "an unknown price" if plan.cost is None else f"{money(plan.cost)} if each runs for an hour"
+    cost = "an unknown price" if plan.cost is None else f"about {money(plan.cost)} in all"
     confirm(f"Run {clean(len(plan.tasks))} tasks for {cost}?")
 
 
