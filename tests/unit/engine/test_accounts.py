@@ -109,7 +109,7 @@ async def test_one_account_that_fails_does_not_keep_the_other_from_being_used(tw
     two.accounts["memory", "dev"].fail_next("launch", AuthFailed("the key has expired"))
     await two.engine().launch(HELLO, "c", quiet)
     assert [record.account for record in two.store.clusters.list()] == ["prod"]
-    assert any("memory/east-a (dev): the key has expired" in reason for reason in two.reasons())
+    assert any("memory/east/east-a (dev): the key has expired" in reason for reason in two.reasons())
 
 
 async def test_why_nothing_fits_is_told_account_by_account(two: World) -> None:

@@ -45,8 +45,8 @@ async def test_a_launch_within_the_budget(world: World) -> None:
     with pytest.raises(NoOffer) as refused:
         await engine.launch(HELLO, "c", quiet)
     assert refused.value.message == (
-        "nothing was made: small on memory/east-a: with the $0.20/h of 2 clusters that run its $0.10/h make $0.30/h, "
-        "and the budget is $0.20/h"
+        "nothing was made: small on memory/east/east-a: with the $0.20/h of 2 clusters that run its $0.10/h make "
+        "$0.30/h, and the budget is $0.20/h"
     )
     assert "styx config list" in (refused.value.hint or "")
     assert world.record() is None

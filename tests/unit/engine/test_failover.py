@@ -7,10 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from styx.api import AuthFailed, Conflict, InsufficientCapacity, NoOffer, ProviderError
-from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE
+from styx.api import AuthFailed, Conflict, InsufficientCapacity, NoOffer, Offer, ProviderError, Scope
+from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE, where
 from styx.optimizer.blocks import CAPACITY
+from styx.optimizer.rank import Choice
 from styx.spec import Resources
+from styx.spec.infra import infra
+from styx.spec.model import Alternative
+from styx.spec.place import Place
 from support.world import HELLO, World, quiet
 
 SMALL = HELLO.resources(Resources(instance_type="small"))
@@ -131,6 +135,17 @@ async def test_the_story_is_told_and_kept(world: World) -> None:
     world.account.fail_next("launch", NONE)
     story = Story()
     await world.engine().launch(SMALL, "c", story)
-    line = "small on memory/east-a: none left; small in east-a is not asked for again for 3 min"
+    line = "small on memory/east/east-a: none left; small in east-a is not asked for again for 3 min"
     assert line in story.lines
-    assert "small on memory/east-a: none left" in world.reasons()
+    assert "small on memory/east/east-a: none left" in world.reasons()
+
+
+@pytest.mark.parametrize(
+    ("region", "zone", "place"),
+    [("", None, "acme"), ("east", None, "acme/east"), ("east", "east-a", "acme/east/east-a"), ("", "a", "acme/*/a")],
+)
+def test_places_are_named_as_infra_takes_them(region: str, zone: str | None, place: str) -> None:
+    """What is read in the progress of a launch can be asked for; what a provider lists in one go cannot."""
+    offer = Offer("acme", Scope("this"), "box", 1, 1, region=region, zone=zone)
+    assert where(Choice(offer, Alternative(), None)) == f"box on {place}"
+    assert str(infra(place, Place())) == place

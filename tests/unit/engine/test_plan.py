@@ -69,7 +69,9 @@ async def test_a_policy_refuses_before_clouds_are_asked(world: World) -> None:
 async def test_nothing_dearer_than_agreed_is_made(world: World) -> None:
     """What costs more than the user agreed to is refused before anything is asked for, with both prices."""
     engine = world.engine()
-    with pytest.raises(NoOffer, match=r"small on memory/east-a costs \$0\.10/h, and \$0\.05/h were agreed to") as no:
+    with pytest.raises(
+        NoOffer, match=r"small on memory/east/east-a costs \$0\.10/h, and \$0\.05/h were agreed to"
+    ) as no:
         await engine.launch(HELLO, "c", quiet, agreed_hourly_cost=Decimal("0.05"))
     assert "--yes" in (no.value.hint or "")
     with pytest.raises(NoOffer, match="and nothing was agreed to"):
@@ -94,7 +96,7 @@ async def test_failover_stays_within_what_was_agreed_to(world: World) -> None:
     with pytest.raises(NoOffer) as refused:
         await engine.launch(HELLO, "c", quiet, agreed_hourly_cost=CHEAPEST)
     assert "none left" in refused.value.message
-    assert r"small on memory/west-a: costs $0.15/h, and $0.10/h were agreed to" in refused.value.message
+    assert r"small on memory/west/west-a: costs $0.15/h, and $0.10/h were agreed to" in refused.value.message
     assert world.machines() == []
     await engine.launch(HELLO, "c", quiet, agreed_hourly_cost=NEXT)
     assert [machine.place for machine in world.machines()] == ["west"]

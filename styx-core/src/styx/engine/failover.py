@@ -21,6 +21,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.plan import Plan
 from styx.optimizer.blocks import Block, block_for, blocking, next_change
 from styx.optimizer.rank import Choice
+from styx.spec.model import Infra
 from styx.store.records import BlockRecord
 
 FIRST_PAUSE = 30.0  # seconds before all is tried again, the first time
@@ -134,11 +135,11 @@ def _in_turn(
 
 
 def where(choice: Choice) -> str:
-    """One thing that can be asked for, as progress and errors name it."""
+    """One thing that can be asked for, as progress and errors name it: the place as ``--infra`` takes it."""
     offer = choice.offer
     spot = " (spot)" if choice.alternative.use_spot else ""
     account = choice.source.removeprefix(offer.cloud)
-    return f"{offer.instance_type}{spot} on {offer.cloud}/{offer.zone or offer.region or offer.scope.name}{account}"
+    return f"{offer.instance_type}{spot} on {Infra(offer.cloud, offer.region or None, offer.zone)}{account}"
 
 
 def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> None:

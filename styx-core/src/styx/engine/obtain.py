@@ -27,7 +27,7 @@ from styx.api.errors import (
 from styx.api.launch import LaunchRequest
 from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
-from styx.api.offers import Offer
+from styx.api.offers import Offer, Scope
 from styx.engine import asked, budget, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
@@ -107,7 +107,11 @@ def refusal(choice: Choice, error: StyxError) -> Rejection:
 
 def _same(choice: Choice, other: Choice | None) -> bool:
     """Whether both ask for the same thing; what else is known of it may have changed meanwhile."""
-    return other is not None and (where(choice), choice.alternative) == (where(other), other.alternative)
+    return other is not None and _what(choice) == _what(other)
+
+
+def _what(choice: Choice) -> tuple[str, Scope, Alternative]:
+    return where(choice), choice.offer.scope, choice.alternative
 
 
 def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
