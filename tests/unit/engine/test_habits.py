@@ -77,7 +77,7 @@ def must_say_what_went_wrong(world: BazaarWorld, names: tuple[str, ...]) -> None
         words = "vanished" if {"none", "late-refusals"} <= set(names) else "no small left in east"
         assert words in told or "east gave 1 of 2 nodes" in told, told
     if fails:
-        assert "bazaar/east-a: " in told, told
+        assert "bazaar/east/east-a: " in told, told
 
 
 async def lose_a_node(world: BazaarWorld) -> None:
