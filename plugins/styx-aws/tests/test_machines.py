@@ -24,9 +24,14 @@ def about(**more: Any) -> dict[str, Any]:
     }
 
 
+def device(name: str, count: int, mib: int, **more: Any) -> dict[str, Any]:
+    """So many of a device, as EC2 writes them."""
+    return {"Name": name, "Count": count, "MemoryInfo": {"SizeInMiB": mib}, **more}
+
+
 def gpu(name: str, count: int, mib: int, **more: Any) -> dict[str, Any]:
     """A type with GPUs."""
-    return about(GpuInfo={"Gpus": [{"Name": name, "Count": count, "MemoryInfo": {"SizeInMiB": mib}, **more}]})
+    return about(GpuInfo={"Gpus": [device(name, count, mib, **more)]})
 
 
 def test_a_plain_type_has_what_every_type_has() -> None:
@@ -48,10 +53,17 @@ def test_a_plain_type_has_what_every_type_has() -> None:
         (gpu("RTX PRO Server 6000", 2, 98304), "RTXPRO6000", 2, 96),
         (about(NeuronInfo={"NeuronDevices": [NEURON | {"Name": "Trainium2"}]}), "Trainium2", 6, 96),
         (about(NeuronInfo={"NeuronDevices": [NEURON]}), "Inferentia2", 6, 32),
+        (about(InstanceType="trn2u.48xlarge"), "Trainium2", 16, 96),
+        (about(FpgaInfo={"Fpgas": [device("Virtex UltraScale+ (VU47P)", 2, 81920)]}), "VU47P", 2, 80),
+        (about(MediaAcceleratorInfo={"Accelerators": [device("U30", 1, 24576)]}), "U30", 1, 24),
+        (about(InferenceAcceleratorInfo={"Accelerators": [device("Qualcomm X", 8, 16000)]}), "Qualcomm X", 8, 16),
     ],
 )  # fmt: skip
 def test_devices_have_the_names_that_task_files_use(said: dict[str, Any], name: str, count: float, memory: int) -> None:
-    """One of twice the memory is another; a part of one is counted as a part, with the memory of a whole one."""
+    """One of twice the memory is another; a part of one counts as a part, with the memory of a whole one.
+
+    FPGAs and video transcoders are devices too: who asks for a plain machine wants neither.
+    """
     found = machine(said)
     assert found is not None
     assert found.accelerator is not None

@@ -41,7 +41,7 @@ def test_it_can_be_read_and_is_small(snapshot: Snapshot) -> None:
     "name",
     [
         "A100", "A100-80GB", "A10G", "B200", "B300", "H100", "H200", "Inferentia", "Inferentia2", "L4", "L40S", "T4",
-        "T4g", "Trainium", "V100", "V100-32GB",
+        "T4g", "Trainium", "U30", "V100", "V100-32GB",
     ],
 )  # fmt: skip
 def test_the_accelerators_that_task_files_name_have_a_price(devices: dict[str, list[CatalogEntry]], name: str) -> None:

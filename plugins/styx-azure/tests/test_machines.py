@@ -14,7 +14,8 @@ from styx_azure.machines import accelerator, machine
     ("size", "name", "memory"),
     [
         ("Standard_NC24ads_A100_v4", "A100-80GB", 80),
-        ("Standard_NC40ads_H100_v5", "H100", 94),
+        ("Standard_NC40ads_H100_v5", "H100-94GB", 94),
+        ("Standard_NCC40ads_H100_v5", "H100-94GB", 94),
         ("Standard_NC64as_T4_v3", "T4", 16),
         ("Standard_NC24rs_v3", "V100", 16),
         ("Standard_NC6s_v2", "P100", 16),
@@ -60,10 +61,19 @@ def test_vcpus_are_those_that_can_be_used() -> None:
         machine("Standard_E64-16s_v3", {"vCPUs": "64"})
 
 
-def test_confidential_sizes_say_so() -> None:
-    """By their names."""
-    assert machine("Standard_DC8as_v5", {"vCPUs": "8", "MemoryGB": "32"}).capabilities == {"confidential"}
-    assert not machine("Standard_D8as_v5", {"vCPUs": "8", "MemoryGB": "32"}).capabilities
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("Standard_DC8as_v5", {"confidential"}),
+        ("Standard_NCC40ads_H100_v5", {"confidential"}),
+        ("Standard_B2s", {"burstable"}),
+        ("Standard_B8als_v2", {"burstable"}),
+        ("Standard_D8as_v5", set()),
+    ],
+)
+def test_what_is_special_about_a_size_is_told_by_its_name(size: str, words: set[str]) -> None:
+    """Confidential ones, and those with full speed only for a while."""
+    assert machine(size, {"vCPUs": "8", "MemoryGB": "32"}).capabilities == words
 
 
 def test_nothing_of_the_package_brings_the_sdk_along() -> None:

@@ -37,17 +37,21 @@ def test_it_can_be_read_and_is_small(snapshot: Snapshot) -> None:
         assert prices.stat().st_size < 2_000_000
 
 
-@pytest.mark.parametrize("name", ["A10", "A100", "A100-80GB", "H100", "M60", "Radeon MI25", "T4", "V100", "V100-32GB"])
+@pytest.mark.parametrize(
+    "name", ["A10", "A100", "A100-80GB", "H100", "H100-94GB", "M60", "Radeon MI25", "T4", "V100", "V100-32GB"]
+)
 def test_the_accelerators_that_task_files_name_have_a_price(devices: dict[str, list[CatalogEntry]], name: str) -> None:
     """On demand, and as spot but H100; with their memory."""
     assert any(entry.hourly for entry in devices[name])
-    assert any(entry.spot for entry in devices[name]) == (name != "H100")
+    assert any(entry.spot for entry in devices[name]) == (not name.startswith("H100"))
     assert all(entry.accelerator and entry.accelerator.memory_gib for entry in devices[name])
 
 
 def test_eight_gpus_are_eight(devices: dict[str, list[CatalogEntry]]) -> None:
-    """One of the sources says 12."""
-    assert {entry.accelerator.count for entry in devices["H100"] if entry.accelerator} == {1, 2, 8}
+    """One of the sources says 12. Those of NC sizes have more memory, and a name of their own."""
+    for name, counts, memory in (("H100", {8}, 80), ("H100-94GB", {1, 2}, 94)):
+        found = {entry.accelerator for entry in devices[name] if entry.accelerator}
+        assert ({each.count for each in found}, {each.memory_gib for each in found}) == (counts, {memory})
 
 
 def test_spot_is_cheaper_than_on_demand(snapshot: Snapshot) -> None:

@@ -13,6 +13,13 @@ _MIB, _GB, _GIB = 1024, 10**9, 2**30
 _SAME_NAME_TWICE = {("A100", 80): "A100-80GB", ("V100", 32): "V100-32GB"}  # as task files write them
 _MEMORY = {"Trainium2": 96}  # EC2 says 512, AWS' description of the types 1.5 TB for 16
 _OTHER_NAMES = {"RTX PRO Server 6000": "RTXPRO6000", "RTX PRO 4500": "RTXPRO4500"}
+# Where EC2 tells of devices: GPUs, Trainium and Inferentia, FPGAs (f1, f2), Qualcomm's (dl2q), video transcoders (vt1).
+_DEVICES = (
+    ("GpuInfo", "Gpus"), ("NeuronInfo", "NeuronDevices"), ("FpgaInfo", "Fpgas"),
+    ("InferenceAcceleratorInfo", "Accelerators"), ("MediaAcceleratorInfo", "Accelerators"),
+)  # fmt: skip
+# Where it says nothing: AWS' description of the types (Amazon EC2 Trn2) has 16 devices and 1.5 TB.
+_UNSAID = {"trn2u.48xlarge": Accelerator("Trainium2", 16, 96)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,15 @@ def _capabilities(about: Mapping[str, Any]) -> list[str]:
 
 
 def _accelerator(about: Mapping[str, Any]) -> Accelerator | None:
-    """GPUs and Neuron devices; FPGAs and video encoders are no accelerators that a task can ask for."""
-    devices = about.get("GpuInfo", {}).get("Gpus") or about.get("NeuronInfo", {}).get("NeuronDevices")
-    if not devices:
-        return None
+    """Any device that makes a type another thing than a plain machine, which a task would not ask for by its price."""
+    devices = next((found for info, kind in _DEVICES if (found := about.get(info, {}).get(kind))), None)
+    if devices is None:
+        return _UNSAID.get(about["InstanceType"])
     device = devices[0]
     # A part of a GPU has the count 0: an eighth of an L4 is L4:0.125, and the memory that is told is the part's.
     part = device.get("GpuPartitionSize") or 1.0
     count = device["Count"] or part * device.get("LogicalGpuCount", 1)
     memory = round(device.get("MemoryInfo", {}).get("SizeInMiB", 0) / part / _MIB)
-    name = str(device["Name"])
+    name = str(device["Name"]).rpartition("(")[2].rstrip(")")  # the model of "Virtex UltraScale+ (VU47P)"
     name = _SAME_NAME_TWICE.get((name, memory), _OTHER_NAMES.get(name, name))
     return Accelerator(name, count, _MEMORY.get(name, memory))
