@@ -131,6 +131,7 @@ def plan(found: DagLaunch) -> Shape:
         "cost": usd(found.cost),
         "transfer_cost": usd(found.transfer_cost),
         "hours": found.hours,
+        "proved": found.proved,
         "tasks": [{"name": name, **explained.choice(place)} for name, place in found.tasks],
     }
 
@@ -154,6 +155,8 @@ def plan_table(found: DagLaunch) -> str:
         lines.append(
             f"All of it takes {found.hours:.1f} h and costs {money(found.cost)}, by `time_estimate` or an hour each."
         )
+    if not found.proved:
+        lines.append("It is the best plan that was found in time; another may be better.")
     return "\n".join(lines)
 
 

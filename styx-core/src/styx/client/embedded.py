@@ -140,7 +140,9 @@ class EmbeddedClient:
         found = self.loop.run(plan_places(self.engine, dag, options))
         names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
         chosen = [pick.payload for pick in found.picks]
-        return DagLaunch(tuple(zip(names, chosen, strict=True)), found.cost, found.transfer_cost, found.hours)
+        return DagLaunch(
+            tuple(zip(names, chosen, strict=True)), found.cost, found.transfer_cost, found.hours, found.proved
+        )
 
     def run_dag(self, dag: Dag, options: RunOptions, report: Report) -> DagResult:
         """See :class:`~styx.client.protocol.Client`."""

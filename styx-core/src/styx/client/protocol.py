@@ -72,6 +72,7 @@ class DagLaunch:
     cost: Decimal | None
     transfer_cost: Decimal
     hours: float
+    proved: bool = True  # that no plan is better
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from styx.spec.dag import Dag
 from styx.spec.flow import estimated_hours
 from styx.spec.model import TaskSpec
 
+PATIENCE = 10.0  # seconds that a question to the solver may take; then the best plan found is taken
 _HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes are in
 
 
@@ -36,7 +37,10 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
         for each in asked.values():
             each.cancel()
     works = [_work(number, task, dag, plan) for number, (task, plan) in enumerate(zip(dag.tasks, plans, strict=True))]
-    return plan_dag(works, _edges(dag), Transfers().rate, objective=options.objective)
+    rate = Transfers().rate
+    return await asyncio.to_thread(
+        plan_dag, works, [*_edges(dag)], rate, objective=options.objective, patience=PATIENCE
+    )
 
 
 def _need(spec: TaskSpec) -> str:

@@ -43,7 +43,7 @@ styx dag run pipeline.yaml --dryrun    # where they would run, and the cost
 RUN_JSON = """
 {name, succeeded, tasks: [{name, state, cluster, exit_code, reason, tries,
 began_at, ended_at, outputs}]}; with --dryrun {cost, transfer_cost, hours,
-tasks: [{name, infra, account, instance_type, hourly_cost, ...}]}.
+proved, tasks: [{name, infra, account, instance_type, hourly_cost, ...}]}.
 """
 RUN_EXIT = f"""
   0    every task has succeeded, or was left out by its condition
