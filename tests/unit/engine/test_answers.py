@@ -33,6 +33,7 @@ def test_what_keeps_the_contract_passes() -> None:
     [
         {"id": ""}, {"id": 7}, {"owner": "me"}, {"state": "running!"}, {"rank": "0"}, {"hourly_cost": 0.5},
         {"endpoint": "ssh://h"}, {"endpoint": Endpoint("ssh", {"port": cast("Any", 22)})}, {"private_ip": 1},
+        {"region": None}, {"zone": 1},
     ],
 )  # fmt: skip
 def test_a_node_that_is_none(change: dict[str, Any]) -> None:

@@ -120,6 +120,8 @@ def _node(answer: object) -> None:
     _is(node.owner, Owner | None, "Node.owner")
     _is(node.instance_type, str, "Node.instance_type")
     _is(node.created_at, datetime | None, "Node.created_at")
+    _is(node.region, str, "Node.region")
+    _is(node.zone, str | None, "Node.zone")
     _is(node.state, NodeState, "Node.state")
     _is(node.rank, int | None, "Node.rank")
     for address in (node.private_ip, node.public_ip):
