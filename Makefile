@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench leaks chaos wheels clean
+.PHONY: help demo test check format docs picture bench bench-peer leaks chaos wheels clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## Run a real task on this machine with `styx launch`
 	$(BIN)/styx launch --down examples/hello.yaml
@@ -43,6 +43,9 @@ picture: $(READY) ## Draw the README's picture again, from a real run
 bench: $(READY) ## Measure, and print asked, measured and floor
 	$(BIN)/python -m benchmarks
 
+bench-peer: $(READY) ## Measure Styx beside SkyPilot, which is installed apart below build/ (1.3 GB, minutes)
+	$(BIN)/python -m benchmarks.peer
+
 CLOUD ?= bazaar
 leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local); count what leaked or was lost
 	$(BIN)/python -m styx.testing.faults --cloud $(CLOUD) $(if $(HABITS),--habits "$(HABITS)") \
@@ -56,7 +59,7 @@ wheels: $(READY) ## Build a wheel of every package into dist/
 	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # The virtual environment is made without pip in it, which needs no ensurepip (Debian ships it apart), and filled from
 # outside. Set-up begins again when a pyproject.toml or a pin changes.

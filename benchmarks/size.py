@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.install import install
 from benchmarks.report import Figure
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +17,7 @@ def figures(scratch: Path) -> Iterator[Figure]:
     environment = scratch / "size"
     venv.create(environment, with_pip=False)
     python = environment / "bin" / "python"
-    _install(python)
+    install(python, "--constraint", str(ROOT / "constraints.txt"), str(ROOT / "styx-core"))
     site = next(environment.glob("lib/python*/site-packages"))
     distributions = sum(1 for _ in site.glob("*.dist-info"))
     files = (path for path in site.rglob("*") if path.is_file() and path.suffix != ".pyc")
@@ -26,12 +25,3 @@ def figures(scratch: Path) -> Iterator[Figure]:
     yield Figure(
         "their size without bytecode", 65, sum(path.stat().st_size for path in files) / 1e6, "MB", "459 MB (SkyPilot)"
     )
-
-
-def _install(python: Path) -> None:
-    uv = Path(sys.executable).with_name("uv")
-    pip = [str(uv), "pip", "install", "--python", str(python)] if uv.exists() else [
-        sys.executable, "-m", "pip", "--python", str(python), "install",
-    ]  # fmt: skip
-    command = [*pip, "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(ROOT / "styx-core")]
-    subprocess.run(command, check=True)

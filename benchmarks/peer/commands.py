@@ -1,0 +1,53 @@
+"""Whole processes. All of SkyPilot's but ``--help`` are clients of its server, whose work comes on top."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchmarks.peer.places import Places
+from benchmarks.peer.server import memory, server
+from benchmarks.peer.sides import Answer, alternate
+from benchmarks.peer.table import Line, Memory
+from benchmarks.process import run
+
+ENABLE = "from benchmarks.peer.sky_side import enable; enable()"
+
+
+def commands(places: Places, task: str) -> Iterator[Line | Memory]:
+    """Each command beside the other side's, and how much memory it took; ``task`` is what is not launched."""
+    yield from _compared(places, ("--help",), 5)
+    with server(places.python, places.sky_env, places.scratch / "server.log") as running:
+        run((str(places.python), "-c", ENABLE), places.sky_env)
+        yield from _compared(places, ("gpus", "list", "A100"), 3)
+        yield from _compared(places, ("launch", "--dryrun", "--yes", "--cluster", "peer", task), 3)
+        held, count = memory(running.pid)
+        print(f"SkyPilot's server: {count} processes that hold {held:.0f} MiB", file=sys.stderr)
+
+
+def _compared(places: Places, words: Sequence[str], runs: int) -> Iterator[Line | Memory]:
+    """The same words to both, once before it counts; nothing where one of them cannot."""
+    what = " ".join(word.rpartition("/")[2] for word in words)
+    print(f"measuring: {what} ...", file=sys.stderr, flush=True)
+
+    def sky() -> Answer:
+        return _run((places.sky, *words), places.sky_env)
+
+    def styx() -> Answer:
+        return _run((places.styx, *words), places.styx_env)
+
+    try:
+        alternate(sky, styx, 1)
+        theirs, ours = alternate(sky, styx, runs)
+    except RuntimeError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return
+    yield Line(f"process: {what}", theirs, ours)
+    yield Memory("  its memory", theirs.peak, ours.peak)
+
+
+def _run(command: Sequence[str], env: Mapping[str, str]) -> Answer:
+    began = time.perf_counter()
+    used = run(command, env)
+    return Answer(1000 * used.cpu, 1000 * (time.perf_counter() - began), used.peak)
