@@ -53,7 +53,7 @@ def write(folder: Path, sold: Mapping[str, Sequence[CatalogEntry]]) -> int:
         size += _write(folder, f"{peer}/vms.csv", columns, (_cells(columns, facts) for facts in _rows(peer, entries)))
         regions = sorted({entry.region for entry in entries})
         if peer in {"aws", "gcp", "azure"}:
-            _write(folder, f"{peer}/images.csv", IMAGES.split(","), _images(regions))
+            _write(folder, f"{peer}/images.csv", IMAGES.split(","), _images([""] if peer == "azure" else regions))
     for name, header in EMPTY.items():
         _write(folder, name, header.split(","), ())
     clouds = str([peer.upper() for peer in COLUMNS])
@@ -113,10 +113,12 @@ def _gpu_info(device: Accelerator) -> str:
 
 
 def _images(regions: Iterable[str]) -> Iterator[tuple[object, ...]]:
-    kinds = ("gpu", "cpu", "custom-gpu", "custom-cpu", "gpu-k80", "neuron", "v1", "v2")
+    """Images by the names that SkyPilot has in its code; at Azure's they are of no region."""
+    names = ("ubuntu", "ubuntu-2204", "ubuntu-cuda13", "ubuntu-2204-cuda13", "ubuntu-v1", "ubuntu-v2")
     for region in regions:
-        for kind in kinds:
-            yield f"skypilot:{kind}-ubuntu-2204", region, "ubuntu", "22.04", f"image-{kind}", 20250101
+        for kind in ("gpu", "cpu", "custom-gpu", "custom-cpu"):
+            for name in names:
+                yield f"skypilot:{kind}-{name}", region, "ubuntu", "22.04", f"made-up:ubuntu:{kind}:1", 20250101
 
 
 def _cells(columns: Iterable[str], facts: Facts) -> list[object]:

@@ -30,17 +30,17 @@ class Side:
     """An engine that stays open, and the loop that it is used from."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
+        self._run = runner.get_loop().run_until_complete  # Runner.run would print what is found, for Ctrl+C's sake
         self._engine = Engine.open()
         self._databases = {shelf.cloud: shelf.database() for shelf, _ in catalogs() if shelf.cloud in PEERS}
 
     def plan(self, task: Task) -> Plan:
         """What a launch would choose among."""
-        return self._runner.run(self._engine.plan(task, silent))
+        return self._run(self._engine.plan(task, silent))
 
     def places(self, dag: Dag) -> DagPlan[Choice]:
         """The plan of a chain."""
-        return self._runner.run(plan_places(self._engine, dag, RunOptions()))
+        return self._run(plan_places(self._engine, dag, RunOptions()))
 
     def accelerators(self, name: str) -> dict[str, list[listing.Priced]]:
         """What ``styx gpus list NAME`` shows."""
