@@ -78,7 +78,8 @@ def _tree(root: int) -> list[int]:
         if entry.name.isdigit():
             with suppress(OSError):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                parents[int(entry.name)] = int(fields[1]), int(fields[3])
+                if fields[0] != "Z":  # ended, and nobody has asked how
+                    parents[int(entry.name)] = int(fields[1]), int(fields[3])
     tree = {root, *(pid for pid, (_, session) in parents.items() if session == root)}
     grown = 0
     while grown < len(tree):
