@@ -37,7 +37,8 @@ def pytest_configure() -> None:
     if memory.f_bavail * memory.f_frsize < ROOM or memory.f_flag & os.ST_NOEXEC:
         return
     place = MEMORY / f"t{os.getuid()}"  # short, for the paths of unix sockets below it
-    place.mkdir(mode=0o700, exist_ok=True)
+    place.mkdir(exist_ok=True)
+    place.chmod(0o711)  # tests that become somebody else go through it
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
 
 

@@ -267,9 +267,11 @@ def test_what_a_task_leaves_open_is_as_usual(wanted: Alternative, first: str | N
 
 
 def test_devices_that_nobody_asked_for_come_last() -> None:
-    """A machine with a device is taken for a task without one where there is no other, however cheap it is."""
-    found = rank(ResourcesSpec(), [[Lot(offer) for offer in SHELF]], 1, usual=True)[0]
-    assert [choice.offer.instance_type for choice in found] == ["general", "tesla"]
+    """A machine with a device is taken for a task without one where there is no other at all, however cheap it is."""
+    lots = [[Lot(offer) for offer in SHELF]]
+    usual, any_machine = (rank(ResourcesSpec(), lots, 1, usual=usual)[0] for usual in (True, False))
+    assert [choice.offer.instance_type for choice in usual] == ["general"]
+    assert any_machine[-1].offer.instance_type == "tesla"
 
 
 def test_a_cluster_that_is_there_need_not_be_usual() -> None:

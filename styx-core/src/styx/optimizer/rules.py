@@ -31,7 +31,7 @@ class Rule(IntEnum):
     REGION = auto()
     ZONE = auto()
     INSTANCE_TYPE = auto()
-    KIND = auto()  # architecture, and whether it is slowed down
+    KIND = auto()  # architecture, whether it is slowed down, and devices that nobody asked for
     SIZE = auto()
     ACCELERATORS = auto()
     DISK = auto()
@@ -71,7 +71,8 @@ class Judge:
     def __init__(self, alternative: Alternative, num_nodes: int, *, usual: bool = False) -> None:
         self.wanted = alternative
         self._nodes = num_nodes
-        self._usual = usual and leaves_open(alternative)
+        self._open = leaves_open(alternative)
+        self._usual = usual and self._open
         size = alternative.cpus, alternative.memory
         self._sizes = {True: size, False: usual_size(alternative) if usual else size}  # by whether it is divided
         most = alternative.max_hourly_cost
@@ -102,7 +103,7 @@ class Judge:
 
     def spoils(self, offer: Offer) -> bool:
         """Whether the machine has devices that nobody asked for: only taken where there is no other."""
-        return self._usual and bool(offer.accelerators) and DIVISIBLE not in offer.capabilities
+        return self._open and bool(offer.accelerators) and DIVISIBLE not in offer.capabilities
 
     def size(self, offer: Offer) -> tuple[Amount | None, Amount | None]:
         """The vCPUs and the memory (GiB) that this offer must have."""
@@ -117,7 +118,7 @@ class Judge:
 
     def _is_usual(self, offer: Offer) -> bool:
         common = offer.arch == USUAL_ARCH and BURSTABLE not in offer.capabilities
-        return common or DIVISIBLE in offer.capabilities
+        return DIVISIBLE in offer.capabilities or (common and not self.spoils(offer))
 
     def _is_large(self, offer: Offer) -> bool:
         cpus, memory = self.size(offer)
@@ -160,10 +161,15 @@ class Judge:
         assert wanted is not None, "the rule was failed"
         return Miss(Rule.ACCELERATORS, wanted.name, f"{_devices(offer.accelerators)}, wanted {_devices((wanted,))}")
 
+    def _unusual(self, offer: Offer) -> str:
+        if self.spoils(offer):
+            return f"{_devices(offer.accelerators)}, which nobody asked for"
+        return "burstable" if BURSTABLE in offer.capabilities else f"{offer.arch}, {USUAL_ARCH} unless asked for"
+
     def _shortage(self, rule: Rule, offer: Offer) -> str:
         wanted = self.wanted
         if rule is Rule.KIND:
-            return "burstable" if BURSTABLE in offer.capabilities else f"{offer.arch}, {USUAL_ARCH} unless asked for"
+            return self._unusual(offer)
         if rule is Rule.SIZE:
             cpus, memory = self.size(offer)
             if not _enough(cpus, offer.vcpus, DIVISIBLE in offer.capabilities):
