@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
@@ -108,6 +109,15 @@ async def test_a_task_that_fits_nowhere_is_named(world: World) -> None:
     """So is what each cloud lacks."""
     with pytest.raises(NoOffer, match="b: nothing that can be rented fits"):
         await places(world, need("a", "A100"), need("b", "T4"))
+
+
+async def test_all_errors_but_the_first_are_quiet(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several tasks that cannot be planned the first is told, and nothing is left for the loop to complain about."""
+    tasks = [need(name, gpu) for name, gpu in (("a", "T4"), ("b", "K80"), ("c", "L4"))]
+    with pytest.raises(NoOffer, match="a: nothing that can be rented fits"):
+        await places(world, *tasks)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 class TestTransfers:

@@ -166,3 +166,11 @@ def test_times_that_are_none(written: Any) -> None:
     """Each is refused where it stands."""
     with pytest.raises(InvalidTask, match="time_estimate"):
         Task.from_dict({"run": "x", "time_estimate": written})
+
+
+@pytest.mark.parametrize("written", ["${{ task.a.outputs.X }}", "${{needs.a.outputs.X}}", "${{ tasks.a.output.X }}"])
+def test_what_is_nearly_an_output(written: str) -> None:
+    """A reference with a slip, or as other programs write it, is refused; other text in such braces is left alone."""
+    with pytest.raises(InvalidTask, match="is no output"):
+        Task.from_dict({"run": "x", "envs": {"V": written}})
+    assert Task.from_dict({"run": "x", "envs": {"V": "${{ secrets.TOKEN }}"}}).spec.envs["V"] == "${{ secrets.TOKEN }}"

@@ -198,13 +198,16 @@ class Lines:
         self._output = output
         self._width = max(len(clean(label(found, number))) for number in range(len(found.tasks)))
         self._parts: dict[str, str] = {}
+        self._last: dict[str, str] = {}
 
     def __call__(self, task: str, kind: str, text: str) -> None:
         """Print it; the last line of a log waits for its end."""
         if kind in _UNSAID:
             return
         if kind != "log":
-            self._print(task, "*", text)
+            if self._last.get(task) != text:  # what is waited for is told again and again
+                self._last[task] = text
+                self._print(task, "*", text)
             return
         *lines, self._parts[task] = (self._parts.get(task, "") + text).split("\n")
         for line in lines:

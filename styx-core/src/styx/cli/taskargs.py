@@ -45,16 +45,19 @@ def build_task(entrypoint: Sequence[str], options: Mapping[str, Any], *, check_f
     """
     from styx.spec import Task, load_task
 
-    envs = dotenv.collect(options["env"], options["env_file"], "--env")
-    secrets = {
-        **dotenv.collect(options["secret"], options["secret_file"], "--secret"),
-        **secret_references(options["secret_ref"]),
-    }
+    envs, secrets = environment(options)
     changes = overrides(options)
     file = yaml_file(entrypoint)
     if file is None:
         return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
     return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
+
+
+def environment(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, object]]:
+    """The environment variables and the secrets that the shared options give. Raises click.UsageError."""
+    envs = dotenv.collect(options["env"], options["env_file"], "--env")
+    secrets = dotenv.collect(options["secret"], options["secret_file"], "--secret")
+    return envs, {**secrets, **secret_references(options["secret_ref"])}
 
 
 def secret_references(pairs: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -93,11 +93,11 @@ class TaskRun:
 
     async def _once(self) -> JobInfo | None:
         """The job, ended; None for a task with nothing to run."""
-        autostop = Autostop(IDLE_MINUTES, down=True, wait_for="jobs")
+        autostop = None if self._keep else Autostop(IDLE_MINUTES, down=True, wait_for="jobs")
         try:
             name, number, _ = await self._launch(autostop=autostop)
         except Unsupported:
-            self._tell("note", "it would stay should this command be killed: nothing removes it by itself there")
+            self._tell("note", "should this command be killed, its cluster stays until somebody removes it")
             name, number, _ = await self._launch()
         if number is None:
             return None

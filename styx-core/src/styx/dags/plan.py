@@ -31,11 +31,8 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
     for task in dag.tasks:
         if _need(task.spec) not in asked:
             asked[_need(task.spec)] = asyncio.ensure_future(_offers(engine, task, options))
-    try:
-        plans = [await asked[_need(task.spec)] for task in dag.tasks]
-    finally:
-        for each in asked.values():
-            each.cancel()
+    await asyncio.gather(*asked.values(), return_exceptions=True)  # the first that has none is raised below
+    plans = [asked[_need(task.spec)].result() for task in dag.tasks]
     works = [_work(number, task, dag, plan) for number, (task, plan) in enumerate(zip(dag.tasks, plans, strict=True))]
     rate = Transfers().rate
     return await asyncio.to_thread(

@@ -128,6 +128,7 @@ class DagRun:
 
     async def _stop(self, running: list[asyncio.Task[None]]) -> None:
         for task in running:
+            self._report(self._results[self._running[task]].name, "state", "stopping")
             task.cancel()
         if running:
             await asyncio.wait(running)

@@ -28,6 +28,7 @@ MAX_OUTPUTS = 100
 _HOUR = 60.0  # minutes
 _OUTPUT = r"tasks\.(.+)\.outputs\.([A-Za-z_][A-Za-z0-9_]*)"
 _REFERENCE = re.compile(r"\$\{\{\s*(tasks\..*?)\s*\}\}")  # other text in such braces is left alone
+_ALMOST = re.compile(r"\$\{\{\s*((?!tasks\.)\w+\.[^}]*\.outputs\.[^}]*?)\s*\}\}")  # as other programs write it
 _COMPARISON = re.compile(r"(?:\$\{\{\s*)?(tasks\..+?)\s*(?:\}\})?\s*(==|!=)\s*(.*)")
 _EXAMPLE = '`tasks.check.outputs.CHANGED == "yes"`'
 
@@ -107,6 +108,8 @@ def _minutes(value: object, place: Place) -> float:
 
 def outputs_in(text: str, place: Place) -> list[Output]:
     """The outputs that a text refers to. Raises InvalidTask for a reference to something else of a task."""
+    for match in _ALMOST.finditer(text):
+        raise place.error(f"{fields.describe(match[1])} is no output", hint="Write ${{ tasks.NAME.outputs.OUTPUT }}.")
     return [_output(match[1], place) for match in _REFERENCE.finditer(text)]
 
 

@@ -58,7 +58,7 @@ def refuse(data: Mapping[str, object], place: Place) -> None:
         if data.get(key) is not None:
             raise place.at(data, key).error(
                 "stands for several tasks where one is wanted",
-                hint="In Python, Task.foreach and Task.matrix give them.",
+                hint="`styx dag run` runs them all; in Python, Task.foreach and Task.matrix give them.",
             )
 
 

@@ -1,13 +1,16 @@
 """``styx dag``."""
 
+import io
 import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from styx.cli import dagviews
 from styx.dags.model import RunOptions
 from styx.optimizer.tasks import Objective
+from styx.spec import load_dag
 from support.fake_client import FakeClient, Outcome, choice
 
 PIPELINE = """
@@ -141,3 +144,21 @@ def test_an_interruption(styx, client: FakeClient):
 def test_a_launch_of_several_tasks_says_how(styx):
     """Who launches a file of several tasks learns of the command that runs them."""
     assert "styx dag run p.yaml" in styx("launch", "p.yaml").stderr
+
+
+def test_what_is_waited_for_is_told_once():
+    """The engine says several times a second what it waits for."""
+    lines = io.StringIO()
+    tell = dagviews.Lines(load_dag("p.yaml"), lines)
+    for _ in range(3):
+        tell("train-1", "provision", "waiting for 1 of 1 node")
+    tell("train-1", "provision", "waiting for 0 of 1 node")
+    assert [line.split(" * ")[1] for line in lines.getvalue().splitlines()] == [
+        "waiting for 1 of 1 node", "waiting for 0 of 1 node",
+    ]  # fmt: skip
+
+
+def test_a_launch_says_what_it_does_not_do(styx, file: Path):
+    """Retries and outputs are for runs of graphs, and nobody should wait for them."""
+    file.write_text("run: x\nretries: 2\n")
+    assert "count in `styx dag run` alone" in styx("launch", "-c", "dev", "p.yaml").stderr

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import dagviews, dotenv, options
+from styx.cli import dagviews, options
 from styx.cli.command import Command, option
 from styx.cli.complete import accounts
 from styx.cli.follow import DETACHED
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, money, note
 from styx.cli.session import connected
+from styx.cli.taskargs import environment
 from styx.cli.values import Dollars, WholeNumber
 
 if TYPE_CHECKING:
@@ -60,17 +61,10 @@ def dag() -> None:
     """
 
 
-def _environment(function: Any) -> Any:
-    return options.apply(
-        option("--env", multiple=True, metavar="NAME=VALUE", help="Set an environment variable of every task."),
-        option("--secret", multiple=True, metavar="NAME=VALUE", help="Set a secret of every task."),
-    )(function)
-
-
 @dag.command(cls=Command, notes={"Examples": SHOW, "JSON": SHOW_JSON})
 @click.argument("file", metavar="FILE")
 @option("--all", "-a", "everything", is_flag=True, help="Draw every task of a sweep, not one line for all of them.")
-@_environment
+@options.environment_options
 @options.output_option
 def show(file: str, everything: bool, output: str, **arguments: Any) -> None:
     """Draw the tasks of a file and which of them come after which."""
@@ -89,7 +83,7 @@ def show(file: str, everything: bool, output: str, **arguments: Any) -> None:
 @option("--keep", is_flag=True, help="Keep the clusters of tasks that have ended.")
 @option("--account", metavar="NAME", shell_complete=accounts, help="Which account of the clouds, if there are several.")
 @option("--max-cost", type=Dollars(), metavar="USD", help="The most one task may cost an hour, for all its nodes.")
-@_environment
+@options.environment_options
 @option("--dryrun", is_flag=True, help="Show where the tasks would run, and make nothing.")
 @options.yes_option
 @options.output_option
@@ -133,8 +127,7 @@ def _as_ctrl_c(*signals: signal.Signals) -> Iterator[None]:
 def _read(file: str, arguments: Mapping[str, Any]) -> Dag:
     from styx.spec import load_dag
 
-    envs = dotenv.collect(arguments["env"], (), "--env")
-    secrets = dotenv.collect(arguments["secret"], (), "--secret")
+    envs, secrets = environment(arguments)
     return load_dag(file, envs=envs, secrets=secrets)
 
 

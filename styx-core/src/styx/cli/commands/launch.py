@@ -98,6 +98,8 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
         raise click.UsageError("-o json goes with --dryrun or --detach-run: otherwise the output is the job's")
     wanted = _launch_options(arguments)
     task = build_task(entrypoint, arguments)
+    if task.spec.retries.times or task.spec.output_names:
+        note("Its retries and output_names count in `styx dag run` alone.")
     with connected() as client:
         if dryrun:
             ctx.exit(explained.show(client, task, wanted, output))
