@@ -9,15 +9,23 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 import urllib.request
-from collections.abc import Iterator
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from styx.api import CatalogEntry
+from styx.testing import FakeClock, pauses, services, serving
+from styx.testing.serving import Answer, Asked
+from styx_aws.config import Settings
+from styx_aws.refresh import AwsRefresher
+
+__all__ = ["pauses"]
+NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 REGIONS = ("eu-west-1", "us-east-1")
 # Two pages of types: what a page has is asked of moto by name.
 TYPES = (("c7g.medium", "g5.xlarge", "mac2.metal"), ("g6f.large", "p4de.24xlarge", "trn1.32xlarge"))
@@ -28,33 +36,28 @@ SPOT = (  # type, zone, price and day; two pages
 ANSWERS: dict[tuple[str, str], str] = {}  # of moto
 PRICES = {"us-east-1": (("g5.xlarge", "1.006"), ("p4de.24xlarge", "27.44705"), ("g5.xlarge", "0.0000000000"))}
 
+JSON, XML = {"Content-Type": "application/x-amz-json-1.1"}, {"Content-Type": "text/xml"}
+
 
 class Aws:
     """What was asked, and what goes wrong: ``refusals`` are answered first, by action, as (status, body)."""
 
-    def __init__(self, moto: str) -> None:
-        self.moto = moto
-        self.asked: list[tuple[str, str, dict[str, str]]] = []  # region, action and parameters
+    def __init__(self, moto: str, home: Path) -> None:
+        self.moto, self.home = moto, home
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []  # region, action and parameters
         self.refusals: dict[str, list[tuple[int, str]]] = {}
         self.unsaid = ""  # what EC2 does not say of a type
-        front = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                region = self.headers["Authorization"].split("/")[2]
-                status, kind, answer = front.answer(region, self.headers.get("X-Amz-Target", ""), body, self.headers)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+    def refresher(self, **more: Any) -> AwsRefresher:
+        """One that asks the server, with these settings beside, at a time that stands."""
+        settings = Settings.model_validate(more)
+        return AwsRefresher(services(self.home, settings, clock=FakeClock(NOW)))
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def entries(self, **more: Any) -> dict[tuple[str, str], CatalogEntry]:
+        """What a refresh finds, by type and zone."""
+        found = list(self.refresher(**more).entries(lambda _: None))
+        assert all(len(entry.zones) == 1 for entry in found)
+        return {(entry.instance_type, entry.zones[0]): entry for entry in found}
 
     def refuse(self, action: str, code: str, status: int = 400, times: int = 1) -> None:
         """Answer EC2's next requests of this kind with its error."""
@@ -65,19 +68,20 @@ class Aws:
         """What was asked, of one region or of all."""
         return [action for where, action, _ in self.asked if region in (None, where)]
 
-    def answer(self, region: str, target: str, body: str, headers: Message) -> tuple[int, str, bytes]:
-        """Status, content type and content."""
-        asked = json.loads(body) if target else dict(parse_qsl(body))
+    def answer(self, request: Asked) -> Answer:
+        """Status, headers and content."""
+        region, target = request.headers["authorization"].split("/")[2], request.headers.get("x-amz-target", "")
+        asked = json.loads(request.body) if target else dict(parse_qsl(request.body))
         action = target.rpartition(".")[2] or asked["Action"]
         self.asked.append((region, action, asked))
         if waiting := self.refusals.get(action):
             status, said = waiting.pop(0)
-            return status, "application/json" if target else "text/xml", said.encode()
+            return status, JSON if target else XML, said
         if target:
-            return 200, "application/x-amz-json-1.1", json.dumps(_products(asked)).encode()
+            return 200, JSON, json.dumps(_products(asked))
         page = int(asked.pop("NextToken", "0"))
         if action == "DescribeSpotPriceHistory":
-            return 200, "text/xml", _spot(page if region == "us-east-1" else len(SPOT)).encode()
+            return 200, XML, _spot(page if region == "us-east-1" else len(SPOT))
         more = ""
         if action == "DescribeRegions":
             asked |= {f"RegionName.{number}": name for number, name in enumerate(REGIONS, 1)}
@@ -88,16 +92,16 @@ class Aws:
             names = {f"Filter.1.Value.{number}": name for number, name in enumerate(TYPES[page], 1)}
             asked |= {"Filter.1.Name": "instance-type", **names}
             more = str(page + 1) if page + 1 < len(TYPES) else ""
-        answer = self._of_moto(region, asked, headers)
+        answer = self._of_moto(region, asked, request.headers)
         if self.unsaid:
             answer = answer.replace(f"<{self.unsaid}>", "<other>").replace(f"</{self.unsaid}>", "</other>")
-        return 200, "text/xml", re.sub("(</Describe)", rf"<nextToken>{more}</nextToken>\1", answer).encode()
+        return 200, XML, re.sub("(</Describe)", rf"<nextToken>{more}</nextToken>\1", answer)
 
-    def _of_moto(self, region: str, asked: dict[str, str], headers: Message) -> str:
+    def _of_moto(self, region: str, asked: dict[str, str], headers: Mapping[str, str]) -> str:
         """What moto says; it takes its time, and the same question has the same answer in all tests."""
         question = region, urlencode(asked)
         if question not in ANSWERS:
-            kept = {name: headers[name] for name in ("Authorization", "X-Amz-Date", "Content-Type")}
+            kept = {name: headers[name] for name in ("authorization", "x-amz-date", "content-type")}
             request = urllib.request.Request(self.moto, question[1].encode(), {**kept, "Host": "ec2.amazonaws.com"})
             with urllib.request.urlopen(request) as response:
                 ANSWERS[question] = response.read().decode()
@@ -155,20 +159,16 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pauses: list[float]) -> Iterator[Aws]:
     """A running server to which boto3 goes, with credentials."""
-    front = Aws(moto)
+    front = Aws(moto, tmp_path)
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_ENDPOINT_URL_EC2": front.url, "AWS_ENDPOINT_URL_PRICING": front.url, "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    thread = threading.Thread(target=front.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield front
-    front.server.shutdown()
-    thread.join()
-    front.server.server_close()
+    with serving(front.answer) as url:
+        for name, value in {
+            "AWS_ENDPOINT_URL_EC2": url, "AWS_ENDPOINT_URL_PRICING": url, "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        yield front

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -73,10 +71,3 @@ def test_devices_have_the_names_that_task_files_use(said: dict[str, Any], name: 
 def test_a_mac_is_not_for_rent() -> None:
     """No Linux runs on it."""
     assert machine(about(ProcessorInfo={"SupportedArchitectures": ["arm64_mac"]})) is None
-
-
-def test_nothing_of_the_package_brings_the_sdk_along() -> None:
-    """It is imported when AWS is asked, and takes its time."""
-    modules = "styx_aws, styx_aws.ask, styx_aws.errors, styx_aws.refresh"
-    program = f"import sys, {modules}; sys.exit(any(name.startswith('boto') for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

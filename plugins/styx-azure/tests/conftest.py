@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
+from styx.api import CatalogEntry
+from styx.testing import FakeClock, pauses, services, serving
+from styx.testing.serving import Answer, Asked
+from styx_azure.config import Settings
+from styx_azure.refresh import AzureRefresher
+
+__all__ = ["pauses"]
+NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 
 
 def sku(name: str, vcpus: int, gib: float, region: str, zones: str = "", **more: Any) -> dict[str, Any]:
@@ -81,65 +89,59 @@ PRICES: dict[str, tuple[list[Any], ...]] = {
 }
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 class Azure:
     """What was asked, and what goes wrong: ``broken`` is answered first, by kind, as (status, headers, content)."""
 
     subscription = "00000000-0000-4000-8000-000000000001"
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []  # kind and parameters
-        self.broken: dict[str, list[tuple[int, dict[str, str], str]]] = {}
-        azure = self
+    def __init__(self, home: Path) -> None:
+        self.home, self.url = home, ""
+        self.asked: list[tuple[str, Mapping[str, str]]] = []  # kind and parameters
+        self.broken: dict[str, list[Answer]] = {}
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                status, headers, content = azure.answer(parts.path, dict(parse_qsl(parts.query)))
-                self.send_response(status)
-                typed = {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
-                for name, value in typed.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content.encode())
+    def refresher(self, **more: Any) -> AzureRefresher:
+        """One that asks the server, with these settings beside, at a time that stands."""
+        given = {"endpoint": self.url, "prices_url": self.url, "subscription": self.subscription} | more
+        settings = Settings.model_validate(given)
+        return AzureRefresher(services(self.home, settings, clock=FakeClock(NOW)))
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def entries(self, **more: Any) -> dict[tuple[str, str], CatalogEntry]:
+        """What a refresh finds, by type and region."""
+        found = list(self.refresher(**more).entries(lambda _: None))
+        return {(entry.instance_type, entry.region): entry for entry in found}
 
     def kinds(self) -> list[str]:
         """What was asked for."""
         return [kind for kind, _ in self.asked]
 
-    def answer(self, path: str, asked: dict[str, str]) -> tuple[int, dict[str, str], str]:
+    def answer(self, asked: Asked) -> Answer:
         """Status, headers and content."""
-        kind = path.rpartition("/")[2]
-        self.asked.append((kind, asked))
+        path, query, kind = asked.path, asked.query, asked.path.rpartition("/")[2]
+        self.asked.append((kind, query))
         if waiting := self.broken.get(kind):
-            return waiting.pop(0)
+            status, headers, content = waiting.pop(0)
+            return status, JSON | headers, content
         if path == f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/skus":
-            page = int(asked.get("$skiptoken") or 0)
+            page = int(query.get("$skiptoken") or 0)
             more = {"nextLink": f"{self.url}{path}?$skiptoken={page + 1}"} if page + 1 < len(SKUS) else {}
-            return 200, {}, json.dumps({"value": SKUS[page], **more})
+            return 200, JSON, json.dumps({"value": SKUS[page], **more})
         if path == "/api/retail/prices":
-            region = asked["$filter"].split("'")[-2]
-            page = int(asked.get("$skip") or 0)
-            link = f"https://prices.example{path}?$filter={asked['$filter'].replace(' ', '%20')}&$skip={page + 1}"
+            region = query["$filter"].split("'")[-2]
+            page = int(query.get("$skip") or 0)
+            link = f"https://prices.example{path}?$filter={query['$filter'].replace(' ', '%20')}&$skip={page + 1}"
             last = page + 1 == len(PRICES[region])
-            return 200, {}, json.dumps({"Items": PRICES[region][page], "NextPageLink": None if last else link})
-        return 404, {}, json.dumps({"error": {"code": "SubscriptionNotFound", "message": "No."}})
+            return 200, JSON, json.dumps({"Items": PRICES[region][page], "NextPageLink": None if last else link})
+        return 404, JSON, json.dumps({"error": {"code": "SubscriptionNotFound", "message": "No."}})
 
 
 @pytest.fixture
-def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+def azure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pauses: list[float]) -> Iterator[Azure]:
     """A running server, and nobody's credentials."""
     for name in ("SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"):
         monkeypatch.delenv(f"AZURE_{name}", raising=False)
-    azure = Azure()
-    thread = threading.Thread(target=azure.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield azure
-    azure.server.shutdown()
-    thread.join()
-    azure.server.server_close()
+    azure = Azure(tmp_path)
+    with serving(lambda asked: azure.answer(asked)) as azure.url:  # noqa: PLW0108 - a test may replace it
+        yield azure

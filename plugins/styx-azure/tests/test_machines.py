@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from styx_azure.machines import accelerator, machine
@@ -74,10 +71,3 @@ def test_vcpus_are_those_that_can_be_used() -> None:
 def test_what_is_special_about_a_size_is_told_by_its_name(size: str, words: set[str]) -> None:
     """Confidential ones, and those with full speed only for a while."""
     assert machine(size, {"vCPUs": "8", "MemoryGB": "32"}).capabilities == words
-
-
-def test_nothing_of_the_package_brings_the_sdk_along() -> None:
-    """It is imported when Azure is asked, and takes its time."""
-    modules = "styx_azure, styx_azure.ask, styx_azure.errors, styx_azure.refresh"
-    program = f"import sys, {modules}; sys.exit(any(name.startswith(('azure', 'msal')) for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

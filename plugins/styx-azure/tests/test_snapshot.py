@@ -1,64 +1,21 @@
-"""The snapshot that the package ships."""
+"""The snapshot that the package ships, and the rules that hold for every catalog."""
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 import pytest
 
-from styx.api import CatalogEntry
-from styx.catalog.entries import entries_of
 from styx.catalog.rows import Snapshot
-from styx.catalog.snapshot import read
+from styx.testing import CatalogConformance
+from styx_azure.refresh import AzureRefresher
 
+if TYPE_CHECKING:
+    from conftest import Azure
 
-@pytest.fixture(scope="module")
-def snapshot() -> Snapshot:
-    """As it is shipped; strict, so that nothing in it is left out or out of order."""
-    with as_file(files("styx_azure") / "catalog") as folder:
-        return read(folder, "azure", strict=True)
-
-
-@pytest.fixture(scope="module")
-def devices(snapshot: Snapshot) -> dict[str, list[CatalogEntry]]:
-    """What there is with each accelerator."""
-    found: dict[str, list[CatalogEntry]] = {}
-    for entry in entries_of(snapshot):
-        if entry.accelerator:
-            found.setdefault(entry.accelerator.name, []).append(entry)
-    return found
-
-
-def test_it_can_be_read_and_is_small(snapshot: Snapshot) -> None:
-    """In less than 2 MB."""
-    assert len(snapshot.types) == 186
-    assert len({row.region for row in snapshot.prices}) == 42
-    with as_file(files("styx_azure") / "catalog" / "prices.csv") as prices:
-        assert prices.stat().st_size < 2_000_000
-
-
-@pytest.mark.parametrize(
-    "name", ["A10", "A100", "A100-80GB", "H100", "H100-94GB", "M60", "Radeon MI25", "T4", "V100", "V100-32GB"]
-)
-def test_the_accelerators_that_task_files_name_have_a_price(devices: dict[str, list[CatalogEntry]], name: str) -> None:
-    """On demand, and as spot but H100; with their memory."""
-    assert any(entry.hourly for entry in devices[name])
-    assert any(entry.spot for entry in devices[name]) == (not name.startswith("H100"))
-    assert all(entry.accelerator and entry.accelerator.memory_gib for entry in devices[name])
-
-
-def test_eight_gpus_are_eight(devices: dict[str, list[CatalogEntry]]) -> None:
-    """One of the sources says 12. Those of NC sizes have more memory, and a name of their own."""
-    for name, counts, memory in (("H100", {8}, 80), ("H100-94GB", {1, 2}, 94)):
-        found = {entry.accelerator for entry in devices[name] if entry.accelerator}
-        assert ({each.count for each in found}, {each.memory_gib for each in found}) == (counts, {memory})
-
-
-def test_spot_is_cheaper_than_on_demand(snapshot: Snapshot) -> None:
-    """A source that has no spot price repeats the other."""
-    assert [row for row in snapshot.prices if row.spot and (not row.hourly or row.spot >= row.hourly)] == []
-
-
+ACCELERATORS = (
+    "A10", "A100", "A100-80GB", "H100", "H100-94GB", "M60", "Radeon MI25", "T4", "V100", "V100-32GB",
+)  # fmt: skip
 # Prices that others have and that are not taken from them: australiacentral of Azure/karpenter-provider-azure at commit
 # 0499866a0874, zz_generated.pricing.go of 2023-12-18, the others of skypilot-org/skypilot-catalog of 2024-08-18.
 ELSEWHERE = """
@@ -77,10 +34,45 @@ Standard_B1ms centralus 0.025
 """
 
 
-@pytest.mark.parametrize("line", ELSEWHERE.split("\n")[1:-1])
-def test_old_prices_agree_with_newer_catalogs(snapshot: Snapshot, line: str) -> None:
-    """Azure changes them rarely."""
-    name, region, price = line.split()
-    (found,) = {row.hourly for row in snapshot.prices if (row.instance_type, row.region) == (name, region)}
-    assert found is not None
-    assert found / 1e9 == pytest.approx(float(price), rel=0.003)
+class TestAzureCatalog(CatalogConformance):
+    """With everything that is sold found by a server of the test's own."""
+
+    @pytest.fixture
+    def package(self) -> str:
+        """This one."""
+        return "styx_azure"
+
+    @pytest.fixture
+    def refresher(self, azure: Azure) -> AzureRefresher:
+        """At work."""
+        return azure.refresher()
+
+    @pytest.fixture
+    def accelerators(self) -> tuple[str, ...]:
+        """Those that task files name."""
+        return ACCELERATORS
+
+    @pytest.fixture
+    def prices_elsewhere(self) -> str:
+        """Of other catalogs."""
+        return ELSEWHERE
+
+    def test_all_sizes_of_all_regions_are_there(self, snapshot: Snapshot) -> None:
+        """Those of which a source has a price."""
+        assert len(snapshot.types) == 186
+        assert len({row.region for row in snapshot.prices}) == 42
+
+    def test_an_h100_is_the_one_with_80_gb(self, snapshot: Snapshot) -> None:
+        """Eight are eight, though one of the sources says 12; NC sizes have another, under a name of its own."""
+        found = {row[4:7] for row in snapshot.types if row.accelerator.startswith("H100")}
+        assert found == {("H100", 8, 80), ("H100-94GB", 1, 94), ("H100-94GB", 2, 94)}
+
+    def test_the_cheapest_sizes_are_burstable(self, snapshot: Snapshot) -> None:
+        """Nobody is given one who did not ask for it."""
+        found = {row.instance_type for row in snapshot.types if "burstable" in row.capabilities}
+        assert found == {row.instance_type for row in snapshot.types if row.instance_type.startswith("Standard_B")}
+        assert len(found) == 10
+
+    def test_spot_is_cheaper_than_on_demand(self, snapshot: Snapshot) -> None:
+        """A source that has no spot price repeats the other."""
+        assert [row for row in snapshot.prices if row.spot and (not row.hourly or row.spot >= row.hourly)] == []

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
+from styx.api import CatalogEntry
+from styx.testing import FakeClock, pauses, services, serving
+from styx.testing.serving import Answer, Asked
+from styx_gcp.config import Settings
+from styx_gcp.refresh import GcpRefresher
+
+__all__ = ["pauses"]
+NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 
 
 def machine(name: str, vcpus: int, gib: float, **more: Any) -> dict[str, Any]:
@@ -115,39 +123,34 @@ class Google:
 
     key, project = "AIza-example", "proud-otter-1"
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str], str]] = []  # kind, parameters and key
-        self.broken: dict[str, list[tuple[int, dict[str, str], str]]] = {}
-        google = self
+    def __init__(self, home: Path) -> None:
+        self.home, self.url = home, ""
+        self.asked: list[tuple[str, Mapping[str, str], str]] = []  # kind, parameters and key
+        self.broken: dict[str, list[Answer]] = {}
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                asked = dict(parse_qsl(parts.query))
-                status, headers, content = google.answer(parts.path, asked, self.headers.get("X-Goog-Api-Key", ""))
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content.encode())
+    def refresher(self, **more: Any) -> GcpRefresher:
+        """One that asks the server, with these settings beside, at a time that stands."""
+        given = {"endpoint": self.url, "billing_url": self.url, "project": self.project, "api_key": self.key} | more
+        settings = Settings.model_validate(given)
+        return GcpRefresher(services(self.home, settings, clock=FakeClock(NOW)))
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def entries(self, **more: Any) -> dict[tuple[str, str], CatalogEntry]:
+        """What a refresh finds, by type and zone."""
+        found = list(self.refresher(**more).entries(lambda _: None))
+        assert all(len(entry.zones) == 1 for entry in found)
+        return {(entry.instance_type, entry.zones[0]): entry for entry in found}
 
     def kinds(self) -> list[str]:
         """What was asked for."""
         return [kind for kind, _, _ in self.asked]
 
-    def answer(self, path: str, asked: dict[str, str], key: str) -> tuple[int, dict[str, str], str]:
+    def answer(self, asked: Asked) -> Answer:
         """Status, headers and content."""
-        kind = path.rpartition("/")[2]
-        self.asked.append((kind, asked, key))
+        path, kind = asked.path, asked.path.rpartition("/")[2]
+        self.asked.append((kind, asked.query, asked.headers.get("x-goog-api-key", "")))
         if waiting := self.broken.get(kind):
             return waiting.pop(0)
-        page = int(asked.get("pageToken") or 0)
+        page = int(asked.query.get("pageToken") or 0)
         if path == "/v1/services/6F81-5844-456A/skus":
             return 200, {}, json.dumps({"skus": SKUS[page], "nextPageToken": _next(page, SKUS)})
         if path != f"/compute/v1/projects/{self.project}/aggregated/{kind}" or kind not in KINDS:
@@ -162,16 +165,12 @@ def _next(page: int, pages: tuple[Any, ...]) -> str:
 
 
 @pytest.fixture
-def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
+def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pauses: list[float]) -> Iterator[Google]:
     """A running server, and nobody's credentials."""
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    google = Google()
-    thread = threading.Thread(target=google.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield google
-    google.server.shutdown()
-    thread.join()
-    google.server.server_close()
+    google = Google(tmp_path)
+    with serving(google.answer) as google.url:
+        yield google

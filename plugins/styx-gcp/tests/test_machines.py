@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
@@ -90,10 +88,3 @@ def test_a_price_of_which_a_part_is_missing_is_not_known() -> None:
     assert total(machine, "r", cores, spot=False) is None
     assert total(machine, "r", cores | {("n2 Ram", "r", False): Decimal(1)}, spot=False) == 40
     assert total(machine, "r", cores | {("n2 Ram", "r", False): Decimal(1)}, spot=True) is None
-
-
-def test_nothing_of_the_package_brings_the_sdk_along() -> None:
-    """It is imported when Google is asked, and takes its time."""
-    modules = "styx_gcp, styx_gcp.ask, styx_gcp.errors, styx_gcp.refresh"
-    program = f"import sys, {modules}; sys.exit(any(name.startswith(('google', 'grpc')) for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

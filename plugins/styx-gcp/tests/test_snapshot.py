@@ -1,75 +1,19 @@
-"""The snapshot that the package ships."""
+"""The snapshot that the package ships, and the rules that hold for every catalog."""
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 import pytest
 
-from styx.api import CatalogEntry
-from styx.catalog.entries import entries_of
 from styx.catalog.rows import Snapshot
-from styx.catalog.snapshot import read
+from styx.testing import CatalogConformance
+from styx_gcp.refresh import GcpRefresher
 
+if TYPE_CHECKING:
+    from conftest import Google
 
-@pytest.fixture(scope="module")
-def snapshot() -> Snapshot:
-    """As it is shipped; strict, so that nothing in it is left out or out of order."""
-    with as_file(files("styx_gcp") / "catalog") as folder:
-        return read(folder, "gcp", strict=True)
-
-
-@pytest.fixture(scope="module")
-def devices(snapshot: Snapshot) -> dict[str, list[CatalogEntry]]:
-    """What there is with each accelerator."""
-    found: dict[str, list[CatalogEntry]] = {}
-    for entry in entries_of(snapshot):
-        if entry.accelerator:
-            found.setdefault(entry.accelerator.name, []).append(entry)
-    return found
-
-
-def test_it_can_be_read_and_is_small(snapshot: Snapshot) -> None:
-    """All types of all regions, in less than 2 MB."""
-    assert len(snapshot.types) == 402
-    assert len({row.region for row in snapshot.prices}) == 38
-    with as_file(files("styx_gcp") / "catalog" / "prices.csv") as prices:
-        assert prices.stat().st_size < 2_000_000
-
-
-@pytest.mark.parametrize(
-    "name", ["A100", "A100-80GB", "H100", "H100-MEGA", "H200", "L4", "P100", "P4", "T4", "V100"]
-)  # fmt: skip
-def test_the_accelerators_that_task_files_name_have_a_price(devices: dict[str, list[CatalogEntry]], name: str) -> None:
-    """On demand and as spot, somewhere, with their memory."""
-    assert any(entry.hourly for entry in devices[name])
-    assert any(entry.spot for entry in devices[name])
-    assert all(entry.accelerator and entry.accelerator.memory_gib for entry in devices[name])
-
-
-def test_reservations_are_not_taken_for_prices(devices: dict[str, list[CatalogEntry]]) -> None:
-    """B200 can be had as spot; what the source has beside is the price of a reservation."""
-    assert not any(entry.hourly for entry in devices["B200"])
-    assert all(entry.spot for entry in devices["B200"])
-
-
-def test_a_gpu_on_n1_is_a_type_of_its_own(snapshot: Snapshot) -> None:
-    """It costs what both cost, in the zones that have both."""
-    prices = {(row.instance_type, row.region): row for row in snapshot.prices}
-    bare, both = prices["n1-standard-8", "us-west1"], prices["n1-standard-8+t4-2", "us-west1"]
-    assert None not in (both.hourly, bare.hourly, both.spot, bare.spot)
-    assert both.hourly - bare.hourly == pytest.approx(0.7e9, abs=2_000)
-    assert both.spot - bare.spot == pytest.approx(0.383e9, abs=2_000)
-    assert both.zones == ("us-west1-a", "us-west1-b")
-    assert set(both.zones) < set(bare.zones)
-    assert len({row.instance_type for row in snapshot.types}) == len(snapshot.types)
-
-
-def test_spot_is_never_dearer_than_on_demand(snapshot: Snapshot) -> None:
-    """Google promises as much; figures of different months might not agree."""
-    assert [row for row in snapshot.prices if row.spot and row.hourly and row.spot > row.hourly] == []
-
-
+ACCELERATORS = ("A100", "A100-80GB", "B200", "H100", "H100-MEGA", "H200", "L4", "P100", "P4", "T4", "V100")
 # Prices that others have and that are not taken from them: in Asia of cloudpilot-ai/karpenter-provider-gcp, at commit
 # 036c6e2c3ad4, initial-prices.json (H100 without local disks, 0.082193 for each), elsewhere of
 # skypilot-org/skypilot-catalog (catalogs/v9/gcp/vms.csv, 2026-07-09).
@@ -98,10 +42,52 @@ g2-standard-8 me-central2 1.36579
 """
 
 
-@pytest.mark.parametrize("line", ELSEWHERE.split("\n")[1:-1])
-def test_prices_agree_with_another_catalog(snapshot: Snapshot, line: str) -> None:
-    """Those that are worked out are right to 0.6 %."""
-    name, region, price = line.split()
-    (found,) = {row.hourly for row in snapshot.prices if (row.instance_type, row.region) == (name, region)}
-    assert found is not None
-    assert found / 1e9 == pytest.approx(float(price), rel=0.006)
+class TestGcpCatalog(CatalogConformance):
+    """With everything that is sold found by a server of the test's own."""
+
+    @pytest.fixture
+    def package(self) -> str:
+        """This one."""
+        return "styx_gcp"
+
+    @pytest.fixture
+    def refresher(self, google: Google) -> GcpRefresher:
+        """At work."""
+        return google.refresher()
+
+    @pytest.fixture
+    def accelerators(self) -> tuple[str, ...]:
+        """Those that task files name."""
+        return ACCELERATORS
+
+    @pytest.fixture
+    def prices_elsewhere(self) -> str:
+        """Of other catalogs."""
+        return ELSEWHERE
+
+    @pytest.fixture
+    def agreement(self) -> float:
+        """Those that are worked out are right to 0.6 %."""
+        return 0.006
+
+    def test_all_types_of_all_regions_are_there(self, snapshot: Snapshot) -> None:
+        """With a type for each number of GPUs on N1."""
+        assert len(snapshot.types) == 402
+        assert len({row.region for row in snapshot.prices}) == 38
+
+    def test_reservations_are_not_taken_for_prices(self, snapshot: Snapshot) -> None:
+        """B200 can be had as spot; what the source has beside is the price of a reservation."""
+        types = {row.instance_type for row in snapshot.types if row.accelerator == "B200"}
+        prices = [row for row in snapshot.prices if row.instance_type in types]
+        assert prices
+        assert all(row.spot and not row.hourly for row in prices)
+
+    def test_a_gpu_on_n1_is_a_type_of_its_own(self, snapshot: Snapshot) -> None:
+        """It costs what both cost, in the zones that have both."""
+        prices = {(row.instance_type, row.region): row for row in snapshot.prices}
+        bare, both = prices["n1-standard-8", "us-west1"], prices["n1-standard-8+t4-2", "us-west1"]
+        assert None not in (both.hourly, bare.hourly, both.spot, bare.spot)
+        assert both.hourly - bare.hourly == pytest.approx(0.7e9, abs=2_000)
+        assert both.spot - bare.spot == pytest.approx(0.383e9, abs=2_000)
+        assert both.zones == ("us-west1-a", "us-west1-b")
+        assert set(both.zones) < set(bare.zones)

@@ -1,34 +1,43 @@
-"""The snapshot that the package ships."""
+"""The snapshot that the package ships, and the rules that hold for every catalog."""
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 import pytest
 
-from styx.catalog.entries import entries_of
 from styx.catalog.rows import Snapshot
-from styx.catalog.snapshot import read
+from styx.testing import CatalogConformance
 from styx_lambda.machines import REGIONS
+from styx_lambda.refresh import LambdaRefresher
+
+if TYPE_CHECKING:
+    from conftest import Api
+
+ACCELERATORS = ("A10", "A100", "A100-80GB", "A6000", "B200", "GH200", "H100", "RTX6000", "V100")
 
 
-@pytest.fixture(scope="module")
-def snapshot() -> Snapshot:
-    """As it is shipped; strict, so that nothing in it is left out or out of order."""
-    with as_file(files("styx_lambda") / "catalog") as folder:
-        return read(folder, "lambda", strict=True)
+class TestLambdaCatalog(CatalogConformance):
+    """With everything that is sold found by a server of the test's own."""
 
+    @pytest.fixture
+    def package(self) -> str:
+        """This one."""
+        return "styx_lambda"
 
-def test_every_type_has_a_price_in_every_region(snapshot: Snapshot) -> None:
-    """The same in each, and none as spot."""
-    prices = {(row.instance_type, row.region): row.hourly for row in snapshot.prices}
-    assert set(prices) == {(row.instance_type, region) for row in snapshot.types for region in REGIONS}
-    assert len({(name, hourly) for (name, _), hourly in prices.items() if hourly}) == len(snapshot.types)
-    assert not any(row.spot for row in snapshot.prices)
+    @pytest.fixture
+    def refresher(self, api: Api) -> LambdaRefresher:
+        """At work."""
+        return api.refresher()
 
+    @pytest.fixture
+    def accelerators(self) -> tuple[str, ...]:
+        """Those that task files name."""
+        return ACCELERATORS
 
-@pytest.mark.parametrize("name", ["A10", "A100", "A100-80GB", "A6000", "B200", "GH200", "H100", "RTX6000", "V100"])
-def test_the_accelerators_that_task_files_name_are_there(snapshot: Snapshot, name: str) -> None:
-    """With their memory."""
-    found = [entry.accelerator for entry in entries_of(snapshot) if entry.accelerator]
-    assert any(each.name == name and each.memory_gib for each in found)
+    def test_every_type_has_a_price_in_every_region(self, snapshot: Snapshot) -> None:
+        """The same in each, and none as spot."""
+        prices = {(row.instance_type, row.region): row.hourly for row in snapshot.prices}
+        assert set(prices) == {(row.instance_type, region) for row in snapshot.types for region in REGIONS}
+        assert len({(name, hourly) for (name, _), hourly in prices.items() if hourly}) == len(snapshot.types)
+        assert not any(row.spot for row in snapshot.prices)

@@ -21,6 +21,7 @@ import pytest
 
 from styx.testing import (
     BackendConformance,
+    CatalogConformance,
     CloudConformance,
     EngineConformance,
     SandboxConformance,
@@ -29,7 +30,7 @@ from styx.testing import (
 
 HERE = Path(__file__).parent / "wrong"
 # Into how many processes each is parted: clouds have most rules, and backends wait for real processes.
-SHARES = {"clouds": 2, "stores": 1, "backends": 4, "engines": 1, "sandboxes": 1}
+SHARES = {"clouds": 2, "stores": 1, "backends": 4, "engines": 1, "sandboxes": 1, "catalogs": 1}
 # Rules that no deviation of the reference by one method breaks alone: without it most others have no ground either.
 GROUNDS = {"test_a_job_runs_to_its_end", "test_output_is_delivered_whole", "test_a_new_bucket_is_there_and_empty"}
 
@@ -116,6 +117,7 @@ SUITES = {
     "backends": BackendConformance,
     "engines": EngineConformance,
     "sandboxes": SandboxConformance,
+    "catalogs": CatalogConformance,
 }
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from styx.api import RateLimited, Transient
+from styx.api import patiently
 from styx_aws.errors import asking
 from styx_aws.prices import FILTERS, on_demand
 
 PRICE_LIST_REGION = "us-east-1"  # it is kept in few regions, for all of them
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before a page is asked for again
 _TIMEOUT = 30  # seconds
 
 
@@ -31,7 +29,7 @@ class Aws:
     def regions(self) -> list[str]:
         """Names of the regions that are enabled for the account."""
         ec2 = self._client("ec2", self._session.region_name or PRICE_LIST_REGION)
-        answer = self._patiently("ec2:DescribeRegions", ec2.describe_regions)
+        answer = patiently(lambda: _answer("ec2:DescribeRegions", ec2.describe_regions))
         return sorted(region["RegionName"] for region in answer["Regions"])
 
     def types(self, region: str) -> Iterator[Mapping[str, Any]]:
@@ -77,7 +75,7 @@ class Aws:
         # Not by botocore's paginators, which cannot go on after a page that failed.
         request = getattr(self._client(service, region), re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
         while True:
-            page = self._patiently(f"{service}:{operation}", lambda: request(**asked))
+            page = patiently(lambda: _answer(f"{service}:{operation}", request, **asked))
             yield page
             if not page.get("NextToken"):
                 return
@@ -92,13 +90,7 @@ class Aws:
                 self._clients[service, region] = self._session.client(service, region_name=region, config=once)
         return self._clients[service, region]
 
-    def _patiently(self, action: str, request: Callable[[], Any]) -> Any:
-        """Ask, and ask again after a while where that may help."""
-        for wait in WAITS:
-            try:
-                with asking(action):
-                    return request()
-            except (RateLimited, Transient) as error:
-                time.sleep(max(wait, getattr(error, "retry_after", None) or 0.0))
-        with asking(action):
-            return request()
+
+def _answer(action: str, request: Callable[..., Any], **asked: Any) -> Any:
+    with asking(action):
+        return request(**asked)

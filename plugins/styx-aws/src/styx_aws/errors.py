@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from styx.api import (
@@ -15,6 +17,7 @@ from styx.api import (
     StyxError,
     Transient,
 )
+from styx.api.simple import ErrorMap, refusal
 
 _BAD_CREDENTIALS = frozenset({
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId",
@@ -24,52 +27,43 @@ _BAD_CREDENTIALS = frozenset({
 _NOT_ALLOWED = frozenset({
     "AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
+_WHO = "`aws sts get-caller-identity` shows whose credentials are in use, if any."
 _TOO_MANY = frozenset({
     "EC2ThrottledException", "PriorRequestNotComplete", "RequestLimitExceeded", "SlowDown", "Throttling",
     "ThrottledException", "ThrottlingException", "TooManyRequestsException",
 })  # fmt: skip
-_SERVER_ERROR = 500
-_TOO_MANY_STATUS = 429
 
 
-class asking:  # noqa: N801 - reads as what it does
-    """``with asking("ec2:DescribeRegions"):`` raises the contract's errors for botocore's."""
+@contextmanager
+def asking(action: str) -> Iterator[None]:
+    """Raise the contract's errors for botocore's."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
-    def __init__(self, action: str) -> None:
-        self._action = action
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Translate what botocore raised; everything else comes through."""
-        if error is None or isinstance(error, StyxError):
-            return
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
-
-        if isinstance(error, ClientError):
-            raise refusal(self._action, error.response) from error
-        if isinstance(error, ResponseParserError):
-            raise Transient(f"{self._action} has half an answer: {error}") from error
-        if isinstance(error, BotoCoreError):
-            raise _local(self._action, error) from error
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(action, error.response) from error
+    except ResponseParserError as error:
+        raise Transient(f"{action} has half an answer: {error}") from error
+    except BotoCoreError as error:
+        raise _local(action, error) from error
 
 
-def refusal(action: str, response: Any) -> ProviderError:
+def _refusal(action: str, response: Any) -> ProviderError:
     """The contract's error for an answer that says no."""
     about, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = str(about.get("Code", "")), int(meta.get("HTTPStatusCode") or 0)
     said = f"{action} was answered with {code or status}: {about.get('Message') or 'nothing more was said'}"
-    if code in _BAD_CREDENTIALS:
-        return AuthFailed(said, hint="`aws sts get-caller-identity` shows whose credentials are in use, if any.")
-    if code in _NOT_ALLOWED:
-        return PermissionDenied(said, action=action, hint=f"Allow {action}, or use other credentials.")
-    if code in _TOO_MANY or status == _TOO_MANY_STATUS:
-        return RateLimited(said, retry_after=_seconds(meta.get("HTTPHeaders", {}).get("retry-after")))
-    if status >= _SERVER_ERROR:
-        return Transient(said)
-    return InvalidRequest(said)
+    errors: ErrorMap = {
+        **dict.fromkeys(_BAD_CREDENTIALS, partial(AuthFailed, hint=_WHO)),
+        **dict.fromkeys(
+            _NOT_ALLOWED, partial(PermissionDenied, action=action, hint=f"Allow {action}, or use other credentials.")
+        ),
+        **dict.fromkeys(_TOO_MANY, RateLimited),
+    }
+    retry_after = meta.get("HTTPHeaders", {}).get("retry-after")
+    return refusal(errors, status, said, code=code, retry_after=retry_after, writing=False)
 
 
 def _local(action: str, error: Exception) -> StyxError:
@@ -87,7 +81,3 @@ def _local(action: str, error: Exception) -> StyxError:
     if isinstance(error, botocore.HTTPClientError | botocore.ConnectionError):
         return Transient(f"{action} has no answer: {error}")
     return InvalidRequest(f"{action} cannot be sent: {error}")
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from styx.api import RateLimited, Transient
+from styx.api import Transient, patiently
 from styx.api.simple import JsonApi
 from styx_azure.config import Settings, subscription
 from styx_azure.errors import asking
 
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before a page is asked for again
 LISTING = "Microsoft.Compute/skus/read"
 _TIMEOUT = 60  # seconds; the sizes of all regions are one answer of many MB
 _PRICES_VERSION = "2023-01-01-preview"
@@ -35,7 +33,7 @@ class Azure:
         """Everything that Azure says of each size in each region."""
         after: str | None = None
         while True:
-            page, after = _patiently(lambda after=after: self._page(after))  # type: ignore[misc]
+            page, after = patiently(lambda after=after: self._page(after))  # type: ignore[misc]
             yield from page
             if not after:
                 return
@@ -51,7 +49,7 @@ class Azure:
         }
         path = f"/api/retail/prices?{urlencode(asked)}"
         while path:
-            page = _patiently(lambda path=path: self._priced(path))  # type: ignore[misc]
+            page = patiently(lambda path=path: self._priced(path))  # type: ignore[misc]
             yield from page["Items"]
             # The link names Azure's own host, which is the one that is asked, or stands behind it.
             link = urlsplit(str(page.get("NextPageLink") or ""))
@@ -87,13 +85,3 @@ def _elsewhere(settings: Settings) -> dict[str, Any]:
 
     policy: SansIOHTTPPolicy[Any, Any] = SansIOHTTPPolicy()
     return {"base_url": settings.endpoint, "authentication_policy": policy}
-
-
-def _patiently(request: Callable[[], Any]) -> Any:
-    """Ask, and ask again after a while where that may help."""
-    for wait in WAITS:
-        try:
-            return request()
-        except (RateLimited, Transient) as error:
-            time.sleep(max(wait, getattr(error, "retry_after", None) or 0.0))
-    return request()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from styx.api import InvalidConfig
 
@@ -24,18 +23,6 @@ class Settings(BaseModel):
     regions: tuple[str, ...] = ()
     endpoint: str = ""
     prices_url: str = "https://prices.azure.com"
-
-
-def settings(given: Any) -> Settings:
-    """What core hands over as checked settings. Raises InvalidConfig with the key that is wrong."""
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["clouds.azure", *map(str, first["loc"])])
-        raise InvalidConfig(f"{key}: {first['msg']}", hint=f"`styx config get {key}` shows what it is.") from error
 
 
 def subscription(settings: Settings) -> str:

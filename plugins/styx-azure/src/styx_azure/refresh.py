@@ -9,7 +9,7 @@ from typing import Any
 
 from styx.api import CatalogEntry, Refresher, Services, Source, Transient
 from styx_azure.ask import Azure
-from styx_azure.config import settings
+from styx_azure.config import Settings
 from styx_azure.machines import Machine, machine
 from styx_azure.prices import hourly
 
@@ -24,7 +24,7 @@ class AzureRefresher(Refresher):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._settings = settings(services.config)
+        self._settings: Settings = services.config
         self._now: datetime = services.clock.now()
 
     def sources(self) -> Mapping[str, Source]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from styx.api import InvalidConfig, RateLimited, Transient
+from styx.api import InvalidConfig, Transient, patiently
 from styx.api.simple import JsonApi
 from styx_gcp.config import Settings
 from styx_gcp.errors import BILLING, LISTING, asking
 
 COMPUTE_ENGINE = "6F81-5844-456A"  # in the Cloud Billing Catalog
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before a page is asked for again
 _TIMEOUT = 60.0  # seconds; a page of prices has some MB
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _MACHINE_TYPES, _ACCELERATOR_TYPES = "compute.machineTypes.list", "compute.acceleratorTypes.list"
@@ -55,7 +53,7 @@ class Gcp:
         """Every price of Compute Engine."""
         token = ""
         while True:
-            page = _patiently(lambda after=token: self._priced(after))  # type: ignore[misc]
+            page = patiently(lambda after=token: self._priced(after))  # type: ignore[misc]
             yield from page["skus"]
             token = str(page.get("nextPageToken") or "")
             if not token:
@@ -74,7 +72,7 @@ class Gcp:
         # Not by Google's pagers, which cannot go on after a page that failed.
         request = kind(project=self._project, max_results=500)
         while True:
-            page = _patiently(lambda: self._page(action, client, request))
+            page = patiently(lambda: self._page(action, client, request))
             for scope, listed in page.items.items():
                 yield scope.rpartition("/")[2], listed
             if not page.next_page_token:
@@ -109,13 +107,3 @@ def _found(project: str) -> tuple[Any, str]:
     with asking("Google Cloud"):
         credentials, theirs = google.auth.default(scopes=[_SCOPE])
     return credentials, project or str(theirs or "")
-
-
-def _patiently(request: Callable[[], Any]) -> Any:
-    """Ask, and ask again after a while where that may help."""
-    for wait in WAITS:
-        try:
-            return request()
-        except (RateLimited, Transient) as error:
-            time.sleep(max(wait, getattr(error, "retry_after", None) or 0.0))
-    return request()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
-
-from styx.api import InvalidConfig
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class Settings(BaseModel):
@@ -22,15 +18,3 @@ class Settings(BaseModel):
     api_key: SecretStr = SecretStr("")
     endpoint: str = ""
     billing_url: str = "https://cloudbilling.googleapis.com"
-
-
-def settings(given: Any) -> Settings:
-    """What core hands over as checked settings. Raises InvalidConfig with the key that is wrong, not with its value."""
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["clouds.gcp", *map(str, first["loc"])])
-        raise InvalidConfig(f"{key}: {first['msg']}", hint=f"`styx config get {key}` shows what it is.") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from styx.api import CatalogEntry, Refresher, Services, Source, Transient
 from styx_gcp.ask import Gcp
-from styx_gcp.config import settings
+from styx_gcp.config import Settings
 from styx_gcp.machines import GPUS, Machine, gpu, plain, with_gpus
 from styx_gcp.prices import Rates, rates, total
 
@@ -22,7 +22,7 @@ class GcpRefresher(Refresher):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._settings = settings(services.config)
+        self._settings: Settings = services.config
         self._now: datetime = services.clock.now()
 
     def sources(self) -> Mapping[str, Source]:

@@ -22,6 +22,7 @@ from styx.api.catalog import (
     Refresher,
     Source,
     TransferPrice,
+    patiently,
 )
 from styx.api.cloud import (
     Cloud,
@@ -256,6 +257,7 @@ __all__ = [
     "from_wire",
     "new_attempt_id",
     "new_installation_id",
+    "patiently",
     "require",
     "slug",
     "ssh_endpoint",

@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from time import sleep
+from typing import TypeVar
 
+from styx.api.errors import RateLimited, Transient
 from styx.api.offers import Accelerator
 from styx.api.services import Services
 
 ANYWHERE = "*"  # in TransferPrice: every region
 INTERNET = "internet"  # in TransferPrice.to_region: out of this cloud
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before something is asked for again
+
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +94,17 @@ class Refresher(ABC):
     def transfer(self) -> Iterable[TransferPrice] | None:
         """What moving data costs; None where it is not asked for, and what the package says of it stays."""
         return None
+
+
+def patiently(request: Callable[[], AnswerT]) -> AnswerT:
+    """The answer to a request that changes nothing, such as for a page of a list: repeated while that may help.
+
+    After RateLimited and Transient it is sent again, five times at most, after waits that double, and not before
+    ``retry_after``; about half a minute in all. Then the last error is raised, and every other error at once.
+    """
+    for wait in WAITS:
+        try:
+            return request()
+        except (RateLimited, Transient) as error:
+            sleep(max(wait, getattr(error, "retry_after", None) or 0.0))
+    return request()

@@ -16,6 +16,7 @@ else here works without: names are resolved on first use, so importing a helper 
 
 _PUBLIC = {
     "BackendConformance": "styx.testing.backend",
+    "CatalogConformance": "styx.testing.catalog",
     "CloudConformance": "styx.testing.cloud",
     "Driver": "styx.testing.driver",
     "EngineConformance": "styx.testing.engine",
@@ -24,12 +25,15 @@ _PUBLIC = {
     "SandboxConformance": "styx.testing.sandbox",
     "StorageConformance": "styx.testing.storage",
     "SystemClock": "styx.clock",
+    "pauses": "styx.testing.catalog",
     "process_cluster": "styx.testing.cluster",
     "services": "styx.testing.surroundings",
+    "serving": "styx.testing.serving",
 }
 
 __all__ = [
     "BackendConformance",
+    "CatalogConformance",
     "CloudConformance",
     "Driver",
     "EngineConformance",
@@ -38,20 +42,24 @@ __all__ = [
     "SandboxConformance",
     "StorageConformance",
     "SystemClock",
+    "pauses",
     "process_cluster",
     "services",
+    "serving",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from styx.clock import SystemClock
     from styx.testing.backend import BackendConformance
+    from styx.testing.catalog import CatalogConformance, pauses
     from styx.testing.clock import FakeClock
     from styx.testing.cloud import CloudConformance
     from styx.testing.cluster import ProcessCluster, process_cluster
     from styx.testing.driver import Driver
     from styx.testing.engine import EngineConformance
     from styx.testing.sandbox import SandboxConformance
+    from styx.testing.serving import serving
     from styx.testing.storage import StorageConformance
     from styx.testing.surroundings import services
 

@@ -1,7 +1,7 @@
 """The second way to write a cloud: a few calls for single machines, from which the contract is derived."""
 
 from styx.api.simple.cloud import EVERYWHERE, SimpleCloud
-from styx.api.simple.errors import ErrorMap
+from styx.api.simple.errors import ErrorMap, refusal
 from styx.api.simple.http import JsonApi
 from styx.api.simple.machine import Machine, MachineType, Order, Rest, ssh_endpoint
 from styx.api.simple.ports import SimplePorts
@@ -18,5 +18,6 @@ __all__ = [
     "SimpleCloud",
     "SimplePorts",
     "SimpleStop",
+    "refusal",
     "ssh_endpoint",
 ]

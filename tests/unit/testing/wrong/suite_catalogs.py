@@ -1,0 +1,43 @@
+"""The catalog suite, once for every wrong catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from catalogs import WRONG, Reference
+
+from styx.api import Refresher
+from styx.testing import CatalogConformance, services
+
+
+class Suite(CatalogConformance):
+    """With a refresher that finds something, and with what others say."""
+
+    kind: ClassVar[type[Reference]]
+
+    @pytest.fixture
+    def package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        """The wrong package."""
+        monkeypatch.syspath_prepend(str(tmp_path))
+        return self.kind().install(tmp_path)
+
+    @pytest.fixture
+    def accelerators(self) -> tuple[str, ...]:
+        """What is sold."""
+        return ("A100",)
+
+    @pytest.fixture
+    def prices_elsewhere(self) -> str:
+        """One of three."""
+        return "a1 east 1.001"
+
+    @pytest.fixture
+    def refresher(self, tmp_path: Path) -> Refresher:
+        """Its refresher, at work."""
+        return self.kind.refresher(services(tmp_path))
+
+
+globals().update(WRONG.suites(Suite))
+del Suite
