@@ -225,3 +225,21 @@ def test_thousands_of_tasks() -> None:
     begun = time.process_time()
     loop.run(main())
     assert time.process_time() - begun < 5
+
+
+def test_an_error_that_somebody_hears_is_told_once() -> None:
+    """What ends one of several that are gathered is raised there, and on_error does not hear of it as well."""
+    errors: list[BaseException] = []
+
+    async def fail() -> None:
+        raise ValueError("heard")
+
+    async def main() -> str:
+        try:
+            await loop.gather([fail(), fail()])
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    assert loop.run(main(), on_error=errors.append) == "heard"
+    assert errors == []

@@ -26,7 +26,7 @@ class Cancelled(BaseException):
 class Task:
     """A running coroutine. ``error`` is what it ended with, if it did not return. The rest is the loop's own."""
 
-    __slots__ = ("cancelled", "coroutine", "done", "ended", "error", "parked", "result", "serial")
+    __slots__ = ("cancelled", "coroutine", "done", "ended", "error", "heard", "parked", "result", "serial")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.coroutine = coroutine
@@ -34,6 +34,7 @@ class Task:
         self.cancelled = False
         self.serial = 0
         self.done = False
+        self.heard = False  # whether somebody waits for what it ends with, and need not be told elsewhere
         self.result: Any = None
         self.error: BaseException | None = None
         self.ended = Signal()
@@ -123,7 +124,7 @@ class _Loop:
             task.error = error
         except Exception as error:  # noqa: BLE001  # the daemon's outermost loop: one task's fault ends that task alone
             task.error = error
-            if self.on_error is not None:
+            if self.on_error is not None and not task.heard:
                 self.on_error(error)
         else:
             task.serial += 1
@@ -209,6 +210,8 @@ def spawn(coroutine: Coroutine[Any, Any, Any]) -> Task:
 async def gather(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Run all at once and return their results in order; the first error in that order ends the others."""
     tasks = [spawn(coroutine) for coroutine in coroutines]
+    for task in tasks:
+        task.heard = True
     try:
         return [await task.join() for task in tasks]
     finally:
