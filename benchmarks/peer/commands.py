@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.peer.places import Places
-from benchmarks.peer.server import memory, server
+from benchmarks.peer.server import PORT, free_port, memory, server
 from benchmarks.peer.sides import Answer, alternate
 from benchmarks.peer.table import Line, Memory
 from benchmarks.process import run
@@ -17,25 +17,26 @@ ENABLE = "from benchmarks.peer.sky_side import enable; enable()"
 
 def commands(places: Places, task: str) -> Iterator[Line | Memory]:
     """Each command beside the other side's, and how much memory it took; ``task`` is what is not launched."""
-    yield from _compared(places, ("--help",), 5)
+    yield from _compared(places, places.sky_env, ("--help",), 5)
+    env = places.sky_env | {PORT: str(free_port())}
     try:
-        with server(places.python, places.sky_env, places.scratch / "server.log") as running:
-            run((str(places.python), "-c", ENABLE), places.sky_env)
-            yield from _compared(places, ("gpus", "list", "A100"), 3)
-            yield from _compared(places, ("launch", "--dryrun", "--yes", "--cluster", "peer", task), 3)
+        with server(places.python, env, places.scratch / "server.log") as running:
+            run((str(places.python), "-c", ENABLE), env)
+            yield from _compared(places, env, ("gpus", "list", "A100"), 3)
+            yield from _compared(places, env, ("launch", "--dryrun", "--yes", "--cluster", "peer", task), 3)
             held, count = memory(running.pid)
             print(f"SkyPilot's server: {count} processes that hold {held:.0f} MiB", file=sys.stderr)
     except RuntimeError as error:
         print(f"left out: {error}", file=sys.stderr)
 
 
-def _compared(places: Places, words: Sequence[str], runs: int) -> Iterator[Line | Memory]:
+def _compared(places: Places, env: Mapping[str, str], words: Sequence[str], runs: int) -> Iterator[Line | Memory]:
     """The same words to both, once before it counts; nothing where one of them cannot."""
     what = " ".join(word.rpartition("/")[2] for word in words)
     print(f"measuring: {what} ...", file=sys.stderr, flush=True)
 
     def sky() -> Answer:
-        return _run((places.sky, *words), places.sky_env)
+        return _run((places.sky, *words), env)
 
     def styx() -> Answer:
         return _run((places.styx, *words), places.styx_env)

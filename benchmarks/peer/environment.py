@@ -37,12 +37,11 @@ def ready() -> Path:
     return FOLDER / "env" / "bin"
 
 
-def surroundings(home: Path, port: int, more: Path) -> dict[str, str]:
-    """The environment variables of everything that runs SkyPilot: a home of its own, its server, and no network.
+def surroundings(home: Path, more: Path) -> dict[str, str]:
+    """The environment variables of everything that runs SkyPilot: a home of its own and no network.
 
     ``more`` is a directory of programs that come after all others.
     """
     kept = {name: os.environ[name] for name in ("LANG", "TERM", "USER") if name in os.environ}
     path = os.pathsep.join((str(FOLDER / "env" / "bin"), os.environ.get("PATH", os.defpath), str(more)))
-    server = {"SKYPILOT_API_SERVER_LOCAL_PORT": str(port)}
-    return kept | OFFLINE | server | {"HOME": str(home), "TMPDIR": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
+    return kept | OFFLINE | {"HOME": str(home), "TMPDIR": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}

@@ -8,7 +8,6 @@ from pathlib import Path
 from benchmarks import process
 from benchmarks.peer import PEERS
 from benchmarks.peer.environment import ROOT, surroundings
-from benchmarks.peer.server import free_port
 
 
 class Places:
@@ -19,7 +18,7 @@ class Places:
         self.sky_home, styx_home = scratch / "sky", scratch / "styx"
         self.catalogs, self.site = self.sky_home / ".sky" / "catalogs" / "v8", scratch / "site"
         self.python, self.sky, self.styx = programs / "python", str(programs / "sky"), process.STYX
-        self.sky_env = surroundings(self.sky_home, free_port(), _without_rsync(scratch / "bin"))
+        self.sky_env = surroundings(self.sky_home, _without_rsync(scratch / "bin"))
         self.styx_env = process.environment(styx_home, PYTHONPATH=f"{self.site}:{ROOT}")
         self.sky_side = (str(self.python), "-m", "benchmarks.peer.sky_side")
         self.styx_side = (process.PYTHON, "-m", "benchmarks.peer.styx_side")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PORT = "SKYPILOT_API_SERVER_LOCAL_PORT"  # on which its commands look for it
 PATIENCE = 120.0  # seconds until it answers, and until it has looked for credentials
 CHECKED = "skypilot-server-on-boot-check finished"  # after which nothing changes what clouds are enabled
 
@@ -27,8 +28,11 @@ def free_port() -> int:
 
 @contextmanager
 def server(python: Path, env: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that answers and is idle. Raises RuntimeError, with the end of its log, where none comes up."""
-    port = env["SKYPILOT_API_SERVER_LOCAL_PORT"]
+    """A server that answers on the port that ``env`` names, and is idle.
+
+    Raises RuntimeError, with the end of its log, where none comes up.
+    """
+    port = env[PORT]
     command = [str(python), "-m", "sky.server.server", "--host=127.0.0.1", f"--port={port}"]
     with log.open("wb") as written:
         process = subprocess.Popen(command, env=env, stdout=written, stderr=written, start_new_session=True)
