@@ -10,9 +10,12 @@ import pytest
 
 from styx.api import Accelerator, Boot, Clock, Cloud, Offer, OfferQuery, ProviderError
 from styx.testing.cloud.lab import Lab
+from styx.testing.cloud.reach import Reach
 from styx.testing.driver import Driver
 from styx.testing.provider import ProviderRules
 from styx.testing.verdict import ContractBroken, GaveUp
+
+REACH = pytest.StashKey[Reach]()  # at the class of the suite
 
 
 class CloudRules(ProviderRules):
@@ -29,6 +32,13 @@ class CloudRules(ProviderRules):
     def provider(self, cloud: Cloud) -> Cloud:
         """The cloud."""
         return cloud
+
+    @pytest.fixture(autouse=True)
+    def _within_reach(self, request: pytest.FixtureRequest) -> None:
+        """A rule that calls the cloud is tried only where calls get through: each would wait for that by itself."""
+        if "driver" in request.fixturenames:
+            reach = request.node.parent.stash.setdefault(REACH, Reach())
+            reach.require(request.getfixturevalue("cloud"), request.getfixturevalue("clock"))
 
     @pytest.fixture
     def deadline(self, cloud: Cloud) -> float:
