@@ -1,4 +1,4 @@
-"""Write the first snapshot of what AWS sells: ``python scripts/snapshots/aws.py SITE_PACKAGES``.
+"""Write the first snapshot of what AWS sells: ``python -m scripts.snapshots.aws SITE_PACKAGES``.
 
 SITE_PACKAGES is the folder of an environment of its own that has moto 5.2.5 and apache-libcloud 3.9.1; their data are
 read, their code is not run. Everything else is in facts/, with its source. Needs styx-core and styx-aws installed.
@@ -20,13 +20,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
-from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
-from styx_aws.machines import Machine, machine
+from scripts.snapshots.shipping import facts, ship
 
-HERE = Path(__file__).parent
-TARGET = HERE.parents[1] / "plugins/styx-aws/src/styx_aws/catalog"
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
+from styx_aws.machines import machine
+
 HOME = "us-east-1"
 ALIKE = Decimal("0.003")  # sizes of a family may differ by so much in their multiple, for prices are rounded
 DEDICATED = ((Decimal("1.05"), Decimal("1.075")), (Decimal("1.09"), Decimal("1.11")))
@@ -38,13 +36,6 @@ WITNESSES = 3  # sizes that agree
 OTHER_TYPES = "aws-other-types.txt"
 
 Prices = dict[str, Decimal]
-
-
-def facts(name: str) -> Iterator[list[str]]:
-    """The lines of a file of facts, as words."""
-    for line in (HERE / "facts" / name).read_text().splitlines():
-        if line and not line.startswith("#"):
-            yield line.split()
 
 
 def unpacked(path: Path) -> Any:
@@ -127,14 +118,14 @@ def by_zone(packages: Path, region: str) -> tuple[dict[str, list[str]], dict[str
     return zones, names
 
 
-def machines(packages: Path) -> dict[str, Machine]:
+def machines(packages: Path) -> dict[str, CatalogType]:
     """All types."""
     listed = unpacked(packages / "moto/ec2/resources/instance_types.json.gz").values()
     found = {each.instance_type: each for each in map(machine, listed) if each is not None}
     for name, vcpus, memory, device, count, device_memory, disk in facts(OTHER_TYPES):
         accelerator = Accelerator(device.replace("_", " "), int(count), int(device_memory))
         gib = int(disk) * 10**9 // 2**30
-        found[name] = Machine(name, float(vcpus), float(memory), "x86_64", accelerator, gib, frozenset())
+        found[name] = CatalogType(name, float(vcpus), float(memory), "x86_64", accelerator, gib)
     return found
 
 
@@ -175,12 +166,16 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
                 hourly, by_id = exact[name, region]
                 spots = {names[each]: price for each, price in by_id.items()}
                 for zone in sorted({*zones.get(name, ()), *spots}):
-                    yield sold[name].sold(region, [zone], hourly, spots.get(zone), (kind, "skypilot"))
+                    yield sold[name].sold(
+                        region, "skypilot", zones=[zone], hourly=hourly, spot=spots.get(zone), type_source=kind
+                    )
                 continue
             price, source = here.get(name, (None, kind))
             if (name, region) in spot:
                 source = f"{source}+feed" if price else "feed"
-            yield sold[name].sold(region, zones.get(name, ()), price, spot.get((name, region)), (kind, source))
+            yield sold[name].sold(
+                region, source, zones=zones.get(name, ()), hourly=price, spot=spot.get((name, region)), type_source=kind
+            )
 
 
 def sources() -> Mapping[str, Source]:
@@ -231,18 +226,5 @@ def sources() -> Mapping[str, Source]:
     return {name: Source(*each) for name, each in table.items()}
 
 
-def main() -> None:
-    """Write it."""
-    rows = list(entries(Path(sys.argv[1])))
-    used = {name for row in rows for name in (row.source, row.type_source)} | {row.source for row in TRANSFER}
-    named = {name: source for name, source in sources().items() if name in used}
-    snapshot = to_snapshot("aws", date(2026, 10, 27), named, rows, TRANSFER)
-    for each in snapshot.skipped:
-        print(each, file=sys.stderr)
-    TARGET.mkdir(exist_ok=True)
-    write(snapshot, TARGET)
-    print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices")
-
-
 if __name__ == "__main__":
-    main()
+    ship("aws", date(2026, 10, 27), sources(), entries(Path(sys.argv[1])), TRANSFER)

@@ -1,4 +1,4 @@
-"""Write the first snapshot of what Azure sells: ``python scripts/snapshots/azure.py SITE_PACKAGES``.
+"""Write the first snapshot of what Azure sells: ``python -m scripts.snapshots.azure SITE_PACKAGES``.
 
 SITE_PACKAGES is the folder of an environment of its own that has apache-libcloud 3.9.1, whose data are read. Everything
 else is in facts/, with its source. Needs styx-core and styx-azure installed.
@@ -13,23 +13,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from styx.api import Accelerator, CatalogEntry, Source
-from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
-from styx_azure.machines import Machine, capabilities
+from scripts.snapshots.shipping import facts, ship
 
-HERE = Path(__file__).parent
-TARGET = HERE.parents[1] / "plugins/styx-azure/src/styx_azure/catalog"
+from styx.api import Accelerator, CatalogEntry, CatalogType, Source
+from styx_azure.machines import capabilities
+
 # Regions of governments, and two that were closed.
 CLOSED = ("usgov", "germanycentral", "germanynortheast")
 ARM = "ps_v5"
-
-
-def facts(name: str) -> Iterator[list[str]]:
-    """The lines of a file of facts, as words."""
-    for line in (HERE / "facts" / name).read_text().splitlines():
-        if line and not line.startswith("#"):
-            yield line.split()
 
 
 def listed(packages: Path) -> Mapping[str, Mapping[str, float]]:
@@ -39,7 +30,7 @@ def listed(packages: Path) -> Mapping[str, Mapping[str, float]]:
     return found
 
 
-def plain() -> Iterator[Machine]:
+def plain() -> Iterator[CatalogType]:
     """Sizes without GPUs that the price list has."""
     for name, first, *sizes in facts("azure-families.txt"):
         if "{}" not in name:
@@ -51,13 +42,13 @@ def plain() -> Iterator[Machine]:
             yield size(name.format(vcpus), float(vcpus), float(memory or float(first) * float(vcpus)))
 
 
-def size(name: str, vcpus: float, memory: float, accelerator: Accelerator | None = None) -> Machine:
+def size(name: str, vcpus: float, memory: float, accelerator: Accelerator | None = None) -> CatalogType:
     """A size; nothing is known of its temporary disk."""
     arch = "arm64" if name.endswith(ARM) else "x86_64"
-    return Machine(name, vcpus, memory, arch, accelerator, None, capabilities(name))
+    return CatalogType(name, vcpus, memory, arch, accelerator, None, capabilities(name))
 
 
-def accelerated() -> Iterator[Machine]:
+def accelerated() -> Iterator[CatalogType]:
     """The sizes that were taken down one by one."""
     for name, vcpus, memory, device, count, device_memory in facts("azure-sizes.txt"):
         gpu = None if device == "-" else Accelerator(device.replace("_", " "), float(count), int(device_memory))
@@ -82,10 +73,7 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
                 source = "skypilot" if hourly else "libcloud" if region in prices else kind
                 if hourly is None and region in prices:
                     hourly = Decimal(str(prices[region]))
-                yield CatalogEntry(
-                    each.instance_type, each.vcpus, each.memory_gib, region, source, hourly=hourly, spot=spot,
-                    arch=each.arch, accelerator=each.accelerator, capabilities=each.capabilities, type_source=kind,
-                )  # fmt: skip
+                yield each.sold(region, source, hourly=hourly, spot=spot, type_source=kind)
 
 
 def sources() -> Mapping[str, Source]:
@@ -108,16 +96,5 @@ def sources() -> Mapping[str, Source]:
     return {name: Source(*each) for name, each in table.items()}
 
 
-def main() -> None:
-    """Write it."""
-    rows = list(entries(Path(sys.argv[1])))
-    snapshot = to_snapshot("azure", date(2024, 8, 18), sources(), rows)
-    for each in snapshot.skipped:
-        print(each, file=sys.stderr)
-    TARGET.mkdir(exist_ok=True)
-    write(snapshot, TARGET)
-    print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices")
-
-
 if __name__ == "__main__":
-    main()
+    ship("azure", date(2024, 8, 18), sources(), entries(Path(sys.argv[1])))

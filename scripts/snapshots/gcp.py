@@ -1,4 +1,4 @@
-"""Write the first snapshot of what Google Cloud sells: ``python scripts/snapshots/gcp.py SITE_PACKAGES TYPES``.
+"""Write the first snapshot of what Google Cloud sells: ``python -m scripts.snapshots.gcp SITE_PACKAGES TYPES``.
 
 SITE_PACKAGES is the folder of an environment of its own that has apache-libcloud 3.9.1, whose data are read; TYPES is
 the file gcp-machine-types-by-zone.csv. Everything else is in facts/, with its source. Needs styx-core and styx-gcp.
@@ -21,13 +21,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
-from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
-from styx_gcp.machines import GPUS, SHARED_CORE, Machine, plain, with_gpus
+from scripts.snapshots.shipping import facts, ship
 
-HERE = Path(__file__).parent
-TARGET = HERE.parents[1] / "plugins/styx-gcp/src/styx_gcp/catalog"
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
+from styx_gcp.machines import GPUS, SHARED_CORE, family, plain, with_gpus
+
 HOME = "us-central1"
 SHARES = {"e2-micro": Decimal("0.25"), "e2-small": Decimal("0.5"), "e2-medium": Decimal(1)}
 # The sizes that tell the others, with their vCPUs and GiB.
@@ -74,13 +72,6 @@ def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return None if one is None or other is None else one + other
 
 
-def facts(name: str) -> Iterator[list[str]]:
-    """The lines of a file of facts, as words."""
-    for line in (HERE / "facts" / name).read_text().splitlines():
-        if line and not line.startswith("#"):
-            yield line.split()
-
-
 def known() -> tuple[Table, dict[str, dict[str, list[str]]]]:
     """The prices that were taken down, and the zones of those that not all zones of a region have."""
     prices: Table = {}
@@ -102,22 +93,22 @@ def listed(packages: Path) -> Mapping[str, Any]:
     return found
 
 
-def by_parts(table: Mapping[str, Any], prices: Table, family: str, region: str) -> tuple[Price, Price] | None:
+def by_parts(table: Mapping[str, Any], prices: Table, series: str, region: str) -> tuple[Price, Price] | None:
     """What a vCPU and a GiB cost; None where that is not known."""
-    if family in TWO:
-        (one, vcpus, memory), (other, more_vcpus, more_memory) = TWO[family]
+    if series in TWO:
+        (one, vcpus, memory), (other, more_vcpus, more_memory) = TWO[series]
         if region not in prices[one]:
             return None
         factor = Decimal(more_vcpus) / vcpus
         gib = (prices[one][region] * -factor).plus(prices[other][region]) * (1 / (more_memory - memory * factor))
         return prices[one][region].plus(gib * -memory) * (1 / Decimal(vcpus)), gib
-    cpu, ram = (table[family][part]["on_demand"] if family in table else {} for part in ("cpu", "ram"))
-    if family in DIVIDED:
-        name, vcpus, memory = DIVIDED[family]
+    cpu, ram = (table[series][part]["on_demand"] if series in table else {} for part in ("cpu", "ram"))
+    if series in DIVIDED:
+        name, vcpus, memory = DIVIDED[series]
         shares = [Decimal(str(each[HOME]["price"])) for each in (cpu, ram)]
         whole = prices[name].get(region, Price()) * (1 / (shares[0] * vcpus + shares[1] * memory))
         return whole * shares[0], whole * shares[1]
-    if family == "m1" and region in cpu:
+    if series == "m1" and region in cpu:
         hourly = [Decimal(str(each[region]["price"])) for each in (cpu, ram)]
         return Price(hourly[0], None, "libcloud"), Price(hourly[1], None, "libcloud")
     return None
@@ -128,16 +119,16 @@ def over(prices: Mapping[str, Price], region: str, home: str) -> Decimal:
     return Decimal(prices[region].hourly or 0) / Decimal(prices[home].hourly or 1)
 
 
-def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
+def cpu_price(machine: CatalogType, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
     """Of a machine without GPUs."""
-    name, family = machine.instance_type, machine.family
-    if family in ONE:
-        size, vcpus, _ = ONE[family]
+    name, series = machine.instance_type, family(machine)
+    if series in ONE:
+        size, vcpus, _ = ONE[series]
         return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / vcpus)
-    if family in {"f1", "g1"}:
-        told = table[family]["cpu"]["on_demand"].get(region, {}).get("price")
+    if series in {"f1", "g1"}:
+        told = table[series]["cpu"]["on_demand"].get(region, {}).get("price")
         return Price(Decimal(str(told)) if told else None, None, "libcloud")
-    parts = by_parts(table, prices, family, region)
+    parts = by_parts(table, prices, series, region)
     if parts is None:
         return Price()
     cores = SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
@@ -147,8 +138,8 @@ def cpu_price(machine: Machine, region: str, prices: Table, table: Mapping[str, 
 def devices(prices: Table) -> Table:
     """The prices of GPUs; those of H100 that are missing from us-east4's and the multiple of the machine around."""
     found = {name: dict(prices[name]) for name in (name for name, _ in GPUS.values()) if name in prices}
-    for name, family in zip(SCALED, ("a3-highgpu-8g", "a3-megagpu-8g"), strict=True):
-        machine = prices[family]
+    for name, series in zip(SCALED, ("a3-highgpu-8g", "a3-megagpu-8g"), strict=True):
+        machine = prices[series]
         for region, price in found[name].items():
             if price.hourly is None and region in machine and (name, region) not in CONTRADICTED:
                 hourly = _times(found[name]["us-east4"].hourly, over(machine, region, "us-east4"))
@@ -160,15 +151,15 @@ def accelerated(prices: Table, zones: Mapping[str, Mapping[str, Sequence[str]]])
     """Types that have GPUs by themselves."""
     gpus = devices(prices)
     exact = {(name, region): Price(Decimal(price), None, "list") for name, region, price in facts("gcp-list.txt")}
-    for name, vcpus, memory, device, count, device_memory, disk, family in facts("gcp-types.txt"):
+    for name, vcpus, memory, device, count, device_memory, disk, series in facts("gcp-types.txt"):
         machine = replace(
             plain(name, int(vcpus), float(memory), shared=False),
             accelerator=Accelerator(device, int(count), int(device_memory)), disk_gib=int(disk),
         )  # fmt: skip
-        whole = [int(part) for part in family.replace("g", "").split("-") if part.isdigit()][-1]
+        whole = [int(part) for part in series.replace("g", "").split("-") if part.isdigit()][-1]
         share = Decimal(name.rpartition("-")[2].removesuffix("g")) / whole
-        for region, where in zones[family].items():
-            around = Price(Decimal(0), Decimal(0)) if family.startswith("a4-") else prices[family][region] * share
+        for region, where in zones[series].items():
+            around = Price(Decimal(0), Decimal(0)) if series.startswith("a4-") else prices[series][region] * share
             price = around.plus(gpus[device].get(region, Price()) * int(count))
             told = exact.get((name, region))
             if told:
@@ -176,9 +167,9 @@ def accelerated(prices: Table, zones: Mapping[str, Mapping[str, Sequence[str]]])
             yield sold(machine, region, where, price, "skypilot")
 
 
-def cpu_only(path: Path) -> Iterator[tuple[Machine, dict[str, list[str]]]]:
+def cpu_only(path: Path) -> Iterator[tuple[CatalogType, dict[str, list[str]]]]:
     """Types without GPUs, with the zones that have them in each region; those that are withdrawn are left out."""
-    found: dict[str, tuple[Machine, dict[str, list[str]]]] = {}
+    found: dict[str, tuple[CatalogType, dict[str, list[str]]]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file, delimiter=";"):
             name, region = row["NAME"], row["ZONE"].rpartition("-")[0]
@@ -207,14 +198,11 @@ def entries(packages: Path, types: Path) -> Iterator[CatalogEntry]:
                     yield sold(more, region, both, total, "types")
 
 
-def sold(machine: Machine, region: str, zones: Sequence[str], price: Price, kind: str) -> CatalogEntry:
+def sold(machine: CatalogType, region: str, zones: Sequence[str], price: Price, kind: str) -> CatalogEntry:
     """A type at its price."""
     hourly, spot = (None if each is None else round(each, DIGITS) for each in (price.hourly, price.spot))
-    return CatalogEntry(
-        machine.instance_type, machine.vcpus, machine.memory_gib, region, price.source if hourly or spot else kind,
-        zones=tuple(zones), hourly=hourly, spot=spot, arch=machine.arch, accelerator=machine.accelerator,
-        disk_gib=machine.disk_gib, capabilities=machine.capabilities, type_source=kind,
-    )  # fmt: skip
+    source = price.source if hourly or spot else kind
+    return machine.sold(region, source, zones=zones, hourly=hourly, spot=spot, type_source=kind)
 
 
 def sources() -> Mapping[str, Source]:
@@ -251,18 +239,5 @@ def sources() -> Mapping[str, Source]:
     return {name: Source(*each) for name, each in table.items()}
 
 
-def main() -> None:
-    """Write it."""
-    rows = list(entries(Path(sys.argv[1]), Path(sys.argv[2])))
-    used = {name for row in rows for name in (row.source, row.type_source)} | {row.source for row in TRANSFER}
-    named = {name: source for name, source in sources().items() if name in used}
-    snapshot = to_snapshot("gcp", date(2026, 8, 20), named, rows, TRANSFER)
-    for each in snapshot.skipped:
-        print(each, file=sys.stderr)
-    TARGET.mkdir(exist_ok=True)
-    write(snapshot, TARGET)
-    print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices")
-
-
 if __name__ == "__main__":
-    main()
+    ship("gcp", date(2026, 8, 20), sources(), entries(Path(sys.argv[1]), Path(sys.argv[2])), TRANSFER)

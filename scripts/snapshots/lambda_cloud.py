@@ -1,4 +1,4 @@
-"""Write the first snapshot of what Lambda sells: ``python scripts/snapshots/lambda_cloud.py``.
+"""Write the first snapshot of what Lambda sells: ``python -m scripts.snapshots.lambda_cloud``.
 
 Everything is in facts/lambda.txt, with its source. Needs styx-core and styx-lambda installed.
 """
@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
-from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, Source, TransferPrice
-from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
+from scripts.snapshots.shipping import facts, ship
+
+from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
 from styx_lambda.machines import REGIONS, arch
 
-HERE = Path(__file__).parent
-TARGET = HERE.parents[1] / "plugins/styx-lambda/src/styx_lambda/catalog"
 DAY = date(2026, 7, 9)
 SOURCE = Source(
     "types and prices; whether a type is in a region Lambda tells by what is free there, so each is listed in all",
@@ -34,25 +31,12 @@ TRANSFER = tuple(TransferPrice(ANYWHERE, to, Decimal(0), "billing") for to in (A
 
 def entries() -> Iterator[CatalogEntry]:
     """Each type in each region."""
-    for line in (HERE / "facts/lambda.txt").read_text().splitlines():
-        if line.startswith("#"):
-            continue
-        name, vcpus, memory, device, count, device_memory, price = line.split()
+    for name, vcpus, memory, device, count, device_memory, price in facts("lambda.txt"):
         accelerator = None if device == "-" else Accelerator(device, int(count), int(device_memory))
+        sold = CatalogType(name, float(vcpus), float(memory), arch(name), accelerator)
         for region in REGIONS:
-            yield CatalogEntry(
-                name, float(vcpus), float(memory), region, "skypilot", hourly=Decimal(price), arch=arch(name),
-                accelerator=accelerator,
-            )  # fmt: skip
-
-
-def main() -> None:
-    """Write it."""
-    snapshot = to_snapshot("lambda", DAY, {"skypilot": SOURCE, "billing": BILLING}, entries(), TRANSFER)
-    TARGET.mkdir(exist_ok=True)
-    write(snapshot, TARGET)
-    print(f"{len(snapshot.types)} types, {len(snapshot.prices)} prices, {len(snapshot.skipped)} left out")
+            yield sold.sold(region, "skypilot", hourly=Decimal(price))
 
 
 if __name__ == "__main__":
-    main()
+    ship("lambda", DAY, {"skypilot": SOURCE, "billing": BILLING}, entries(), TRANSFER)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from styx.api import Accelerator
-from styx_gcp.machines import ATTACHED, GPUS, gpu, plain, with_gpus
+from styx_gcp.machines import ATTACHED, GPUS, family, gpu, plain, with_gpus
 from styx_gcp.prices import rates, total
 
 
@@ -19,7 +19,7 @@ def test_n1_gets_a_name_for_each_number_of_gpus_that_it_may_have() -> None:
     ]  # fmt: skip
     assert [each.instance_type for each in with_gpus(small, "T4", 16, 1)] == ["n1-standard-8+t4-1"]
     assert [each.accelerator for each in with_gpus(large, "V100", 16, 8)] == [Accelerator("V100", 8, 16)]
-    assert {each.family for each in with_gpus(small, "T4", 16, 4)} == {"n1"}
+    assert {family(each) for each in with_gpus(small, "T4", 16, 4)} == {"n1"}
     assert (small.vcpus, small.memory_gib) == (8, 30)
 
 

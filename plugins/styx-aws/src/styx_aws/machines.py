@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
-from styx.api import Accelerator, CatalogEntry
+from styx.api import Accelerator, CatalogType
 
 _MIB, _GB, _GIB = 1024, 10**9, 2**30
 _SAME_NAME_TWICE = {("A100", 80): "A100-80GB", ("V100", 32): "V100-32GB"}  # as task files write them
@@ -22,36 +20,13 @@ _DEVICES = (
 _UNSAID = {"trn2u.48xlarge": Accelerator("Trainium2", 16, 96)}
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a type is, wherever it is sold."""
-
-    instance_type: str
-    vcpus: float
-    memory_gib: float
-    arch: str
-    accelerator: Accelerator | None
-    disk_gib: int
-    capabilities: frozenset[str]
-
-    def sold(
-        self, region: str, zones: Sequence[str], hourly: Decimal | None, spot: Decimal | None, sources: tuple[str, str]
-    ) -> CatalogEntry:
-        """It, at a price, in some zones of a region. The sources are those of the type and of the prices."""
-        return CatalogEntry(
-            instance_type=self.instance_type, vcpus=self.vcpus, memory_gib=self.memory_gib, arch=self.arch,
-            accelerator=self.accelerator, disk_gib=self.disk_gib, capabilities=self.capabilities, region=region,
-            zones=tuple(zones), hourly=hourly, spot=spot, type_source=sources[0], source=sources[1],
-        )  # fmt: skip
-
-
-def machine(about: Mapping[str, Any]) -> Machine | None:
+def machine(about: Mapping[str, Any]) -> CatalogType | None:
     """A member of the answer to DescribeInstanceTypes; None for a Mac, on which no Linux runs."""
     processors = about["ProcessorInfo"]["SupportedArchitectures"]
     arch = "x86_64" if "x86_64" in processors else processors[0]  # with i386 beside it, in any order
     if arch.endswith("_mac"):
         return None
-    return Machine(
+    return CatalogType(
         instance_type=about["InstanceType"],
         vcpus=about["VCpuInfo"]["DefaultVCpus"],
         memory_gib=about["MemoryInfo"]["SizeInMiB"] / _MIB,

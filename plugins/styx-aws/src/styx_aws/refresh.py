@@ -63,5 +63,7 @@ class AwsRefresher(Refresher):
                 continue
             name = sold.instance_type
             for zone in sorted(zones.get(name, ())):
-                prices = hourly.get(name), spot.get((name, zone))
-                yield sold.sold(region, [zone], *prices, (_TYPES, _PRICES))
+                yield sold.sold(
+                    region, _PRICES, zones=[zone], hourly=hourly.get(name), spot=spot.get((name, zone)),
+                    type_source=_TYPES,
+                )  # fmt: skip

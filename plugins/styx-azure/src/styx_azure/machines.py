@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from styx.api import Accelerator
+from styx.api import Accelerator, CatalogType
 
 _GIB_IN_MB = 1024
 # What the name of a size tells; B is Microsoft's series of burstable sizes.
@@ -42,22 +41,13 @@ PARTS: Mapping[str, float] = {
 }  # fmt: skip
 
 
-class Machine(NamedTuple):
-    """What a size is, wherever it is sold; ``disk_gib`` is its temporary disk, None where that is not known."""
+def machine(name: str, said: Mapping[str, str]) -> CatalogType:
+    """A size by its name and capabilities; its local disk is the temporary one.
 
-    instance_type: str
-    vcpus: float
-    memory_gib: float
-    arch: str
-    accelerator: Accelerator | None
-    disk_gib: int | None
-    capabilities: frozenset[str]
-
-
-def machine(name: str, said: Mapping[str, str]) -> Machine:
-    """A size by its name and capabilities. Raises KeyError or ValueError where too little is said."""
+    Raises KeyError or ValueError where too little is said.
+    """
     disk = said.get("MaxResourceVolumeMB")
-    return Machine(
+    return CatalogType(
         instance_type=name,
         vcpus=float(said.get("vCPUsAvailable") or said["vCPUs"]),
         memory_gib=float(said["MemoryGB"]),

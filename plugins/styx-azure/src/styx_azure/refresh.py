@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from styx.api import CatalogEntry, Refresher, Services, Source, Transient
+from styx.api import CatalogEntry, CatalogType, Refresher, Services, Source, Transient
 from styx_azure.ask import Azure
 from styx_azure.config import Settings
-from styx_azure.machines import Machine, machine
+from styx_azure.machines import machine
 from styx_azure.prices import hourly
 
 _TYPES, _PRICES = "skus", "prices"
 _MACHINES = "virtualMachines"
 
-Offered = tuple[Machine, tuple[str, ...]]  # a size, and the zones that have it
+Offered = tuple[CatalogType, tuple[str, ...]]  # a size, and the zones that have it
 
 
 class AzureRefresher(Refresher):
@@ -51,7 +50,8 @@ class AzureRefresher(Refresher):
             progress(f"asking for the prices of {region}, {number} of {len(offered)}")
             prices = dict(hourly(azure.prices(region)))
             for sold, zones in offered[region]:
-                yield _entry(sold, region, zones, prices)
+                price, spot = (prices.get((sold.instance_type, each)) for each in (False, True))
+                yield sold.sold(region, _PRICES, zones=zones, hourly=price, spot=spot, type_source=_TYPES)
 
     def _offered(self, skus: Iterable[Any], progress: Callable[[str], None]) -> dict[str, list[Offered]]:
         found: dict[str, list[Offered]] = {}
@@ -92,14 +92,3 @@ def _places(sku: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
         zones = tuple(f"{region}-{zone}" for zone in sorted(every - shut))
         if region not in closed and (zones or not every):
             yield region, zones
-
-
-def _entry(
-    sold: Machine, region: str, zones: tuple[str, ...], prices: Mapping[tuple[str, bool], Decimal]
-) -> CatalogEntry:
-    name = sold.instance_type
-    return CatalogEntry(
-        name, sold.vcpus, sold.memory_gib, region, _PRICES, zones=zones, hourly=prices.get((name, False)),
-        spot=prices.get((name, True)), arch=sold.arch, accelerator=sold.accelerator, disk_gib=sold.disk_gib,
-        capabilities=sold.capabilities, type_source=_TYPES,
-    )  # fmt: skip

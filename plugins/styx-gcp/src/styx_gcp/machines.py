@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from styx.api import Accelerator
+from styx.api import Accelerator, CatalogType
 
 LOCAL_SSD = 375  # GiB of one local disk, but in families that have disks of their own size
 _OWN_DISKS = frozenset({"c4", "c4a", "c4d", "h4d", "z3"})
@@ -38,30 +38,20 @@ ATTACHED: Mapping[str, Mapping[int, tuple[int, int]]] = {
 SHARED_CORE = "shared-core"
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a type is, wherever it is sold; ``disk_gib`` None where it is not known how large its local disks are."""
-
-    instance_type: str
-    vcpus: int
-    memory_gib: float
-    arch: str
-    accelerator: Accelerator | None = None
-    disk_gib: int | None = 0
-    capabilities: frozenset[str] = frozenset()
-
-    @property
-    def family(self) -> str:
-        """``n1`` of ``n1-standard-8+t4-1``."""
-        return self.instance_type.partition("-")[0]
+def family(machine: CatalogType) -> str:
+    """``n1`` of ``n1-standard-8+t4-1``."""
+    return machine.instance_type.partition("-")[0]
 
 
-def plain(name: str, vcpus: int, memory_gib: float, *, shared: bool, disks: int = 0) -> Machine:
-    """A type without GPUs, or with some that are not known; ``disks`` are the local ones that come with it."""
-    family = name.partition("-")[0]
-    size = None if disks and family in _OWN_DISKS else disks * LOCAL_SSD
-    arch = "arm64" if family in _ARM else "x86_64"
-    return Machine(name, vcpus, memory_gib, arch, None, size, frozenset({SHARED_CORE} if shared else ()))
+def plain(name: str, vcpus: int, memory_gib: float, *, shared: bool, disks: int = 0) -> CatalogType:
+    """A type without GPUs, or with some that are not known; ``disks`` are the local ones that come with it.
+
+    Nothing is known of how large they are in families that have disks of their own size.
+    """
+    series = name.partition("-")[0]
+    size = None if disks and series in _OWN_DISKS else disks * LOCAL_SSD
+    arch = "arm64" if series in _ARM else "x86_64"
+    return CatalogType(name, vcpus, memory_gib, arch, None, size, frozenset({SHARED_CORE} if shared else ()))
 
 
 def gpu(kind: str, count: int) -> Accelerator | None:
@@ -72,12 +62,12 @@ def gpu(kind: str, count: int) -> Accelerator | None:
     return Accelerator(name, count, memory)
 
 
-def with_gpus(machine: Machine, device: str, memory_gib: int, most: int) -> Iterator[Machine]:
+def with_gpus(machine: CatalogType, device: str, memory_gib: int, most: int) -> Iterator[CatalogType]:
     """A machine of N1 with each number of GPUs that it may have, ``most`` at most; nothing for other families.
 
     Google has no name for such a machine. It is called by its type and what is attached: ``n1-standard-8+t4-1``.
     """
-    if machine.family != "n1" or machine.accelerator or SHARED_CORE in machine.capabilities:
+    if family(machine) != "n1" or machine.accelerator or SHARED_CORE in machine.capabilities:
         return
     for count, (vcpus, memory) in ATTACHED.get(device, {}).items():
         if count <= most and machine.vcpus <= vcpus and machine.memory_gib <= memory:

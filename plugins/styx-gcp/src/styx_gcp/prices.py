@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from styx_gcp.machines import SHARED_CORE, Machine
+from styx.api import CatalogType
+from styx_gcp.machines import SHARED_CORE, family
 
 # What is before "Core" and "Ram" in the description of a SKU.
 FAMILIES: Mapping[str, str] = {
@@ -54,7 +55,7 @@ def rates(skus: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str, b
             yield from (((what, str(region), spot), price) for region in sku.get("serviceRegions", ()))
 
 
-def total(machine: Machine, region: str, rates: Rates, *, spot: bool) -> Decimal | None:
+def total(machine: CatalogType, region: str, rates: Rates, *, spot: bool) -> Decimal | None:
     """What a machine costs per hour; None where the price of any part of it is not known."""
     parts = dict(_parts(machine))
     if not all((what, region, spot) in rates for what in parts):
@@ -62,17 +63,17 @@ def total(machine: Machine, region: str, rates: Rates, *, spot: bool) -> Decimal
     return sum((rates[what, region, spot] * number for what, number in parts.items()), Decimal(0)) or None
 
 
-def _parts(machine: Machine) -> Iterator[tuple[str, Decimal]]:
+def _parts(machine: CatalogType) -> Iterator[tuple[str, Decimal]]:
     name = machine.instance_type
     if name in WHOLE.values():
         yield name, Decimal(1)
         return
-    if machine.family not in _BUNDLED:
-        family = "-".join(name.split("-")[:2]).removesuffix("gpu")
-        family = family if family in FAMILIES.values() else machine.family
+    if family(machine) not in _BUNDLED:
+        series = "-".join(name.split("-")[:2]).removesuffix("gpu")
+        series = series if series in FAMILIES.values() else family(machine)
         cores = _SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
-        yield f"{family} Core", Decimal(cores)
-        yield f"{family} Ram", Decimal(repr(machine.memory_gib))
+        yield f"{series} Core", Decimal(cores)
+        yield f"{series} Ram", Decimal(repr(machine.memory_gib))
     if machine.accelerator:
         yield machine.accelerator.name, Decimal(machine.accelerator.count)
     if machine.disk_gib is None:
@@ -93,8 +94,8 @@ def _named(description: str) -> tuple[str | None, bool]:
         return _DISK, spot
     if what in GPUS or what in WHOLE:
         return GPUS.get(what) or WHOLE[what], spot
-    family, _, part = what.rpartition(" ")
-    return (f"{FAMILIES[family]} {part}" if family in FAMILIES and part in {"Core", "Ram"} else None), spot
+    series, _, part = what.rpartition(" ")
+    return (f"{FAMILIES[series]} {part}" if series in FAMILIES and part in {"Core", "Ram"} else None), spot
 
 
 def _price(sku: Mapping[str, Any]) -> Decimal | None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from styx.api import CatalogEntry, Refresher, Services, Source, Transient
+from styx.api import CatalogEntry, CatalogType, Refresher, Services, Source, Transient
 from styx_gcp.ask import Gcp
 from styx_gcp.config import Settings
-from styx_gcp.machines import GPUS, Machine, gpu, plain, with_gpus
+from styx_gcp.machines import GPUS, gpu, plain, with_gpus
 from styx_gcp.prices import Rates, rates, total
 
 _TYPES, _PRICES = "compute", "billing"
@@ -72,7 +72,7 @@ def _attachable(gcp: Gcp) -> dict[str, list[tuple[str, int, int]]]:
     return found
 
 
-def _machine(about: Any) -> Machine | None:
+def _machine(about: Any) -> CatalogType | None:
     """A type; None for one with a device that is not known, or of which nothing is said."""
     if not about.name or not about.guest_cpus or not about.memory_mb:
         return None
@@ -89,11 +89,7 @@ def _withdrawn(about: Any) -> bool:
     return bool("deprecated" in about and about.deprecated.state)
 
 
-def _sold(machine: Machine, zone: str, priced: Rates) -> CatalogEntry:
+def _sold(machine: CatalogType, zone: str, priced: Rates) -> CatalogEntry:
     region = zone.rpartition("-")[0]
-    return CatalogEntry(
-        machine.instance_type, machine.vcpus, machine.memory_gib, region, _PRICES, zones=(zone,),
-        hourly=total(machine, region, priced, spot=False), spot=total(machine, region, priced, spot=True),
-        arch=machine.arch, accelerator=machine.accelerator, disk_gib=machine.disk_gib,
-        capabilities=machine.capabilities, type_source=_TYPES,
-    )  # fmt: skip
+    hourly, spot = (total(machine, region, priced, spot=each) for each in (False, True))
+    return machine.sold(region, _PRICES, zones=[zone], hourly=hourly, spot=spot, type_source=_TYPES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from styx.api import Accelerator
+from styx.api import Accelerator, CatalogType
 
 # The API tells where a type is free at the moment, and of no region by itself.
 REGIONS = (
@@ -21,31 +21,22 @@ _SAME_NAME_TWICE = {("A100", 80): "A100-80GB", ("V100", 32): "V100-32GB"}  # as 
 _CENTS = 100
 
 
-class Machine(NamedTuple):
-    """What a type is and what it costs in each region; ``hourly`` is None where the API names no price."""
+def machine(about: Mapping[str, Any]) -> tuple[CatalogType, Decimal | None]:
+    """An ``instance_type`` of the answer, and what it costs in each region; None where the API names no price.
 
-    instance_type: str
-    vcpus: float
-    memory_gib: float
-    arch: str
-    accelerator: Accelerator | None
-    disk_gib: int | None
-    hourly: Decimal | None
-
-
-def machine(about: Mapping[str, Any]) -> Machine:
-    """An ``instance_type`` of the answer. Raises KeyError, TypeError or ValueError for one that makes no sense."""
+    Raises KeyError, TypeError or ValueError for one that makes no sense.
+    """
     name, specs, cents = str(about["name"]), about["specs"], about.get("price_cents_per_hour")
     disk = specs.get("storage_gib")
-    return Machine(
+    sold = CatalogType(
         instance_type=name,
         vcpus=float(specs["vcpus"]),
         memory_gib=float(specs["memory_gib"]),
         arch=arch(name),
         accelerator=_accelerator(name, specs.get("gpus"), str(about.get("gpu_description") or "")),
         disk_gib=None if disk is None else int(disk),
-        hourly=Decimal(int(cents)) / _CENTS if cents else None,
     )
+    return sold, Decimal(int(cents)) / _CENTS if cents else None
 
 
 def arch(name: str) -> str:

@@ -41,16 +41,13 @@ class LambdaRefresher(Refresher):
         found = 0
         for each in listed:
             try:
-                sold = machine(each["instance_type"])
+                sold, hourly = machine(each["instance_type"])
             except (KeyError, TypeError, ValueError) as error:
                 progress(f"leaving out a type that makes no sense: {type(error).__name__}: {error}")
                 continue
             found += 1
             for region in regions:
-                yield CatalogEntry(
-                    sold.instance_type, sold.vcpus, sold.memory_gib, region, _SOURCE, hourly=sold.hourly,
-                    arch=sold.arch, accelerator=sold.accelerator, disk_gib=sold.disk_gib,
-                )  # fmt: skip
+                yield sold.sold(region, _SOURCE, hourly=hourly)
         if not found:
             raise Transient(f"the answer to GET {_PATH} has no instance type in it")
 

@@ -61,6 +61,30 @@ class CatalogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogType:
+    """What a type of machine is, wherever it is sold: the fields of :class:`CatalogEntry` without place and price."""
+
+    instance_type: str
+    vcpus: float
+    memory_gib: float
+    arch: str = "x86_64"
+    accelerator: Accelerator | None = None
+    disk_gib: int | None = None
+    capabilities: frozenset[str] = frozenset()
+
+    def sold(
+        self, region: str, source: str, *, zones: Iterable[str] = (), hourly: Decimal | None = None,
+        spot: Decimal | None = None, as_of: date | None = None, type_source: str = "",
+    ) -> CatalogEntry:  # fmt: skip
+        """It, in one region at one price."""
+        return CatalogEntry(
+            self.instance_type, self.vcpus, self.memory_gib, region, source, zones=tuple(zones), hourly=hourly,
+            spot=spot, arch=self.arch, accelerator=self.accelerator, disk_gib=self.disk_gib,
+            capabilities=self.capabilities, as_of=as_of, type_source=type_source,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class TransferPrice:
     """What it costs to move data, in USD per GiB, from a region (or ANYWHERE) to another (or ANYWHERE, INTERNET)."""
 
