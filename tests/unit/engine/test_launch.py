@@ -330,11 +330,16 @@ class TestExisting:
 
 
 async def test_autostop_that_nothing_could_enforce(new_world: Callable[..., World]) -> None:
-    """On a cloud whose machines cannot stop themselves autostop is refused before anything is made."""
+    """On a cloud whose machines cannot stop themselves autostop is refused, by its option, before anything is made."""
     world = new_world(BareMemoryCloud)
-    for policy in (Autostop(5), Autostop(5, down=True)):
-        with pytest.raises(Unsupported, match="cannot be enforced"):
+    for policy, given in (
+        (Autostop(5), "-i"),
+        (Autostop(5, down=True), "-i and --down"),
+        (Autostop(0, down=True), "--down"),
+    ):
+        with pytest.raises(Unsupported, match="cannot be enforced") as refused:
             await world.engine().launch(HELLO, "c", quiet, autostop=policy)
+        assert f"Leave out {given}, or `autostop` in the task's resources" in str(refused.value.hint)
     with pytest.raises(Unsupported):
         await world.engine().launch(Task("t", run="x", resources={"autostop": "5m"}), "c", quiet)
     assert world.record() is None

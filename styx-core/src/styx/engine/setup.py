@@ -83,7 +83,9 @@ def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
         return
     other = SelfStop.STOP if policy.down else SelfStop.TERMINATE
     flag = {SelfStop.STOP: "without --down", SelfStop.TERMINATE: "with --down"}[other]
-    hint = f"Use autostop {flag}: that works there." if other in cloud.traits.self_stop else "Leave autostop out."
+    given = ("-i and --down" if policy.idle_minutes else "--down") if policy.down else "-i"
+    leave = f"Leave out {given}, or `autostop` in the task's resources; `styx down` removes what nobody needs any more."
+    hint = f"Use autostop {flag}: that works there." if other in cloud.traits.self_stop else leave
     raise Unsupported(
         f"autostop{' --down' if policy.down else ''} cannot be enforced on {cloud.name!r}: "
         f"its nodes cannot {mode.value} themselves, and no server is running that could",
