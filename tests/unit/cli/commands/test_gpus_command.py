@@ -49,11 +49,13 @@ def words(result: Result) -> list[list[str]]:
 
 def test_without_a_name_it_lists_what_there_is(styx: Styx) -> None:
     """One line for each accelerator: in which numbers, where, and from what price on."""
-    assert words(styx("gpus", "list")) == [
+    result = styx("gpus", "list")
+    assert words(result) == [
         ["GPU", "DEVICE_MEM", "QTY", "CLOUDS", "HOURLY_PRICE", "HOURLY_SPOT_PRICE"],
         ["A100", "40GB", "8", "acme,", "bolt*", "$28.00", "$8.25"],
         ["A100-80GB", "80GB", "1", "bolt*", "$3.00", "-"],
     ]
+    assert "of the cheapest machine with any number of them" in result.stderr
 
 
 def test_a_name_lists_machines_where_they_cost_least(styx: Styx) -> None:
