@@ -131,9 +131,7 @@ def _summary(opened: Opened, output: str) -> None:
         click.echo(json_text([_total_shape(total) for total in totals]))
         return
     click.echo(table(SUMMARY_HEADERS, [_total_row(total) for total in totals]))
-    note(
-        "Prices are of the cheapest machine with any number of them: on demand and as spot they may be of two."
-    )
+    note("Prices are of the cheapest machine with any number of them: on demand and as spot they may be of two.")
     _explain_marks(opened)
 
 
