@@ -40,6 +40,9 @@ a1.metal us-west-2 0.408
 class TestAwsCatalog(CatalogConformance):
     """With everything that is sold found by a server of the test's own."""
 
+    accelerators = ACCELERATORS
+    prices_elsewhere = ELSEWHERE
+
     @pytest.fixture
     def package(self) -> str:
         """This one."""
@@ -49,16 +52,6 @@ class TestAwsCatalog(CatalogConformance):
     def refresher(self, aws: Aws) -> AwsRefresher:
         """At work."""
         return aws.refresher()
-
-    @pytest.fixture
-    def accelerators(self) -> tuple[str, ...]:
-        """Those that task files name."""
-        return ACCELERATORS
-
-    @pytest.fixture
-    def prices_elsewhere(self) -> str:
-        """Of other catalogs."""
-        return ELSEWHERE
 
     def test_all_types_of_all_regions_are_there(self, snapshot: Snapshot) -> None:
         """Those that EC2 lists."""

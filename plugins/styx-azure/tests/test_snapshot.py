@@ -37,6 +37,9 @@ Standard_B1ms centralus 0.025
 class TestAzureCatalog(CatalogConformance):
     """With everything that is sold found by a server of the test's own."""
 
+    accelerators = ACCELERATORS
+    prices_elsewhere = ELSEWHERE
+
     @pytest.fixture
     def package(self) -> str:
         """This one."""
@@ -46,16 +49,6 @@ class TestAzureCatalog(CatalogConformance):
     def refresher(self, azure: Azure) -> AzureRefresher:
         """At work."""
         return azure.refresher()
-
-    @pytest.fixture
-    def accelerators(self) -> tuple[str, ...]:
-        """Those that task files name."""
-        return ACCELERATORS
-
-    @pytest.fixture
-    def prices_elsewhere(self) -> str:
-        """Of other catalogs."""
-        return ELSEWHERE
 
     def test_all_sizes_of_all_regions_are_there(self, snapshot: Snapshot) -> None:
         """Those of which a source has a price."""

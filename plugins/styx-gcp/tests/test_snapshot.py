@@ -45,6 +45,10 @@ g2-standard-8 me-central2 1.36579
 class TestGcpCatalog(CatalogConformance):
     """With everything that is sold found by a server of the test's own."""
 
+    accelerators = ACCELERATORS
+    prices_elsewhere = ELSEWHERE
+    agreement = 0.006  # of those that are worked out
+
     @pytest.fixture
     def package(self) -> str:
         """This one."""
@@ -54,21 +58,6 @@ class TestGcpCatalog(CatalogConformance):
     def refresher(self, google: Google) -> GcpRefresher:
         """At work."""
         return google.refresher()
-
-    @pytest.fixture
-    def accelerators(self) -> tuple[str, ...]:
-        """Those that task files name."""
-        return ACCELERATORS
-
-    @pytest.fixture
-    def prices_elsewhere(self) -> str:
-        """Of other catalogs."""
-        return ELSEWHERE
-
-    @pytest.fixture
-    def agreement(self) -> float:
-        """Those that are worked out are right to 0.6 %."""
-        return 0.006
 
     def test_all_types_of_all_regions_are_there(self, snapshot: Snapshot) -> None:
         """With a type for each number of GPUs on N1."""

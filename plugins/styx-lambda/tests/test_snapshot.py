@@ -20,6 +20,8 @@ ACCELERATORS = ("A10", "A100", "A100-80GB", "A6000", "B200", "GH200", "H100", "R
 class TestLambdaCatalog(CatalogConformance):
     """With everything that is sold found by a server of the test's own."""
 
+    accelerators = ACCELERATORS
+
     @pytest.fixture
     def package(self) -> str:
         """This one."""
@@ -29,11 +31,6 @@ class TestLambdaCatalog(CatalogConformance):
     def refresher(self, api: Api) -> LambdaRefresher:
         """At work."""
         return api.refresher()
-
-    @pytest.fixture
-    def accelerators(self) -> tuple[str, ...]:
-        """Those that task files name."""
-        return ACCELERATORS
 
     def test_every_type_has_a_price_in_every_region(self, snapshot: Snapshot) -> None:
         """The same in each, and none as spot."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 
 from styx.api import CatalogEntry, PermissionDenied, Refresher, Services, Source
 from styx_aws.ask import Aws
@@ -18,29 +17,27 @@ class AwsRefresher(Refresher):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._settings: Settings = services.config
-        self._now: datetime = services.clock.now()
         self._left_out: list[str] = []
 
     def sources(self) -> Mapping[str, Source]:
         """Two: what there is, and what it costs."""
-        day = self._now.date()
         without = f"; not of {', '.join(self._left_out)}, where it may not be asked" if self._left_out else ""
         return {
             _TYPES: Source(
                 f"instance types and zones, the latter as this account names them{without}",
-                "AWS, EC2 API: DescribeRegions, DescribeInstanceTypes, DescribeInstanceTypeOfferings", day,
+                "AWS, EC2 API: DescribeRegions, DescribeInstanceTypes, DescribeInstanceTypeOfferings", self.today,
             ),
             _PRICES: Source(
                 "prices of Linux, on demand on shared machines and as spot of that moment",
-                "AWS, Price List API: GetProducts; EC2 API: DescribeSpotPriceHistory", day,
+                "AWS, Price List API: GetProducts; EC2 API: DescribeSpotPriceHistory", self.today,
             ),
         }  # fmt: skip
 
     def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
         """One for each type and zone. A region in which the account may not ask is left out; not all of them."""
-        aws = Aws(self._settings.profile)
-        regions = self._settings.regions or aws.regions()
+        settings: Settings = self.services.config
+        aws = Aws(settings.profile)
+        regions = settings.regions or aws.regions()
         for number, region in enumerate(regions, 1):
             progress(f"asking {region}, {number} of {len(regions)}")
             try:
@@ -52,7 +49,7 @@ class AwsRefresher(Refresher):
                     raise
 
     def _region(self, aws: Aws, region: str, progress: Callable[[str], None]) -> Iterator[CatalogEntry]:
-        zones, spot, hourly = aws.zones(region), aws.spot(region, self._now), aws.on_demand(region)
+        zones, spot, hourly = aws.zones(region), aws.spot(region, self.services.clock.now()), aws.on_demand(region)
         for about in aws.types(region):
             try:
                 sold = machine(about)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from styx.api import CatalogEntry, CatalogType, Refresher, Services, Source, Transient
+from styx.api import CatalogEntry, CatalogType, Refresher, Source, Transient
 from styx_azure.ask import Azure
-from styx_azure.config import Settings
 from styx_azure.machines import machine
 from styx_azure.prices import hourly
 
@@ -21,27 +19,21 @@ Offered = tuple[CatalogType, tuple[str, ...]]  # a size, and the zones that have
 class AzureRefresher(Refresher):
     """Asks what the subscription may have, and then for the prices of one region after the other."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._settings: Settings = services.config
-        self._now: datetime = services.clock.now()
-
     def sources(self) -> Mapping[str, Source]:
         """Two: what there is, and what it costs."""
-        day = self._now.date()
         return {
             _TYPES: Source(
                 "sizes of virtual machines and zones, the latter as this subscription numbers them",
-                "Microsoft, Azure Compute API: resourceSkus", day,
+                "Microsoft, Azure Compute API: resourceSkus", self.today,
             ),
             _PRICES: Source(
-                "prices of Linux, pay as you go and as spot", "Microsoft, Azure Retail Prices API", day,
+                "prices of Linux, pay as you go and as spot", "Microsoft, Azure Retail Prices API", self.today,
             ),
         }  # fmt: skip
 
     def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
         """One for each size and region. What the subscription is not allowed to have is left out."""
-        azure = Azure(self._settings)
+        azure = Azure(self.services.config)
         progress("asking for sizes")
         offered = self._offered(azure.skus(), progress)
         if not offered:
@@ -55,7 +47,7 @@ class AzureRefresher(Refresher):
 
     def _offered(self, skus: Iterable[Any], progress: Callable[[str], None]) -> dict[str, list[Offered]]:
         found: dict[str, list[Offered]] = {}
-        wanted = {region.lower() for region in self._settings.regions}
+        wanted = {region.lower() for region in self.services.config.regions}
         strange = set()
         for sku in skus:
             if sku.resource_type != _MACHINES:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from styx.api import CatalogEntry, CatalogType, Refresher, Services, Source, Transient
+from styx.api import CatalogEntry, CatalogType, Refresher, Source, Transient
 from styx_gcp.ask import Gcp
-from styx_gcp.config import Settings
 from styx_gcp.machines import GPUS, gpu, plain, with_gpus
 from styx_gcp.prices import Rates, rates, total
 
@@ -20,28 +18,23 @@ _MIB = 1024
 class GcpRefresher(Refresher):
     """Asks for prices, for GPUs and for machine types, each of all zones. The README lists what must be allowed."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._settings: Settings = services.config
-        self._now: datetime = services.clock.now()
-
     def sources(self) -> Mapping[str, Source]:
         """Two: what there is, and what it costs."""
-        day = self._now.date()
         return {
             _TYPES: Source(
                 "machine types, zones, and which GPUs there are for N1",
-                "Google Cloud, Compute Engine API: machineTypes.aggregatedList, acceleratorTypes.aggregatedList", day,
+                "Google Cloud, Compute Engine API: machineTypes.aggregatedList, acceleratorTypes.aggregatedList",
+                self.today,
             ),
             _PRICES: Source(
                 "prices, on demand and as spot, added up of those of vCPUs, memory, GPUs and local disks",
-                "Google Cloud, Cloud Billing API: services.skus.list of Compute Engine", day,
+                "Google Cloud, Cloud Billing API: services.skus.list of Compute Engine", self.today,
             ),
         }  # fmt: skip
 
     def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
         """One for each type and zone, and one for each number of GPUs that a machine of N1 may have there."""
-        gcp = Gcp(self._settings)
+        gcp = Gcp(self.services.config)
         progress("asking for prices")
         priced = dict(rates(gcp.skus()))
         progress("asking for GPUs")

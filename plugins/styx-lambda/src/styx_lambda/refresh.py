@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
-from styx.api import AuthFailed, CatalogEntry, PermissionDenied, Refresher, Services, Source, Transient
+from styx.api import AuthFailed, CatalogEntry, PermissionDenied, Refresher, Source, Transient
 from styx.api.simple import ErrorMap, JsonApi
 from styx_lambda.config import Settings, api_key
 from styx_lambda.machines import REGIONS, machine
@@ -22,20 +21,16 @@ _ERRORS: ErrorMap = {
 class LambdaRefresher(Refresher):
     """One question, whose answer has everything. A type is listed in every region: see the README."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._settings: Settings = services.config
-        self._now: datetime = services.clock.now()
-
     def sources(self) -> Mapping[str, Source]:
         """One: the API."""
         what = "types and prices; each type is listed in every region, for the API tells only where it is free now"
-        return {_SOURCE: Source(what, f"Lambda, Cloud API: GET {_PATH}", self._now.date())}
+        return {_SOURCE: Source(what, f"Lambda, Cloud API: GET {_PATH}", self.today)}
 
     def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
         """One for each type and region. A type that makes no sense is left out; not all of them."""
-        key = api_key(self._settings)
-        api = JsonApi(self._settings.url, headers={"Authorization": f"Bearer {key}"}, errors=_ERRORS)
+        settings: Settings = self.services.config
+        key = api_key(settings)
+        api = JsonApi(settings.url, headers={"Authorization": f"Bearer {key}"}, errors=_ERRORS)
         listed = _listed(api.get(_PATH))
         regions = sorted({*REGIONS, *(region for each in listed for region in _free(each))})
         found = 0

@@ -97,12 +97,15 @@ class TransferPrice:
 class Refresher(ABC):
     """Asks a provider what it sells now. Made for one update, with the settings of the cloud where there are any.
 
+    ``today`` is the day of the update, in UTC: that of its sources.
+
     What it raises is of the contract: AuthFailed, PermissionDenied, RateLimited, Transient and the other errors of
     providers. The old snapshot then stays. It is a plain program in a process of its own and may take its time.
     """
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.today: date = services.clock.now().date()
 
     @abstractmethod
     def sources(self) -> Mapping[str, Source]:

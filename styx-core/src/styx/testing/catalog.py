@@ -1,8 +1,7 @@
 """The rules for packages that bring a catalog. A subclass and the fixture ``package`` are all an author writes.
 
-Fixtures to override where the defaults do not suit: ``cloud`` (where the package has several catalogs),
-``spot_may_cost_more``, ``largest_file``, ``accelerators`` (that have a price), ``prices_elsewhere`` with ``agreement``
-(what others say of some prices), and ``refresher`` (one that asks a server of the test's own, see :func:`serving`).
+What is known besides goes into class variables (``accelerators``, ``prices_elsewhere``, ...), and ``refresher`` is a
+fixture to override with one that asks a server of the test's own, see :func:`styx.testing.serving`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import pytest
 
@@ -33,7 +32,6 @@ from styx.plugins.locate import package_directories
 from styx.plugins.manifest import parse_manifest
 from styx.testing.verdict import expect
 
-LARGEST_FILE = 2_000_000  # bytes
 ROUNDING = 100_000  # billionths of a dollar: sources round spot prices to a hundredth of a cent
 SHOWN = 3  # of rows that are wrong in the same way
 # What core brings along; what else is there once all modules of a package are imported, the package did not need yet.
@@ -53,7 +51,20 @@ print(*sorted(name for name in found if not name.startswith("_")))
 
 
 class CatalogConformance:
-    """Every rule for catalogs, one test each. Subclass it and define the fixture ``package``."""
+    """Every rule for catalogs, one test each. Subclass it and define the fixture ``package``.
+
+    ``cloud`` is whose catalog to test where the package has several. ``accelerators`` are some that task files name and
+    the cloud sells. ``prices_elsewhere`` has lines of type, region and USD per hour on demand, from a source that the
+    snapshot was not made of; its prices differ from those by the part ``agreement`` at most. ``spot_may_cost_more``
+    says that the provider lets it; ``largest_file`` is in bytes.
+    """
+
+    cloud: ClassVar[str] = ""
+    accelerators: ClassVar[Collection[str]] = ()
+    prices_elsewhere: ClassVar[str] = ""
+    agreement: ClassVar[float] = 0.003
+    spot_may_cost_more: ClassVar[bool] = False
+    largest_file: ClassVar[int] = 2_000_000
 
     @pytest.fixture
     def package(self) -> NoReturn:
@@ -61,39 +72,9 @@ class CatalogConformance:
         pytest.fail('define the fixture `package`: it returns the name of your package, like "styx_acme"')
 
     @pytest.fixture
-    def cloud(self) -> str:
-        """The cloud whose catalog to test; empty is the first of the manifest."""
-        return ""
-
-    @pytest.fixture
     def refresher(self) -> Refresher | None:
         """A refresher that asks something that answers, made with :func:`styx.testing.services`; None for none."""
         return None
-
-    @pytest.fixture
-    def spot_may_cost_more(self) -> bool:
-        """Whether the provider lets spot cost more than on demand."""
-        return False
-
-    @pytest.fixture
-    def largest_file(self) -> int:
-        """How many bytes a file of the snapshot may have: it is in every download of the package."""
-        return LARGEST_FILE
-
-    @pytest.fixture
-    def accelerators(self) -> Collection[str]:
-        """Some that task files name, and that the cloud sells."""
-        return ()
-
-    @pytest.fixture
-    def prices_elsewhere(self) -> str:
-        """Lines of type, region and USD per hour on demand, from a source that the snapshot was not made of."""
-        return ""
-
-    @pytest.fixture
-    def agreement(self) -> float:
-        """By which part of them the prices of the snapshot may differ from those elsewhere."""
-        return 0.003
 
     @pytest.fixture
     def place(self, package: str) -> Path:
@@ -101,11 +82,11 @@ class CatalogConformance:
         return Path(package_directories(package)[0])
 
     @pytest.fixture
-    def entry(self, place: Path, cloud: str) -> CatalogOf:
+    def entry(self, place: Path) -> CatalogOf:
         """What the manifest says of the catalog."""
         path = place / MANIFEST_NAME
         catalogs = parse_manifest(tomllib.loads(path.read_text(encoding="utf-8")), str(path))["catalogs"]
-        return next(each for each in catalogs if cloud in ("", each["cloud"]))
+        return next(each for each in catalogs if self.cloud in ("", each["cloud"]))
 
     @pytest.fixture
     def folder(self, place: Path, entry: CatalogOf) -> Path:
@@ -204,9 +185,9 @@ class CatalogConformance:
             change="add the memory of the larger one to its name, as in A100-80GB",
         )
 
-    def test_spot_costs_no_more_than_on_demand(self, snapshot: Snapshot, spot_may_cost_more: bool) -> None:
+    def test_spot_costs_no_more_than_on_demand(self, snapshot: Snapshot) -> None:
         """Figures of different months may not agree."""
-        if spot_may_cost_more:
+        if self.spot_may_cost_more:
             pytest.skip("the provider lets spot cost more")
         dearer = [row for row in snapshot.prices if row.spot and row.hourly and row.spot > row.hourly + ROUNDING]
         first = "; ".join(
@@ -217,52 +198,50 @@ class CatalogConformance:
             not dearer,
             did=f"{len(dearer)} prices as spot are above those on demand: {first}",
             contract="spot costs no more than on demand",
-            change="leave out the older of the two; or override the fixture `spot_may_cost_more`",
+            change="leave out the older of the two; or set `spot_may_cost_more`",
         )
 
-    def test_accelerators_have_prices(self, snapshot: Snapshot, accelerators: Collection[str]) -> None:
+    def test_accelerators_have_prices(self, snapshot: Snapshot) -> None:
         """Those that are sold can be found by what they cost, and it is known what fits into each."""
         known = {row.instance_type for row in snapshot.prices if row.hourly or row.spot}
         priced = {
             row.accelerator for row in snapshot.types if row.accelerator_memory_gib and row.instance_type in known
         }
-        missing = sorted(set(accelerators) - priced)
+        missing = sorted(set(self.accelerators) - priced)
         expect(
             not missing,
             did=f"no type with {', '.join(missing)} has a price anywhere, or nothing is said of its memory",
             contract="an accelerator that is sold has its memory and, somewhere, a price",
-            change="find a source of its price; or leave it out of the fixture `accelerators`",
+            change="find a source of its price; or leave it out of `accelerators`",
         )
 
-    def test_prices_agree_with_those_elsewhere(
-        self, snapshot: Snapshot, prices_elsewhere: str, agreement: float
-    ) -> None:
+    def test_prices_agree_with_those_elsewhere(self, snapshot: Snapshot) -> None:
         """Two sources are seldom wrong in the same way."""
         told: dict[tuple[str, str], set[int | None]] = {}
         for row in snapshot.prices:
             told.setdefault((row.instance_type, row.region), set()).add(row.hourly)
         other = []
-        for name, region, price in map(str.split, prices_elsewhere.strip().splitlines()):
+        for name, region, price in map(str.split, self.prices_elsewhere.strip().splitlines()):
             ours = told.get((name, region), set())
-            if not ours or any(not each or abs(each / 1e9 / float(price) - 1) > agreement for each in ours):
+            if not ours or any(not each or abs(each / 1e9 / float(price) - 1) > self.agreement for each in ours):
                 shown = " or ".join(sorted(dollars(each) or "nothing" for each in ours)) or "nothing"
                 other.append(f"{name} in {region}: {shown}, elsewhere {price}")
         expect(
             not other,
             did="; ".join(other),
-            contract=f"prices are those that others say too, up to {agreement:.1%}",
-            change="see which of the two is right; or override the fixture `agreement`",
+            contract=f"prices are those that others say too, up to {self.agreement:.1%}",
+            change="see which of the two is right; or set `agreement`",
         )
 
-    def test_files_are_small(self, folder: Path, largest_file: int) -> None:
+    def test_files_are_small(self, folder: Path) -> None:
         """The package is fetched by everybody who installs it."""
         sizes = {path.name: path.stat().st_size for path in map(folder.joinpath, FILES) if path.exists()}
-        large = {name: size for name, size in sizes.items() if size > largest_file}
+        large = {name: size for name, size in sizes.items() if size > self.largest_file}
         expect(
             not large,
             did=f"bytes: {large}",
-            contract=f"no file of a snapshot has more than {largest_file:,} bytes",
-            change="write zones with the same price in one row; or override the fixture `largest_file`",
+            contract=f"no file of a snapshot has more than {self.largest_file:,} bytes",
+            change="write zones with the same price in one row; or set `largest_file`",
         )
 
     def test_importing_the_package_brings_no_sdk(self, package: str) -> None:

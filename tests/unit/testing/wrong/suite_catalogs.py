@@ -16,22 +16,14 @@ class Suite(CatalogConformance):
     """With a refresher that finds something, and with what others say."""
 
     kind: ClassVar[type[Reference]]
+    accelerators = ("A100",)
+    prices_elsewhere = "a1 east 1.001"
 
     @pytest.fixture
     def package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         """The wrong package."""
         monkeypatch.syspath_prepend(str(tmp_path))
         return self.kind().install(tmp_path)
-
-    @pytest.fixture
-    def accelerators(self) -> tuple[str, ...]:
-        """What is sold."""
-        return ("A100",)
-
-    @pytest.fixture
-    def prices_elsewhere(self) -> str:
-        """One of three."""
-        return "a1 east 1.001"
 
     @pytest.fixture
     def refresher(self, tmp_path: Path) -> Refresher:
