@@ -52,7 +52,12 @@ def test_types_are_what_compute_engine_says(google: Google) -> None:
     assert mega.accelerator is not None
     assert (mega.accelerator.name, mega.accelerator.count, mega.accelerator.memory_gib) == ("H100-MEGA", 8, 80)
     assert (mega.vcpus, mega.memory_gib, mega.disk_gib) == (208, 1872, 6000)
-    assert (micro.vcpus, micro.memory_gib, micro.disk_gib, micro.capabilities) == (2, 1, 0, {"shared-core"})
+    assert (micro.vcpus, micro.memory_gib, micro.disk_gib, micro.capabilities) == (
+        2,
+        1,
+        0,
+        {"burstable", "shared-core"},
+    )
     assert found["t2a-standard-4", "us-central1-b"].arch == "arm64"
     assert found["z3-highmem-88", "us-central1-b"].disk_gib is None
 

@@ -36,6 +36,8 @@ ATTACHED: Mapping[str, Mapping[int, tuple[int, int]]] = {
     "V100": {1: (12, 78), 2: (24, 156), 4: (48, 312), 8: (96, 624)},
 }
 SHARED_CORE = "shared-core"
+# Google's documentation of shared-core types: a part of a vCPU all the time, and all of it for a while (CPU bursting).
+_SHARED = frozenset({SHARED_CORE, "burstable"})
 
 
 def family(machine: CatalogType) -> str:
@@ -51,7 +53,7 @@ def plain(name: str, vcpus: int, memory_gib: float, *, shared: bool, disks: int 
     series = name.partition("-")[0]
     size = None if disks and series in _OWN_DISKS else disks * LOCAL_SSD
     arch = "arm64" if series in _ARM else "x86_64"
-    return CatalogType(name, vcpus, memory_gib, arch, None, size, frozenset({SHARED_CORE} if shared else ()))
+    return CatalogType(name, vcpus, memory_gib, arch, None, size, _SHARED if shared else frozenset())
 
 
 def gpu(kind: str, count: int) -> Accelerator | None:
