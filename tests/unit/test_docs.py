@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +17,8 @@ from styx.cli.dagviews import drawing
 from styx.cli.main import cli
 from styx.plugins.manifest import parse_manifest
 from styx.spec.load import dag_of, parse_text
+from styx.spec.resources import Resources
+from styx.spec.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -84,3 +88,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     """A link to a file of ours leads to one."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("kind", [Task, Resources])
+def test_the_page_on_python_has_every_method(kind: type[Any]) -> None:
+    """Whatever tasks and resources can do is on the page, with the arguments that it takes."""
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {kind.__name__.removesuffix('s')}s\n")[2].partition("\n## ")[0]
+    shown = dict(re.findall(r"`(?:\w+\.)?(\w+)\(([^`]*)\)`", section))
+    for name, each in vars(kind).items():
+        if name[0] != "_" and not isinstance(each, property):
+            arguments = [taken for taken in inspect.signature(getattr(kind, name)).parameters if taken != "self"]
+            assert re.findall(r"\w+", re.sub(r"=[^,]*", "", shown[name])) == arguments
