@@ -10,8 +10,9 @@
             return MyCloud(services(tmp_path, config=MyConfig(token="...")))
 
 That is all there is to write; each inherited test checks one rule and says what to change when it fails. The classes
-need pytest, and :class:`BackendConformance` pytest-asyncio too (``pip install 'styx-core[testing]'``). Everything
-else here works without: names are resolved on first use, so importing a helper does not import pytest.
+and the fixture ``pauses`` need pytest, and :class:`BackendConformance` pytest-asyncio too (``pip install
+'styx-core[testing]'``). Everything else here works without: names are resolved on first use, so importing a helper does
+not import pytest.
 """
 
 _PUBLIC = {

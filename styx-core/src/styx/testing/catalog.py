@@ -79,14 +79,20 @@ class CatalogConformance:
     @pytest.fixture
     def place(self, package: str) -> Path:
         """The folder of the package."""
-        return Path(package_directories(package)[0])
+        directories = package_directories(package)
+        if not directories:
+            pytest.fail(f"there is no package {package}: is it installed, and what is it called when it is imported?")
+        return Path(directories[0])
 
     @pytest.fixture
     def entry(self, place: Path) -> CatalogOf:
         """What the manifest says of the catalog."""
         path = place / MANIFEST_NAME
         catalogs = parse_manifest(tomllib.loads(path.read_text(encoding="utf-8")), str(path))["catalogs"]
-        return next(each for each in catalogs if self.cloud in ("", each["cloud"]))
+        found = [each for each in catalogs if self.cloud in ("", each["cloud"])]
+        if not found:
+            pytest.fail(f"{path} has no [[catalogs]]{f' of {self.cloud}' if self.cloud else ''}")
+        return found[0]
 
     @pytest.fixture
     def folder(self, place: Path, entry: CatalogOf) -> Path:

@@ -6,18 +6,11 @@ import http.client
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_socket
 
 from styx.api import Transient
 from styx.api.simple import JsonApi
 from styx.testing import serving
 from styx.testing.serving import Answer, Asked
-
-
-@pytest.fixture(autouse=True)
-def _loopback() -> None:
-    """Unit tests have no network but this."""
-    pytest_socket.enable_socket()
 
 
 def test_a_test_sees_what_was_asked_and_says_the_answer() -> None:
