@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from styx.api.backend import Autostop
 from styx.dags.schedule import TaskState
 from styx.optimizer.tasks import Objective
 
 AT_ONCE = 16
+
+# What every cluster of a run is given, unless it is kept: it goes by itself, should the run not live to remove it.
+POLICY = Autostop(5, down=True, wait_for="jobs")
 
 # Called with the name of a task, what happens (state, job, note, log, or a phase of the engine's), and a text.
 Report = Callable[[str, str, str], None]

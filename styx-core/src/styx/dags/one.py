@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 
-from styx.api.backend import Autostop, JobInfo, JobState
+from styx.api.backend import JobInfo, JobState
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
 from styx.dags import outputs
+from styx.dags.model import POLICY
 from styx.engine.engine import Engine
 from styx.optimizer.rank import Choice
 from styx.spec import Task
 from styx.spec.model import TaskSpec
 
-IDLE_MINUTES = 5  # after which a cluster goes by itself, should this process not live to remove it
 RECONNECT_SECONDS = 5.0
 
 # Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, or "log" with output.
@@ -93,7 +93,7 @@ class TaskRun:
 
     async def _once(self) -> JobInfo | None:
         """The job, ended; None for a task with nothing to run."""
-        autostop = None if self._keep else Autostop(IDLE_MINUTES, down=True, wait_for="jobs")
+        autostop = None if self._keep else POLICY
         try:
             name, number, _ = await self._launch(autostop=autostop)
         except Unsupported:
