@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import AuthFailed, Identity, ProviderError, RateLimited, Transient
-from styx.testing import FakeClock, services
+from styx.testing import Driver, FakeClock, services
 from styx.testing.cloud.reach import PATIENCE, Reach
 from styx.testing.memory import MemoryAccount, MemoryCloud
 
@@ -66,9 +66,10 @@ def test_the_first_rule_fails_and_the_others_are_skipped(
     """The failure says what was done, what the contract wants and what to change; nothing is called for the rest."""
     one, reach = cloud(tmp_path, *errors), Reach()
     clock = one.services.clock
+    driver = Driver(clock, call_timeout=None)
     started = clock.monotonic()
     with pytest.raises(pytest.fail.Exception) as failed:
-        reach.require(one, clock)
+        reach.require(one, driver)
     message = str(failed.value)
     assert did in message
     assert f"to change:    {change}" in message
@@ -77,7 +78,7 @@ def test_the_first_rule_fails_and_the_others_are_skipped(
     assert clock.monotonic() - started < PATIENCE + 2.0
     left = len(one.errors)
     with pytest.raises(pytest.skip.Exception) as skipped:
-        reach.require(one, clock)
+        reach.require(one, driver)
     assert did in str(skipped.value)
     assert len(one.errors) == left
 
@@ -86,9 +87,10 @@ def test_the_first_rule_fails_and_the_others_are_skipped(
 def test_a_provider_that_answers_is_asked_once(tmp_path: Path, errors: list[ProviderError]) -> None:
     """One that is merely busy at first is there, and is not asked for each rule."""
     one, reach = cloud(tmp_path, *errors), Reach()
-    reach.require(one, one.services.clock)
+    driver = Driver(one.services.clock, call_timeout=None)
+    reach.require(one, driver)
     one.errors = [WRONG_TOKEN]
-    reach.require(one, one.services.clock)
+    reach.require(one, driver)
 
 
 def test_a_suite_ends_at_once_with_one_failure(tmp_path: Path) -> None:

@@ -49,14 +49,15 @@ class Driver:
         if left > 0:
             self.pause(left)
 
-    def call(self, function: Callable[[], T], *, what: str = "a call") -> T:
-        """Call once, and again after NotYet, RateLimited and Transient, until ``patience`` runs out.
+    def call(self, function: Callable[[], T], *, what: str = "a call", patience: float | None = None) -> T:
+        """Call once, and again after NotYet, RateLimited and Transient, until ``patience`` runs out (or the driver's).
 
         ``what`` names the call and begins with the method, like ``observe()``: by that the pace is kept.
         Other provider errors come through as they are. Raises ContractBroken when something else was raised or the
         call did not come back, and GaveUp when the provider never had enough.
         """
-        deadline = self.clock.monotonic() + self.patience
+        patience = self.patience if patience is None else patience
+        deadline = self.clock.monotonic() + patience
         while True:
             try:
                 return self._once(function, what)
@@ -67,7 +68,7 @@ class Driver:
                     raise
                 reason, after = f"{type(error).__name__}: {error}", getattr(error, "retry_after", None) or 0.0
             if self.clock.monotonic() >= deadline:
-                raise GaveUp(f"{what} still asks to be called again after {self.patience:g} s ({reason})")
+                raise GaveUp(f"{what} still asks to be called again after {patience:g} s ({reason})")
             self.pause(max(after, self.interval))
 
     def until(self, look: Callable[[], T], done: Callable[[T], bool], *, within: float, what: str) -> T:

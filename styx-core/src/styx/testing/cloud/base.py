@@ -38,7 +38,7 @@ class CloudRules(ProviderRules):
         """A rule that calls the cloud is tried only where calls get through: each would wait for that by itself."""
         if "driver" in request.fixturenames:
             reach = request.node.parent.stash.setdefault(REACH, Reach())
-            reach.require(request.getfixturevalue("cloud"), request.getfixturevalue("clock"))
+            reach.require(request.getfixturevalue("cloud"), request.getfixturevalue("driver"))
 
     @pytest.fixture
     def deadline(self, cloud: Cloud) -> float:

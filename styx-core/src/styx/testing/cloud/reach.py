@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from styx.api import AuthFailed, Clock, Cloud, PermissionDenied, ProviderError
+from styx.api import AuthFailed, Cloud, PermissionDenied, ProviderError
 from styx.testing.driver import Driver
 from styx.testing.verdict import GaveUp
 
@@ -17,11 +17,11 @@ class Reach:
     def __init__(self) -> None:
         self._reason: str | None = None
 
-    def require(self, cloud: Cloud, clock: Clock) -> None:
+    def require(self, cloud: Cloud, driver: Driver) -> None:
         """Go on only where check() gets to the provider and is let in. What else is wrong with it, its rules say."""
         __tracebackhide__ = True
         if self._reason is None:
-            self._reason, change = _tried(cloud, clock)
+            self._reason, change = _tried(cloud, driver)
             if self._reason:
                 pytest.fail(
                     "the provider cannot be asked, so the rules cannot be tried\n"
@@ -34,11 +34,10 @@ class Reach:
             pytest.skip(f"the provider cannot be asked: {self._reason}")
 
 
-def _tried(cloud: Cloud, clock: Clock) -> tuple[str, str]:
+def _tried(cloud: Cloud, driver: Driver) -> tuple[str, str]:
     """What kept check() from being answered, and what to do; nothing where it was answered."""
-    driver = Driver(clock, patience=PATIENCE, pace=cloud.traits.pace)
     try:
-        driver.call(cloud.check, what="check()")
+        driver.call(cloud.check, what="check()", patience=PATIENCE)
     except (AuthFailed, PermissionDenied) as error:
         said = f"check() raised {type(error).__name__}: {error}"
         return said, "give the fixture `cloud` credentials that the provider accepts"
