@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 from styx.api.catalog import ANYWHERE, INTERNET
-from styx.api.errors import NoOffer
+from styx.api.errors import NoOffer, Unsupported
 from styx.catalog.query import catalogs
-from styx.dags.model import RunOptions
+from styx.dags.model import POLICY, RunOptions
 from styx.engine.engine import Engine
-from styx.engine.plan import Plan
+from styx.engine.plan import Answered, Plan
 from styx.optimizer.dag import plan_dag
 from styx.optimizer.rank import Choice
 from styx.optimizer.tasks import Candidate, DagPlan, Data, Edge, Rate, Site, Work
@@ -27,13 +28,19 @@ _HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes 
 async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[Choice]:
     """The plan. Raises NoOffer, naming the task, and what else a launch of one would."""
     dag.check()
+    answered: Answered = {}
     asked: dict[str, asyncio.Future[Plan]] = {}  # tasks that need the same ask once, all others at once
     for task in dag.tasks:
         if _need(task.spec) not in asked:
-            asked[_need(task.spec)] = asyncio.ensure_future(_offers(engine, task, options))
+            asked[_need(task.spec)] = asyncio.ensure_future(_offers(engine, task, options, answered))
     await asyncio.gather(*asked.values(), return_exceptions=True)  # the first that has none is raised below
-    plans = [asked[_need(task.spec)].result() for task in dag.tasks]
-    works = [_work(number, task, dag, plan) for number, (task, plan) in enumerate(zip(dag.tasks, plans, strict=True))]
+    works: list[Work[Choice]] = []
+    candidates: dict[str, tuple[Candidate[Choice], ...]] = {}
+    for number, task in enumerate(dag.tasks):
+        need = f"{_need(task.spec)} {task.spec.extra.get('time_estimate')!r}"
+        if need not in candidates:
+            candidates[need] = tuple(_candidates(task.spec, asked[_need(task.spec)].result()))
+        works.append(Work(task.spec.name or f"task {number + 1}", candidates[need], _inputs(task, dag)))
     rate = Transfers().rate
     return await asyncio.to_thread(
         plan_dag, works, [*_edges(dag)], rate, objective=options.objective, patience=PATIENCE
@@ -44,34 +51,46 @@ def _need(spec: TaskSpec) -> str:
     return f"{spec.num_nodes} {spec.resources!r}"
 
 
-async def _offers(engine: Engine, task: Task, options: RunOptions) -> Plan:
+async def _offers(engine: Engine, task: Task, options: RunOptions, answered: Answered) -> Plan:
     def quiet(_phase: str, _sentence: str) -> None:
         """Nobody reads it."""
 
+    ask = partial(
+        engine.plan, task, quiet, account=options.account, max_hourly_cost=options.max_hourly_cost, answered=answered
+    )
     try:
-        return await engine.plan(task, quiet, account=options.account, max_hourly_cost=options.max_hourly_cost)
+        if options.keep:
+            return await ask()
+        try:
+            return await ask(autostop=POLICY)
+        except Unsupported:  # as the launch will do then
+            return await ask()
     except NoOffer as error:
         name = task.spec.name or "a task"
         raise NoOffer(f"{name}: {error.message}", hint=error.hint, reasons=error.reasons) from error
 
 
-def _work(number: int, task: Task, dag: Dag, plan: Plan) -> Work[Choice]:
-    alternatives = task.spec.resources.alternatives
-    ordered = task.spec.resources.ordered
-    candidates = tuple(
-        Candidate(
-            choice,
-            Site(choice.offer.cloud, choice.offer.region, choice.offer.zone or ""),
-            None if choice.hourly_cost is None else choice.hourly_cost * Decimal(hours),
-            hours,
-            alternatives.index(choice.alternative) if ordered else 0,
-        )
-        for choice in plan.choices
-        for hours in (estimated_hours(task.spec, (device.name for device in choice.offer.accelerators)),)
-    )
+def _candidates(spec: TaskSpec, plan: Plan) -> Iterator[Candidate[Choice]]:
+    """The first choice of each place, which is its best: what costs more and takes as long there is no candidate."""
+    preference = {id(each): position for position, each in enumerate(spec.resources.alternatives)}
+    seen: set[tuple[object, ...]] = set()
+    for choice in plan.choices:
+        offer = choice.offer
+        hours = estimated_hours(spec, (device.name for device in offer.accelerators))
+        preferred = preference.get(id(choice.alternative), 0) if spec.resources.ordered else 0
+        key = (offer.cloud, offer.region, offer.zone, hours, preferred)
+        if key not in seen:
+            seen.add(key)
+            site = Site(offer.cloud, offer.region, offer.zone or "")
+            cost = None if choice.hourly_cost is None else choice.hourly_cost * Decimal(hours)
+            yield Candidate(choice, site, cost, hours, preferred)
+
+
+def _inputs(task: Task, dag: Dag) -> tuple[Data, ...]:
+    if not _sizes(task.spec, "inputs"):
+        return ()
     given = {uri for earlier in dag.before(task) for uri in _sizes(earlier.spec, "outputs")}
-    inputs = tuple(_reads(task.spec, given))
-    return Work(task.spec.name or f"task {number + 1}", candidates, inputs)
+    return tuple(_reads(task.spec, given))
 
 
 def _reads(spec: TaskSpec, given: set[str]) -> Iterator[Data]:

@@ -83,17 +83,40 @@ def _usd(amount: Decimal) -> str:
     return f"${cents if Decimal(cents) == amount else amount}"
 
 
-def refusal(context: Context, choice: Choice, cluster: str, most: Decimal | None = None) -> str | None:
-    """Why this choice is more than the budget allows as things are now, or than this launch may cost; else None."""
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What the budget leaves for one launch as things are now, for many choices to be held against."""
+
+    limits: Sequence[Ceiling]
+    others: Sequence[Span]
+    most: Decimal | None  # that this launch may cost
+
+    @classmethod
+    def of(cls, context: Context, cluster: str, most: Decimal | None = None) -> Purse:
+        """The budget, and what runs apart from this cluster. Raises InvalidConfig."""
+        limits = ceilings(context)
+        others = [span for span in context.store.spans.going_on() if span.cluster != cluster] if limits else ()
+        return cls(limits, others, most)
+
+    def refusal(self, choice: Choice) -> str | None:
+        """Why this choice is more than the budget allows, or than this launch may cost; else None."""
+        return _beyond(self.most, choice) or next(
+            (
+                reason
+                for each in self.limits
+                if (reason := too_much(each, choice.offer.cloud, choice.account, choice.hourly_cost, self.others))
+            ),
+            None,
+        )
+
+
+def _beyond(most: Decimal | None, choice: Choice) -> str | None:
     if most is not None and choice.hourly_cost != 0:
         if choice.hourly_cost is None:
             return f"its price is not known, and this launch may cost {_usd(most)}/h"
         if choice.hourly_cost > most:
             return f"it costs {_usd(choice.hourly_cost)}/h, and this launch may cost {_usd(most)}/h"
-    limits = ceilings(context)
-    others = [span for span in context.store.spans.going_on() if span.cluster != cluster] if limits else ()
-    found = (too_much(each, choice.offer.cloud, choice.account, choice.hourly_cost, others) for each in limits)
-    return next((reason for reason in found if reason), None)
+    return None
 
 
 def within(context: Context) -> Within | None:

@@ -30,7 +30,7 @@ from styx.engine.mounts import require_mountable, sync
 from styx.engine.obtain import Wish, plan_machines
 from styx.engine.operation import LOOK, operation
 from styx.engine.orphans import Orphan, Search, find_orphans
-from styx.engine.plan import Plan
+from styx.engine.plan import Answered, Plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
 from styx.engine.references import resolved
@@ -98,12 +98,16 @@ class Engine:
         autostop: Autostop | None = None,
         account: str | None = None,
         max_hourly_cost: Decimal | None = None,
+        answered: Answered | None = None,
     ) -> Plan:
-        """What a launch of the task would choose among, after the policies. Makes nothing. Raises what launch would."""
+        """What a launch of the task would choose among, after the policies. Makes nothing. Raises what launch would.
+
+        Plans that share what clouds have ``answered`` ask each question once.
+        """
         with redacting(task.spec.secrets.values()):
             spec = self._admit(task, "launch").spec
             wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
-            return await plan_machines(self.context, wish, progress)
+            return await plan_machines(self.context, wish, progress, answered)
 
     async def explain(
         self,

@@ -37,7 +37,7 @@ from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
 from styx.engine.mounts import why_not_on
 from styx.engine.papers import Papers, is_of
-from styx.engine.plan import Plan, plan
+from styx.engine.plan import Answered, Plan, plan
 from styx.engine.provision import Again, drive
 from styx.engine.setup import require_autostop, set_up
 from styx.optimizer.rank import Choice, Rejection
@@ -60,14 +60,14 @@ class Wish:
     prefer: Choice | None = None  # what is asked for first, where it still fits
 
 
-async def plan_machines(context: Context, wish: Wish, progress: Progress) -> Plan:
+async def plan_machines(context: Context, wish: Wish, progress: Progress, answered: Answered | None = None) -> Plan:
     """The choices that can carry out the whole wish: its files, its autostop, and no more money than was agreed to.
 
-    Raises NoOffer, Unsupported, InvalidTask, BadInput.
+    What an account was ``answered`` is not asked again. Raises NoOffer, Unsupported, InvalidTask, BadInput.
     """
     if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
         progress("plan", "asking the clouds what they have")
-    found = (await plan(context, wish.task, wish.account)).require()
+    found = (await plan(context, wish.task, wish.account, answered)).require()
     fitting, refusals = possible(context, wish, found.choices)
     if not fitting:
         raise refusals[0][1]
@@ -89,10 +89,11 @@ def possible(
     """The choices that can carry out the whole wish, and why each of the others cannot."""
     fitting: list[Choice] = []
     refusals: list[tuple[Choice, StyxError]] = []
+    purse = budget.Purse.of(context, wish.cluster, wish.max_hourly_cost)
     for choice in choices:
         try:
             _require_possible(context, wish, choice)
-            _require_affordable(context, wish, choice)
+            _require_affordable(purse, choice)
             fitting.append(choice)
         except (InvalidTask, NoOffer, Unsupported) as error:
             refusals.append((choice, error))
@@ -127,9 +128,9 @@ def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
         )
 
 
-def _require_affordable(context: Context, wish: Wish, choice: Choice) -> None:
+def _require_affordable(purse: budget.Purse, choice: Choice) -> None:
     """Raise NoOffer where it would be more than the budget allows as things are now; it may still be so later."""
-    reason = budget.refusal(context, choice, wish.cluster, wish.max_hourly_cost)
+    reason = purse.refusal(choice)
     if reason is not None:
         story = f"{where(choice)}: {reason}"
         raise NoOffer(f"nothing was made: {story}", hint=budget.HINT, reasons={choice.source: reason})
@@ -209,7 +210,7 @@ async def _attempt(context: Context, wish: Wish, progress: Progress, choice: Cho
 
 async def _ask(context: Context, wish: Wish, progress: Progress, choice: Choice) -> list[Node]:
     account = context.clouds.get(choice.offer.cloud, choice.account)
-    identity = await account.identity()
+    identity = await account.identity(known_for=0.0)  # they may have been switched while -r waited
     if warning := watchdog.warning(account.cloud, choice.offer, spot=choice.alternative.use_spot):
         progress("note", warning)
     owner = Owner(context.store.installation, slug(wish.cluster), new_attempt_id())

@@ -61,11 +61,17 @@ class Shop:
         return alternative.infra.cloud in (None, self.cloud)
 
 
-async def plan(context: Context, task: TaskSpec, account: str | None = None) -> Plan:
+# What accounts have said to a question, or are about to.
+Answered = dict[tuple[Shop, OfferQuery], "asyncio.Future[tuple[list[Lot], str | None]]"]
+
+
+async def plan(context: Context, task: TaskSpec, account: str | None = None, answered: Answered | None = None) -> Plan:
     """Ask every account of the clouds (or those of that name) for offers and rank them.
 
-    Raises BadInput for a cloud that is not installed, and for an account that is not there.
+    What one of them was ``answered`` is not asked again. Raises BadInput for a cloud that is not installed, and for an
+    account that is not there.
     """
+    answered = {} if answered is None else answered
     alternatives = task.resources.alternatives
     usable = context.clouds.names()
     for alternative in alternatives:
@@ -75,7 +81,11 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None) -> 
     shopping = shops(context, task, account)
     unasked: dict[str, str] = {}
     for usual in (True, False):  # where no usual machine can be had, whatever fits what the task says
-        asking = (_lots(context, a, shopping, query_for(a, task.num_nodes, usual=usual), unasked) for a in alternatives)
+        queries = [query_for(a, task.num_nodes, usual=usual) for a in alternatives]
+        asking = (
+            _lots(context, a, shopping, query, unasked, answered)
+            for a, query in zip(alternatives, queries, strict=True)
+        )
         choices, rejections = rank(task.resources, await asyncio.gather(*asking), task.num_nodes, usual=usual)
         if choices or not any(map(leaves_open, alternatives)):
             break
@@ -129,10 +139,15 @@ def _unusable(context: Context, cloud: str) -> StyxError:
 
 
 async def _lots(
-    context: Context, alternative: Alternative, shops: Sequence[Shop], query: OfferQuery, unasked: dict[str, str]
+    context: Context,
+    alternative: Alternative,
+    shops: Sequence[Shop],
+    query: OfferQuery,
+    unasked: dict[str, str],
+    answered: Answered,
 ) -> list[Lot]:
     suitable = [shop for shop in shops if shop.suits(alternative)]
-    found = await asyncio.gather(*(offers_of(context, shop, query, unasked) for shop in suitable))
+    found = await asyncio.gather(*(offers_of(context, shop, query, unasked, answered) for shop in suitable))
     return [lot for lots in found for lot in lots]
 
 
@@ -150,8 +165,20 @@ async def _everything(
     return found
 
 
-async def offers_of(context: Context, shop: Shop, query: OfferQuery, unasked: dict[str, str]) -> list[Lot]:
+async def offers_of(
+    context: Context, shop: Shop, query: OfferQuery, unasked: dict[str, str], answered: Answered | None = None
+) -> list[Lot]:
     """What that account is offered; where it cannot be asked nothing, and ``unasked`` says why."""
+    answered = {} if answered is None else answered
+    if (shop, query) not in answered:
+        answered[shop, query] = asyncio.ensure_future(_ask(context, shop, query))
+    lots, problem = await answered[shop, query]
+    if problem is not None:  # a cloud that cannot be asked silences itself, not the others
+        unasked[shop.label] = problem
+    return lots
+
+
+async def _ask(context: Context, shop: Shop, query: OfferQuery) -> tuple[list[Lot], str | None]:
     try:
         account = context.clouds.get(shop.cloud, shop.account)
 
@@ -159,10 +186,9 @@ async def offers_of(context: Context, shop: Shop, query: OfferQuery, unasked: di
             return [Lot(offer, shop.account) for offer in answers.offers(account.cloud.offers(query), shop.cloud)]
 
         with nullcontext() if query.named else glance():  # one of many holds the others up for a while at most
-            return await account.call(offers)
-    except StyxError as error:  # a cloud that cannot be asked silences itself, not the others
-        unasked[shop.label] = error.message
-    return []
+            return await account.call(offers), None
+    except StyxError as error:
+        return [], error.message
 
 
 async def why_empty(context: Context, shop: Shop, unasked: dict[str, str]) -> None:
