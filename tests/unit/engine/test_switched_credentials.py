@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from styx.api import Identity, Observation, Owner, Scope, WrongAccount
+from styx.api import ClusterBusy, Identity, InsufficientCapacity, Observation, Owner, Scope, WrongAccount
 from styx.store.states import ClusterState
+from styx.testing.memory.account import MemoryAccount
 from support.world import HELLO, World, quiet
 
 
@@ -53,3 +55,39 @@ async def test_somebody_else_looked(world: World, monkeypatch: pytest.MonkeyPatc
     world.clouds["memory"] = (cloud, market)
     await world.engine().down("c", quiet)
     assert world.machines() == []
+
+
+async def test_while_a_patient_launch_waits(world: World) -> None:
+    """What is made as somebody else is on record as theirs: who sees nothing as the first has proved nothing."""
+    first, second = world.account, MemoryAccount("other-account")
+    for offer in first.offers:
+        first.fail_next("launch", InsufficientCapacity("none left", scope=offer.scope.name))
+    engine, sleep = world.engine(), world.clock.sleep
+    cloud: Any = engine.context.clouds.get("memory").cloud
+
+    async def switch(seconds: float) -> None:
+        cloud.account = second
+        await sleep(seconds)
+
+    world.clock.sleep = switch  # type: ignore[method-assign]
+    await engine.launch(HELLO, "c", quiet, retry_until_up=True)
+    assert (len(world.machines(first)), len(world.machines(second))) == (0, 1)
+    record = world.record()
+    assert record is not None
+    assert record.identity == "other-account"
+
+
+async def test_a_machine_of_an_attempt_in_another_account(world: World) -> None:
+    """What bills in another account than the one on record is shown, and is not taken up as the one on record."""
+    await world.engine().launch(HELLO, "c", quiet)
+    (machine,) = world.machines()
+    other = MemoryAccount("other-account")
+    world.accounts = {("memory", "a"): world.account, ("memory", "b"): other}
+    other.create(lambda _, id_: replace(machine, id="m-99"), [0], "", world.clock)
+    (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {a: {}, b: {}}}}\n")
+    engine = world.engine()
+    (orphan,) = (await engine.orphans()).orphans
+    assert (orphan.identity, [node.id for node in orphan.nodes]) == ("other-account", ["m-99"])
+    with pytest.raises(ClusterBusy, match="there is another cluster 'c' on record"):
+        await engine.adopt(orphan)
+    assert len(world.store.attempts.of("c")) == 1

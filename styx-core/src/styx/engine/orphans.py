@@ -152,9 +152,9 @@ def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -
     """What of it no attempt on record stands for, what of it was given up, and what a cluster has too many."""
     place = sweep.account.cloud.name, sweep.account.account, sweep.identity
     for seen in sweep.seen:
-        papers = {p.owner: p for p in papers_of(known) if p.newest.cloud == place[0] and p.scope == seen.scope}
-        # Ids are the account's own: another's machine may have the same.
-        ids = {id_: p.owner for p in papers.values() if p.newest.identity == sweep.identity for id_ in p.node_ids}
+        # What is on record as another's is not this: it may be there as well, and an id is the account's own.
+        papers = {p.owner: p for p in papers_of(known) if _is_at(p, place[0], sweep.identity, seen.scope)}
+        ids = {id_: p.owner for p in papers.values() for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
         for node in seen.nodes:
             parts.setdefault(node.owner or ids.get(node.id) or node.id, ([], []))[0].append(node)
@@ -169,6 +169,11 @@ def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -
                 yield Orphan(*place, seen.scope, owner, tuple(nodes), tuple(leftovers), given_up=its is not None)
             elif surplus := too_many(context, seen, its):
                 yield Orphan(*place, seen.scope, owner, surplus, cluster=its.newest.cluster)
+
+
+def _is_at(papers: Papers, cloud: str, identity: str, scope: Scope) -> bool:
+    """Whether this is where the attempt is on record."""
+    return (papers.newest.cloud, papers.newest.identity, papers.scope) == (cloud, identity, scope)
 
 
 def too_many(context: Context, seen: Observation, papers: Papers) -> tuple[Node, ...]:

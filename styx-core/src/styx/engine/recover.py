@@ -46,7 +46,7 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     present = context.store.clusters.get(owner.cluster)
     if present is None:
         present = context.store.clusters.create(await _record(context, account, orphan, owner))
-    elif present.attempt != owner.attempt:
+    elif (present.attempt, present.identity) != (owner.attempt, orphan.identity):
         raise ClusterBusy(
             f"there is another cluster {owner.cluster!r} on record",
             hint=f"Remove that one first, or this with `styx recover --down {owner.cluster}`.",
