@@ -55,7 +55,9 @@ class Offer:
 class OfferQuery:
     """What a task needs of one node. An empty query matches everything.
 
-    A provider may return more than was asked for (core filters again) but must not leave out what fits.
+    A provider may return more than was asked for (core filters again) but must not leave out what fits. Machines that
+    are DIVISIBLE fit whatever their size is: core may ask for a usual one where the task says nothing, which they need
+    not be.
     """
 
     vcpus: float | None = None  # at least
