@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from styx.api import AuthFailed, Conflict, InsufficientCapacity, NoOffer, Offer, ProviderError, Scope
+from styx.api import (
+    AuthFailed,
+    Conflict,
+    InsufficientCapacity,
+    NoOffer,
+    Offer,
+    ProviderError,
+    RateLimited,
+    Scope,
+    StyxError,
+)
 from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE, where
 from styx.optimizer.blocks import CAPACITY
 from styx.optimizer.rank import Choice
@@ -149,3 +160,21 @@ def test_places_are_named_as_infra_takes_them(region: str, zone: str | None, pla
     offer = Offer("acme", Scope("this"), "box", 1, 1, region=region, zone=zone)
     assert where(Choice(offer, Alternative(), None)) == f"box on {place}"
     assert str(infra(place, Place())) == place
+
+
+@pytest.mark.parametrize("pause", [1e300, 1e12, float("nan"), float("inf"), "soon"])
+async def test_a_pause_that_is_no_length_of_time(world: World, pause: Any) -> None:
+    """A launch that is refused so ends with an error that says so, and leaves no record."""
+    for _ in range(1000):
+        world.account.fail_next("launch", RateLimited("slow down", retry_after=pause))
+    with pytest.raises(StyxError, match="slow down"):
+        await world.engine().launch(SMALL, "c", quiet)
+    assert world.record() is None
+
+
+async def test_a_moment_where_a_pause_is_meant(world: World) -> None:
+    """Who is told when, instead of how long, passes the place over for minutes, and with -r asks again then."""
+    for _ in world.account.offers:
+        world.account.fail_next("launch", RateLimited("slow down", retry_after=1_900_000_000.0))
+    await world.engine().launch(SMALL, "c", quiet, retry_until_up=True)
+    assert world.clock.monotonic() <= 3600

@@ -95,6 +95,12 @@ def test_a_preemption_rules_out_spot_alone() -> None:
         (QuotaExceeded("limit"), timedelta(minutes=15)),
         (OfferGone("gone"), timedelta(hours=6)),
         (RateLimited("slow", retry_after=7), timedelta(seconds=7)),
+        (RateLimited("slow"), timedelta(0)),
+        (RateLimited("a moment, not a length", retry_after=1_900_000_000.0), timedelta(minutes=5)),
+        (RateLimited("for ever", retry_after=10**400), timedelta(seconds=1)),
+        (RateLimited("for ever", retry_after=float("inf")), timedelta(seconds=1)),
+        (RateLimited("no number", retry_after=float("nan")), timedelta(seconds=1)),
+        (RateLimited("in words", retry_after="soon"), timedelta(seconds=1)),
         (Conflict("taken"), timedelta(seconds=30)),
     ],
 )

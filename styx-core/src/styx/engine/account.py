@@ -18,6 +18,7 @@ from styx.api.services import Clock
 from styx.engine import answers
 from styx.engine.pacing import Pacer, TooLate, Turn
 from styx.engine.workers import Overdue, Workers
+from styx.optimizer.blocks import seconds
 from styx.optimizer.rank import label
 from styx.plugins.isolation import failure, guard
 from styx.store.turns import Turns
@@ -46,16 +47,10 @@ _HARMLESS = frozenset({"check", "faults", "scopes", "offers", "observe", "prepar
 _METHODS = (*sorted(_HARMLESS | _ANSWERS.keys()), "launch", "terminate", "discard", "stop")
 
 
-def _seconds(said: object) -> float:
-    """The pause that a provider asks for, or a second where that is no length of time."""
-    known = isinstance(said, int | float) and 0 <= said < math.inf
-    return float(said) if known else 1.0  # type: ignore[arg-type]
-
-
 def _pace(said: Mapping[str, float]) -> dict[str, float]:
     """The lengths of time among what a plugin says of its pace; the rest is no pace."""
-    known = ((lane, seconds) for lane, seconds in said.items() if isinstance(seconds, int | float))
-    return {lane: float(seconds) for lane, seconds in known if 0 < seconds < math.inf}
+    known = ((lane, pause) for lane, pause in said.items() if isinstance(pause, int | float))
+    return {lane: float(pause) for lane, pause in known if 0 < pause < math.inf}
 
 
 @dataclass(slots=True)
@@ -136,11 +131,11 @@ class CloudAccount:
                 continue
             except NotYet as answer:
                 pause, last = (
-                    max(_seconds(answer.after), SHORTEST_PAUSE),
+                    max(seconds(answer.after), SHORTEST_PAUSE),
                     Transient(f"{self.label}: still waiting for {answer.waiting_for}"),
                 )
             except RateLimited as error:
-                pause, last = _seconds(error.retry_after or 2.0**tries), error
+                pause, last = seconds(error.retry_after or 2.0**tries), error
                 tries += 1
                 if self._pacer is not None:
                     self._pacer.hold(name, pause)

@@ -11,12 +11,11 @@ from time import monotonic
 
 from styx.api.errors import RateLimited, StoreError
 from styx.api.services import Clock
+from styx.optimizer.blocks import HOLD_MOST
 from styx.store.turns import Turns
 
 SLACK = 0.05  # seconds of a turn in which the call must begin; twice as many after each that was missed
 SLACK_MOST = 5.0  # a turn is time that all others wait
-HOLD_MOST = 300.0  # seconds for which one refusal holds everybody back: a provider's word is good for that long
-
 WORTH_TELLING = 10.0  # seconds of waiting that somebody at a terminal would wonder about
 
 ALL = ""  # the lane of all methods together

@@ -9,7 +9,8 @@ Preempted                the type as spot, in the zone                       10 
 QuotaExceeded            the type, bought this way, in the region, for the   15 minutes
                          account
 OfferGone                the type, in the zone                               6 hours
-RateLimited              the region, for the account                         what it says
+RateLimited              the region, for the account                         what it says, but
+                                                                             5 minutes at most
 AuthFailed,              the account                                         this launch
 PermissionDenied
 PluginError              the cloud                                           this launch
@@ -26,6 +27,7 @@ runs it again is not held to the past.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -52,6 +54,7 @@ PREEMPTED = timedelta(minutes=10)
 QUOTA = timedelta(minutes=15)
 GONE = timedelta(hours=6)
 OTHER = timedelta(seconds=30)
+HOLD_MOST = 300.0  # seconds for which one refusal holds everybody back: a provider's word is good for that long
 _OF_THE_CLOUD = frozenset({"image", "ports", "labels"})  # capabilities that all types have or none
 
 _SHARED = (InsufficientCapacity, Preempted, QuotaExceeded, OfferGone, RateLimited)
@@ -95,6 +98,12 @@ class Block:
         return self.until is None or now < self.until
 
 
+def seconds(said: object) -> float:
+    """The pause that a provider asks for, or a second where that is no length of time."""
+    known = isinstance(said, int | float) and 0 <= said <= sys.float_info.max
+    return float(said) if known else 1.0  # type: ignore[arg-type]
+
+
 def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
     """What this error, met when asking for this choice, rules out from now on."""
     offer, spot = choice.offer, choice.alternative.use_spot
@@ -113,7 +122,7 @@ def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
         case OfferGone():
             return _block(error, choice, now, GONE, region=region, zone=zone, kind=kind)
         case RateLimited():
-            wait = timedelta(seconds=float(error.retry_after or 0))
+            wait = timedelta(seconds=min(seconds(error.retry_after or 0), HOLD_MOST))
             return _block(error, choice, now, wait, account=choice.account, region=region)
         case AuthFailed() | PermissionDenied():
             return _block(error, choice, now, None, account=choice.account)
