@@ -52,7 +52,28 @@ def receipt(answer: object) -> Receipt:
         _is(rank, int, "a rank in Receipt.node_ids")
         _text(node_id, "a node in Receipt.node_ids")
     _price(found.hourly_cost, "Receipt.hourly_cost")
+    for name, value in _is(found.data, Mapping, "Receipt.data").items():
+        _is(name, str, "a name in Receipt.data")
+        _is(value, str, f"{name!r} in Receipt.data")
     return found
+
+
+def named(answer: object, token: str) -> Receipt | None:
+    """What an answer of ``launch`` names machines with, however wrong the rest is; None where it names none.
+
+    Whoever answers so has made them, and perhaps nothing else tells whose they are. Ids under what is no rank, or are
+    numbers, count too: as text, and under a rank that is free.
+    """
+    ids = getattr(answer, "node_ids", None)
+    told = [(rank, str(id_)) for rank, id_ in (ids.items() if isinstance(ids, Mapping) else ()) if _is_id(id_)]
+    ranked = {rank: id_ for rank, id_ in told if type(rank) is int}
+    others = [id_ for rank, id_ in told if type(rank) is not int]
+    free = (rank for rank in range(len(told)) if rank not in ranked)
+    found = {**ranked, **dict(zip(free, others, strict=False))}
+    data = getattr(answer, "data", None)
+    kept = data.items() if isinstance(data, Mapping) else ()
+    texts = {name: value for name, value in kept if isinstance(name, str) and isinstance(value, str)}
+    return Receipt(token, found, data=texts) if found else None
 
 
 def observation(answer: object) -> Observation:
@@ -85,6 +106,10 @@ def ours(seen: Observation, scope: Scope, installation: str) -> Observation:
     nodes = {node.id: node for node in reversed(seen.nodes) if _by(node.owner, installation)}
     leftovers = tuple(rest for rest in seen.leftovers if _by(rest.owner, installation))
     return replace(seen, nodes=tuple(reversed(nodes.values())), leftovers=leftovers)
+
+
+def _is_id(value: object) -> bool:
+    return value != "" and isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _by(owner: Owner | None, installation: str) -> bool:

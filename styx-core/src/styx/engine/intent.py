@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from styx.api.cloud import Idempotency, SupportsStop, require
 from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, ProviderError, StoreError
@@ -132,8 +132,14 @@ class _Call:
         receipt: Receipt | None = None
         nothing_done = False
         try:
-            answer = answers.receipt(self._cloud.launch(prepared))
-            self._require_new(answer)
+            answer: Any = self._cloud.launch(prepared)
+            named = answers.named(answer, prepared.token)
+            taken = {} if named is None else self._taken(named)
+            receipt = named and _without(named, taken)  # kept also where something else is wrong
+            answers.receipt(answer)
+            if taken:
+                id_, cluster = min(taken.items())
+                raise ValueError(f"the receipt names {id_!r}, which is a machine of cluster {cluster!r}")
             receipt = answer
         except (NotYet, ProviderError) as error:
             nothing_done = not isinstance(error, OutcomeUnknown)
@@ -156,25 +162,37 @@ class _Call:
             else:
                 return
 
-    def _require_new(self, answer: Receipt) -> None:
-        """Raise ValueError when it names the machine of another attempt: that would be removed for this one's sake."""
-        mine, ids = self._attempt, set(answer.node_ids.values())
+    def _taken(self, answer: Receipt) -> dict[str, str]:
+        """The cluster of each machine in it that is another attempt's: they would be removed for this one's sake.
+
+        Two names of one account have the same machines, so that it goes by who the account is.
+        """
+        mine = self._attempt
+        taken: dict[str, str] = {}
         for papers in papers_of(self._context.store.attempts.unclosed()):
             newest = papers.newest
-            place = (newest.cloud, newest.account, newest.identity, papers.scope)
-            here = place == (mine.cloud, mine.account, mine.identity, mine.prepared.scope)
-            taken = ids & set(papers.node_ids) if here and papers.owner != mine.owner else set()
-            if taken:
-                raise ValueError(f"the receipt names {min(taken)!r}, which is a machine of cluster {newest.cluster!r}")
+            place = (newest.cloud, newest.identity, papers.scope)
+            if place == (mine.cloud, mine.identity, mine.prepared.scope) and papers.owner != mine.owner:
+                taken |= dict.fromkeys(sorted({*answer.node_ids.values()} & {*papers.node_ids}), newest.cluster)
+        return taken
+
+
+def _without(receipt: Receipt, taken: Collection[str]) -> Receipt | None:
+    """What of it does not name one of these machines; None where nothing is left."""
+    ids = {rank: id_ for rank, id_ in receipt.node_ids.items() if id_ not in taken}
+    return replace(receipt, node_ids=ids) if ids else None
 
 
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
     """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
     stored = [each for each in context.store.attempts.of(attempt.cluster) if each.owner == attempt.owner]
-    with suppress(ProviderError, PluginError):  # the tombstone stays
+    hint = "They were given back; launch again."
+    try:
         await remove(context, account, papers_of(stored), lambda _phase, _sentence: None)
+    except (ProviderError, PluginError) as error:  # the tombstone stays
+        hint = f"They could not be removed yet ({error.message}): every look at their place tries again."
     raise ClusterBusy(
         f"another client has removed cluster {attempt.cluster!r} while its machines were being asked for",
-        hint="They were given back; launch again.",
+        hint=hint,
         cluster=attempt.cluster,
     )
