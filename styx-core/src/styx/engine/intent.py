@@ -165,14 +165,16 @@ class _Call:
     def _taken(self, answer: Receipt) -> dict[str, str]:
         """The cluster of each machine in it that is another attempt's: they would be removed for this one's sake.
 
-        Two names of one account have the same machines, so that it goes by who the account is.
+        Two names of one account have the same machines, or each its own where these are the user's; where nothing but
+        the id tells whose one is, an id is taken whatever the account is called.
         """
-        mine = self._attempt
+        mine, only_by_id = self._attempt, self._cloud.traits.idempotency is Idempotency.NONE
         taken: dict[str, str] = {}
         for papers in papers_of(self._context.store.attempts.unclosed()):
             newest = papers.newest
             place = (newest.cloud, newest.identity, papers.scope)
-            if place == (mine.cloud, mine.identity, mine.prepared.scope) and papers.owner != mine.owner:
+            here = place == (mine.cloud, mine.identity, mine.prepared.scope)
+            if here and (only_by_id or newest.account == mine.account) and papers.owner != mine.owner:
                 taken |= dict.fromkeys(sorted({*answer.node_ids.values()} & {*papers.node_ids}), newest.cluster)
         return taken
 
