@@ -121,3 +121,15 @@ def test_nothing_is_closed_over_an_answer_at_whatever_time(store: Store) -> None
     store.attempts.add(replace(read, state=SETTLED))
     assert not store.attempts.close(read)
     assert states(store) == {"t": SETTLED}
+
+
+def test_only_who_holds_the_cluster_closes_what_is_its_own(store: Store) -> None:
+    """Another client may use by now what this one saw to be gone."""
+    store.clusters.create(cluster(operation=Operation("look", HOLDER, NOW)))
+    store.attempts.add(attempt("t"))
+    (read,) = store.attempts.of("c")
+    with pytest.raises(ClusterBusy):
+        store.attempts.close(read, holder=replace(HOLDER, id="another"))
+    assert states(store) == {"t": OPEN}
+    assert store.attempts.close(read, holder=HOLDER)
+    assert states(store) == {"t": CLOSED}

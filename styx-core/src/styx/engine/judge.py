@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from styx.api.nodes import Cause, NodeState
 from styx.engine.observe import Sight
-from styx.store.records import ClusterRecord
+from styx.store.records import AttemptRecord, ClusterRecord
 from styx.store.states import ClusterState
 from styx.words import count
 
@@ -21,11 +21,15 @@ _UNFINISHED = _BEFORE_NODES | {_S.SETTING_UP, _S.STARTING}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The state to record; None means gone for good, and then the record may go. ``hint`` is what to do about it."""
+    """The state to record; None means gone for good, and then the record may go. ``hint`` is what to do about it.
+
+    ``intents`` are those of which it is said, as they were before anybody looked.
+    """
 
     state: ClusterState | None
     reason: str
     hint: str = ""
+    intents: tuple[AttemptRecord, ...] = ()
 
 
 def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case

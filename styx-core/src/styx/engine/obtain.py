@@ -183,7 +183,7 @@ def _forget_unasked(context: Context, name: str) -> None:
     """Close the intents with which nobody was called: nothing can have come of them."""
     for attempt in context.store.attempts.of(name):
         if attempt.state is AttemptState.OPEN and attempt.called_at is None:
-            context.settle(attempt, AttemptState.CLOSED)
+            context.store.attempts.close(attempt, holder=context.holder)  # unless somebody is called just now
 
 
 def _left_behind(context: Context, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -52,10 +52,7 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
         if papers.recovered and seen.keys() - (before.keys() or set(papers.node_ids.values())):
             cluster = _grown(context, cluster, found)
         costs.note(context, cluster.name, found.nodes, found.surplus)
-    verdict = judge(cluster, found)
-    if verdict.state is None and current(context, cluster) != papers:
-        return Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
-    return verdict
+    return replace(judge(cluster, found), intents=papers.intents)
 
 
 async def _renamed(context: Context, cluster: ClusterRecord) -> str:
@@ -152,10 +149,9 @@ async def refuse_strangers(context: Context, cluster: ClusterRecord) -> None:
 
 def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord | None:
     """Write the verdict down, if it says anything new."""
+    if verdict.state is None and not _close(context, verdict.intents):
+        verdict = Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
     if verdict.state is None:
-        for attempt in context.store.attempts.of(cluster.name):
-            if attempt.owner.attempt == cluster.attempt:
-                context.settle(attempt, AttemptState.CLOSED)
         context.give_up(cluster.name)  # the others were not looked at
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
@@ -165,6 +161,11 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
             return context.store.clusters.update(cluster.name, holder=context.holder, error=error)
         return context.store.clusters.get(cluster.name)
     return context.move(cluster.name, verdict.state, verdict.reason, error=error)
+
+
+def _close(context: Context, intents: Iterable[AttemptRecord]) -> bool:
+    """Close what was seen to be gone; whether all of it is as it was when it was looked for."""
+    return all(context.store.attempts.close(intent, holder=context.holder) for intent in intents)
 
 
 def _explain(cluster: ClusterRecord, verdict: Verdict) -> dict[str, str]:

@@ -22,7 +22,7 @@ from styx.engine.orphans import Orphan, may_be_of
 from styx.engine.papers import Papers, papers_of, recovered
 from styx.engine.reconcile import look, record_verdict, write_papers
 from styx.engine.removal import remove
-from styx.store.records import AttemptState, ClusterRecord, Operation
+from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, Operation
 from styx.store.states import ClusterState
 
 STRANGER = "stranger"
@@ -37,7 +37,7 @@ async def adopt(context: Context, orphan: Orphan) -> ClusterRecord:
     owner = orphan.owner
     if owner is None or not orphan.nodes:
         raise StyxError(f"{orphan.name} is no cluster", hint="`styx recover --down` removes what can be removed.")
-    if any(each.given_up for each in _on_record(context, orphan)):
+    if any(each.given_up for each in _on_record(context.store.attempts.unclosed(), orphan)):
         raise StyxError(
             f"{orphan.name} was given up and is being removed", hint="Every look at its place removes what is left."
         )
@@ -72,7 +72,8 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
         )
     account = context.clouds.get(orphan.cloud, orphan.account)
     await account.require_identity(orphan.identity)
-    known = _on_record(context, orphan)
+    unclosed = context.store.attempts.unclosed()  # once: a launch may end between two reads
+    known = _on_record(unclosed, orphan)
     for papers in known:
         if not papers.given_up:
             name = papers.newest.cluster
@@ -81,7 +82,7 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
                 hint=f"`styx down {name}` removes the cluster.",
                 cluster=name,
             )
-    if not known and orphan.owner is None and (cluster := may_be_of(context.store.attempts.open(), orphan)):
+    if not known and orphan.owner is None and (cluster := may_be_of(unclosed, orphan)):
         raise ClusterBusy(
             f"{orphan.name} may have come of the launch of cluster {cluster!r}, which is not over: nothing was removed",
             hint=f"Wait for that launch, or end it with `styx down {cluster}`; then look again.",
@@ -97,12 +98,12 @@ async def discard(context: Context, orphan: Orphan, progress: Progress) -> None:
     await remove(context, account, papers_of(mine), progress)
 
 
-def _on_record(context: Context, orphan: Orphan) -> list[Papers]:
+def _on_record(unclosed: Sequence[AttemptRecord], orphan: Orphan) -> list[Papers]:
     """What stands for it, or for a part of it, by now."""
     ids = {node.id for node in orphan.nodes}
     return [
         papers
-        for papers in papers_of(context.store.attempts.unclosed())
+        for papers in papers_of(unclosed)
         if papers.owner == orphan.owner
         or (
             orphan.owner is None

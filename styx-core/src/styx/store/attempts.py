@@ -148,13 +148,15 @@ class Attempts:
                 _write(connection, each.token, state=each.state, error=each.error)
         return given_up
 
-    def close(self, record: AttemptRecord) -> bool:
+    def close(self, record: AttemptRecord, *, holder: Holder | None = None) -> bool:
         """Close an attempt of which nothing is left, as far as was seen; False when it may have been called since.
 
         ``record`` is the attempt as it was read before that was looked for.
+
+        With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         """
         with self._database.write() as connection:
-            row = connection.execute(_LOCK, {"key": record.token}).first()
+            row = _claimed(connection, record.token, holder)
             if row is None or row.state == AttemptState.CLOSED:
                 return True
             present = attempt_record(row)  # an answer changes it, whatever time it is
