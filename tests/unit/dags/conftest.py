@@ -1,12 +1,14 @@
-"""A world that is closed after the test."""
+"""A world that is closed after the test, and machines in it that run tasks."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from support.dag_machines import Machines
 from support.world import World
 
 
@@ -16,3 +18,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = World(tmp_path / "home")
     yield made
     await made.close()
+
+
+@pytest.fixture
+def machines(world: World, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    """Machines on which everything succeeds unless a test says otherwise."""
+    return Machines(world, monkeypatch)

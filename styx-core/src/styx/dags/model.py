@@ -16,13 +16,17 @@ AT_ONCE = 16
 # What every cluster of a run is given, unless it is kept: it goes by itself, should the run not live to remove it.
 POLICY = Autostop(5, down=True, wait_for="jobs")
 
-# Called with the name of a task, what happens (state, job, note, log, or a phase of the engine's), and a text.
+# Called with the name of a task, what happens (state, job, note, log, left, or a phase of the engine's), and a text.
 Report = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run, apart from what. ``max_hourly_cost`` is for each task, in USD for all its nodes."""
+    """How to run, apart from what. ``max_hourly_cost`` is for each task, in USD for all its nodes.
+
+    ``agreed`` is what an hour of each task was agreed to cost, in the order of the Dag (an item that is None: whatever
+    it costs): nothing dearer is made. Without it that is what the plan of the run says.
+    """
 
     name: str = ""
     at_once: int = AT_ONCE
@@ -30,11 +34,15 @@ class RunOptions:
     account: str | None = None
     max_hourly_cost: Decimal | None = None
     objective: Objective = Objective.COST
+    agreed: tuple[Decimal | None, ...] | None = None
 
 
 @dataclass(slots=True)
 class TaskResult:
-    """What became of one task. Times are None where it never ran."""
+    """What became of one task. Times are None where it never ran.
+
+    ``left`` says why its cluster is still there, though it should have been removed; ``reason`` has it too.
+    """
 
     name: str
     state: TaskState = TaskState.WAITING
@@ -45,11 +53,12 @@ class TaskResult:
     began_at: datetime | None = None
     ended_at: datetime | None = None
     outputs: dict[str, str] = field(default_factory=dict)
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DagResult:
-    """What became of a run, task by task in the order of the Dag."""
+    """What became of a run, task by task in the order of the Dag. One that leaves a cluster has not succeeded."""
 
     name: str
     succeeded: bool

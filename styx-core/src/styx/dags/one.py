@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from codecs import IncrementalDecoder, getincrementaldecoder
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from typing import TypeVar
 
 from styx.api.backend import JobInfo, JobState
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
@@ -18,11 +21,18 @@ from styx.engine.engine import Engine
 from styx.optimizer.rank import Choice
 from styx.spec import Task
 from styx.spec.model import TaskSpec
+from styx.store.states import ClusterState
 
-RECONNECT_SECONDS = 5.0
+RECONNECT_SECONDS = 5.0  # before the first new connection; each pause after that is longer
+LONGEST_PAUSE = 60.0
+PATIENCE = 1800.0  # seconds in all that a cluster is waited for which cannot be reached
+HELD_SECONDS = 300.0  # a connection that lasted so long was made; when it breaks, patience begins anew
 
-# Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, or "log" with output.
+# Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, "log" with output, or
+# "left" with why the cluster is still there.
 Tell = Callable[[str, str], None]
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -47,6 +57,7 @@ class TaskRun:
         tell: Tell,
         *,
         prefer: Choice | None = None,
+        agreed_hourly_cost: Decimal | None = None,
         account: str | None = None,
         max_hourly_cost: Decimal | None = None,
         keep: bool = False,
@@ -62,6 +73,7 @@ class TaskRun:
             cluster,
             tell,
             prefer=prefer,
+            agreed_hourly_cost=agreed_hourly_cost,
             account=account,
             max_hourly_cost=max_hourly_cost,
         )
@@ -73,7 +85,7 @@ class TaskRun:
             return await self._tries()
         finally:
             if not self._keep:
-                await asyncio.shield(self._remove())
+                await to_its_end(self._remove())
 
     async def _tries(self) -> Attempted:
         retries = self._task.spec.retries
@@ -88,8 +100,30 @@ class TaskRun:
             if found.succeeded or (retries.exit_codes and found.exit_code not in retries.exit_codes):
                 break
             if number <= retries.times:
+                if not await self._nothing_runs():
+                    found.reason += "; it is not tried again, as it may still run"
+                    break
                 self._tell("note", f"{found.reason}; trying again, {retries.times - number + 1} left")
         return found
+
+    async def _nothing_runs(self) -> bool:
+        """Whether all jobs on the cluster have ended, after ending what has not: two tries never run at once."""
+        try:
+            await self._reaching(self._end_jobs)
+        except ClusterNotFound:
+            return True
+        except ClusterNotUp as error:
+            return not _unseen(error)
+        except StyxError as error:
+            self._tell("note", error.message)
+            return False
+        return True
+
+    async def _end_jobs(self) -> None:
+        await self._engine.cancel(self._cluster, None)
+        for job in await self._engine.queue(self._cluster):
+            if not job.state.ended:
+                await self._engine.wait(self._cluster, job.id)
 
     async def _once(self) -> JobInfo | None:
         """The job, ended; None for a task with nothing to run."""
@@ -104,27 +138,37 @@ class TaskRun:
         self._tell("job", f"runs as job {number} on {name}")
         following = asyncio.ensure_future(self._follow(number))
         try:
-            return await self._wait(number)
+            return await self._reaching(lambda: self._engine.wait(self._cluster, number))
         finally:
             if not following.done():
                 await asyncio.wait([following], timeout=RECONNECT_SECONDS)
             following.cancel()
 
-    async def _wait(self, number: int) -> JobInfo:
-        """The job, once it has ended; a connection that breaks is made anew while there is a cluster to reach."""
+    async def _reaching(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What the cluster answers. A connection that breaks is made anew; one that cannot be seen is waited for."""
+        clock = self._engine.context.clock
+        pauses = _pauses()
         while True:
+            began = clock.now()
             try:
-                return await self._engine.wait(self._cluster, number)
-            except TransportError as error:
+                return await ask()
+            except (TransportError, ClusterNotUp) as error:
+                if (clock.now() - began).total_seconds() > HELD_SECONDS:
+                    pauses = _pauses()
+                pause = next(pauses, None)
+                if pause is None or (isinstance(error, ClusterNotUp) and not _unseen(error)):
+                    raise
                 self._tell("note", f"{error.message}; connecting again")
-                await self._engine.context.clock.sleep(RECONNECT_SECONDS)
-                await self._engine.status([self._cluster], refresh=True)  # a cluster that is lost is then no more up
+            await clock.sleep(pause)
+            await self._engine.status([self._cluster], refresh=True)  # a cluster that is lost is then no more up
 
     async def _follow(self, number: int) -> None:
+        decoders: defaultdict[int, IncrementalDecoder] = defaultdict(partial(getincrementaldecoder("utf-8"), "replace"))
         with suppress(StyxError):  # who waits for the job tells what is wrong
             chunks = self._engine.logs(self._cluster, number, follow=True, tail=None, rank=None, offsets=None)
             async for chunk in chunks:
-                self._tell("log", chunk.data.decode(errors="replace"))
+                self._tell("log", decoders[chunk.rank].decode(chunk.data))
+        self._tell("log", "".join(decoder.decode(b"", final=True) for decoder in decoders.values()))
 
     async def _ended(self, job: JobInfo | None, number: int) -> Attempted:
         if job is None:
@@ -147,13 +191,40 @@ class TaskRun:
         names = self._task.spec.output_names
         if not names:
             return {}
-        result = await self._engine.command(self._cluster, 0, outputs.reading(self._key))
+        result = await self._reaching(lambda: self._engine.command(self._cluster, 0, outputs.reading(self._key)))
         return outputs.parse(result.stdout, names)
 
     async def _remove(self) -> None:
         try:
             await self._engine.down(self._cluster, self._tell)
-        except (ClusterNotFound, ClusterNotUp):
+        except ClusterNotFound:
             pass
         except StyxError as error:
-            self._tell("note", f"cluster {self._cluster} is not removed: {error.message}")
+            self._tell("left", f"cluster {self._cluster} is not removed: {error.message}")
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """What comes of it. A cancellation, or several, does not cut it short: that is raised once it has ended."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
+
+
+def _unseen(error: ClusterNotUp) -> bool:
+    """Whether all that is known of the cluster is that it cannot be seen: its job may well go on."""
+    return error.details.get("state") == ClusterState.UNKNOWN
+
+
+def _pauses() -> Iterator[float]:
+    """The seconds between attempts to reach a cluster, as long as there is patience."""
+    pause, waited = RECONNECT_SECONDS, 0.0
+    while waited < PATIENCE:
+        yield pause
+        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)

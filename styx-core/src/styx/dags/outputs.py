@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Collection
 from dataclasses import replace
 
+from styx.api.errors import BadInput
 from styx.spec.model import TaskSpec
 
 VARIABLE = "STYX_OUTPUTS"
@@ -23,12 +24,17 @@ def writing(task: TaskSpec, key: str) -> TaskSpec:
 
 
 def reading(key: str) -> str:
-    """The command that prints the file, on the head node."""
-    return f"head -c {MOST_BYTES} {shlex.quote(_file(key))}"
+    """The command that prints the file, on the head node; of one that is too long more than it may hold."""
+    return f"head -c {MOST_BYTES + 1} {shlex.quote(_file(key))}"
 
 
 def parse(written: bytes, names: Collection[str]) -> dict[str, str]:
-    """The values of those names; what is not such a line, or of another name, is left out."""
+    """The values of those names; what is not such a line, or of another name, is left out.
+
+    Raises BadInput where it is too long: what was cut off must not pass for the whole.
+    """
+    if len(written) > MOST_BYTES:
+        raise BadInput(f"the file ${VARIABLE} holds more than {MOST_BYTES // 1024} KiB; put what is long into a bucket")
     found: dict[str, str] = {}
     for line in written.decode(errors="replace").splitlines():
         name, equals, value = line.partition("=")

@@ -8,7 +8,7 @@ import secrets
 from functools import partial
 
 from styx.dags.model import DagResult, Report, RunOptions, TaskResult
-from styx.dags.one import Attempted, TaskRun
+from styx.dags.one import Attempted, TaskRun, to_its_end
 from styx.dags.plan import plan_places
 from styx.dags.schedule import Schedule, TaskState
 from styx.engine.engine import Engine
@@ -17,7 +17,7 @@ from styx.spec.dag import PARALLEL, Dag
 from styx.spec.flow import filled, needed
 from styx.spec.header import termination_delay
 
-_LONGEST = 28  # characters of the run's name, and of a task's, in a cluster's
+_LONGEST = 26  # characters of the run's name, and of a task's, in a cluster's
 
 
 class DagRun:
@@ -28,7 +28,7 @@ class DagRun:
         self._schedule = Schedule(dag)
         self._options = options
         self._report = report
-        self.name = f"{_plain(options.name or dag.name or 'dag')}-{secrets.token_hex(2)}"
+        self.name = f"{_plain(options.name or dag.name or 'dag')}-{secrets.token_hex(3)}"
         self._results = [TaskResult(self._schedule.label(number)) for number in range(len(dag.tasks))]
         self._running: dict[asyncio.Task[None], int] = {}
         self._places: tuple[Choice, ...] = ()
@@ -81,13 +81,14 @@ class DagRun:
         missing = [output for output in needed(spec) if output not in self._schedule.outputs]
         if missing and spec.when.output not in missing:
             return Attempted(reason=f"{missing[0].task} gave no {missing[0].name}")
-        options = self._options
+        options, place = self._options, self._places[number]
         run = TaskRun(
             self._engine,
             filled(spec, self._schedule.outputs),
             cluster,
-            partial(self._report, self._schedule.label(number)),
-            prefer=self._places[number],
+            partial(self._told, number),
+            prefer=place,
+            agreed_hourly_cost=options.agreed[number] if options.agreed else place.hourly_cost,
             account=options.account,
             max_hourly_cost=options.max_hourly_cost,
             keep=options.keep,
@@ -96,21 +97,31 @@ class DagRun:
 
     def _settle(self, number: int, state: TaskState, went: Attempted) -> None:
         result = self._results[number]
-        result.exit_code, result.reason, result.tries = went.exit_code, went.reason, went.tries
+        result.reason = "; ".join(filter(None, (went.reason, result.left)))
+        result.exit_code, result.tries = went.exit_code, went.tries
         result.outputs = went.outputs
         result.ended_at = self._engine.context.clock.now()
         self._schedule.end(number, state, went.outputs)
         self._turn(number, state, went.reason)
+
+    def _told(self, number: int, kind: str, text: str) -> None:
+        result = self._results[number]
+        if kind == "left":
+            result.left = text
+        self._report(result.name, kind, text)
 
     def _turn(self, number: int, state: TaskState, reason: str = "") -> None:
         self._results[number].state = state
         self._report(self._results[number].name, "state", f"{state}: {reason}" if reason else state)
 
     def _cluster(self, number: int) -> str:
-        """The name of a task's cluster, of no other's."""
+        """The name of a task's cluster: of no other's, and of none that is on record, which would be the user's own."""
         plain = f"{self.name}-{_plain(self._results[number].name)}"
         taken = {result.cluster for result in self._results}
-        return plain if plain not in taken else f"{self.name}-{number + 1}"
+        name = plain if plain not in taken else f"{self.name}-{number + 1}"
+        while self._engine.context.store.clusters.get(name) is not None:
+            name = f"{plain[:_LONGEST]}-{number + 1}-{secrets.token_hex(3)}"
+        return name
 
     def _end_group(self) -> None:
         """Once the primary tasks of a group have ended, give the others the time that it says, and end them."""
@@ -131,13 +142,16 @@ class DagRun:
             self._report(self._results[self._running[task]].name, "state", "stopping")
             task.cancel()
         if running:
-            await asyncio.wait(running)
+            await to_its_end(asyncio.wait(running))
 
     def _result(self) -> DagResult:
         for number, state in enumerate(self._schedule.states):
             self._results[number].state = state
         good = (TaskState.SUCCEEDED, TaskState.SKIPPED)
-        succeeded = all(result.state in good or number in self._let_go for number, result in enumerate(self._results))
+        succeeded = all(
+            (result.state in good or number in self._let_go) and not result.left
+            for number, result in enumerate(self._results)
+        )
         return DagResult(self.name, succeeded, tuple(self._results))
 
 
