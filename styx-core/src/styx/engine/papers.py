@@ -75,14 +75,15 @@ class Papers:
         """When the provider may have been called last; None when it certainly never was."""
         return max((intent.called_at for intent in self.intents if intent.called_at is not None), default=None)
 
-    def settled(self, now: datetime, settle_after: float, waited: float = 0.0) -> bool:
+    def settled(self, began: datetime, settle_after: float, waited: float = 0.0) -> bool:
         """Whether an absence counts yet: listings may lag this many seconds behind the last call.
 
-        ``waited`` seconds have passed since that for certain. They count where the time of day was set back: a call of
-        which it is not known how long ago it was is taken for one that was made when the waiting began.
+        ``began`` is when the waiting began, after that call, and ``waited`` how many seconds ago that was by the
+        monotonic clock: who waits is not misled by a time of day that is set meanwhile. A call that seems to have been
+        made later than that is taken for one that was made then.
         """
         last = self.last_call
-        return last is None or max((now - last).total_seconds(), waited) >= settle_after
+        return last is None or max((began - last).total_seconds(), 0.0) + waited >= settle_after
 
     def unaccepted(self) -> tuple[int, ...]:
         """Ranks that an answered launch asked for and its receipt does not name: the provider did not take them."""

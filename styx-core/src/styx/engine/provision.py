@@ -74,11 +74,12 @@ class _Attempt:
         self.wanted = len(papers.ranks)
         self.met: set[str] = set()
         self.quiet_since = 0.0  # by the monotonic clock: nobody was asked for anything since
+        self.quiet_from = papers.newest.created_at  # the same, by the time of day
 
     async def until_running(self) -> list[Node]:
         """Look until every rank runs, once. Raises what makes that certain not to happen."""
         clock, cloud = self.context.clock, self.account.cloud
-        self.quiet_since = clock.monotonic()
+        self._be_quiet()
         give_up_at = self.quiet_since + cloud.traits.boot_deadline
         pause = POLL_FIRST
         while True:
@@ -88,7 +89,7 @@ class _Attempt:
                 if self.again is not None:
                     self._require_hope(found)
                     if await self._ask_for_missing(found):
-                        self.quiet_since = clock.monotonic()
+                        self._be_quiet()
                         give_up_at, pause = self.quiet_since + cloud.traits.boot_deadline, POLL_FIRST
                 if running == self.wanted and not await self._discard(found):
                     return list(found.nodes)
@@ -103,6 +104,10 @@ class _Attempt:
             await clock.sleep(pause)
             pause = min(pause * 1.5, POLL_MOST)
 
+    def _be_quiet(self) -> None:
+        """From now on it is waited for what came of the calls so far."""
+        self.quiet_since, self.quiet_from = self.context.clock.monotonic(), self.context.store.now()
+
     async def _look(self) -> Sight | None:
         """What there is of the attempt; None when the provider cannot say just now."""
         try:
@@ -113,7 +118,7 @@ class _Attempt:
             return None
         _raise_refusal(seen, self.papers)
         waited = self.context.clock.monotonic() - self.quiet_since
-        settled = self.papers.settled(self.context.store.now(), self.account.cloud.traits.settle_after, waited)
+        settled = self.papers.settled(self.quiet_from, self.account.cloud.traits.settle_after, waited)
         kept = self.context.kept(self.papers.newest.cluster)
         return sight(seen, self.papers, settled=settled, kept=kept)
 

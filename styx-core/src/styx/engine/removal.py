@@ -62,12 +62,12 @@ async def remove(
 
 async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> bool:
     """True once nothing is left; False when another client has seen to that, while this process was suspended."""
-    since, pause = context.clock.monotonic(), POLL_FIRST
+    since, began, pause = context.clock.monotonic(), context.store.now(), POLL_FIRST
     while context.store.attempts.given_up(papers.newest.cluster, papers.owner):
         await account.call(account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
         left, rest, waited = len(papers.mine(seen)), len(papers.rest(seen)), context.clock.monotonic() - since
-        settled = papers.settled(context.store.now(), account.cloud.traits.settle_after, waited)
+        settled = papers.settled(began, account.cloud.traits.settle_after, waited)
         if seen.complete and settled and not left and not rest:
             return True
         _lose_patience(papers, seen, waited, patience)
