@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from styx.cli import explained
 from styx.cli.render import clean, duration, iso, money, table
@@ -192,16 +196,48 @@ def _took(task: TaskResult) -> str:
 
 
 class Lines:
-    """Prints what happens in a run as it does: each line begins with the task's name."""
+    """Prints what happens in a run as it does: each line begins with the task's name.
+
+    A thread of its own prints, so that a reader that pauses holds nobody up; one that goes away misses the rest, and
+    the run goes on. A context manager: at its end everything is printed.
+    """
 
     def __init__(self, found: Dag, output: TextIO) -> None:
+        self.left = False  # whether a cluster is still there that should have been removed
         self._output = output
+        self._write = _writer(output)
+        self._told: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
+        self._thread = Thread(target=self._print_all, name="styx-lines", daemon=True)
         self._width = max(len(clean(label(found, number))) for number in range(len(found.tasks)))
         self._parts: dict[str, str] = {}
         self._last: dict[str, str] = {}
 
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self, patience: float | None = None) -> None:
+        """Wait until all that was told is printed, at most so many seconds. Idempotent; nothing more may be told."""
+        self._told.put(None)
+        self._thread.join(patience)
+
     def __call__(self, task: str, kind: str, text: str) -> None:
-        """Print it; the last line of a log waits for its end."""
+        """Have it printed; the last line of a log waits for its end. Returns at once."""
+        self.left = self.left or kind == "left"
+        self._told.put((task, kind, text))
+
+    def _print_all(self) -> None:
+        try:
+            while (told := self._told.get()) is not None:
+                self._show(*told)
+        except OSError:  # nobody reads any more: what is written there from now on, also at exit, leads nowhere
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+
+    def _show(self, task: str, kind: str, text: str) -> None:
         if kind in _UNSAID:
             return
         if kind != "log":
@@ -217,4 +253,20 @@ class Lines:
         rest = self._parts.pop(task, "") if mark == "*" else ""
         for line in filter(None, (rest, text) if rest else (text,)):
             sign = "|" if line is rest else mark
-            print(f"{clean(task):<{self._width}} {sign} {clean(line)}", file=self._output, flush=True)
+            self._write(f"{clean(task):<{self._width}} {sign} {clean(line)}\n")
+
+
+def _writer(output: TextIO) -> Callable[[str], object]:
+    """Writes to it, past its buffer where it has a file: a thread that hangs there must hold no lock of it."""
+    try:
+        number = output.fileno()
+    except OSError:
+        return output.write
+    output.flush()
+
+    def write(text: str) -> None:
+        data = text.encode(output.encoding, "replace")
+        while data:
+            data = data[os.write(number, data) :]
+
+    return write

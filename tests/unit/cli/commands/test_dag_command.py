@@ -2,15 +2,18 @@
 
 import io
 import json
+import os
+import signal
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from styx.cli import dagviews
-from styx.dags.model import RunOptions
+from styx.dags.model import Report, RunOptions
 from styx.optimizer.tasks import Objective
-from styx.spec import load_dag
+from styx.spec import Dag, load_dag
 from support.fake_client import FakeClient, Outcome, choice
 
 PIPELINE = """
@@ -132,6 +135,14 @@ class TestConsent:
         assert "Run 4 tasks for about $6.00 in all?" in result.output
         assert "run_dag" not in {call[0] for call in client.calls}
 
+    @pytest.mark.usefixtures("terminal")
+    def test_no_more_is_paid_than_was_agreed_to(self, styx, client: FakeClient):
+        """The run is told what an hour of each task may cost; one that nobody was asked about goes by its own plan."""
+        styx("dag", "run", "p.yaml", stdin="y\n")
+        styx("dag", "run", "p.yaml", "--yes")
+        runs = [call[1] for call in client.calls if call[0] == "run_dag"]
+        assert [run.agreed for run in runs] == [(Decimal("1.50"),) * 4, None]
+
 
 def test_an_interruption(styx, client: FakeClient):
     """Ctrl-C ends all of it, and the exit code says so."""
@@ -139,6 +150,96 @@ def test_an_interruption(styx, client: FakeClient):
     result = styx("dag", "run", "p.yaml")
     assert result.exit_code == 130
     assert "What was running was removed." in result.stderr
+
+
+def test_an_interruption_that_keeps_the_clusters(styx, client: FakeClient):
+    """Nothing is removed then, and it does not say that it was."""
+    client.interrupt.add("run_dag")
+    result = styx("dag", "run", "p.yaml", "--keep")
+    assert result.exit_code == 130
+    assert "Clusters are kept, and their jobs go on" in result.stderr
+    assert "was removed" not in result.stderr
+
+
+def test_an_interruption_that_could_not_remove_everything(styx, monkeypatch: pytest.MonkeyPatch):
+    """It says that something is left, and how to find it."""
+
+    def run_dag(_client: FakeClient, _dag: Dag, _options: RunOptions, report: Report) -> None:
+        report("prepare", "left", "cluster c is not removed: denied")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeClient, "run_dag", run_dag)
+    result = styx("dag", "run", "p.yaml")
+    assert "prepare * cluster c is not removed: denied" in result.stdout
+    assert "Not everything was removed" in result.stderr
+
+
+def _signalled(monkeypatch: pytest.MonkeyPatch, *signals: signal.Signals) -> list[signal.Signals]:
+    """Send these to a run after it was interrupted by the first, one by one; those that it has outlived."""
+    outlived: list[signal.Signals] = []
+    honest = FakeClient.run_dag
+
+    def run_dag(client: FakeClient, *arguments: Any) -> Any:
+        interrupt = None
+        for each in signals:
+            try:
+                signal.raise_signal(each)
+                outlived.append(each)
+            except KeyboardInterrupt as error:
+                if interrupt is not None:
+                    raise
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+        return honest(client, *arguments)
+
+    monkeypatch.setattr(FakeClient, "run_dag", run_dag)
+    return outlived
+
+
+@pytest.mark.usefixtures("client")
+def test_further_interruptions(styx, monkeypatch: pytest.MonkeyPatch):
+    """The second says what is waited for, a third leaves it and says so; hangups, of which many come, do neither."""
+    outlived = _signalled(monkeypatch, signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+    result = styx("dag", "run", "p.yaml")
+    assert (result.exit_code, outlived) == (130, [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+    assert "Ctrl-C once more leaves it" in result.stderr
+    assert "What was running was removed." in result.stderr
+    _signalled(monkeypatch, signal.SIGINT, signal.SIGINT, signal.SIGINT)
+    assert "Not everything was removed" in styx("dag", "run", "p.yaml").stderr
+
+
+@pytest.mark.usefixtures("client")
+def test_a_hangup_that_is_ignored_stays_so(styx, monkeypatch: pytest.MonkeyPatch):
+    """`nohup styx dag run` goes on when the terminal is closed."""
+    _signalled(monkeypatch, signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert styx("dag", "run", "p.yaml").exit_code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_reader_that_pauses_holds_nothing_up():
+    """What is told waits for the reader; who tells does not."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="utf-8") as output, dagviews.Lines(load_dag("p.yaml"), output) as tell:
+        for _ in range(100):
+            tell("prepare", "log", "x" * 9_999 + "\n")  # far more than a pipe holds
+        with os.fdopen(reading, encoding="utf-8") as reader:
+            tell.finish(0)
+            assert [len(reader.readline()) for _ in range(100)] == [10_010] * 100
+
+
+def test_a_reader_that_goes_away():
+    """The rest is printed nowhere, and nothing complains, also not at the exit."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as output:
+        with dagviews.Lines(load_dag("p.yaml"), output) as tell:
+            for _ in range(3):
+                tell("prepare", "log", "x\n")
+        print("the table", file=output)
 
 
 def test_a_launch_of_several_tasks_says_how(styx):
@@ -149,10 +250,10 @@ def test_a_launch_of_several_tasks_says_how(styx):
 def test_what_is_waited_for_is_told_once():
     """The engine says several times a second what it waits for."""
     lines = io.StringIO()
-    tell = dagviews.Lines(load_dag("p.yaml"), lines)
-    for _ in range(3):
-        tell("train-1", "provision", "waiting for 1 of 1 node")
-    tell("train-1", "provision", "waiting for 0 of 1 node")
+    with dagviews.Lines(load_dag("p.yaml"), lines) as tell:
+        for _ in range(3):
+            tell("train-1", "provision", "waiting for 1 of 1 node")
+        tell("train-1", "provision", "waiting for 0 of 1 node")
     assert [line.split(" * ")[1] for line in lines.getvalue().splitlines()] == [
         "waiting for 1 of 1 node", "waiting for 0 of 1 node",
     ]  # fmt: skip

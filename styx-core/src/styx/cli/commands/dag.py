@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from styx.client.protocol import Client, DagLaunch
     from styx.dags.model import RunOptions
     from styx.spec import Dag
+
+_WARNED = 2  # the Ctrl-C that ends nothing, and says what the next one does
+_LAST_WORDS = 1.0  # seconds that the output of an interrupted run may take before the last sentence
 
 SHOW = """
 styx dag show pipeline.yaml
@@ -48,8 +52,8 @@ proved, tasks: [{name, infra, account, instance_type, hourly_cost, ...}]}.
 """
 RUN_EXIT = f"""
   0    every task has succeeded, or was left out by its condition
-  1    a task has failed
-  {DETACHED}  it was interrupted; what was running was removed
+  1    a task has failed, or a cluster could not be removed
+  {DETACHED}  it was interrupted; what was running was removed, or kept by --keep
 """
 
 
@@ -92,7 +96,7 @@ def run(ctx: click.Context, /, file: str, output: str, **arguments: Any) -> None
     """Run the tasks of a file, each on a cluster of its own that is removed when the task has ended.
 
     Tasks that do not wait for each other run side by side. One that fails stops those that come after it and no
-    others. Everything ends with this command: Ctrl-C removes what is running.
+    others. Everything ends with this command: Ctrl-C removes what is running, unless --keep is given.
     """
     found = _read(file, arguments)
     wanted = _run_options(arguments)
@@ -101,27 +105,55 @@ def run(ctx: click.Context, /, file: str, output: str, **arguments: Any) -> None
             _show_plan(_plan(client, found, wanted), output)
             return
         if not arguments["yes"]:
-            _agree(_plan(client, found, wanted))
+            wanted = _agree(_plan(client, found, wanted), wanted)
         lines = dagviews.Lines(found, sys.stderr if output == "json" else sys.stdout)
-        try:
-            with _as_ctrl_c(signal.SIGTERM, signal.SIGHUP):
+        with lines, _ended_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as came:
+            try:
                 result = client.run_dag(found, wanted, lines)
-        except KeyboardInterrupt:
-            note("\nStopped. What was running was removed.")
-            raise click.exceptions.Exit(DETACHED) from None
+            except KeyboardInterrupt:
+                lines.finish(_LAST_WORDS)
+                note(f"\nStopped. {_what_is_left(wanted, lines.left or len(came) > _WARNED)}")
+                raise click.exceptions.Exit(DETACHED) from None
     click.echo(json_text(dagviews.result(result)) if output == "json" else dagviews.result_table(result))
     ctx.exit(0 if result.succeeded else 1)
 
 
 @contextmanager
-def _as_ctrl_c(*signals: signal.Signals) -> Iterator[None]:
-    """Let these end the block as Ctrl-C does: nothing goes on without this command."""
-    before = {each: signal.signal(each, signal.default_int_handler) for each in signals}
+def _ended_by(*signals: signal.Signals) -> Iterator[list[int]]:
+    """Let these end the block as Ctrl-C does: nothing goes on without this command. What is ignored stays ignored.
+
+    While it ends, a second Ctrl-C says so and a third leaves it as it is; other signals, of which several come at a
+    hangup, do nothing more. The list has those that counted.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        if came and number != signal.SIGINT:
+            return
+        came.append(number)
+        if len(came) != _WARNED:
+            raise KeyboardInterrupt
+        with suppress(OSError):
+            note("\nStill ending what runs. Ctrl-C once more leaves it as it is.")
+
+    before = {each: signal.getsignal(each) for each in signals}
+    before = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, stop)
     try:
-        yield
+        yield came
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _what_is_left(wanted: RunOptions, left: bool) -> str:
+    """What an interruption has made of the clusters."""
+    if wanted.keep:
+        return "Clusters are kept, and their jobs go on: `styx status` lists them, `styx down` removes them."
+    if left:
+        return "Not everything was removed: `styx status` shows what is left, `styx down` removes it."
+    return "What was running was removed."
 
 
 def _read(file: str, arguments: Mapping[str, Any]) -> Dag:
@@ -159,16 +191,18 @@ def _show_plan(plan: DagLaunch, output: str) -> None:
     click.echo("Nothing was made: this was a dry run.")
 
 
-def _agree(plan: DagLaunch) -> None:
-    """Ask before anything that costs money is made. Raises BadInput when nobody can be asked."""
+def _agree(plan: DagLaunch, wanted: RunOptions) -> RunOptions:
+    """Ask before anything that costs money is made; how to run for no more. Raises BadInput if nobody can be asked."""
     from styx.cli.ask import confirm, interactive
 
+    agreed = replace(wanted, agreed=tuple(place.hourly_cost for _, place in plan.tasks))
     if plan.cost == 0:
-        return
+        return agreed
     if interactive():
         note(dagviews.plan_table(plan))
     cost = "an unknown price" if plan.cost is None else f"about {money(plan.cost)} in all"
     confirm(f"Run {clean(len(plan.tasks))} tasks for {cost}?")
+    return agreed
 
 
 def _unicode() -> bool:
