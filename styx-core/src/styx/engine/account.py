@@ -77,6 +77,17 @@ def glance() -> Iterator[None]:
         _glance.reset(token)
 
 
+def glancing() -> float | None:
+    """How many seconds a call may take here; None where nobody is in a hurry."""
+    looking = _glance.get()
+    return None if looking is None else looking.seconds
+
+
+def take_time() -> None:
+    """Let the calls of the present task take as long as they need from here on, whoever it was begun for."""
+    _glance.set(None)
+
+
 class CloudAccount:
     """One account of one cloud. Calls go through :meth:`call`, which does the waiting the provider must not do."""
 

@@ -13,23 +13,29 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from styx.api.errors import PluginError, ProviderError
+from styx.api.errors import PluginError, ProviderError, Transient
 from styx.api.names import Owner
 from styx.api.nodes import Observation
 from styx.api.offers import Scope
+from styx.engine.account import glancing, take_time
 from styx.engine.answers import ours
 from styx.engine.clouds import CloudAccount
 from styx.engine.papers import Papers, papers_of
+from styx.engine.seen import presentable
 from styx.plugins.isolation import guard
 from styx.store import Store
 
 
 @dataclass(slots=True)
 class _Look:
-    """A look that has not begun: whom it is for. ``everything`` is for all of this installation."""
+    """A look that has not begun: whom it is for. ``everything`` is for all of this installation.
+
+    ``patient``: somebody waits for it who does not only glance.
+    """
 
     owners: set[Owner] = field(default_factory=set)
     everything: bool = False
+    patient: bool = False
     task: asyncio.Task[Observation] | None = None
 
 
@@ -54,18 +60,27 @@ class Lookout:
         else:
             coming.owners |= set(owners)
         assert coming.task is not None
+        hurry = glancing()
+        if hurry is None:
+            coming.patient = True
+        else:
+            await asyncio.wait({coming.task}, timeout=hurry)
+            if coming.patient and not coming.task.done():  # else it ends by itself, sooner or later
+                raise Transient(f"{self._account.label} has not answered observe within {hurry:g} s")
         return await asyncio.shield(coming.task)  # others may be waiting for it too
 
     async def _run(self, scope: Scope, look: _Look) -> Observation:
         async with self._turns[scope]:
             del self._next[scope]
+            if look.patient:
+                take_time()
             cloud = self._account.cloud
             given_up = papers_of(self._store.attempts.tombstones(cloud.name, self._account.account))
             dead = [papers for papers in given_up if papers.scope == scope and papers.owner not in look.owners]
             owners = None if look.everything else look.owners | {papers.owner for papers in dead}
             answer = await self._account.call(cloud.observe, scope, owners)
             with guard(cloud.name, "in observe"):
-                seen = ours(answer, scope, self._store.installation)
+                seen = presentable(ours(answer, scope, self._store.installation))
             for papers in dead:
                 await self._bury(papers, seen)
             return seen

@@ -16,6 +16,7 @@ from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.observe import sight
 from styx.engine.papers import Papers, papers_of
+from styx.engine.seen import places
 from styx.optimizer.rank import label
 from styx.store.records import AttemptRecord, AttemptState
 
@@ -116,7 +117,7 @@ async def _look_everywhere(context: Context, account: CloudAccount, unseen: list
     name, lookout = account.label, context.lookout(account)
 
     def scopes() -> list[Scope]:
-        return list(account.cloud.scopes())
+        return places(account.cloud.scopes())
 
     try:
         found = await account.call(scopes)
