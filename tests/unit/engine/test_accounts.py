@@ -323,3 +323,18 @@ async def test_who_we_are_is_asked_again_after_a_failure(world: World) -> None:
     with pytest.raises(Transient):
         await account.identity()
     assert (await account.identity()).account == world.account.name
+
+
+async def test_what_was_given_up_under_a_name_that_is_no_more(world: World) -> None:
+    """It is removed by the account's present name, as long as that is the same account."""
+    world.accounts = {("memory", "a"): world.account, ("memory", "b"): world.account}
+    config = world.home / "config.yaml"
+    config.write_text("clouds: {memory: {accounts: {a: {}}}}\n")
+    await world.engine().launch(HELLO, "c", quiet, account="a")
+    await world.engine().down("c", quiet, forget=True)
+    config.write_text("clouds: {memory: {accounts: {b: {}}}}\n")
+    await world.engine().status(refresh=True)
+    world.clock.advance(1000)
+    await world.engine().status(refresh=True)
+    assert world.machines() == []
+    assert world.store.attempts.tombstones() == []

@@ -57,12 +57,20 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
 
 async def _renamed(context: Context, cluster: ClusterRecord) -> str:
     """What to do where the settings know the account of a cluster under another name now; empty where they do not."""
-    names = context.clouds.accounts(cluster.cloud)
-    for name in names if cluster.account not in names else ():
+    name = await _name_now(context, cluster)
+    if name == cluster.account:
+        return ""
+    return f"That account is called {name!r} now: call it {cluster.account!r} again in config.yaml."
+
+
+async def _name_now(context: Context, record: ClusterRecord | AttemptRecord) -> str:
+    """What the settings call the account of this record: as it is on record, but where they do not know that name."""
+    names = context.clouds.accounts(record.cloud)
+    for name in names if record.account not in names else ():
         with suppress(ProviderError, PluginError, BadInput):
-            if (await context.clouds.get(cluster.cloud, name).identity()).account == cluster.identity:
-                return f"That account is called {name!r} now: call it {cluster.account!r} again in config.yaml."
-    return ""
+            if (await context.clouds.get(record.cloud, name).identity()).account == record.identity:
+                return name
+    return record.account
 
 
 def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRecord:
@@ -186,7 +194,7 @@ async def sweep(context: Context) -> None:
         if cluster is not None and cluster.attempt in ("", papers.owner.attempt):
             continue  # whoever works on the cluster next removes it
         with suppress(ProviderError, PluginError, BadInput):
-            account = context.clouds.get(newest.cloud, newest.account)
+            account = context.clouds.get(newest.cloud, await _name_now(context, newest))
             await remove(context, account, [papers], _quietly, patience=0.0)
 
 
