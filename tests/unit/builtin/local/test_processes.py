@@ -118,6 +118,23 @@ def test_what_runs_in_another_node_of_that_name(tmp_path: Path, fate: str, ours:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_a_job_of_the_original_that_has_another_home(tmp_path: Path) -> None:
+    """`HOME=/elsewhere program` is the original's still, as the directory tells that it runs in."""
+    name = f"styx-abc123-copied-{new_attempt_id()}-0"
+    inside = tmp_path / "original" / name.removesuffix("-0") / "0" / "home" / "work"
+    inside.mkdir(parents=True)
+    shutil.copytree(tmp_path / "original", tmp_path / "copy")
+    environment = {"HOME": "/", "STYX_NODE": name, "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sleep", "60"], env=environment, cwd=inside, start_new_session=True) as process:
+        try:
+            assert processes.of_nodes(lambda each: each == name, tmp_path / "copy") == {}
+            (ours,) = processes.of_nodes(lambda each: each == name, tmp_path / "original")[name]
+            assert ours.pid == process.pid
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_a_pid_used_again_is_not_killed() -> None:
     """A signal goes to the process that was found, not to whoever has its number now."""
     us = os.getpid()

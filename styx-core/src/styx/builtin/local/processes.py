@@ -125,16 +125,31 @@ def _mark(pid: int, root: Path | None) -> str | None:
     if match is None:
         return None
     name, home = os.fsdecode(match[1]), _HOME.search(environment)
-    if root is not None and home is not None and _elsewhere(name, Path(os.fsdecode(home[1])), root):
-        return f"{name} elsewhere"  # no node's name
+    if root is not None:
+        place = _home_of(name, home and Path(os.fsdecode(home[1]))) or _home_of(name, _directory(pid))
+        if place is not None and _elsewhere(place, root):
+            return f"{name} elsewhere"  # no node's name
     return name
 
 
-def _elsewhere(name: str, home: Path, root: Path) -> bool:
-    """Whether this is the home of a node of that name below another root. One that was moved or is gone is no other."""
+def _directory(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+
+
+def _home_of(name: str, path: Path | None) -> Path | None:
+    """The home of a node of that name that this is, or is in; None for any other path: a job may set what it likes."""
+    for home in () if path is None else (path, *path.parents):
+        if home.name == HOME and f"{home.parent.parent.name}-{home.parent.name}" == name:
+            return home
+    return None
+
+
+def _elsewhere(home: Path, root: Path) -> bool:
+    """Whether this home of a node is below another root. One that was moved or is gone is no other."""
     place = home.parent
-    if home.name != HOME or f"{place.parent.name}-{place.name}" != name:
-        return False  # a job may set what it likes
     try:
         there = place.stat()
     except OSError:
