@@ -13,8 +13,8 @@ from styx.api.launch import LaunchRequest, Prepared, Receipt, StartRequest
 from styx.engine import answers
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
-from styx.engine.papers import papers_of
-from styx.engine.removal import remove
+from styx.engine.papers import Papers, papers_of
+from styx.engine.removal import in_doubt, remove
 from styx.plugins.isolation import guard
 from styx.store.records import AttemptRecord, AttemptState
 from styx.store.states import ClusterState
@@ -187,6 +187,7 @@ def _without(receipt: Receipt, taken: Collection[str]) -> Receipt | None:
 
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
     """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
+    doubt = in_doubt(account.cloud, Papers((attempt,)))
     stored = [each for each in context.store.attempts.of(attempt.cluster) if each.owner == attempt.owner]
     hint = "They were given back; launch again."
     try:
@@ -195,6 +196,6 @@ async def _remove_late(context: Context, account: CloudAccount, attempt: Attempt
         hint = f"They could not be removed yet ({error.message}): every look at their place tries again."
     raise ClusterBusy(
         f"another client has removed cluster {attempt.cluster!r} while its machines were being asked for",
-        hint=hint,
+        hint=f"{hint} Besides, {doubt}." if doubt else hint,
         cluster=attempt.cluster,
     )

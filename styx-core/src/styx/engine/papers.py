@@ -85,6 +85,12 @@ class Papers:
         last = self.last_call
         return last is None or max((began - last).total_seconds(), 0.0) + waited >= settle_after
 
+    @property
+    def unanswered(self) -> tuple[AttemptRecord, ...]:
+        """The launches that may have been asked for, and of which neither an answer nor an error is on record."""
+        asked = (intent for intent in self.intents if intent.kind == "launch" and intent.called_at is not None)
+        return tuple(intent for intent in asked if intent.receipt is None and intent.error is None)
+
     def unaccepted(self) -> tuple[int, ...]:
         """Ranks that an answered launch asked for and its receipt does not name: the provider did not take them."""
         missing: set[int] = set()

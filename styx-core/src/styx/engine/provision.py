@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from styx.api.cloud import Idempotency, SupportsDiscard
-from styx.api.errors import InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError
+from styx.api.errors import InsufficientCapacity, OutcomeUnknown, PluginError, ProviderError, StyxError
 from styx.api.launch import LaunchRequest
 from styx.api.nodes import LaunchState, Node, NodeState, Observation
 from styx.engine.clouds import CloudAccount
@@ -19,7 +19,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.intent import ASKED_AT_MOST, ask, commit_intent, prepare
 from styx.engine.observe import Sight, sight
 from styx.engine.papers import Papers
-from styx.engine.removal import POLL_FIRST, POLL_MOST, give_up
+from styx.engine.removal import POLL_FIRST, POLL_MOST, give_up, in_doubt
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from styx.words import count
@@ -47,17 +47,31 @@ async def drive(
             for intent in attempt.papers.open:
                 context.settle(intent, AttemptState.SETTLED, error.to_wire())
         else:
+            _tell_of_strangers(context, account, attempt.papers, error)
             await give_up(context, account, attempt.papers, error, progress)
         raise
     cluster = context.require_hold(papers.newest.cluster)
     if cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
-    answered = {each.token for each in context.store.attempts.of(cluster.name) if each.receipt is not None}
+    stored = [each for each in context.store.attempts.of(cluster.name) if each.owner == papers.owner]
+    answered = {each.token for each in stored if each.receipt is not None}
     for intent in attempt.papers.open:
         late = intent.receipt is None and intent.token in answered
         if not late:  # else it stays open, and the next look finds what came of it
             context.settle(intent, AttemptState.SETTLED)
+    if again is not None and (doubt := in_doubt(account.cloud, Papers(tuple(stored)))):
+        progress("note", doubt)
     return nodes
+
+
+def _tell_of_strangers(context: Context, account: CloudAccount, papers: Papers, error: StyxError) -> None:
+    """Let the error of an attempt say where to look for what came of it and cannot be removed with it."""
+    lost = {intent.token for intent in papers.unanswered}
+    broken = isinstance(error, PluginError)  # perhaps in a call, which only the store knows of then
+    stored = context.store.attempts.of(papers.newest.cluster)
+    mine = [each for each in stored if each.owner == papers.owner and (broken or each.token in lost)]
+    if mine and (doubt := in_doubt(account.cloud, Papers(tuple(mine)))):
+        error.message = f"{error.message}; {doubt}"
 
 
 class _Attempt:
@@ -187,10 +201,12 @@ class _Attempt:
         may_ask = cloud.traits.idempotency in (Idempotency.SEARCH, Idempotency.NONE)
         if self.again is None or not may_ask or len(unanswered) >= ASKED_AT_MOST:
             raise OutcomeUnknown(
-                f"{cloud.name} did not answer, and {len(found.nodes)} of {count(self.wanted, 'node')} came of it "
+                f"{cloud.name} did not answer, and {len(found.nodes)} of {count(self.wanted, 'node')} could be found "
                 f"in {self.papers.scope.name}"
             )
-        self.progress("provision", f"nothing came of the last call: asking again for {count(len(missing), 'node')}")
+        known = cloud.traits.idempotency is not Idempotency.NONE  # else it may have made what is now nobody's
+        why = "nothing came of the last call" if known else "the last call had no answer"
+        self.progress("provision", f"{why}: asking again for {count(len(missing), 'node')}")
         await self._ask_again(missing)
         return True
 

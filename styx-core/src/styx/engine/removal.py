@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from styx.api.cloud import Cloud, Idempotency
 from styx.api.errors import OutcomeUnknown, PluginError, ProviderError, StyxError
 from styx.api.nodes import Observation
 from styx.engine.account import ABSENCE_SECONDS
@@ -16,6 +17,14 @@ from styx.words import count
 POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
 REMOVAL_DEADLINE = 900.0
 UNSEEN_DEADLINE = 60.0  # how long a removal goes on when part of the place cannot be looked at
+
+
+def in_doubt(cloud: Cloud, papers: Papers) -> str:
+    """What the user has to be told where an answer was lost and nothing else tells whose a machine is; else empty."""
+    if cloud.traits.idempotency is not Idempotency.NONE or not papers.unanswered:
+        return ""
+    calls = count(len(papers.unanswered), "call")
+    return f"{calls} to {cloud.name} had no answer: `styx status --orphans` shows whether machines are left of that"
 
 
 async def give_up(
@@ -41,7 +50,7 @@ async def remove(
     """Terminate everything of these attempts, which are given up, until a complete observation shows nothing.
 
     Then they are closed. Where another client has done that meanwhile, nothing more is removed: what has turned up
-    since may have been taken up by the user.
+    since may have been taken up by the user. What nobody can tell to be of them may be left, and that is told.
 
     Raises WrongAccount before touching anything when the credentials are not those the attempts were made with, and
     OutcomeUnknown when something is left after ``patience`` seconds.
@@ -58,6 +67,8 @@ async def remove(
                     f"an answer to {papers.owner.name} has come only now: it may have made more",
                     hint="Run the command again; nothing is forgotten until it is gone.",
                 )
+        if doubt := in_doubt(account.cloud, papers):
+            progress("note", doubt)
 
 
 async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> bool:
