@@ -97,6 +97,30 @@ async def test_who_only_looks_does_not_wait_for_long(
     assert {place.rpartition(": ")[2] for place in unseen} == {"memory has not answered observe within 0.05 s"}
 
 
+async def test_who_removes_shares_no_hurry(new_world: Any, stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that somebody else waits for too lasts as long as theirs needs; who only glances does not wait for it."""
+    engine = new_world(StuckCloud).engine()
+    await engine.launch(HELLO, "c", quiet)
+    (intent,) = engine.context.store.attempts.of("c")
+    scope, lookout = intent.prepared.scope, engine.context.lookout(engine.context.clouds.get("memory"))
+    monkeypatch.setattr(accounts, "GLANCE_SECONDS", SOON)
+    stuck.method = "observe"
+
+    async def hurried() -> None:
+        with accounts.glance():
+            await lookout.look(scope, [intent.owner])
+
+    first = asyncio.ensure_future(hurried())
+    await asyncio.sleep(SOON / 5)  # it has begun
+    second = asyncio.ensure_future(hurried())
+    await asyncio.sleep(0)  # it waits for the next look, and so do we
+    asyncio.get_running_loop().call_later(4 * SOON, stuck.let_go.set)
+    seen = await lookout.look(scope, [intent.owner])
+    assert len(seen.nodes) == 1
+    for error in await asyncio.gather(first, second, return_exceptions=True):
+        assert isinstance(error, Transient)
+
+
 async def test_a_stop_that_hangs_may_have_been_done(new_world: Any, stuck: Stuck) -> None:
     """Only an observation can tell; the next stop finds that it was."""
     world = new_world(StuckCloud)
