@@ -97,7 +97,7 @@ def test_a_killed_run_has_clusters_that_go_by_themselves(start, styx, tmp_path: 
     running.process.wait(60)
     (cluster,) = json.loads(styx("status", "-o", "json").stdout)
     assert cluster["name"].endswith("-first")
-    assert cluster["autostop"] == {"idle_minutes": 5, "down": True, "wait_for": "jobs", "confirmed": True}
+    assert cluster["autostop"] == {"idle_minutes": 30, "down": True, "wait_for": "jobs", "confirmed": True}
 
 
 def test_places_are_planned_first(styx, tmp_path: Path):

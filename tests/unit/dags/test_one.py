@@ -53,6 +53,15 @@ class TestMoney:
         result = await machines.run(task("a"))
         assert (result.succeeded, launches(world.account)) == (False, 0)
 
+    async def test_it_runs_where_the_plan_said(self, machines: Machines, world: World) -> None:
+        """The plan is made under the same conditions as the launch: clusters that go by themselves, unless kept."""
+        weak = MemoryAccount("weak-account")
+        world.clouds["weak"] = (Weak, weak)
+        assert (await machines.run(task("a"))).succeeded
+        assert (launches(weak), launches(world.account)) == (0, 1)
+        assert (await machines.run(task("a"), keep=True)).succeeded
+        assert (launches(weak), launches(world.account)) == (1, 1)
+
     async def test_prices_that_rise_after_the_question(self, machines: Machines, world: World) -> None:
         """What was agreed to a moment ago counts, not what the run finds now."""
         self._two(world, "0.03", "19.20")
@@ -75,6 +84,19 @@ class Own(MemoryCloud):
     def offers(self, query: Any) -> Any:
         """As the others have it, for nothing."""
         return [replace(each, cloud="own", hourly_price=Decimal(0)) for each in super().offers(query)]
+
+
+class Weak(MemoryCloud):
+    """Cheap, but its machines cannot remove themselves."""
+
+    name = "weak"
+    traits = replace(MemoryCloud.traits, self_stop=frozenset())
+
+    def offers(self, query: Any) -> Any:
+        """As the others have it, for a hundredth."""
+        return [
+            replace(each, cloud="weak", hourly_price=(each.hourly_price or 0) / 100) for each in super().offers(query)
+        ]
 
 
 class TestOutages:

@@ -14,7 +14,8 @@ from styx.optimizer.tasks import Objective
 AT_ONCE = 16
 
 # What every cluster of a run is given, unless it is kept: it goes by itself, should the run not live to remove it.
-POLICY = Autostop(5, down=True, wait_for="jobs")
+# A cluster counts as idle while the files of a task are sent to it, so the time has to be longer than that takes.
+POLICY = Autostop(30, down=True, wait_for="jobs")
 
 # Called with the name of a task, what happens (state, job, note, log, left, or a phase of the engine's), and a text.
 Report = Callable[[str, str, str], None]
