@@ -209,12 +209,12 @@ async def test_what_nobody_sells(world: World) -> None:
 
 async def test_every_place_says_why_not(world: World) -> None:
     """When all offers are refused the error lists each with its own reason."""
-    for number in range(6):
+    for number in range(4):
         world.account.fail_next("launch", InsufficientCapacity(f"reason {number}"))
     with pytest.raises(NoOffer) as refused:
         await world.engine().launch(HELLO, "c", quiet)
-    assert all(f"reason {number}" in refused.value.message for number in range(6))
-    assert len(refused.value.reasons) == 6
+    assert all(f"reason {number}" in refused.value.message for number in range(4))
+    assert len(refused.value.reasons) == 4  # not the machines with a GPU, for which nobody asked
     assert world.record() is None
 
 

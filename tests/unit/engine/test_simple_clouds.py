@@ -80,6 +80,9 @@ async def test_a_refusal_in_the_middle_leaves_nothing_and_says_why(kind: type[Ga
         assert any("two machines is all you get" in reason for reason in world.reasons())
 
 
+EITHER = Resources.from_dict({"any_of": [{"instance_type": "cpu"}, {"instance_type": "gpu"}]})
+
+
 async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -> None:
     """An accepted machine that is then listed as failed ends the attempt with its own error, and is deleted."""
     garage = settle_in(world, SearchCloud)
@@ -92,7 +95,7 @@ async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -
         return id_
 
     garage.create = create  # type: ignore[method-assign]
-    await world.engine().launch(HELLO.resources(Resources().cpus("2+").memory("4+")), "c", quiet)
+    await world.engine().launch(HELLO.resources(EITHER), "c", quiet)
     assert [machine.machine_type for _, machine in garage.made.values()] == ["gpu"]
     assert any("somebody else" in reason for reason in world.reasons())
 
@@ -100,14 +103,13 @@ async def test_a_failure_that_comes_late_leads_to_the_next_place(world: World) -
 async def test_a_disk_that_is_too_small_leads_to_a_larger_type(world: World) -> None:
     """Only the machine is too small, and it is told what was wanted and what it has."""
     garage = settle_in(world, SearchCloud)
-    large = Resources(disk_size=100).cpus("2+").memory("4+")
-    await world.engine().launch(HELLO.resources(large), "c", quiet)
+    await world.engine().launch(HELLO.resources(EITHER.disk(100)), "c", quiet)
     assert [machine.machine_type for _, machine in garage.made.values()] == ["gpu"]
     assert "cpu on garage/north: cpu on garage has a disk of its own size, and 100 GiB were asked for" in (
         world.reasons()
     )
     with pytest.raises(NoOffer, match="gpu on garage has 100 GiB, and 200 GiB were asked for"):
-        await world.engine().launch(HELLO.resources(Resources(disk_size=200).cpus("2+").memory("4+")), "d", quiet)
+        await world.engine().launch(HELLO.resources(EITHER.disk(200)), "d", quiet)
 
 
 async def test_an_image_that_no_machine_can_have_is_asked_for_once(world: World) -> None:
