@@ -98,6 +98,7 @@ class FakeClient:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
     remade: tuple[str, datetime] | None = None
+    beside: list[str] = field(default_factory=list)
     unwritable: StoreError | None = None
     spans: list[Span] = field(default_factory=list)
     tombstones: list[str] = field(default_factory=list)
@@ -192,6 +193,9 @@ class FakeClient:
 
     def lost(self) -> tuple[str, datetime] | None:
         return self.remade
+
+    def passed_over(self) -> list[str]:
+        return self.beside
 
     def given_up(self) -> list[str]:
         return self.tombstones

@@ -148,3 +148,15 @@ def test_a_database_that_cannot_be_opened(recorded: EmbeddedClient, monkeypatch:
     assert (recorded.lost(), recorded.given_up(), recorded.nodes("c")) == (None, [], [])
     with pytest.raises(StoreError, match="is full"):
         recorded.down("c")
+
+
+def test_a_database_in_the_home_that_is_not_used(tmp_path: Path) -> None:
+    """Settings that name another one do not hide what the one in the home has on record, unless it is the same."""
+    with Store.open(home=home()) as store:
+        store.clusters.create(cluster("dev"))
+    settings = home() / "config.yaml"
+    for database, expected in (("", []), (f"{tmp_path}/other.db", ["dev"]), (f"{home()}/state.db", [])):
+        settings.write_text(f"database: sqlite:///{database}\n" if database else "")
+        client = EmbeddedClient()
+        assert client.passed_over() == expected
+        client.close()

@@ -177,6 +177,16 @@ class EmbeddedClient:
         memory = self.records.memory
         return (memory.installation, memory.remade) if memory.remade is not None else None
 
+    def passed_over(self) -> list[str]:
+        """See :class:`~styx.client.protocol.Client`."""
+        if load_config().database is None:
+            return []
+        from styx.store.peek import cluster_names
+
+        there = cluster_names(home())
+        used = {record.name for record in self.records.clusters.list()} if there else set()
+        return [name for name in there if name not in used]  # it may be the same database, by its path
+
     def given_up(self) -> list[str]:
         """See :class:`~styx.client.protocol.Client`."""
         store = self.records

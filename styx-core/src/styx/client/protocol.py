@@ -126,6 +126,9 @@ class Client(Protocol):
     def lost(self) -> tuple[str, datetime] | None:
         """The installation's id, and when its database was made anew because it had been lost; None if it was not."""
 
+    def passed_over(self) -> list[str]:
+        """Names of clusters that only the database in the home has, where the settings name another; sorted."""
+
     def given_up(self) -> list[str]:
         """Names of clusters of which something that no record stands for may be left; the next refresh removes it."""
 

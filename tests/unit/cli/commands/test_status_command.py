@@ -58,6 +58,15 @@ def test_a_loss_is_told_beside_what_is_on_record_again(styx, client: FakeClient)
     assert "not all clusters may be on record" in styx("status").stderr
 
 
+def test_what_another_database_has(styx, client: FakeClient):
+    """That nothing is listed does not mean that nothing runs, where the home has a database that is not used."""
+    client.beside = ["dev"]
+    for words in (("status",), ("status", "--orphans")):
+        said = styx(*words).stderr
+        assert "Not listed, and perhaps running and billed: dev." in said
+        assert "without `database`" in said
+
+
 def test_what_could_not_be_written_down(styx, client: FakeClient):
     """The list is shown all the same, and it is said why it may be out of date."""
     client.unwritable = StoreError("the disk that holds state.db is full", hint="Free some space there.")

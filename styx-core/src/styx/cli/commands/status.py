@@ -100,6 +100,7 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
                 note(_why_unknown(client, record))
     if records and client.lost() is not None:
         note("The database was lost once: not all clusters may be on record. `styx recover` looks for the others.")
+    _tell_of_another_database(client)
     given_up = client.given_up()
     if given_up:
         names = ", ".join(map(clean, given_up))
@@ -109,6 +110,16 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
             else "`styx status --refresh` removes what is left."
         )
         note(f"Given up, and perhaps still there and billed: {names}. {advice}")
+
+
+def _tell_of_another_database(client: Client) -> None:
+    passed_over = client.passed_over()
+    if passed_over:
+        names = ", ".join(map(clean, passed_over))
+        note(
+            f"Not listed, and perhaps running and billed: {names}. They are on record in state.db in the home, and the "
+            "settings name another database: without `database` and STYX_DATABASE_URL, Styx shows and removes them."
+        )
 
 
 def _why_unknown(client: Client, record: ClusterRecord) -> str:
@@ -184,6 +195,7 @@ def _orphans(client: Client, output: str) -> None:
         report("orphans", "looking at every place")
         found = client.orphans()
     click.echo(json_text(views.orphans(found)) if output == "json" else orphans_report(found))
+    _tell_of_another_database(client)
 
 
 def _ip(client: Client, patterns: Sequence[str]) -> None:
