@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -129,6 +130,28 @@ class TestOutages:
         assert (result.tasks[0].state, result.tasks[0].reason) == (TaskState.FAILED, "the connection broke")
         assert PATIENCE <= (world.clock.now() - before).total_seconds() < 2 * PATIENCE
         assert world.machines() == []
+
+    async def test_the_output_goes_on_where_it_broke_off(
+        self, machines: Machines, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was shown is not shown again, and nothing is missing."""
+        machines.broken = 1
+        honest, written = TableBackend.wait, b"one\ntwo\n"
+
+        async def wait(backend: Any, cluster: Any, job_id: int) -> JobInfo:
+            await asyncio.sleep(0.01)  # the output comes first
+            return await honest(backend, cluster, job_id)
+
+        async def logs(backend: Any, *_args: Any, offsets: dict[int, int] | None = None, **_more: Any) -> Any:
+            begin = (offsets or {}).get(0, 0)
+            yield LogChunk(0, begin, written[begin : begin + 4])
+            if begin == 0:
+                raise TransportError("the connection broke")
+
+        monkeypatch.setattr(TableBackend, "wait", wait)
+        monkeypatch.setattr(TableBackend, "logs", logs)
+        assert (await machines.run(task("a"))).succeeded
+        assert "".join(text for _, kind, text in machines.told if kind == "log") == written.decode()
 
     async def test_outputs_are_asked_for_again(self, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
         """A connection that breaks after the job's end costs nothing but time."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
-from styx.api.backend import JobInfo, JobState
+from styx.api.backend import JobInfo, JobState, LogChunk
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
 from styx.dags import outputs
 from styx.dags.model import POLICY
@@ -44,6 +44,26 @@ class Attempted:
     reason: str = ""
     tries: int = 0
     outputs: dict[str, str] = field(default_factory=dict)
+
+
+class _Output:
+    """What a job writes, told as text: how far each rank has been read, and the half of a letter it ended with."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.reached: dict[int, int] = {}
+        self._tell = tell
+        self._decoders: defaultdict[int, IncrementalDecoder] = defaultdict(
+            partial(getincrementaldecoder("utf-8"), "replace")
+        )
+
+    def add(self, chunk: LogChunk) -> None:
+        """Tell a chunk."""
+        self.reached[chunk.rank] = chunk.offset + len(chunk.data)
+        self._tell("log", self._decoders[chunk.rank].decode(chunk.data))
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._tell("log", "".join(decoder.decode(b"", final=True) for decoder in self._decoders.values()))
 
 
 class TaskRun:
@@ -136,13 +156,19 @@ class TaskRun:
         if number is None:
             return None
         self._tell("job", f"runs as job {number} on {name}")
-        following = asyncio.ensure_future(self._follow(number))
+        output = _Output(self._tell)
+        return await self._reaching(lambda: self._watch(number, output))
+
+    async def _watch(self, number: int, output: _Output) -> JobInfo:
+        """The job, once it has ended; meanwhile its output is told, from where an earlier watch was broken off."""
+        following = asyncio.ensure_future(self._follow(number, output))
         try:
-            return await self._reaching(lambda: self._engine.wait(self._cluster, number))
+            job = await self._engine.wait(self._cluster, number)
+            await asyncio.wait([following], timeout=RECONNECT_SECONDS)
         finally:
-            if not following.done():
-                await asyncio.wait([following], timeout=RECONNECT_SECONDS)
             following.cancel()
+        output.end()
+        return job
 
     async def _reaching(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What the cluster answers. A connection that breaks is made anew; one that cannot be seen is waited for."""
@@ -162,13 +188,13 @@ class TaskRun:
             await clock.sleep(pause)
             await self._engine.status([self._cluster], refresh=True)  # a cluster that is lost is then no more up
 
-    async def _follow(self, number: int) -> None:
-        decoders: defaultdict[int, IncrementalDecoder] = defaultdict(partial(getincrementaldecoder("utf-8"), "replace"))
+    async def _follow(self, number: int, output: _Output) -> None:
         with suppress(StyxError):  # who waits for the job tells what is wrong
-            chunks = self._engine.logs(self._cluster, number, follow=True, tail=None, rank=None, offsets=None)
+            chunks = self._engine.logs(
+                self._cluster, number, follow=True, tail=None, rank=None, offsets=output.reached or None
+            )
             async for chunk in chunks:
-                self._tell("log", decoders[chunk.rank].decode(chunk.data))
-        self._tell("log", "".join(decoder.decode(b"", final=True) for decoder in decoders.values()))
+                output.add(chunk)
 
     async def _ended(self, job: JobInfo | None, number: int) -> Attempted:
         if job is None:
