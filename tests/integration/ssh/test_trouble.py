@@ -78,28 +78,26 @@ def test_a_dead_machine_does_not_hold_up_the_others(hosts: list[Host], make_clou
     assert cloud.observe(LAB, [intent.owner]).complete
 
 
-def test_nothing_is_kept_of_attempts_that_are_gone(hosts: list[Host], make_cloud: MakeCloud, prepare: Prepare) -> None:
-    """The note of an attempt goes once all its machines were seen without it, however it ended, and not before."""
+def test_what_is_known_of_attempts_that_are_gone(hosts: list[Host], make_cloud: MakeCloud, prepare: Prepare) -> None:
+    """That an attempt is gone can be seen as often as somebody looks, however it ended; else only with a note of it."""
     cloud = make_cloud(hosts)
-    attempts = cloud.services.state_dir / "attempts"
     gang = prepare(cloud, (0, 1))
     cloud.launch(gang)
     hosts[0].cut()
     cloud.terminate(LAB, gang.owner, [])
-    cloud.observe(LAB, [gang.owner])
-    assert [path.name for path in attempts.iterdir()] == [gang.owner.name]
     hosts[0].restore()
     cloud.terminate(LAB, gang.owner, [])
-    assert cloud.observe(LAB, [gang.owner]).complete
-    assert list(attempts.iterdir()) == []
+    for _ in range(2):
+        assert cloud.observe(LAB, [gang.owner]).complete
 
-    alone = prepare(cloud)
+    alone, other = prepare(cloud), make_cloud(hosts, "another client")
     cloud.launch(alone)
-    cloud.observe(LAB, [alone.owner])
-    assert [path.name for path in attempts.iterdir()] == [alone.owner.name]
-    make_cloud(hosts, "another client").terminate(LAB, alone.owner, [])  # as it does when it stops itself
-    assert cloud.observe(LAB, [alone.owner]).nodes == ()
-    assert list(attempts.iterdir()) == []
+    assert [node.owner for node in other.observe(LAB, [alone.owner]).nodes] == [alone.owner]
+    other.terminate(LAB, alone.owner, [])  # as it does when it stops itself
+    for client in (cloud, other):
+        seen = client.observe(LAB, [alone.owner])
+        assert (seen.nodes, seen.complete) == ((), True)
+    assert not make_cloud(hosts, "a third").observe(LAB, [alone.owner]).complete
 
 
 def test_a_launch_that_cannot_see_its_machines_is_not_guessed(
@@ -192,7 +190,7 @@ def test_a_machine_taken_off_the_list_is_not_forgotten(
     cloud.launch(gang)
     seen = make_cloud(hosts[:1]).observe(LAB, [gang.owner])
     (text,) = seen.unreachable
-    assert text.startswith(hosts[1].address)
+    assert hosts[1].address in text
     assert text.endswith("it is no longer in pool lab")
     assert make_cloud(hosts).observe(LAB, [gang.owner]).complete
 

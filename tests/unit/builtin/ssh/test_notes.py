@@ -36,16 +36,6 @@ def test_where_nothing_can_be_written_nothing_is_claimed(tmp_path: Path) -> None
     assert notes.read(OWNER) is None
 
 
-def test_a_note_is_removed_once(tmp_path: Path) -> None:
-    """What was removed is not known any more, and removing it again is harmless."""
-    notes = Notes(tmp_path)
-    notes.write(OWNER, ["a"], ["a"])
-    notes.remove(OWNER)
-    notes.remove(OWNER)
-    assert notes.read(OWNER) is None
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_old_notes_are_dropped(tmp_path: Path, monkeypatch) -> None:
     """The directory does not grow for ever; the newest stay."""
     monkeypatch.setattr(module, "_KEEP", 3)
@@ -54,3 +44,13 @@ def test_old_notes_are_dropped(tmp_path: Path, monkeypatch) -> None:
         notes.write(Owner("abc123", "train", f"a00{number}"), ["a"], [])
     assert len(list(tmp_path.iterdir())) == 3
     assert notes.read(Owner("abc123", "train", "a005")) is not None
+
+
+def test_what_holds_a_machine_is_kept_longest(tmp_path: Path, monkeypatch) -> None:
+    """A cluster that lives long is not forgotten for all that came and went since."""
+    monkeypatch.setattr(module, "_KEEP", 3)
+    notes = Notes(tmp_path)
+    notes.write(OWNER, ["a"], ["a"])
+    for number in range(6):
+        notes.write(Owner("abc123", "train", f"a00{number}"), ["a"], [])
+    assert notes.read(OWNER) is not None

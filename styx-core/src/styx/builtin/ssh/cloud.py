@@ -47,7 +47,7 @@ from styx.builtin.ssh import marks
 from styx.builtin.ssh.config import HostConfig, SshConfig
 from styx.builtin.ssh.facts import Facts, FactsCache
 from styx.builtin.ssh.marks import Mark, Marks
-from styx.builtin.ssh.notes import Notes
+from styx.builtin.ssh.notes import Note, Notes, place_of
 from styx.builtin.ssh.pins import Pins
 from styx.builtin.ssh.reach import Answer, Reach
 from styx.builtin.ssh.release import release, release_by_itself
@@ -86,7 +86,8 @@ class SshCloud(Cloud):
 
         The account is a constant: machines you own belong to nobody's account, and clusters must not be taken for
         another's when a machine or a pool is added. That a pool is taken away is noticed by its scope, and that a
-        machine with a node on it is, by our notes.
+        machine with a node on it is, or is used as another user now, by our notes. An attempt that has no note here and
+        shows nowhere may be on machines that only another client lists.
         """
         if not self._pools:
             raise AuthFailed(
@@ -150,6 +151,7 @@ class SshCloud(Cloud):
         free = [host.label for host in alike if host in seen and not seen[host].held]
         if len(free) < wanted:
             raise _too_few(scope, len(free), wanted, alike, seen, problems)
+        self._note(request.owner, [host for host in alike if host.label in free[: wanted + SPARE]], ())
         payload = {"hosts": free[: wanted + SPARE], "hourly_price": str(request.offer.hourly_price or 0)}
         return Prepared(request.owner, scope, request.ranks, json.dumps(payload, sort_keys=True))
 
@@ -169,7 +171,7 @@ class SshCloud(Cloud):
                 self._release(owner, placed.values())
                 raise _too_few(prepared.scope, len(placed) + len(free), len(prepared.ranks), hosts, seen, problems)
             chosen, free = dict(zip(missing, free, strict=False)), free[len(missing) :]
-            self._note(owner, order["hosts"], [*placed.values(), *chosen.values()])
+            self._note(owner, hosts, [*placed.values(), *chosen.values()])
             placed |= self._reserve(owner, prepared.token, price, chosen, problems)
         ids = {rank: _id(placed[rank], owner.node_name(rank)) for rank in prepared.ranks}
         return Receipt(prepared.token, ids, price * len(ids))
@@ -178,23 +180,27 @@ class SshCloud(Cloud):
         """Read the marks of every machine in the pool, or of those alone that the attempts can be on."""
         hosts = self._hosts(scope)
         gone: set[str] = set()
+        notes = {owner: self._notes.read(owner) for owner in owners or ()}
         if owners is not None:
-            notes = [self._notes.read(owner) for owner in owners]
-            gone = {label for note in notes if note for label in note.asked} - {host.label for host in hosts}
-            if all(notes):
-                may = {label for note in notes if note for label in note.may}
-                hosts = [host for host in hosts if host.label in may]
+            known = [note for note in notes.values() if note is not None]
+            gone = {place for note in known for place in note.asked} - {place_of(host) for host in hosts}
+            if len(known) == len(notes):
+                may = {place for note in known for place in note.may}
+                hosts = [host for host in hosts if place_of(host) in may]
         seen, problems = self._survey(hosts)
         problems |= dict.fromkeys(gone, f"it is no longer in pool {scope.name}")
+        for owner in [owner for owner, note in notes.items() if note is None]:
+            holding = [host for host, found in seen.items() if any(mark.owner == owner for mark in found.marks)]
+            if holding:  # from now on it is known here where it is
+                self._note(owner, hosts, [*holding, *(host for host in hosts if host not in seen)])
+            else:
+                problems[owner.name] = "not launched from here, so it may be on machines that are not listed here"
         nodes = [
             self._node(host, mark, found.address)
             for host, found in seen.items()
             for mark in found.marks
             if mark.owner.installation == self.services.installation and (owners is None or mark.owner in owners)
         ]
-        if owners is not None and not problems:
-            for owner in set(owners) - {mark.owner for found in seen.values() for mark in found.marks}:
-                self._notes.remove(owner)
         unreachable = tuple(f"{label}: {problem}" for label, problem in sorted(problems.items()))
         return Observation(scope, self.services.clock.now(), tuple(nodes), unreachable=unreachable)
 
@@ -203,7 +209,7 @@ class SshCloud(Cloud):
         del receipts  # the machines know better
         self._ours(owner)
         note = self._notes.read(owner)
-        hosts = [host for host in self._hosts(scope) if note is None or host.label in note.may]
+        hosts = [host for host in self._hosts(scope) if note is None or place_of(host) in note.may]
         released = self._release(owner, hosts)
         if note is not None:
             self._notes.write(owner, note.may, note.asked - released)
@@ -323,16 +329,16 @@ class SshCloud(Cloud):
         return {rank: host for rank, host in chosen.items() if answers[host].text is not None}
 
     def _release(self, owner: Owner, hosts: Iterable[HostConfig]) -> frozenset[str]:
-        """Give machines back; the labels of those that surely are."""
+        """Give machines back; the places of those that surely are."""
         answers = self._reach.ask(dict.fromkeys(hosts, release(owner)), RELEASE_SECONDS)
         for host, answer in answers.items():
             if answer.error is None and answer.text is None:
                 raise PermissionDenied(f"{host.label} cannot be given back: {answer.problem}", action="release")
-        return frozenset(host.label for host, answer in answers.items() if answer.text is not None)
+        return frozenset(place_of(host) for host, answer in answers.items() if answer.text is not None)
 
-    def _note(self, owner: Owner, may: Collection[str], asked: Iterable[HostConfig]) -> None:
-        before = self._notes.read(owner)
-        self._notes.write(owner, may, {host.label for host in asked} | (before.asked if before else frozenset()))
+    def _note(self, owner: Owner, may: Iterable[HostConfig], asked: Iterable[HostConfig]) -> None:
+        before = self._notes.read(owner) or Note(frozenset())
+        self._notes.write(owner, before.may | set(map(place_of, may)), before.asked | set(map(place_of, asked)))
 
     def _node(self, host: HostConfig, mark: Mark, address: str) -> Node:
         price = mark.hourly_price or Decimal(0)

@@ -2,7 +2,9 @@
 
 A machine that is down says nothing about what it holds, so a pool with one that is would never be seen as empty. But an
 attempt only ever asks the machines named in its intent, which were up when it was prepared. The notes are a copy of
-that; where they are missing, every machine that cannot be reached leaves the question open.
+that, and of the users it asked as: another has another home, where nothing of it is. Where they are missing, every
+machine that cannot be reached leaves the question open; and so does an attempt that no machine shows, for it may have
+been made from a client that has other machines under the same name.
 """
 
 from __future__ import annotations
@@ -15,16 +17,22 @@ from pathlib import Path
 
 from styx.api import Owner
 from styx.builtin.disk import write_atomically
+from styx.builtin.ssh.config import HostConfig
 
-_KEEP = 1000  # notes; of attempts that nobody has looked for since they went, the oldest are dropped
+_KEEP = 1000  # notes; the oldest of attempts that hold no machine are dropped first
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """``may``: the machines of the attempt's intent; ``asked``: those that may hold a node of it now."""
+    """``may``: the machines of the intent, as ``place_of`` has them; ``asked``: those that may hold a node now."""
 
     may: frozenset[str]
     asked: frozenset[str] = frozenset()
+
+
+def place_of(host: HostConfig) -> str:
+    """The home that nodes on this machine are in: whose it is counts."""
+    return f"{host.user}@{host.label}" if host.user else host.label
 
 
 class Notes:
@@ -49,13 +57,12 @@ class Notes:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def remove(self, owner: Owner) -> None:
-        """Forget an attempt that was seen to be gone: nobody asks for it again. Idempotent."""
-        with contextlib.suppress(OSError):
-            (self._directory / owner.name).unlink()
-
     def _sweep(self) -> None:
         notes = list(self._directory.iterdir())
         if len(notes) > _KEEP:
-            for note in sorted(notes, key=lambda path: path.stat().st_mtime)[:-_KEEP]:
+            for note in sorted(notes, key=_worth)[:-_KEEP]:
                 note.unlink(missing_ok=True)
+
+
+def _worth(note: Path) -> tuple[bool, float]:
+    return '"asked": []' not in note.read_text(encoding="utf-8", errors="replace"), note.stat().st_mtime
