@@ -12,7 +12,7 @@ import pytest
 from styx.api import InsufficientCapacity, JobInfo, LogChunk, StoreError, Transient, TransportError
 from styx.api.transport import CommandResult
 from styx.dags import outputs
-from styx.dags.one import PATIENCE
+from styx.dags.one import PATIENCE, RECONNECT_SECONDS
 from styx.dags.outputs import MOST_BYTES
 from styx.dags.schedule import TaskState
 from styx.engine.engine import Engine
@@ -104,13 +104,14 @@ class TestOutages:
     """A job goes on without us."""
 
     def _down(self, world: World, looks: int) -> None:
-        """From the first pause on, the provider cannot be asked either, so many times."""
+        """From the first pause after a broken connection on, the provider cannot be asked either, so many times."""
         sleep = world.clock.sleep
 
         async def down(seconds: float) -> None:
-            for _ in range(looks):
-                world.account.fail_next("observe", Transient("no route to host"))
-            world.clock.sleep = sleep  # type: ignore[method-assign]
+            if seconds == RECONNECT_SECONDS:
+                for _ in range(looks):
+                    world.account.fail_next("observe", Transient("no route to host"))
+                world.clock.sleep = sleep  # type: ignore[method-assign]
             await sleep(seconds)
 
         world.clock.sleep = down  # type: ignore[method-assign]
