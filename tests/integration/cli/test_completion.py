@@ -76,7 +76,7 @@ def clusters(styx_home: Path) -> None:
         (("styx", "plugins", "disable", "lo"), ["local"]),
         (("styx", "plugins", "enable", "ss"), ["ssh"]),
         (("styx", "plugins", "show", "fi"), ["file"]),
-        (("styx", "config", "set", "clouds."), ["clouds.ssh"]),
+        (("styx", "config", "set", "clouds.s"), ["clouds.ssh"]),
         (("styx", "config", "get", "d"), ["database"]),
     ],
 )
