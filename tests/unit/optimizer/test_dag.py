@@ -51,11 +51,22 @@ def measured(found: DagPlan[int]) -> tuple[Decimal | None, float]:
     return found.cost, found.hours
 
 
+def assert_least(found: DagPlan[int], case: Case, objective: Objective) -> None:
+    """No plan is better; one that says that it is not proved, as where HiGHS gives up, is at least none better."""
+    wanted = best(case, objective)
+    if found.proved:
+        assert measured(found) == wanted
+    elif objective is Objective.COST:
+        assert (found.cost or 0) >= (wanted[0] or 0)
+    else:
+        assert found.hours >= wanted[1]
+
+
 @pytest.mark.parametrize("method", [Method.AUTO, Method.SEARCH, Method.SOLVER])
 @given(case=cases(), objective=OBJECTIVES)
 def test_no_plan_is_better(case: Case, objective: Objective, method: Method) -> None:
     """The least cost and then the least time, or the other way round, as trying everything finds it."""
-    assert measured(planned(case, objective, method)) == best(case, objective)
+    assert_least(planned(case, objective, method), case, objective)
 
 
 @given(case=cases(trees=True), objective=OBJECTIVES)
@@ -70,7 +81,7 @@ def test_what_is_too_wide_is_cut_down_first(case: Case, objective: Objective, en
     """Where the tables of an elimination would be too large, options are ruled out, none too many; then HiGHS helps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(elimination, "LIMIT", entries)
-        assert measured(planned(case, objective)) == best(case, objective)
+        assert_least(planned(case, objective), case, objective)
 
 
 @pytest.mark.parametrize("module", [search, fronts])
@@ -79,7 +90,7 @@ def test_what_takes_too_long_is_left_to_the_solver(case: Case, objective: Object
     """The plan is the same, however soon a search or the comparing of fronts is given up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LIMIT", 0)
-        assert measured(planned(case, objective)) == best(case, objective)
+        assert_least(planned(case, objective), case, objective)
 
 
 @given(case=cases())
@@ -113,8 +124,9 @@ def test_nothing_within_the_bounds_is_better(case: Case, goal: Objective, data: 
     wanted = min((measure(plan) for plan in plans if other(plan) <= most), default=None)
     costs = elimination.eliminate(part)
     answers = [search.Search(part, goal, costs, **bound).run()]
-    solved = solve(part, goal, **bound)[0]
-    if solved is None or other(solved) <= most:  # it may take a bound for kept that is missed by a part in a million
+    solved, proved = solve(part, goal, **bound)
+    # It may give up over its own arithmetic, and take a bound for kept that is missed by a part in a million.
+    if proved and (solved is None or other(solved) <= most):
         answers.append(solved)
     if goal is Objective.COST and fronts.leads_to_one(part):
         answers.append(fronts.cheapest(part, most))

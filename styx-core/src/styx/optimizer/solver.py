@@ -44,8 +44,8 @@ def solve(
 ) -> tuple[Choice | None, bool]:
     """The plan that is least in ``goal`` and within the bounds (micro-USD, milliseconds), and whether that is proved.
 
-    None when there is none. After ``patience`` seconds the best that was found by then, unproved. Raises SolverMissing
-    without the extra.
+    None when there is none. After ``patience`` seconds, or where HiGHS gives up, the best that was found by then,
+    unproved. Raises SolverMissing without the extra.
     """
     try:
         import highspy
@@ -69,8 +69,7 @@ def solve(
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
         return None, True
-    if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
-        raise StyxError(f"HiGHS ended with {solver.modelStatusToString(status)}", hint="Please report this.")
+    # It may also run out of time, or give up over its own arithmetic: then what it has found by then is not proved.
     values, proved = list(solver.getSolution().col_value), status == highspy.HighsModelStatus.kOptimal
     found = solver.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     return model.read(values) if found else None, proved
