@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from statistics import median
 from unittest.mock import patch
 
-from benchmarks.offers import ROWS, write_catalogs
-from benchmarks.process import PYTHON, STYX, compare, environment, run
+from benchmarks.offers import ROWS, database, write_catalogs
+from benchmarks.process import PYTHON, ROOT, STYX, compare, environment, run
 from benchmarks.report import Figure
+from benchmarks.timing import spent, typical
 from styx.api.offers import Accelerator, Offer, OfferQuery
-from styx.catalog.database import Database
 from styx.catalog.query import Catalog
-from styx.catalog.snapshot import read
 
-ROOT = Path(__file__).parent.parent
 LIST = (STYX, "gpus", "list", "A100")
 A100 = (Accelerator("A100", 8),)
 QUESTIONS = (
@@ -30,22 +26,22 @@ QUESTIONS = (
     ("3 with 8 vCPUs in each zone", OfferQuery(vcpus=8, vcpus_at_most=8, cheapest=3), 30),
 )
 GROWTH = (1_000, 10_000, 100_000)
+RUNS = 50
 FLOOR = "SELECT p.id FROM types t JOIN prices p ON p.type = t.id WHERE t.wanted = 'a100' AND t.count = 8"
 
 
 def figures(scratch: Path) -> Iterator[Figure]:
     """Whole processes, then queries in this one, then growth."""
     yield from _processes(scratch)
-    folders = write_catalogs(scratch / "catalogs")
     with patch.dict(os.environ, STYX_HOME=str(scratch / "catalog-home")):
-        databases = [_database(folder) for folder in folders]
-        spent = _cpu(lambda: [database.ask("SELECT 1") for database in databases])
-        yield Figure(f"compiling {ROWS:,} offers of 5 clouds", 15, spent / 1000, "s CPU")
-        catalogs = [Catalog(database) for database in databases]
-        floor = _typical(lambda: [database.ask(FLOOR) for database in databases])
+        databases = [database(folder) for folder in write_catalogs(scratch / "catalogs")]
+        compiling = spent(lambda: [each.ask("SELECT 1") for each in databases])
+        yield Figure(f"compiling {ROWS:,} offers of 5 clouds", 15, compiling / 1000, "s CPU")
+        catalogs = [Catalog(each) for each in databases]
+        floor = typical(lambda: [each.ask(FLOOR) for each in databases], RUNS)
         for what, query, asked in QUESTIONS:
             least = f"{floor:.2g} (finding the rows)" if query.accelerators else ""
-            yield Figure(f"offers: {what}", asked, _typical(partial(_ask, catalogs, query)), "ms", least)
+            yield Figure(f"offers: {what}", asked, typical(partial(_ask, catalogs, query), RUNS), "ms", least)
     yield from _growth(scratch)
 
 
@@ -53,8 +49,8 @@ def _processes(scratch: Path) -> Iterator[Figure]:
     site = scratch / "site"
     # In a process of its own, because what this one has in memory would count as that of its children.
     make = f"from pathlib import Path; from benchmarks.offers import write_packages as w; w(Path({str(site)!r}))"
-    run((PYTHON, "-c", make), environment(scratch / "made-home") | {"PYTHONPATH": str(ROOT)})
-    env = environment(scratch / "gpus-home") | {"PYTHONPATH": str(site)}
+    run((PYTHON, "-c", make), environment(scratch / "made-home", PYTHONPATH=str(ROOT)))
+    env = environment(scratch / "gpus-home", PYTHONPATH=str(site))
     yield Figure("styx gpus list A100, the first time", 20, run(LIST, env).cpu, "s CPU")
     seen = compare(LIST, (STYX, "--help"), env)
     yield Figure(f"styx gpus list A100, {ROWS:,} offers", 3, seen.ratio, "x styx --help", f"1 ({seen.base:.0f} ms)")
@@ -70,28 +66,12 @@ def _growth(scratch: Path) -> Iterator[Figure]:
     for rows in GROWTH:
         folder = scratch / f"grown-{rows}"
         with patch.dict(os.environ, STYX_HOME=str(folder / "home")):
-            catalogs = [Catalog(_database(each)) for each in write_catalogs(folder / "catalogs", rows)]
+            catalogs = [Catalog(database(each)) for each in write_catalogs(folder / "catalogs", rows)]
             found = len(_ask(catalogs, query))
-            measured = _typical(partial(_ask, catalogs, query))
+            measured = typical(partial(_ask, catalogs, query), RUNS)
         yield Figure(f"offers: A100:8 among {rows:,}, {found} found", 1, measured, "ms")
         shutil.rmtree(folder)
 
 
 def _ask(catalogs: list[Catalog], query: OfferQuery) -> list[Offer]:
     return [offer for catalog in catalogs for offer in catalog.offers(query)]
-
-
-def _database(folder: Path) -> Database:
-    return Database(folder.name, [str(folder)], lambda: str(folder), lambda _: read(folder))
-
-
-def _typical(work: Callable[[], object], runs: int = 50) -> float:
-    """The median CPU time of a call in ms, after one that does not count."""
-    work()
-    return median(_cpu(work) for _ in range(runs))
-
-
-def _cpu(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return 1000 * (time.process_time() - start)

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from styx.api.catalog import CatalogEntry, Source
 from styx.api.offers import Accelerator
+from styx.catalog.database import Database
 from styx.catalog.entries import to_snapshot
-from styx.catalog.snapshot import write
+from styx.catalog.snapshot import read, write
 
 ROWS = 129_000
 AS_OF = date(2026, 11, 30)
@@ -50,6 +51,11 @@ def write_catalogs(folder: Path, rows: int = ROWS) -> list[Path]:
         write(found, folder / cloud)
         folders.append(folder / cloud)
     return folders
+
+
+def database(folder: Path) -> Database:
+    """The catalog in one of these folders; compiled by the first question."""
+    return Database(folder.name, [str(folder)], lambda: str(folder), lambda _: read(folder))
 
 
 class Kind(NamedTuple):

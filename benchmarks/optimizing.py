@@ -10,15 +10,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 from benchmarks.offers import ROWS, write_catalogs
-from benchmarks.planning import catalogs_in, choices, planned, spent, typical
-from benchmarks.process import PYTHON, environment, run
+from benchmarks.planning import catalogs_in, choices, planned
+from benchmarks.process import PYTHON, ROOT, environment, run
 from benchmarks.report import Figure
+from benchmarks.timing import spent, typical
 from styx.api.offers import Accelerator
 from styx.catalog.query import Catalog
 from styx.optimizer.dag import Objective
 from styx.spec.model import Alternative
 
-ROOT = Path(__file__).parent.parent
 TASKS, OFFERS = (10, 100, 1_000), (1_000, 10_000, 100_000)
 LIGHT = 5  # GiB on an edge at most: what grows is the number of tasks, not how hard they are
 EIGHT = Alternative(accelerators=(Accelerator("A100", 8),))

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import random
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from statistics import median
 
+from benchmarks.offers import database
 from styx.api.offers import Accelerator
-from styx.catalog.database import Database
 from styx.catalog.query import Catalog
-from styx.catalog.snapshot import read
 from styx.optimizer.dag import Candidate, DagPlan, Edge, Objective, Rate, Site, Work, plan_dag
 from styx.optimizer.rank import Choice, Lot, query_for, rank
 from styx.spec.model import Alternative, Amount, ResourcesSpec
@@ -39,8 +35,7 @@ FAR = Rate(Decimal("0.09"), 20 / 3600)
 
 def catalogs_in(folder: Path) -> list[Catalog]:
     """The catalogs below a folder; compiled by the first question."""
-    places = sorted(each for each in folder.iterdir() if each.is_dir())
-    return [Catalog(Database(each.name, [str(each)], partial(str, each), lambda at: read(Path(at)))) for each in places]
+    return [Catalog(database(each)) for each in sorted(folder.iterdir()) if each.is_dir()]
 
 
 def choices(catalogs: list[Catalog], *wishes: Alternative) -> list[Choice]:
@@ -93,19 +88,6 @@ def planned(catalogs: list[Catalog], objective: Objective, tasks: int, *, gib: f
     """Ask, rank and plan."""
     works, edges = dag(catalogs, tasks, gib=gib)
     return plan_dag(works, edges, transfer, objective=objective)
-
-
-def typical(work: Callable[[], object], runs: int = 9) -> float:
-    """The median CPU time of a call in ms, after one that does not count."""
-    work()
-    return median(spent(work) for _ in range(runs))
-
-
-def spent(work: Callable[[], object]) -> float:
-    """The CPU time of one call in ms."""
-    start = time.process_time()
-    work()
-    return 1000 * (time.process_time() - start)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+ROOT = Path(__file__).parents[1]
 PYTHON = sys.executable
 STYX = str(Path(sys.executable).with_name("styx"))
 

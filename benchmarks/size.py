@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.install import install
+from benchmarks.process import ROOT
 from benchmarks.report import Figure
-
-ROOT = Path(__file__).parent.parent
 
 
 def figures(scratch: Path) -> Iterator[Figure]:

@@ -9,9 +9,9 @@ import venv
 from pathlib import Path
 
 from benchmarks.install import install
+from benchmarks.process import ROOT
 
 REQUIREMENT = "skypilot[aws,gcp,azure,kubernetes,lambda,runpod]==0.14.1"
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "peer"
 # Whatever would be asked for out there is refused here at once; only what listens on this machine is reached.
 NOWHERE = "http://127.0.0.1:9"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import process
 from benchmarks.peer import PEERS
-from benchmarks.peer.environment import ROOT, surroundings
+from benchmarks.peer.environment import surroundings
 
 
 class Places:
@@ -19,7 +19,7 @@ class Places:
         self.catalogs, self.site = self.sky_home / ".sky" / "catalogs" / "v8", scratch / "site"
         self.python, self.sky, self.styx = programs / "python", str(programs / "sky"), process.STYX
         self.sky_env = surroundings(self.sky_home, _without_rsync(scratch / "bin"))
-        self.styx_env = process.environment(styx_home, PYTHONPATH=f"{self.site}:{ROOT}")
+        self.styx_env = process.environment(styx_home, PYTHONPATH=f"{self.site}:{process.ROOT}")
         self.sky_side = (str(self.python), "-m", "benchmarks.peer.sky_side")
         self.styx_side = (process.PYTHON, "-m", "benchmarks.peer.styx_side")
         self.write = (process.PYTHON, "-m", "benchmarks.peer.write")
