@@ -40,6 +40,10 @@ cloud = "1.1"
 cloud = "{name}"
 snapshot = "catalog"
 """
+ENTRY_POINT = """
+[styx.plugins]
+{name} = styx_{name}
+"""
 LEAST = 40  # types of each cloud, however small
 
 
@@ -72,14 +76,21 @@ class Kind(NamedTuple):
 def write_packages(site: Path, rows: int = ROWS) -> None:
     """The same as installed plugins without code, in a directory that is put on the path as site-packages are."""
     for folder in write_catalogs(site, rows):
-        name = folder.name
-        package, metadata = site / f"styx_{name}", site / f"styx_{name}-1.0.dist-info"
-        for made in (package, metadata):
-            made.mkdir()
-        folder.rename(package / "catalog")
-        (package / "__init__.py").touch()
-        (package / "styx-plugin.toml").write_text(MANIFEST.format(name=name), encoding="utf-8")
-        (metadata / "entry_points.txt").write_text(f"[styx.plugins]\n{name} = styx_{name}\n", encoding="utf-8")
+        folder.rename(write_package(site, folder.name) / "catalog")
+
+
+def write_package(site: Path, name: str, *, manifest: str = "", entry_points: str = "") -> Path:
+    """A package without its catalog, and with more in its manifest and among its entry points; return its folder."""
+    package, metadata = site / f"styx_{name}", site / f"styx_{name}-1.0.dist-info"
+    for made in (package, metadata):
+        made.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for path, text in (
+        (package / "styx-plugin.toml", MANIFEST + manifest),
+        (metadata / "entry_points.txt", ENTRY_POINT + entry_points),
+    ):
+        path.write_text(text.format(name=name), encoding="utf-8")
+    return package
 
 
 def entries(cloud: str, number: int, rows: int) -> Iterator[CatalogEntry]:

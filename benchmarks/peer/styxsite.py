@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.offers import AS_OF, MANIFEST, SOURCES
+from benchmarks.offers import AS_OF, SOURCES, write_package
 from styx.api.catalog import CatalogEntry
 from styx.catalog.entries import to_snapshot
 from styx.catalog.snapshot import write as write_snapshot
@@ -17,8 +18,6 @@ name = "{name}"
 target = "styx_{name}.cloud:Shop"
 """
 ENTRY_POINTS = """
-[styx.plugins]
-{name} = styx_{name}
 [styx.clouds]
 {name} = styx_{name}.cloud:Shop
 """
@@ -28,11 +27,6 @@ SHOP = Path(__file__).with_name("shop.py")
 def write(site: Path, sold: Mapping[str, Sequence[CatalogEntry]]) -> None:
     """Write the packages into a directory that is put on the path as site-packages are."""
     for name, entries in sold.items():
-        package, metadata = site / f"styx_{name}", site / f"styx_{name}-1.0.dist-info"
-        for made in (package, metadata):
-            made.mkdir(parents=True)
+        package = write_package(site, name, manifest=CLOUD, entry_points=ENTRY_POINTS)
         write_snapshot(to_snapshot(name, AS_OF, SOURCES, entries), package / "catalog")
-        (package / "__init__.py").touch()
-        (package / "cloud.py").write_text(SHOP.read_text(encoding="utf-8"), encoding="utf-8")
-        (package / "styx-plugin.toml").write_text((MANIFEST + CLOUD).format(name=name), encoding="utf-8")
-        (metadata / "entry_points.txt").write_text(ENTRY_POINTS.format(name=name), encoding="utf-8")
+        shutil.copyfile(SHOP, package / "cloud.py")
