@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 
@@ -28,5 +28,16 @@ def show(figures: Sequence[Figure]) -> str:
     for figure in figures:
         asked, measured = f"<= {figure.asked:g} {figure.unit}", f"{figure.measured:.3g} {figure.unit}"
         rows.append((figure.what, asked, measured, figure.floor, "ok" if figure.met else "MISSED"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return columns(rows)
+
+
+def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> str:
+    """Rows of cells, one below the other; columns whose number is in ``right`` end in one line."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

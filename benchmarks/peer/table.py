@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.peer.sides import Answer
+from benchmarks.report import columns
 
 HEADERS = ("WHAT", "SKYPILOT", "(WALL)", "STYX", "(WALL)", "RATIO", "ASKED", "")
 
@@ -54,28 +55,13 @@ class Memory:
 
     def cells(self) -> tuple[str, ...]:
         """One row."""
-        return (
-            self.what,
-            f"{self.sky:.0f} MiB",
-            "",
-            f"{self.styx:.0f} MiB",
-            "",
-            f"{self.sky / self.styx:.3g} x",
-            "",
-            "",
-        )
+        ratio = f"{self.sky / self.styx:.3g} x"
+        return self.what, f"{self.sky:.0f} MiB", "", f"{self.styx:.0f} MiB", "", ratio, "", ""
 
 
 def show(lines: Iterable[Line | Memory]) -> str:
     """The table; times are CPU time, wall clock beside it."""
-    rows = [HEADERS, *(line.cells() for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
-    return "\n".join("  ".join(_aligned(row, widths)).rstrip() for row in rows)
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> Iterator[str]:
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield cell.rjust(width) if 0 < column < 6 else cell.ljust(width)
+    return columns([HEADERS, *(line.cells() for line in lines)], right=range(1, HEADERS.index("ASKED")))
 
 
 def _ms(amount: float) -> str:
