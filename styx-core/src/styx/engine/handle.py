@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsTransport
 from styx.api.errors import BadInput, TransportError
@@ -57,6 +58,14 @@ class Handle:
         if mode not in self._cloud.traits.self_stop or not isinstance(self._cloud, SupportsSelfStop):
             return None
         return self._cloud.self_stop_command(self.nodes[rank], mode)
+
+    @asynccontextmanager
+    async def closed_on_error(self) -> AsyncIterator[None]:
+        """Close it when the block ends with an error, or is cancelled."""
+        async with AsyncExitStack() as failing:
+            failing.push_async_callback(self.close)
+            yield
+            failing.pop_all()
 
     async def close(self) -> None:
         """Close all transports."""

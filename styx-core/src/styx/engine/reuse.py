@@ -44,11 +44,8 @@ async def reuse(context: Context, wish: Wish, cluster: ClusterRecord, progress: 
     """
     handle, made = await _bring_up(context, wish, cluster, progress)
     if not made:
-        try:
+        async with handle.closed_on_error():
             await _open_ports(context, wish, cluster.name, progress)
-        except BaseException:
-            await handle.close()
-            raise
     return handle, made
 
 
@@ -76,13 +73,10 @@ async def _bring_up(context: Context, wish: Wish, cluster: ClusterRecord, progre
     if cluster.state is ClusterState.UP:
         policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
-        try:  # a node may have been rebooted, or lost what the runtime had there
-            await context.backend.prepare(handle)
+        async with handle.closed_on_error():
+            await context.backend.prepare(handle)  # a node may have been rebooted, or lost what the runtime had there
             if policy is not None:
                 await set_autostop(context, handle, policy)
-        except BaseException:
-            await handle.close()
-            raise
         return handle, False
     if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
         policy = _fitting_policy(context, wish, cluster) or cluster.autostop

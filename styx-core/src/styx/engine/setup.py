@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -39,29 +38,25 @@ async def set_up(
         Newcomers(context, cluster.name, progress),
     )
     progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
-    try:
-        await context.backend.prepare(handle)
-        if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
-            await context.backend.autostop(handle, autostop)
-        context.move(
-            cluster.name,
-            ClusterState.UP,
-            launched_at=context.clock.now(),
-            autostop_set=autostop is not None,
-            error=None,
-        )
-    except asyncio.CancelledError:
-        await handle.close()
-        raise
-    except ClusterNotFound:  # removed by another client while this one was suspended: what it put there goes as well
-        with suppress(StyxError):
-            await context.backend.shutdown(handle)
-        await handle.close()
-        raise
-    except StyxError as error:
-        await handle.close()
-        context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
-        raise
+    async with handle.closed_on_error():
+        try:
+            await context.backend.prepare(handle)
+            if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
+                await context.backend.autostop(handle, autostop)
+            context.move(
+                cluster.name,
+                ClusterState.UP,
+                launched_at=context.clock.now(),
+                autostop_set=autostop is not None,
+                error=None,
+            )
+        except ClusterNotFound:  # removed by another client while this one was suspended: what it put there goes too
+            with suppress(StyxError):
+                await context.backend.shutdown(handle)
+            raise
+        except StyxError as error:
+            context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
+            raise
     return handle
 
 
