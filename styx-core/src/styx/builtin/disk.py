@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from styx.api import InvalidRequest, NotFound, PermissionDenied, ProviderError, QuotaExceeded, Transient
+from styx.replacing import replacing
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -20,12 +21,8 @@ _SENSELESS = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.E
 def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` so that any reader sees the old text or the new, and a killed writer leaves the old."""
     draft = draft_beside(path)
-    try:
+    with replacing(path, draft):
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def draft_beside(path: Path) -> Path:

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
@@ -93,9 +93,7 @@ class _Place:
         if not os.path.exists(path):
             name, snapshot = _read(folder, read)
             path = self.file(f"{name}.sqlite")
-            temporary = f"{path}.{os.getpid()}.tmp"
-            _write(temporary, snapshot)
-            os.replace(temporary, path)
+            _write(path, snapshot)
         paths.write_atomically(self._memo, json.dumps({"key": self._key, "hash": name}))
         self._sweep(".sqlite", keep=self._wanted())
         return path
@@ -154,20 +152,16 @@ def _read(folder: str, read: Read) -> tuple[str, Snapshot]:
 
 def _write(path: str, snapshot: Snapshot) -> None:
     from styx.catalog.compile import fill
+    from styx.replacing import replacing
 
-    database = sqlite3.connect(path)
-    try:
-        database.execute("PRAGMA journal_mode=OFF")
-        database.execute("PRAGMA synchronous=OFF")
-        fill(database, snapshot)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(path)
-        raise
-    finally:
-        database.close()
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    draft = f"{path}.{os.getpid()}.tmp"
+    with replacing(path, draft):
+        with closing(sqlite3.connect(draft)) as database:
+            database.execute("PRAGMA journal_mode=OFF")
+            database.execute("PRAGMA synchronous=OFF")
+            fill(database, snapshot)
+        with open(draft, "rb") as file:
+            os.fsync(file.fileno())
 
 
 def _in_memory(cloud: str, folder: str, read: Read) -> Opened:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -78,11 +78,10 @@ class Database:
             connection = self._idle.pop()
         except IndexError:
             connection = sqlite3.connect(opened.uri, uri=True, check_same_thread=False)
-        try:
+        with ExitStack() as failing:
+            failing.callback(connection.close)
             result = work(connection, opened.known)
-        except BaseException:
-            connection.close()
-            raise
+            failing.pop_all()
         self._idle.append(connection)
         return result
 

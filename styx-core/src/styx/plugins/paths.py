@@ -23,13 +23,9 @@ def settings_file() -> str:
 
 def write_atomically(path: str, text: str) -> None:
     """Replace the file whole, making its directory (mode 0700). Raises OSError and leaves the old file."""
+    from styx.replacing import replacing
+
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.{get_ident()}.tmp"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    draft = f"{path}.{os.getpid()}.{get_ident()}.tmp"
+    with replacing(path, draft), open(draft, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -19,6 +19,7 @@ from styx.builtin.file import tree
 from styx.builtin.file.buckets import Buckets
 from styx.builtin.file.config import FileConfig
 from styx.builtin.file.uri import PRIVATE, SCHEME, Place, check_bucket, parse
+from styx.replacing import replacing
 
 
 class FileStorage(Storage):
@@ -156,9 +157,5 @@ def _write(source: BinaryIO, target: Path) -> None:
     """Replace the file at ``target`` at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_beside(target)
-    try:
-        with draft.open("xb") as file:
-            copyfileobj(source, file, 1 << 20)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(target, draft), draft.open("xb") as file:
+        copyfileobj(source, file, 1 << 20)

@@ -64,10 +64,9 @@ def replace(root: Path, parts: Sequence[str], source: BinaryIO, private: str) ->
                 os.fsync(draft.fileno())
                 now = os.fstat(draft.fileno()).st_mtime
             os.rename(name, parts[-1], src_dir_fd=drafts, dst_dir_fd=directory)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # it has gone once it has taken the place
                 os.unlink(name, dir_fd=drafts)
-            raise
         _sweep(drafts, now)
 
 
