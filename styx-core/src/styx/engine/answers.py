@@ -33,6 +33,11 @@ def offers(answer: Iterable[object], cloud: str) -> list[Offer]:
     return [_offer(each, cloud) for each in answer]
 
 
+def scopes(answer: Iterable[object]) -> list[Scope]:
+    """The answer of ``scopes``, read to its end."""
+    return [_is(each, Scope, "one of scopes()") for each in answer]
+
+
 def prepared(answer: object) -> Prepared:
     """The answer of ``prepare`` and ``prepare_start``."""
     found: Prepared = _is(answer, Prepared, "prepare()")
@@ -77,7 +82,7 @@ def named(answer: object, token: str) -> Receipt | None:
 
 
 def observation(answer: object) -> Observation:
-    """The answer of ``observe``. Nothing is taken as gone because it could not be read."""
+    """The answer of ``observe``. Nothing is taken as gone because it could not be read, shown or added up."""
     found: Observation = _is(answer, Observation, "observe()")
     _is(found.scope, Scope, "Observation.scope")
     _is(found.as_of, datetime, "Observation.as_of")
@@ -85,6 +90,9 @@ def observation(answer: object) -> Observation:
         _node(node)
     for leftover in found.leftovers:
         _is(_is(leftover, Leftover, "one of Observation.leftovers").owner, Owner | None, "Leftover.owner")
+        _is(leftover.id, str, "Leftover.id")
+        _is(leftover.kind, str, "Leftover.kind")
+        _price(leftover.hourly_cost, "Leftover.hourly_cost")
     for outcome in found.launches:
         _is(outcome, LaunchOutcome, "one of Observation.launches")
         _is(outcome.token, str, "LaunchOutcome.token")
@@ -144,10 +152,11 @@ def _node(answer: object) -> None:
     _text(node.id, "Node.id")
     _is(node.owner, Owner | None, "Node.owner")
     _is(node.instance_type, str, "Node.instance_type")
-    _is(node.created_at, datetime | None, "Node.created_at")
+    _moment(node.created_at, "Node.created_at")
     _is(node.region, str, "Node.region")
     _is(node.zone, str | None, "Node.zone")
     _is(node.state, NodeState, "Node.state")
+    _is(node.evidence, str, "Node.evidence")
     _is(node.rank, int | None, "Node.rank")
     for address in (node.private_ip, node.public_ip):
         _is(address, str | None, "an address of a Node")
@@ -173,6 +182,12 @@ def _text(value: object, what: str) -> None:
 def _amount(value: object, what: str) -> None:
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(f"{what} is {_shown(value)}, which is no amount")
+
+
+def _moment(value: object, what: str) -> None:
+    moment: datetime | None = _is(value, datetime | None, what)
+    if moment is not None and moment.utcoffset() is None:
+        raise ValueError(f"{what} is {moment}, which has no time zone")
 
 
 def _price(value: object, what: str) -> None:

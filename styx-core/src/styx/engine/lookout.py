@@ -21,7 +21,6 @@ from styx.engine.account import glancing, take_time
 from styx.engine.answers import ours
 from styx.engine.clouds import CloudAccount
 from styx.engine.papers import Papers, papers_of
-from styx.engine.seen import presentable
 from styx.plugins.isolation import guard
 from styx.store import Store
 
@@ -80,7 +79,7 @@ class Lookout:
             owners = None if look.everything else look.owners | {papers.owner for papers in dead}
             answer = await self._account.call(cloud.observe, scope, owners)
             with guard(cloud.name, "in observe"):
-                seen = presentable(ours(answer, scope, self._store.installation))
+                seen = ours(answer, scope, self._store.installation)
             for papers in dead:
                 await self._bury(papers, seen)
             return seen

@@ -12,11 +12,11 @@ from styx.api.errors import StyxError
 from styx.api.names import Owner
 from styx.api.nodes import Leftover, Node, Observation
 from styx.api.offers import Scope
+from styx.engine import answers
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.observe import sight
 from styx.engine.papers import Papers, papers_of
-from styx.engine.seen import places
 from styx.optimizer.rank import label
 from styx.store.records import AttemptRecord, AttemptState
 
@@ -117,7 +117,7 @@ async def _look_everywhere(context: Context, account: CloudAccount, unseen: list
     name, lookout = account.label, context.lookout(account)
 
     def scopes() -> list[Scope]:
-        return places(account.cloud.scopes())
+        return answers.scopes(account.cloud.scopes())
 
     try:
         found = await account.call(scopes)
@@ -125,9 +125,9 @@ async def _look_everywhere(context: Context, account: CloudAccount, unseen: list
     except StyxError as error:
         unseen.append(f"{name}: {error.message}")
         return _Sweep(account, "", ())
-    answers = await asyncio.gather(*(lookout.look(scope, None) for scope in found), return_exceptions=True)
+    looks = await asyncio.gather(*(lookout.look(scope, None) for scope in found), return_exceptions=True)
     seen: list[Observation] = []
-    for scope, answer in zip(found, answers, strict=True):
+    for scope, answer in zip(found, looks, strict=True):
         if isinstance(answer, StyxError):
             unseen.append(f"{name}/{scope.name}: {answer.message}")
         elif isinstance(answer, BaseException):
