@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 from styx.catalog.database import Database
 from styx.plugins import paths
-from styx.plugins.status import Plugin, installed
+from styx.plugins.status import installed
 
 if TYPE_CHECKING:
     from styx.api.errors import CatalogError
@@ -96,12 +96,12 @@ class Shelf(NamedTuple):
         return error
 
 
-def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
+def shelves() -> list[Shelf]:
     """The catalogs of all plugins that can be used, sorted by cloud. Nothing of a plugin is imported, and none is read.
 
     Raises InvalidConfig for bad settings of plugins.
     """
-    found = list(installed() if plugins is None else plugins)
+    found = installed()
     clouds = {
         provided["name"]: (provided["config"], plugin.name)
         for plugin in found
@@ -123,3 +123,19 @@ def shelves(plugins: Iterable[Plugin] | None = None) -> list[Shelf]:
         for catalog in plugin.manifest["catalogs"]
         if plugin.serves(f"catalog:{catalog['cloud']}")
     )
+
+
+def shelves_of(clouds: Collection[str]) -> list[Shelf]:
+    """The catalogs of these clouds in their order, or all where none is named.
+
+    Raises BadInput for a cloud that has none, and InvalidConfig for bad settings of plugins.
+    """
+    known = {shelf.cloud: shelf for shelf in shelves()}
+    for cloud in clouds:
+        if cloud not in known:
+            from styx.api.errors import BadInput
+            from styx.config import suggest
+
+            hint = suggest(cloud, tuple(known), "There are those of")
+            raise BadInput(f"there is no catalog of cloud {cloud!r}", hint=hint)
+    return [known[cloud] for cloud in dict.fromkeys(clouds)] if clouds else list(known.values())

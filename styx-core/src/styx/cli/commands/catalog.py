@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from styx.api.errors import BadInput, CatalogError, StyxError
+from styx.api.errors import CatalogError, StyxError
 from styx.catalog import listing
-from styx.catalog.sources import PACKAGE, UPDATED, Shelf, shelves
+from styx.catalog.sources import PACKAGE, UPDATED, Shelf, shelves_of
 from styx.cli import changes, failure, options
 from styx.cli.command import Command, option
 from styx.cli.complete import catalogs
@@ -92,7 +92,7 @@ def catalog() -> None:
 @click.pass_context
 def status(ctx: click.Context, clouds: tuple[str, ...], verbose: bool, output: str) -> None:
     """Show which catalogs there are, and of which day; FROM is a package, or updated if fetched since."""
-    states = [_state(shelf) for shelf in _chosen(clouds)]
+    states = [_state(shelf) for shelf in shelves_of(clouds)]
     if output == "json":
         click.echo(json_text([_state_shape(state) for state in states]))
     elif states:
@@ -116,7 +116,7 @@ def update(ctx: click.Context, clouds: tuple[str, ...], force: bool, output: str
 
     The old catalog stays until all of the new one is there, and where anything goes wrong.
     """
-    chosen = [shelf for shelf in _chosen(clouds) if clouds or shelf.refresher]
+    chosen = [shelf for shelf in shelves_of(clouds) if clouds or shelf.refresher]
     if not chosen:
         click.echo("[]" if output == "json" else "No installed package can renew a catalog.")
         return
@@ -146,7 +146,7 @@ def diff(cloud: str, output: str) -> None:
     """Show what differs between the catalog that the package of a cloud brought and the one fetched since."""
     from styx.catalog.diff import compare
 
-    (shelf,) = _chosen((cloud,))
+    (shelf,) = shelves_of((cloud,))
     fetched = shelf.updated()
     if fetched is None:
         click.echo(
@@ -160,18 +160,6 @@ def diff(cloud: str, output: str) -> None:
         return
     click.echo(f"{cloud}: {PACKAGE} of {old.as_of} -> {UPDATED} on {new.as_of}")
     click.echo("\n".join(map(clean, changes.lines(change))))
-
-
-def _chosen(clouds: tuple[str, ...]) -> list[Shelf]:
-    """The catalogs of these clouds, or all. Raises BadInput for one that there is none of."""
-    from styx.config import suggest
-
-    known = {shelf.cloud: shelf for shelf in shelves()}
-    for cloud in clouds:
-        if cloud not in known:
-            hint = suggest(cloud, tuple(known), "There are those of")
-            raise BadInput(f"there is no catalog of cloud {cloud!r}", hint=hint)
-    return [known[cloud] for cloud in dict.fromkeys(clouds)] if clouds else list(known.values())
 
 
 def _state(shelf: Shelf) -> State:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from styx.catalog import listing
-from styx.catalog.sources import Shelf, shelves
+from styx.catalog.sources import Shelf, shelves_of
 from styx.cli import options
 from styx.cli.command import Command, option
 from styx.cli.complete import catalogs
 from styx.cli.render import clean, json_text, money, note, table
+from styx.cli.views import usd
 from styx.words import sentences
 
 if TYPE_CHECKING:
@@ -153,8 +154,8 @@ def _total_shape(total: Total) -> dict[str, Any]:
         "device_memory_gib": total.memory_gib or None,
         "quantities": total.quantities,
         "clouds": [shelf.cloud for shelf in total.shelves],
-        "hourly_price": _text(total.hourly),
-        "hourly_spot_price": _text(total.spot),
+        "hourly_price": usd(total.hourly),
+        "hourly_spot_price": usd(total.spot),
     }
 
 
@@ -176,8 +177,8 @@ def _shape(found: Found) -> dict[str, Any]:
         "vcpus": row.vcpus,
         "memory_gib": row.memory_gib,
         "region": row.region,
-        "hourly_price": _text(row.hourly),
-        "hourly_spot_price": _text(row.spot),
+        "hourly_price": usd(row.hourly),
+        "hourly_spot_price": usd(row.spot),
         "source": row.source,
         "as_of": row.as_of,
     }
@@ -213,10 +214,6 @@ def _gib(amount: float) -> str | None:
     return f"{amount:g}GB" if amount else None
 
 
-def _text(price: Decimal | None) -> str | None:
-    return None if price is None else format(price, "f")
-
-
 def _asked(name: str) -> tuple[str, float | None]:
     """The model, and how many where that is said: ``A100``, ``A100:8``."""
     device, colon, quantity = name.strip().partition(":")
@@ -239,11 +236,7 @@ def _place(infra: str | None) -> Infra | None:
 
 def _open(place: Infra | None) -> Opened:
     """The catalogs to look at, all of which can be read. One that cannot silences itself alone, unless it is named."""
-    cloud = place.cloud if place else None
-    known = shelves()
-    chosen = [shelf for shelf in known if cloud in (None, shelf.cloud)]
-    if cloud is not None and not chosen:
-        raise _no_catalog(cloud, [shelf.cloud for shelf in known])
+    chosen = shelves_of([place.cloud] if place and place.cloud else [])
     opened: Opened = {}
     for shelf in chosen:
         database = shelf.database()
@@ -261,33 +254,25 @@ def _failure(database: Database) -> CatalogError | None:
     """Why the catalog cannot be read; None when it can."""
     try:
         database.ask("SELECT 1")
-    except _errors().CatalogError as error:  # looked up when something was raised, for importing the contract is slow
-        failure: CatalogError = error
-        return failure
+    except _catalog_error() as error:  # looked up when something was raised, for importing the contract is slow
+        return error
     return None
 
 
-def _errors() -> Any:
-    from styx.api import errors
+def _catalog_error() -> type[CatalogError]:
+    from styx.api.errors import CatalogError
 
-    return errors
+    return CatalogError
 
 
 def _unknown(device: str, names: Collection[str]) -> BadInput:
     """No catalog has it: the nearest ones that there are."""
     from difflib import get_close_matches
 
+    from styx.api.errors import BadInput
+
     wanted, lower = device.lower(), {name.lower(): name for name in sorted(names)}
     near = dict.fromkeys([*(each for each in lower if wanted in each), *get_close_matches(wanted, lower, n=3)])
     guess = f"Did you mean {' or '.join(lower[each] for each in list(near)[:3])}? " if near else ""
     hint = f"{guess}`styx gpus list` shows what there is."
-    error: BadInput = _errors().BadInput(f"no catalog has an accelerator {device!r}", hint=hint)
-    return error
-
-
-def _no_catalog(cloud: str, known: Collection[str]) -> BadInput:
-    from styx.config import suggest
-
-    hint = suggest(cloud, tuple(known), "There are those of")
-    error: BadInput = _errors().BadInput(f"there is no catalog of cloud {cloud!r}", hint=hint)
-    return error
+    return BadInput(f"no catalog has an accelerator {device!r}", hint=hint)
