@@ -83,6 +83,19 @@ async def test_what_only_others_were_refused_is_the_last_resort(world: World) ->
     assert places(world) == ["east", "west", "east"]
 
 
+async def test_what_is_passed_over_is_not_looked_up_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many places a refusal rules out, the record of refusals is read before the launch and after its call."""
+    east = world.account.offers[0]
+    world.account.offers = tuple(replace(east, zone=f"east-{number}") for number in range(50))
+    world.account.fail_next("launch", InsufficientCapacity("none left", scope="east"))
+    engine, reads = world.engine(), []
+    standing = engine.context.store.blocks.standing
+    monkeypatch.setattr(engine.context.store.blocks, "standing", lambda: reads.append(1) or standing())
+    with pytest.raises(NoOffer):
+        await engine.launch(SMALL, "c", quiet)
+    assert (places(world), len(reads)) == (["east"], 2)
+
+
 @pytest.mark.parametrize("error", [Conflict("taken"), AuthFailed("expired")], ids=lambda error: error.code)
 async def test_what_says_nothing_of_others_is_not_remembered(world: World, error: ProviderError) -> None:
     """Credentials are mended and names become free: the next launch begins anew."""

@@ -34,15 +34,24 @@ _ELSEWHERE_IS_NO_BETTER = (InvalidRequest, WrongAccount)
 
 
 class Blocklist:
-    """What was refused: to this launch, and what other launches have noted in the store."""
+    """What was refused: to this launch, and what other launches had noted in the store when that was last read.
+
+    It is read between two calls of a provider, and not for each of the choices that are passed over: they may be many.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._own: list[Block] = []
+        self.read()
+
+    def read(self) -> None:
+        """See what others were refused meanwhile, and what has ended."""
+        self.now, self._others = self._context.store.now(), standing(self._context)
 
     def note(self, error: StyxError, choice: Choice) -> Block:
         """Take note of a refusal, for all launches where it says something to them."""
-        block = block_for(error, choice, self._context.store.now())
+        self.read()
+        block = block_for(error, choice, self.now)
         self._own.append(block)
         if block.shared and block.until is not None:
             fields = {key: each for key, each in asdict(block).items() if key not in {"shared", "wish"}}
@@ -52,21 +61,16 @@ class Blocklist:
 
     def own(self, choice: Choice) -> Block | None:
         """What this launch was refused and keeps it from asking for this choice."""
-        return blocking(choice, self._own, self._context.store.now())
+        return blocking(choice, self._own, self.now)
 
     def any(self, choice: Choice) -> Block | None:
         """What keeps it from asking, whoever was refused."""
-        return blocking(choice, self.standing(), self._context.store.now())
-
-    def standing(self) -> list[Block]:
-        """All that still lasts."""
-        return [*self._own, *standing(self._context)]
+        return blocking(choice, [*self._own, *self._others], self.now)
 
     def pause(self, choices: tuple[Choice, ...], least: float) -> float | None:
         """Seconds until asking again may help, at least so many; None when it never will."""
-        now = self._context.store.now()
-        when = next_change(choices, self.standing(), now)
-        return None if when is None else max(least, (when - now).total_seconds())
+        when = next_change(choices, [*self._own, *self._others], self.now)
+        return None if when is None else max(least, (when - self.now).total_seconds())
 
 
 def standing(context: Context) -> list[Block]:
@@ -102,9 +106,10 @@ async def first_to_give(
                 raise
             except NoOffer as error:  # it is more than the budget allows, now that others have launched meanwhile
                 story[where(choice)] = error.message
+                blocklist.read()
             except (ProviderError, PluginError) as error:
                 story[where(choice)] = error.message
-                _tell(blocklist.note(error, choice), choice, context.store.now(), progress)
+                _tell(blocklist.note(error, choice), choice, blocklist.now, progress)
         wait = None if replan is None else blocklist.pause(found.choices, pause)
         if wait is None or replan is None:
             raise _nowhere(story)
@@ -113,6 +118,7 @@ async def first_to_give(
         pause, last_resort = min(pause * BACKOFF, LONGEST_PAUSE), False
         with suppress(NoOffer):  # nothing fits right now: those that did may again
             found = await replan()
+        blocklist.read()
 
 
 def _in_turn(
