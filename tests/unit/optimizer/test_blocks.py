@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +23,7 @@ from styx.api.errors import (
     Unsupported,
 )
 from styx.api.offers import Offer, Scope
-from styx.optimizer.blocks import Block, block_for, blocking, next_change, unblocked
+from styx.optimizer.blocks import Block, block_for, blocking, next_change
 from styx.optimizer.rank import Choice
 from styx.spec.model import Alternative
 
@@ -36,6 +37,11 @@ def choice(
     region = zone.rstrip("abc")
     offer = Offer(cloud, Scope(region), kind, 8, 32, region=region, zone=zone, hourly_price=Decimal(1))
     return Choice(offer, Alternative(use_spot=spot), Decimal(1), account)
+
+
+def unblocked(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> list[Choice]:
+    """The choices that may be asked for, in the same order."""
+    return [each for each in choices if blocking(each, blocks, now) is None]
 
 
 FIRST = choice()

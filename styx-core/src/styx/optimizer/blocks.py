@@ -106,47 +106,49 @@ def seconds(said: object) -> float:
 
 def block_for(error: StyxError, choice: Choice, now: datetime) -> Block:
     """What this error, met when asking for this choice, rules out from now on."""
-    offer, spot = choice.offer, choice.alternative.use_spot
-    account: str | None = None
-    region, zone, kind, bought = _region(offer), offer.zone, offer.instance_type, spot
-    lasting: timedelta | None = None
+    offer = choice.offer
+    block = Block(
+        offer.cloud,
+        choice.account,
+        _region(offer),
+        offer.zone,
+        offer.instance_type,
+        choice.alternative.use_spot,
+        error.code,
+        error.message,
+        now + OTHER,
+        shared=isinstance(error, _SHARED),
+    )
+    everywhere: dict[str, Any] = {"region": None, "zone": None, "instance_type": None, "spot": None}
     match error:
         case InsufficientCapacity():
-            lasting = CAPACITY
-            if zone and error.scope and zone not in str(error.scope):
-                zone = None  # the region as a whole
+            whole_region = offer.zone and error.scope and offer.zone not in str(error.scope)
+            zone = None if whole_region else offer.zone
+            block = replace(block, account=None, zone=zone, until=now + CAPACITY)
         case Preempted():
-            lasting, bought = PREEMPTED, True
+            block = replace(block, account=None, spot=True, until=now + PREEMPTED)
         case QuotaExceeded():
-            lasting, account, zone = QUOTA, choice.account, None
+            block = replace(block, zone=None, until=now + QUOTA)
         case OfferGone():
-            return _block(error, choice, now, GONE, region=region, zone=zone, kind=kind)
+            block = replace(block, account=None, spot=None, until=now + GONE)
         case RateLimited():
             wait = timedelta(seconds=min(seconds(error.retry_after or 0), HOLD_MOST))
-            return _block(error, choice, now, wait, account=choice.account, region=region)
+            block = replace(block, **{**everywhere, "region": block.region}, until=now + wait)
         case AuthFailed() | PermissionDenied():
-            return _block(error, choice, now, None, account=choice.account)
+            block = replace(block, **everywhere, until=None)
         case PluginError():
-            return _block(error, choice, now, None)
+            block = replace(block, **everywhere, account=None, until=None)
         case Unsupported():
-            at: dict[str, Any] = {}
-            if error.capability not in _OF_THE_CLOUD:
-                at = {"account": choice.account, "region": region, "zone": zone, "kind": kind, "spot": spot}
-            return replace(_block(error, choice, now, None, **at), wish=choice.alternative)
-        case _:
-            lasting, account = OTHER, choice.account
-    return _block(error, choice, now, lasting, account=account, region=region, zone=zone, kind=kind, spot=bought)
+            if error.capability in _OF_THE_CLOUD:
+                block = replace(block, **everywhere, account=None)
+            block = replace(block, until=None, wish=choice.alternative)
+    return block
 
 
 def blocking(choice: Choice, blocks: Iterable[Block], now: datetime) -> Block | None:
     """The block on this choice that lasts longest; None when it may be asked for."""
     on = [block for block in blocks if block.covers(choice) and block.lasts(now)]
     return max(on, key=_end) if on else None
-
-
-def unblocked(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> list[Choice]:
-    """The choices that may be asked for, in the same order."""
-    return [choice for choice in choices if blocking(choice, blocks, now) is None]
 
 
 def next_change(choices: Sequence[Choice], blocks: Sequence[Block], now: datetime) -> datetime | None:
@@ -163,30 +165,3 @@ def _region(offer: Offer) -> str:
 
 def _end(block: Block) -> tuple[bool, datetime]:
     return (block.until is None, block.until or datetime.min)  # noqa: DTZ901 - only orders those without an end
-
-
-def _block(
-    error: StyxError,
-    choice: Choice,
-    now: datetime,
-    lasting: timedelta | None,
-    *,
-    account: str | None = None,
-    region: str | None = None,
-    zone: str | None = None,
-    kind: str | None = None,
-    spot: bool | None = None,
-) -> Block:
-    until = None if lasting is None else now + lasting
-    return Block(
-        choice.offer.cloud,
-        account,
-        region,
-        zone,
-        kind,
-        spot,
-        error.code,
-        error.message,
-        until,
-        isinstance(error, _SHARED),
-    )
