@@ -172,9 +172,8 @@ class _Call:
         taken: dict[str, str] = {}
         for papers in papers_of(self._context.store.attempts.unclosed()):
             newest = papers.newest
-            place = (newest.cloud, newest.identity, papers.scope)
-            here = place == (mine.cloud, mine.identity, mine.prepared.scope)
-            if here and (only_by_id or newest.account == mine.account) and papers.owner != mine.owner:
+            same_account = only_by_id or newest.account == mine.account
+            if newest.place == mine.place and same_account and papers.owner != mine.owner:
                 taken |= dict.fromkeys(sorted({*answer.node_ids.values()} & {*papers.node_ids}), newest.cluster)
         return taken
 

@@ -56,10 +56,15 @@ class Orphan:
         return f"{self.cloud}/{', '.join(regions) or self.scope.name}"
 
     @property
+    def place(self) -> tuple[str, str, Scope]:
+        """Where it is, as attempts have it."""
+        return self.cloud, self.identity, self.scope
+
+    @property
     def key(self) -> object:
         """What it is, whichever of our names the account was looked at under."""
         things = frozenset([*(node.id for node in self.nodes), *(rest.id for rest in self.leftovers)])
-        return self.cloud, self.identity, self.scope, self.owner, things
+        return *self.place, self.owner, things
 
     @property
     def hourly_cost(self) -> Decimal | None:
@@ -145,16 +150,17 @@ def _out_of_sight(known: Sequence[AttemptRecord], sweeps: Sequence[_Sweep], said
         newest = papers.newest
         name = label(newest.cloud, newest.account)
         told = any(each.startswith((f"{name}:", f"{name}/{papers.scope.name}:")) for each in said)
-        if (newest.cloud, newest.identity, papers.scope) not in looked and not told:
+        if newest.place not in looked and not told:
             yield f"{name}/{papers.scope.name}: something of {newest.cluster} may be there"
 
 
 def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -> Iterable[Orphan]:
     """What of it no attempt on record stands for, what of it was given up, and what a cluster has too many."""
-    place = sweep.account.cloud.name, sweep.account.account, sweep.identity
+    cloud = sweep.account.cloud.name
     for seen in sweep.seen:
+        where = cloud, sweep.account.account, sweep.identity, seen.scope
         # What is on record as another's is not this: it may be there as well, and an id is the account's own.
-        papers = {p.owner: p for p in papers_of(known) if _is_at(p, place[0], sweep.identity, seen.scope)}
+        papers = {p.owner: p for p in papers_of(known) if p.newest.place == (cloud, sweep.identity, seen.scope)}
         ids = {id_: p.owner for p in papers.values() for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
         for node in seen.nodes:
@@ -164,17 +170,12 @@ def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -
         for owner, (nodes, leftovers) in parts.items():
             its = papers.get(owner) if isinstance(owner, Owner) else None
             if not isinstance(owner, Owner):
-                orphan = Orphan(*place, seen.scope, None, tuple(nodes), tuple(leftovers))
+                orphan = Orphan(*where, None, tuple(nodes), tuple(leftovers))
                 yield replace(orphan, cluster=may_be_of(known, orphan))
             elif its is None or its.given_up:
-                yield Orphan(*place, seen.scope, owner, tuple(nodes), tuple(leftovers), given_up=its is not None)
+                yield Orphan(*where, owner, tuple(nodes), tuple(leftovers), given_up=its is not None)
             elif surplus := too_many(context, seen, its):
-                yield Orphan(*place, seen.scope, owner, surplus, cluster=its.newest.cluster)
-
-
-def _is_at(papers: Papers, cloud: str, identity: str, scope: Scope) -> bool:
-    """Whether this is where the attempt is on record."""
-    return (papers.newest.cloud, papers.newest.identity, papers.scope) == (cloud, identity, scope)
+                yield Orphan(*where, owner, surplus, cluster=its.newest.cluster)
 
 
 def too_many(context: Context, seen: Observation, papers: Papers) -> tuple[Node, ...]:
@@ -189,8 +190,12 @@ def may_be_of(known: Iterable[AttemptRecord], orphan: Orphan) -> str:
     Its receipt, which alone tells, is stored a moment after the machine was made, or never.
     """
     for intent in known:
-        here = (intent.cloud, intent.identity, intent.prepared.scope) == (orphan.cloud, orphan.identity, orphan.scope)
-        asked = here and intent.state is AttemptState.OPEN and intent.kind == "launch" and intent.called_at is not None
+        asked = (
+            intent.place == orphan.place
+            and intent.state is AttemptState.OPEN
+            and intent.kind == "launch"
+            and intent.called_at is not None
+        )
         named = intent.receipt is not None and set(intent.prepared.ranks) <= set(intent.receipt.node_ids)
         if asked and not named and any(_born_after(node, intent.created_at) for node in orphan.nodes):
             return intent.cluster

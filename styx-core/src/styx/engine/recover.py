@@ -105,12 +105,7 @@ def _on_record(unclosed: Sequence[AttemptRecord], orphan: Orphan) -> list[Papers
         papers
         for papers in papers_of(unclosed)
         if papers.owner == orphan.owner
-        or (
-            orphan.owner is None
-            and (papers.newest.cloud, papers.scope, papers.newest.identity)
-            == (orphan.cloud, orphan.scope, orphan.identity)
-            and not ids.isdisjoint(papers.node_ids)
-        )
+        or (orphan.owner is None and papers.newest.place == orphan.place and not ids.isdisjoint(papers.node_ids))
     ]
 
 

@@ -13,6 +13,7 @@ from styx.api.errors import Wire
 from styx.api.launch import Prepared, Receipt
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint
+from styx.api.offers import Scope
 from styx.store.states import ClusterState
 
 
@@ -111,6 +112,11 @@ class AttemptRecord:
     called_at: datetime | None = None  # the last time the provider may have been called
     receipt: Receipt | None = None
     error: Wire | None = None
+
+    @property
+    def place(self) -> tuple[str, str, Scope]:
+        """Where all of it is, whatever the account is called: an id, or nothing, means something there alone."""
+        return self.cloud, self.identity, self.prepared.scope
 
 
 @dataclass(frozen=True, slots=True)
