@@ -44,12 +44,8 @@ class Instance:
     def cost(self, choice: Choice) -> int:
         """Micro-USD for tasks and transfers."""
         total = sum(costs[pick] for costs, pick in zip(self.costs, choice, strict=True))
-        return total + self.moved(choice)
-
-    def moved(self, choice: Choice) -> int:
-        """Micro-USD for transfers on edges."""
         pairs = zip(self.edges, self.fees, strict=True)
-        return sum(fee[choice[low]][choice[high]] for (low, high), fee in pairs if fee is not None)
+        return total + sum(fee[choice[low]][choice[high]] for (low, high), fee in pairs if fee is not None)
 
     def starts(self, choice: Choice) -> list[int]:
         """When each task starts, in milliseconds."""

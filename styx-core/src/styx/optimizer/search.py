@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from styx.optimizer.elimination import Elimination
-from styx.optimizer.instance import Choice, Instance
+from styx.optimizer.instance import FORBIDDEN, Choice, Instance
 from styx.optimizer.paths import ways, within
 from styx.optimizer.tasks import Objective
 
@@ -29,8 +29,8 @@ class Search:
     instance: Instance
     goal: Objective
     costs: Elimination | None
-    ceiling: int | None = None  # micro-USD that a plan may cost
-    deadline: int | None = None  # milliseconds that a plan may take
+    ceiling: int = FORBIDDEN  # micro-USD that a plan may cost
+    deadline: int = FORBIDDEN  # milliseconds that a plan may take
     _found: Choice | None = None
     _spare: int = 0  # micro-USD above the least cost that the plan looked for may have
     _order: list[int] = field(default_factory=list)
@@ -43,13 +43,9 @@ class Search:
             self._order = self.instance.order
         else:
             self._order = [bucket.task for bucket in reversed(self.costs.buckets)]
-            most = self.ceiling if self.ceiling is not None else sum(map(max, self.instance.costs)) + self._moves()
-            self._spare = most - self.costs.least
+            self._spare = self.ceiling - self.costs.least
         self._descend([list(range(size)) for size in sizes])
         return self._found
-
-    def _moves(self) -> int:
-        return sum(max(map(max, fee)) for fee in self.instance.fees if fee is not None)
 
     def _descend(self, alive: list[list[int]]) -> None:
         choice = [0] * len(alive)
@@ -57,7 +53,7 @@ class Search:
         while stack:
             alive, regret, options = stack[-1]
             more, option = next(options, (None, 0))
-            if more is None or (self.costs is not None and regret + more > self._spare):
+            if more is None or regret + more > self._spare:
                 stack.pop()
                 continue
             task = self._order[len(stack) - 1]
@@ -83,16 +79,13 @@ class Search:
         self._looked += self.instance.effort
         if self._looked > LIMIT:
             raise GivenUp
-        if self.deadline is None:
-            return alive
-        found = ways(self.instance, alive)
-        left = within(found, self.deadline)
+        left = within(ways(self.instance, alive), self.deadline)
         return left if all(left) else None
 
     def _keep(self, choice: Choice, regret: int) -> None:
         """Take a plan, and look for better ones only from now on."""
         length = self.instance.length(choice)
-        if self.deadline is not None and length > self.deadline:
+        if length > self.deadline:
             return
         self._found = [*choice]
         if self.goal is Objective.TIME:
