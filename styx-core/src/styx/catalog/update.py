@@ -16,8 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from styx.api.catalog import CatalogEntry, Refresher
-from styx.api.errors import CatalogError, PluginError
+from styx.api.catalog import CatalogEntry
+from styx.api.errors import CatalogError
 from styx.api.services import Clock, Services
 from styx.catalog.entries import to_snapshot, transfer_of
 from styx.catalog.files import FILES
@@ -26,7 +26,8 @@ from styx.catalog.rows import Snapshot
 from styx.catalog.snapshot import read, write
 from styx.catalog.sources import Shelf
 from styx.plugins.config import validated
-from styx.plugins.isolation import guard, load_target
+from styx.plugins.contract import load_refresher
+from styx.plugins.isolation import guard
 
 UNFINISHED = ".new"
 COUNTED = 5000  # entries between two words on how many there are
@@ -96,10 +97,7 @@ def services_for(shelf: Shelf, clock: Clock) -> Services:
 
 
 def _fetch(shelf: Shelf, services: Services, report: Report, old: Snapshot | None) -> Snapshot:
-    made = load_target(shelf.plugin, shelf.refresher)
-    if not (isinstance(made, type) and issubclass(made, Refresher)):
-        problem = f"{shelf.refresher} is not a subclass of styx.api.Refresher"
-        raise PluginError(problem, plugin=shelf.plugin, status="broken")
+    made = load_refresher(shelf.plugin, shelf.refresher)
     with guard(shelf.plugin, f"while asking for the prices of {shelf.cloud}"):
         refresher = made(services)
         entries = list(_counted(refresher.entries(report), report))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from inspect import isabstract
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from styx.api.errors import PluginError, StyxError
 from styx.plugins.config import load_model
-from styx.plugins.contract import AUTHORS_FAULT, check_capabilities
+from styx.plugins.contract import AUTHORS_FAULT, check_capabilities, load_refresher
 from styx.plugins.entries import CatalogOf, Command, Provides
 from styx.plugins.isolation import load_target
 from styx.plugins.manager import PluginManager, unusable
@@ -80,22 +79,14 @@ def _load_command(plugin: Plugin, command: Command) -> None:
 
 def _load_catalog(plugin: Plugin, catalog: CatalogOf) -> None:
     """Whether it is there, and what renews it; what it says is looked at by `styx catalog status`."""
-    from styx.api.catalog import Refresher
-
     _require_served(plugin, "catalog", catalog["cloud"])
     about = Path(plugin.entry["manifest_path"]).parent / catalog["snapshot"] / "snapshot.toml"
     if not about.is_file():
         raise PluginError(f"{about} does not exist", plugin=plugin.name, status="broken")
     if catalog["config"]:
         load_model(plugin.name, catalog["config"])
-    target = catalog["refresher"]
-    if not target:
-        return
-    made = load_target(plugin.name, target)
-    if not (isinstance(made, type) and issubclass(made, Refresher)):
-        raise PluginError(f"{target} is not a subclass of styx.api.Refresher", plugin=plugin.name, status="broken")
-    if isabstract(made):
-        raise PluginError(f"{target} lacks a method of styx.api.Refresher", plugin=plugin.name, status="broken")
+    if catalog["refresher"]:
+        load_refresher(plugin.name, catalog["refresher"])
 
 
 def _require_served(plugin: Plugin, kind: str, name: str) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from inspect import isabstract
+from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import PluginError
+from styx.plugins.isolation import load_target
 from styx.plugins.kinds import KINDS
+
+if TYPE_CHECKING:
+    from styx.api.catalog import Refresher
 
 AUTHORS_FAULT = "Its author has to mend it."
 
@@ -33,6 +38,18 @@ def checked_class(plugin: str, kind: str, name: str, found: object) -> type[Any]
             raise _broken(plugin, f"{what}: {found.__qualname__} does not set {attribute}")
     if found.name != name:  # type: ignore[attr-defined]
         raise _broken(plugin, f"{what}: {found.__qualname__}.name is {found.name!r}")  # type: ignore[attr-defined]
+    return found
+
+
+def load_refresher(plugin: str, target: str) -> type[Refresher]:
+    """The class that a manifest names to renew a catalog. Raises PluginError that says what is wrong with it."""
+    from styx.api.catalog import Refresher
+
+    found = load_target(plugin, target)
+    if not (isinstance(found, type) and issubclass(found, Refresher)):
+        raise _broken(plugin, f"{target} is not a subclass of styx.api.Refresher")
+    if isabstract(found):
+        raise _broken(plugin, f"{target} lacks a method of styx.api.Refresher")
     return found
 
 
