@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,10 +10,41 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 
-from styx.api import CatalogEntry, CatalogError, TransferPrice
-from styx.catalog.entries import entries_of, to_snapshot, transfer_of
+from styx.api import Accelerator, CatalogEntry, CatalogError, TransferPrice
+from styx.catalog.amounts import exact
+from styx.catalog.entries import to_snapshot, transfer_of
+from styx.catalog.rows import Snapshot, TypeRow
 from styx.catalog.snapshot import read, write
 from support.catalogs import SOURCES, TODAY, entries, entry, write_catalog
+
+
+def entries_of(snapshot: Snapshot) -> Iterator[CatalogEntry]:
+    """Every price of a snapshot with what the type is, as an entry."""
+    types = {row.instance_type: row for row in snapshot.types}
+    for price in snapshot.prices:
+        kind = types[price.instance_type]
+        yield CatalogEntry(
+            instance_type=kind.instance_type,
+            vcpus=kind.vcpus,
+            memory_gib=kind.memory_gib,
+            region=price.region,
+            source=price.source,
+            zones=price.zones,
+            hourly=None if price.hourly is None else exact(price.hourly),
+            spot=None if price.spot is None else exact(price.spot),
+            arch=kind.arch,
+            accelerator=_accelerator(kind),
+            disk_gib=kind.disk_gib,
+            capabilities=frozenset(kind.capabilities),
+            as_of=price.as_of,
+            type_source=kind.source,
+        )
+
+
+def _accelerator(row: TypeRow) -> Accelerator | None:
+    if not row.accelerator:
+        return None
+    return Accelerator(row.accelerator, row.accelerator_count, row.accelerator_memory_gib)
 
 
 @given(entries())

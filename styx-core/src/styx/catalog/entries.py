@@ -1,4 +1,4 @@
-"""Between what a refresher hands over, one entry for each price, and the rows of a snapshot."""
+"""From what a refresher hands over, one entry for each price, to the rows of a snapshot."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from datetime import date
 from decimal import Decimal
 
 from styx.api.catalog import CatalogEntry, Source, TransferPrice
-from styx.api.offers import Accelerator
 from styx.catalog.amounts import exact
 from styx.catalog.gather import Gathering
-from styx.catalog.rows import Snapshot, TypeRow
+from styx.catalog.rows import Snapshot
 from styx.catalog.snapshot import assemble
 
 
@@ -45,39 +44,10 @@ def to_snapshot(
     return assemble(cloud, as_of, sources, gathering)
 
 
-def entries_of(snapshot: Snapshot) -> Iterator[CatalogEntry]:
-    """Every price of a snapshot with what the type is, as an entry."""
-    types = {row.instance_type: row for row in snapshot.types}
-    for price in snapshot.prices:
-        kind = types[price.instance_type]
-        yield CatalogEntry(
-            instance_type=kind.instance_type,
-            vcpus=kind.vcpus,
-            memory_gib=kind.memory_gib,
-            region=price.region,
-            source=price.source,
-            zones=price.zones,
-            hourly=None if price.hourly is None else exact(price.hourly),
-            spot=None if price.spot is None else exact(price.spot),
-            arch=kind.arch,
-            accelerator=_accelerator(kind),
-            disk_gib=kind.disk_gib,
-            capabilities=frozenset(kind.capabilities),
-            as_of=price.as_of,
-            type_source=kind.source,
-        )
-
-
 def transfer_of(snapshot: Snapshot) -> Iterator[TransferPrice]:
     """What moving data costs, as a snapshot says."""
     for row in snapshot.transfer:
         yield TransferPrice(row.from_region, row.to_region, exact(row.usd_per_gib), row.source)
-
-
-def _accelerator(row: TypeRow) -> Accelerator | None:
-    if not row.accelerator:
-        return None
-    return Accelerator(row.accelerator, row.accelerator_count, row.accelerator_memory_gib)
 
 
 def _type_cells(entry: CatalogEntry) -> list[str]:
