@@ -187,7 +187,7 @@ def _without(receipt: Receipt, taken: Collection[str]) -> Receipt | None:
 async def _remove_late(context: Context, account: CloudAccount, attempt: AttemptRecord) -> NoReturn:
     """Remove what came of a call that outlived our hold of the cluster (this process was suspended), and say so."""
     doubt = in_doubt(account.cloud, Papers((attempt,)))
-    stored = [each for each in context.store.attempts.of(attempt.cluster) if each.owner == attempt.owner]
+    stored = context.store.attempts.of(attempt.cluster, attempt.owner)
     hint = "They were given back; launch again."
     try:
         await remove(context, account, papers_of(stored), lambda _phase, _sentence: None)

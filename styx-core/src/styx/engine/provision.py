@@ -53,7 +53,7 @@ async def drive(
     cluster = context.require_hold(papers.newest.cluster)
     if cluster.state is ClusterState.SETTLING:
         context.move(cluster.name, ClusterState.PROVISIONING, "the launch turned out to have worked")
-    stored = [each for each in context.store.attempts.of(cluster.name) if each.owner == papers.owner]
+    stored = context.store.attempts.of(cluster.name, papers.owner)
     answered = {each.token for each in stored if each.receipt is not None}
     for intent in attempt.papers.open:
         late = intent.receipt is None and intent.token in answered
@@ -68,8 +68,8 @@ def _tell_of_strangers(context: Context, account: CloudAccount, papers: Papers, 
     """Let the error of an attempt say where to look for what came of it and cannot be removed with it."""
     lost = {intent.token for intent in papers.unanswered}
     broken = isinstance(error, PluginError)  # perhaps in a call, which only the store knows of then
-    stored = context.store.attempts.of(papers.newest.cluster)
-    mine = [each for each in stored if each.owner == papers.owner and (broken or each.token in lost)]
+    stored = context.store.attempts.of(papers.newest.cluster, papers.owner)
+    mine = [each for each in stored if broken or each.token in lost]
     if mine and (doubt := in_doubt(account.cloud, Papers(tuple(mine)))):
         error.message = f"{error.message}; {doubt}"
 

@@ -165,9 +165,10 @@ class Attempts:
             _write(connection, record.token, state=AttemptState.CLOSED)
             return True
 
-    def of(self, cluster: str) -> list[AttemptRecord]:
-        """All attempts on record for this cluster name, oldest first."""
-        return self._select(_OLDEST_FIRST.where(_T.c.cluster == cluster))
+    def of(self, cluster: str, owner: Owner | None = None) -> list[AttemptRecord]:
+        """All attempts on record for this cluster name, or those of one owner under it, oldest first."""
+        found = self._select(_OLDEST_FIRST.where(_T.c.cluster == cluster))
+        return [each for each in found if owner in (None, each.owner)]
 
     def open(self) -> list[AttemptRecord]:
         """Every attempt whose outcome is not known yet, oldest first."""
@@ -179,7 +180,7 @@ class Attempts:
 
     def given_up(self, cluster: str, owner: Owner) -> bool:
         """Whether whatever is there of this owner must go."""
-        return any(each.owner == owner and each.state is AttemptState.TOMBSTONE for each in self.of(cluster))
+        return any(each.state is AttemptState.TOMBSTONE for each in self.of(cluster, owner))
 
     def unclosed(self) -> list[AttemptRecord]:
         """Every attempt of which something may be there, oldest first."""
