@@ -161,22 +161,25 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
             progress,
         )
     except asyncio.CancelledError:
-        with suppress(ClusterNotFound, ClusterBusy):  # another client has it: nothing on record is ours to change
-            _forget_unasked(context, wish.cluster)
-            if not _left_behind(context, wish.cluster):
-                context.tell(context.store.clusters.remove(wish.cluster, "interrupted", holder=context.holder))
+        _come_to_nothing(context, wish.cluster, None)
         raise
     except StyxError as error:
-        with suppress(ClusterNotFound, ClusterBusy):
-            _forget_unasked(context, wish.cluster)
-            if not _left_behind(context, wish.cluster):
-                context.tell(context.store.clusters.remove(wish.cluster, error.message, holder=context.holder))
-            else:
-                context.move(wish.cluster, ClusterState.FAILED, error.message, error=error.to_wire())
+        _come_to_nothing(context, wish.cluster, error)
         raise
     cluster = context.store.clusters.get(wish.cluster)
     assert cluster is not None
     return await set_up(context, cluster, nodes, _policy(wish, choice), progress)
+
+
+def _come_to_nothing(context: Context, name: str, error: StyxError | None) -> None:
+    """Drop the record of a launch that was interrupted or, with an error, failed; not while something may be left."""
+    with suppress(ClusterNotFound, ClusterBusy):  # another client has it: nothing on record is ours to change
+        _forget_unasked(context, name)
+        if not _left_behind(context, name):
+            why = "interrupted" if error is None else error.message
+            context.tell(context.store.clusters.remove(name, why, holder=context.holder))
+        elif error is not None:
+            context.move(name, ClusterState.FAILED, error.message, error=error.to_wire())
 
 
 def _forget_unasked(context: Context, name: str) -> None:
