@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchOptions:
-    """Get consent to what the launch will cost, and return the options with that and the cluster's name settled.
+    """Get consent to what the launch will cost, and return the options with that.
 
     Nobody is asked about a cluster that is up, or about what is free: consent is to nothing then, should the launch
     find things changed. Raises BadInput when nobody can be asked.
@@ -37,15 +37,12 @@ def ask_to_launch(client: Client, task: Task, options: LaunchOptions) -> LaunchO
         found = client.explain(task, options, report, not_yet=False)
     first = found.choices[0] if found.choices else None
     cost = first.hourly_cost if first else Decimal(0)  # the launch itself says why nothing fits
-    named = replace(options, agreed_hourly_cost=cost)
     if first is not None and cost != 0:
         if interactive():
             note(explained.text(found))
-        what = f"cluster {clean(named.cluster)}" if named.cluster else "a new cluster"
-        where = clean(explained.infra(first.offer))
-        account = f" as {clean(first.account)}" if first.source != first.offer.cloud else ""
-        confirm(f"Make {what} on {where}{account} for {price(cost)}?")
-    return named
+        what = f"cluster {clean(options.cluster)}" if options.cluster else "a new cluster"
+        confirm(f"Make {what} on {explained.where(first)} for {price(cost)}?")
+    return replace(options, agreed_hourly_cost=cost)
 
 
 def price(cost: Decimal | int | None) -> str:

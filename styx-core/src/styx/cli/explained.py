@@ -106,9 +106,7 @@ def _verdict(found: Explanation) -> str:
         return sentences(f"{name}{'n' if name else 'N'}othing that can be launched fits", found.mistake)
     first = found.choices[0]
     nodes = f"{count(found.task.num_nodes, 'node')} of " if found.task.num_nodes > 1 else ""
-    account = f" as {clean(first.account)}" if first.source != first.offer.cloud else ""
-    spot = " (spot)" if first.alternative.use_spot else ""
-    what = f"{nodes}{clean(first.offer.instance_type)}{spot} on {clean(infra(first.offer))}{account}"
+    what = f"{nodes}{clean(_machine(first))} on {where(first)}"
     return f"{name}{what}, {_price(first.hourly_cost)}: {_why_first(found)}."
 
 
@@ -129,16 +127,25 @@ def _distinct(choices: Sequence[Choice]) -> list[Choice]:
 
 def _row(each: Choice, first: Choice) -> tuple[object, ...]:
     offer = each.offer
-    spot = " (spot)" if each.alternative.use_spot else ""
     return (
         infra(offer),
-        f"{offer.instance_type}{spot}",
+        _machine(each),
         f"{offer.vcpus:g}",
         f"{offer.memory_gib:g} GiB",
         devices(offer),
         money(each.hourly_cost),
         _compared(each.hourly_cost, first.hourly_cost),
     )
+
+
+def _machine(each: Choice) -> str:
+    return f"{each.offer.instance_type}{' (spot)' if each.alternative.use_spot else ''}"
+
+
+def where(each: Choice) -> str:
+    """The place for a sentence, with the account where the cloud has several."""
+    account = f" as {each.account}" if each.source != each.offer.cloud else ""
+    return clean(f"{infra(each.offer)}{account}")
 
 
 def _compared(cost: Decimal | None, first: Decimal | None) -> str:
@@ -157,8 +164,8 @@ def _nearest_row(each: RuledOut, fits: str) -> tuple[object, ...]:
     if near is None:
         return each.source, each.why, "", "", ""
     place = near.zone or near.region
-    where = f"{near.instance_type} in {place}" if place else near.instance_type
-    return each.source, each.why or fits, where, devices(near), money(each.hourly_cost)
+    what = f"{near.instance_type} in {place}" if place else near.instance_type
+    return each.source, each.why or fits, what, devices(near), money(each.hourly_cost)
 
 
 def _price(cost: Decimal | None) -> str:
