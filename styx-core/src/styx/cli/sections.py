@@ -66,13 +66,10 @@ def _check_database(settings: Mapping[str, Any]) -> None:
 
 
 def _check_allowed(settings: Mapping[str, Any]) -> None:
-    allowed = settings.get(ALLOWED)
+    allowed, clouds = settings.get(ALLOWED), _clouds()
     for name in allowed if isinstance(allowed, list) else ():
-        if isinstance(name, str) and name not in _clouds():
-            near = _near(name, _clouds())
-            note(
-                f"No installed plugin provides a cloud {name!r}.{f' Did you mean {near}?' if near else ''} It is kept."
-            )
+        if isinstance(name, str) and name not in clouds:
+            note(f"No installed plugin provides a cloud {name!r}.{_guess(name, clouds)} It is kept.")
 
 
 def _check_budget(settings: Mapping[str, Any]) -> None:
@@ -102,14 +99,16 @@ def _check(group: str, name: str, data: Any) -> None:
     from styx.api.errors import PluginError
     from styx.plugins.config import validated
 
-    section = f"{group}.{name}"
+    start = f"{group}."
+    section = f"{start}{name}"
     own, *accounts = _as_seen(group, data)
     found = [(with_dependencies(plugin), target) for each, plugin, target in known() if each == section]
     if not found and group == CLOUDS and name in _clouds():
         if isinstance(data, Mapping) and (own[1] or any(settings for _, settings in accounts)):
             note(f"Cloud {clean(name)} does not say what its settings are: {clean(section)} is kept unchecked.")
     elif not found and isinstance(data, Mapping | None):  # of what is no section writing has more to say
-        note(f"No installed plugin reads {clean(section)}.{_guess(group, name)} It is kept as it is, unchecked.")
+        guess = _guess(name, [each.removeprefix(start) for each, _, _ in known() if each.startswith(start)], start)
+        note(f"No installed plugin reads {clean(section)}.{guess} It is kept as it is, unchecked.")
     for plugin, target in found:
         if plugin.status not in (OK, CONFLICT):
             note(f"{clean(section)} is kept unchecked: plugin {plugin.name} is {plugin.status}.")
@@ -135,15 +134,11 @@ def _as_seen(group: str, data: Any) -> Iterator[tuple[str, Any]]:
             yield account, {**own, **(settings or {})}
 
 
-def _guess(group: str, name: str) -> str:
-    near = _near(name, [each.removeprefix(f"{group}.") for each, _, _ in known() if each.startswith(f"{group}.")])
-    return f" Did you mean {group}.{near}?" if near else ""
-
-
-def _near(name: str, names: Sequence[str]) -> str:
+def _guess(name: str, names: Sequence[str], start: str = "") -> str:
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, names, 1)), "")
+    near = get_close_matches(name, names, 1)
+    return f" Did you mean {start}{near[0]}?" if near else ""
 
 
 _OWN = {DATABASE: _check_database, ALLOWED: _check_allowed, BUDGET: _check_budget}
