@@ -30,10 +30,10 @@ def run(plan: Schedule, **fates: TaskState) -> dict[str, TaskState]:
     going = plan.start()
     while going:
         number = going.pop(0)
-        plan.end(number, fates.get(plan.label(number), S.SUCCEEDED))
+        plan.end(number, fates.get(plan.dag.label(number), S.SUCCEEDED))
         going += plan.start()
     assert plan.over
-    return {plan.label(number): state for number, state in enumerate(plan.states)}
+    return {plan.dag.label(number): state for number, state in enumerate(plan.states)}
 
 
 def test_independent_tasks_start_together() -> None:

@@ -34,31 +34,25 @@ def dag(found: Dag) -> Shape:
         "execution": found.execution,
         "tasks": [
             {
-                "name": label(found, number),
-                "after": [label(found, each) for each in after],
+                "name": found.label(number),
+                "after": [found.label(each) for each in after],
                 "when": str(task.spec.when),
                 "retries": {"times": task.spec.retries.times, "exit_codes": [*task.spec.retries.exit_codes]},
                 "output_names": [*task.spec.output_names],
                 "num_nodes": task.spec.num_nodes,
                 "resources": alternatives.to_mapping(task.spec.resources),
             }
-            for number, (task, after) in enumerate(zip(found.tasks, before(found), strict=True))
+            for number, (task, after) in enumerate(zip(found.tasks, _before(found), strict=True))
         ],
     }
 
 
-def before(found: Dag) -> list[list[int]]:
+def _before(found: Dag) -> list[list[int]]:
     """For each task the numbers of those it comes after."""
-    number = {id(task): index for index, task in enumerate(found.tasks)}
     after: list[list[int]] = [[] for _ in found.tasks]
-    for earlier, later in found.edges():
-        after[number[id(later)]].append(number[id(earlier)])
+    for low, high in found.numbered_edges():
+        after[high].append(low)
     return after
-
-
-def label(found: Dag, number: int) -> str:
-    """The task's name, or its number."""
-    return found.tasks[number].spec.name or f"task {number + 1}"
 
 
 def drawing(found: Dag, *, everything: bool, plain: bool) -> list[str]:
@@ -92,7 +86,7 @@ def _by_sweep(found: Dag) -> list[list[int]]:
 def _between(found: Dag, groups: Sequence[Sequence[int]]) -> list[set[int]]:
     """For each group those that it comes after."""
     group = {number: index for index, numbers in enumerate(groups) for number in numbers}
-    after = before(found)
+    after = _before(found)
     return [{group[each] for number in numbers for each in after[number]} for numbers in groups]
 
 
@@ -109,7 +103,7 @@ def _sorted(found: Dag, groups: Sequence[Sequence[int]]) -> list[int]:
 
 def _group_name(found: Dag, numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
-        return label(found, numbers[0])
+        return found.label(numbers[0])
     return f"{found.tasks[numbers[0]].spec.sweep} x{len(numbers)}"
 
 
@@ -208,7 +202,7 @@ class Lines:
         self._write = _writer(output)
         self._told: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
         self._thread = Thread(target=self._print_all, name="styx-lines", daemon=True)
-        self._width = max(len(clean(label(found, number))) for number in range(len(found.tasks)))
+        self._width = max(len(clean(found.label(number))) for number in range(len(found.tasks)))
         self._parts: dict[str, str] = {}
         self._last: dict[str, str] = {}
 

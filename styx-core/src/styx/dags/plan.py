@@ -40,7 +40,7 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
         need = f"{_need(task.spec)} {task.spec.extra.get('time_estimate')!r}"
         if need not in candidates:
             candidates[need] = tuple(_candidates(task.spec, asked[_need(task.spec)].result()))
-        works.append(Work(task.spec.name or f"task {number + 1}", candidates[need], _inputs(task, dag)))
+        works.append(Work(dag.label(number), candidates[need], _inputs(task, dag)))
     rate = Transfers().rate
     return await asyncio.to_thread(
         plan_dag, works, [*_edges(dag)], rate, objective=options.objective, patience=PATIENCE
@@ -102,9 +102,9 @@ def _reads(spec: TaskSpec, given: set[str]) -> Iterator[Data]:
 
 
 def _edges(dag: Dag) -> Iterator[Edge]:
-    number = {id(task): index for index, task in enumerate(dag.tasks)}
-    for earlier, later in dag.edges():
-        yield Edge(number[id(earlier)], number[id(later)], sum(_sizes(earlier.spec, "outputs").values()))
+    given = [sum(_sizes(task.spec, "outputs").values()) for task in dag.tasks]
+    for low, high in dag.numbered_edges():
+        yield Edge(low, high, given[low])
 
 
 def _sizes(spec: TaskSpec, field: str) -> dict[str, float]:

@@ -29,7 +29,7 @@ class DagRun:
         self._options = options
         self._report = report
         self.name = f"{_plain(options.name or dag.name or 'dag')}-{secrets.token_hex(3)}"
-        self._results = [TaskResult(self._schedule.label(number)) for number in range(len(dag.tasks))]
+        self._results = [TaskResult(dag.label(number)) for number in range(len(dag.tasks))]
         self._running: dict[asyncio.Task[None], int] = {}
         self._places: tuple[Choice, ...] = ()
         self._let_go: set[int] = set()  # tasks of a group that end with its primary tasks

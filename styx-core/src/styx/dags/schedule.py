@@ -51,9 +51,7 @@ class Schedule:
         self._skips: dict[int, Skip] = {}
         self._before: list[list[int]] = [[] for _ in dag.tasks]
         self._after: list[list[int]] = [[] for _ in dag.tasks]
-        number = {id(task): index for index, task in enumerate(dag.tasks)}
-        for earlier, later in dag.edges():
-            low, high = number[id(earlier)], number[id(later)]
+        for low, high in dag.numbered_edges():
             self._before[high].append(low)
             self._after[low].append(high)
         self._awaited = [len(each) for each in self._before]
@@ -103,10 +101,6 @@ class Schedule:
         """Whether it is over and nothing failed or was cancelled; what was left out is no failure of its own."""
         return all(state in (TaskState.SUCCEEDED, TaskState.SKIPPED) for state in self.states)
 
-    def label(self, task: int) -> str:
-        """The task's name, or its number."""
-        return self.dag.tasks[task].spec.name or f"task {task + 1}"
-
     def _ended(self, task: int, state: TaskState) -> None:
         self.states[task] = state
         for later in self._after[task]:
@@ -123,10 +117,10 @@ class Schedule:
         if wish.outcome == "failure":
             return None if bad else Skip(task, "nothing has failed that it comes after", failure=False)
         if bad:
-            return Skip(task, f"{self.label(bad[0])} {self._fate(bad[0])}", failure=True)
+            return Skip(task, f"{self.dag.label(bad[0])} {self._fate(bad[0])}", failure=True)
         left_out = [each for each in self._before[task] if self.states[each] is not TaskState.SUCCEEDED]
         if left_out:
-            return Skip(task, f"{self.label(left_out[0])} {self._fate(left_out[0])}", failure=False)
+            return Skip(task, f"{self.dag.label(left_out[0])} {self._fate(left_out[0])}", failure=False)
         return self._unequal(task, wish)
 
     def _unequal(self, task: int, wish: Condition) -> Skip | None:

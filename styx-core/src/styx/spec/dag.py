@@ -53,7 +53,7 @@ class Dag:
         self._sweeps: dict[str, list[int]] = {}
         self._tokens: list[Token[Dag | None]] = []
         self._places: list[Mapping[str, Place]] = []  # of each task: where its fields stand
-        self._found: list[tuple[int, int]] | None = None  # all edges, until a task or an edge is added
+        self._found: tuple[tuple[int, int], ...] | None = None  # all edges, until a task or an edge is added
         self._earlier: dict[int, list[int]] = {}  # the same, by the later task
 
     def __enter__(self) -> Self:
@@ -101,24 +101,38 @@ class Dag:
         """All tasks, in the order in which they were taken in."""
         return tuple(self._tasks)
 
+    def label(self, index: int) -> str:
+        """The name of a task, or its number, for people."""
+        return self._tasks[index].spec.name or f"task {index + 1}"
+
     def place(self, task: Task, field: str) -> Place:
         """Where a field of a task stands, for errors to point at."""
         return self._place(self._known[id(task)], field)
 
     def edges(self) -> list[tuple[Task, Task]]:
         """Every pair (earlier, later), also those that ``depends_on`` says. Raises InvalidTask for an unknown name."""
-        return [(self._tasks[low], self._tasks[high]) for low, high in self._all_edges()]
+        return [(self._tasks[low], self._tasks[high]) for low, high in self.numbered_edges()]
+
+    def numbered_edges(self) -> tuple[tuple[int, int], ...]:
+        """The same pairs as positions in :attr:`tasks`, each once."""
+        if self._found is None:
+            found = self._find_edges()
+            self._earlier = {}
+            for low, high in found:
+                self._earlier.setdefault(high, []).append(low)
+            self._found = found
+        return self._found
 
     def before(self, task: Task) -> list[Task]:
         """The tasks that must have ended before this one starts."""
         (index,) = self._indices(task)
-        self._all_edges()
+        self.numbered_edges()
         return [self._tasks[low] for low in self._earlier.get(index, ())]
 
     def order(self) -> list[Task]:
         """All tasks, each after those it depends on, else as they were taken in. Raises InvalidTask for a cycle."""
         sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(self._tasks)), ()))
-        for low, high in self._all_edges():
+        for low, high in self.numbered_edges():
             sorter.add(high, low)
         try:
             sorter.prepare()
@@ -136,7 +150,7 @@ class Dag:
         if not self._tasks:
             raise Place().error("has no task")
         self.order()
-        after = {high for _, high in self._all_edges()}
+        after = {high for _, high in self.numbered_edges()}
         for index, task in enumerate(self._tasks):
             if task.spec.when.outcome == "failure" and index not in after:
                 raise self._place(index, "when").error("comes after no task that could fail, and so would never run")
@@ -145,7 +159,7 @@ class Dag:
     @property
     def is_chain(self) -> bool:
         """Whether every task but the first comes after exactly one, and every one but the last before exactly one."""
-        edges = self._all_edges()
+        edges = self.numbered_edges()
         count = len(self._tasks)
         starts, ends = {low for low, _ in edges}, {high for _, high in edges}
         return len(edges) == count - 1 == len(starts) == len(ends) and bool(self.order())
@@ -165,16 +179,7 @@ class Dag:
             raise place.error(f"there is no task {name!r}", hint=did_you_mean(name, names) or f"The tasks: {known}.")
         return self._sweeps[name]
 
-    def _all_edges(self) -> list[tuple[int, int]]:
-        if self._found is None:
-            found = self._find_edges()
-            self._earlier = {}
-            for low, high in found:
-                self._earlier.setdefault(high, []).append(low)
-            self._found = found
-        return self._found
-
-    def _find_edges(self) -> list[tuple[int, int]]:
+    def _find_edges(self) -> tuple[tuple[int, int], ...]:
         found = dict(self._edges)
         for index, task in enumerate(self._tasks):
             for name in task.spec.depends_on:
@@ -183,13 +188,13 @@ class Dag:
                 found[self._giver(output, self._place(index, field)), index] = None
             if len(found) > MAX_EDGES:
                 raise self._place(index, "depends_on").error(_TOO_MANY)
-        return list(found)
+        return tuple(found)
 
     def _giver(self, output: Output, place: Place) -> int:
         """The task that an output is of."""
         indices = self._named(output.task, place)
         if output.task in self._sweeps:
-            one = self._label(indices[0])
+            one = self.label(indices[0])
             raise place.error(
                 f"{output.task!r} stands for {len(indices)} tasks", hint=f"Name one of them, such as {one}."
             )
@@ -203,18 +208,15 @@ class Dag:
         return self._places[index].get(field, Place(field=field))
 
     def _cycle(self, indices: list[int]) -> InvalidTask:
-        path = " -> ".join(self._label(index) for index in indices)
+        path = " -> ".join(self.label(index) for index in indices)
         at = self._place(max(indices), "depends_on")
         return at.error(f"the tasks wait for each other in a circle: {path}", hint="Take one of these edges out.")
-
-    def _label(self, index: int) -> str:
-        return self._tasks[index].spec.name or f"task {index + 1}"
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def __repr__(self) -> str:
-        labels = ", ".join(self._label(index) for index in range(len(self._tasks)))
+        labels = ", ".join(self.label(index) for index in range(len(self._tasks)))
         return f"Dag({self.name!r}: {labels})"
 
 
