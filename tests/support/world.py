@@ -277,6 +277,12 @@ class World:
         account = account or self.account
         return [m for place in {o.scope.name for o in account.offers} for m in account.machines(place, self.clock)]
 
+    def hide_machines(self) -> Callable[[], None]:
+        """Let no listing show the machines that are there now; what is returned lets them show again."""
+        hidden = dict(self.account._machines)
+        self.account._machines.clear()
+        return lambda: self.account._machines.update(hidden)
+
     def lose_the_database(self) -> None:
         """The file is gone; what is beside it, and what runs, is not."""
         self.store.close()

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from styx.testing.bazaar.named import stage, with_habits
 from support.bazaar_world import BazaarWorld, NewBazaar
+from support.puppets import Puppet
 from support.statements import shared_statements
 from support.world import World
 
@@ -40,6 +41,14 @@ async def new_world(tmp_path: Path) -> AsyncIterator[Callable[..., World]]:
 def world(new_world: Callable[..., World]) -> World:
     """A world with a cloud that knows tokens."""
     return new_world()
+
+
+@pytest.fixture
+def puppet(world: World) -> Iterator[Puppet]:
+    """A client that goes on when it is told to."""
+    made = Puppet(world)
+    yield made
+    made.kill()
 
 
 @pytest_asyncio.fixture

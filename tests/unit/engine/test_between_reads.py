@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,43 +17,85 @@ from styx.store import schema
 from styx.store.records import AttemptState
 from styx.store.rows import columns
 from styx.store.states import ClusterState
+from styx.testing.memory.cloud import MemoryCloud
 from support.puppets import Puppet
 from support.records import attempt, cluster
 from support.world import HELLO, World, quiet
 
 
-@pytest.fixture
-def puppet(world: World) -> Iterator[Puppet]:
-    """A client that goes on when it is told to."""
-    made = Puppet(world)
-    yield made
-    made.kill()
+class Interrupting(MemoryCloud):
+    """The cloud in memory, where something happens while it is looked at."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def observe(self, scope: Any, owners: Any) -> Any:  # noqa: D102 - the contract documents it
+        seen = super().observe(scope, owners)
+        Interrupting.meanwhile()
+        return seen
 
 
-async def test_an_answer_between_the_last_look_and_the_closing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record goes only together with attempts that are as they were when they were looked for."""
+async def half_removed(world: World) -> Callable[[], None]:
+    """Cut the removal of cluster ``c`` short when all seems gone; what is returned lets its launch be answered then."""
     engine = world.engine()
     await engine.launch(HELLO, "c", quiet)
     holder = engine.context.fresh().holder
     world.store.clusters.acquire("c", "down", holder, 0.0)
     world.store.clusters.transition("c", ClusterState.TERMINATING)
     (intent,) = world.store.attempts.give_up("c", holder=holder)
-    machines = world.account._machines
-    hidden = dict(machines)
-    machines.clear()
+    show = world.hide_machines()
     world.clock.advance(1)
-    honest = reconcile.record_verdict
+
+    def answer() -> None:
+        world.store.attempts.answered(intent, intent.receipt, world.clock.now(), holder)
+        show()
+
+    return answer
+
+
+async def test_an_answer_between_the_last_look_and_the_closing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record goes only together with attempts that are as they were when they were looked for."""
+    answer, honest = await half_removed(world), reconcile.record_verdict
 
     def late(context: Any, record: Any, verdict: Any) -> Any:
-        world.store.attempts.answered(intent, intent.receipt, world.clock.now(), holder)
-        machines.update(hidden)
+        answer()
         return honest(context, record, verdict)
 
     with monkeypatch.context() as patch:
         patch.setattr(reconcile, "record_verdict", late)
-        (record,) = await engine.status()
+        (record,) = await world.engine().status()
     assert record.state is ClusterState.UNKNOWN
     assert world.unaccounted() == []
+
+
+async def test_a_cluster_is_not_gone_when_a_call_for_it_has_come_back(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is answered while somebody looks may have made what the look does not show: it stays on record."""
+    world = new_world(Interrupting)
+    answer = await half_removed(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(Interrupting, "meanwhile", staticmethod(answer))
+        await world.engine().status()
+    assert world.record() is not None
+    await world.engine().down("c", quiet)
+    assert (world.machines(), world.record(), world.store.attempts.unclosed()) == ([], None, [])
+
+
+async def test_a_launch_that_is_done_late_is_told_of_the_removal(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sees its machines run when nothing of the cluster is on record any more learns that, and not of a bug."""
+    world = new_world(Interrupting)
+
+    def remove_it() -> None:
+        for each in world.store.attempts.of("c"):
+            world.store.attempts.settle(each.token, AttemptState.CLOSED)
+        if world.record() is not None:
+            world.store.clusters.remove("c", "removed by another client")
+
+    monkeypatch.setattr(Interrupting, "meanwhile", staticmethod(remove_it))
+    with pytest.raises(ClusterBusy, match="another client has removed"):
+        await world.engine().launch(HELLO, "c", quiet)
 
 
 async def test_a_call_that_begins_while_its_intent_is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +117,11 @@ async def test_a_call_that_begins_while_its_intent_is_dropped(world: World, monk
     assert [each.state for each in world.store.attempts.of("c")] == [AttemptState.OPEN]
 
 
-async def test_a_launch_that_is_done_between_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_launch_that_is_done_between_two_reads(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A machine whose launch ends while somebody makes sure that it is nobody's is not removed."""
-    world = World(tmp_path, Idempotency.NONE)
+    world = new_world(Idempotency.NONE)
     await world.engine().launch(HELLO, "c", quiet)
     (done,) = world.store.attempts.of("c")
 
@@ -103,7 +146,6 @@ async def test_a_launch_that_is_done_between_two_reads(tmp_path: Path, monkeypat
     with suppress(ClusterBusy):
         await engine.discard(replace(orphan, cluster=""), quiet)
     assert len(world.machines()) == 1
-    await world.close()
 
 
 @pytest.mark.parametrize("refused", [False, True])
@@ -112,11 +154,10 @@ async def test_what_came_late_and_could_not_be_given_back(world: World, puppet: 
     puppet.begin(lambda engine: engine.launch(HELLO, "c", quiet))
     while not world.machines():
         puppet.step()
-    hidden = dict(world.account._machines)
-    world.account._machines.clear()
+    show = world.hide_machines()
     world.clock.advance(LEASE_SECONDS + 1)
     await world.engine().down("c", quiet)
-    world.account._machines.update(hidden)
+    show()
     for _ in range(50 * refused):
         world.account.fail_next("terminate", InsufficientCapacity("not now"))
     puppet.finish()

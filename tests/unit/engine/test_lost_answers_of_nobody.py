@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from styx.api import Idempotency, InsufficientCapacity, NoOffer, OutcomeUnknown
 from support.world import HELLO, Killed, Life, World, quiet
@@ -26,12 +24,10 @@ class AnswerLost(Life):
         super().step(name)
 
 
-@pytest_asyncio.fixture
-async def anonymous(tmp_path: Path) -> AsyncIterator[World]:
+@pytest.fixture
+def anonymous(new_world: Callable[..., World]) -> World:
     """A world whose cloud keeps no names."""
-    world = World(tmp_path, Idempotency.NONE)
-    yield world
-    await world.close()
+    return new_world(Idempotency.NONE)
 
 
 async def test_a_launch_that_was_asked_for_twice(anonymous: World) -> None:

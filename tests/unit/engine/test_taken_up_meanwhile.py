@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,22 +19,12 @@ from support.puppets import Puppet
 from support.world import HELLO, World, quiet
 
 
-@pytest.fixture
-def puppet(world: World) -> Iterator[Puppet]:
-    """A client that goes on when it is told to."""
-    made = Puppet(world)
-    yield made
-    made.kill()
-
-
 async def late_machine(world: World) -> Orphan:
     """Remove cluster ``c`` while its machine does not show; what is found when it does."""
-    machines = world.account._machines
-    hidden = dict(machines)
-    machines.clear()
+    show = world.hide_machines()
     await world.engine().down("c", quiet)
     assert (world.record(), world.store.attempts.of("c")) == (None, [])
-    machines.update(hidden)
+    show()
     (orphan,) = (await world.engine().orphans()).orphans
     return orphan
 
@@ -88,45 +77,6 @@ async def test_a_look_that_goes_on_late_leaves_it_alone(world: World, monkeypatc
     assert await is_unscathed(world)
 
 
-class Interrupting(MemoryCloud):
-    """The cloud in memory, where something happens while it is looked at."""
-
-    meanwhile: Callable[[], object] = staticmethod(lambda: None)
-
-    def observe(self, scope: Any, owners: Any) -> Any:  # noqa: D102 - the contract documents it
-        seen = super().observe(scope, owners)
-        Interrupting.meanwhile()
-        return seen
-
-
-async def test_a_cluster_is_not_gone_when_a_call_for_it_has_come_back(
-    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is answered while somebody looks may have made what the look does not show: it stays on record."""
-    world = new_world(Interrupting)
-    engine = world.engine()
-    await engine.launch(HELLO, "c", quiet)
-    holder = engine.context.fresh().holder
-    world.store.clusters.acquire("c", "down", holder, 0.0)
-    world.store.clusters.transition("c", ClusterState.TERMINATING)
-    (intent,) = world.store.attempts.give_up("c", holder=holder)
-    machines = world.account._machines
-    hidden = dict(machines)
-    machines.clear()
-
-    def answer() -> None:
-        world.store.attempts.answered(intent, intent.receipt, world.clock.now(), holder)
-        machines.update(hidden)
-
-    world.clock.advance(1)
-    with monkeypatch.context() as patch:
-        patch.setattr(Interrupting, "meanwhile", staticmethod(answer))
-        await engine.status()
-    assert world.record() is not None
-    await engine.down("c", quiet)
-    assert (world.machines(), world.record(), world.store.attempts.unclosed()) == ([], None, [])
-
-
 async def test_a_claim_begins_when_it_is_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who takes a cluster up holds it from then on, however long the provider took to say what it sells."""
     await world.engine().launch(HELLO, "c", quiet)
@@ -148,20 +98,3 @@ async def test_a_claim_begins_when_it_is_made(world: World, monkeypatch: pytest.
     monkeypatch.setattr(MemoryCloud, "observe", note)
     await world.engine().adopt(orphan)
     assert held == [True]
-
-
-async def test_a_launch_that_is_done_late_is_told_of_the_removal(
-    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who sees its machines run when nothing of the cluster is on record any more learns that, and not of a bug."""
-    world = new_world(Interrupting)
-
-    def remove_it() -> None:
-        for each in world.store.attempts.of("c"):
-            world.store.attempts.settle(each.token, AttemptState.CLOSED)
-        if world.record() is not None:
-            world.store.clusters.remove("c", "removed by another client")
-
-    monkeypatch.setattr(Interrupting, "meanwhile", staticmethod(remove_it))
-    with pytest.raises(ClusterBusy, match="another client has removed"):
-        await world.engine().launch(HELLO, "c", quiet)

@@ -1,4 +1,4 @@
-"""A time of day that was set back, and a store that fails for a moment: neither loses a machine nor buys one twice."""
+"""A time of day that is set, and a store that fails for a moment: neither loses a machine nor buys one twice."""
 
 from __future__ import annotations
 
@@ -37,24 +37,55 @@ class Forgetful(MemoryCloud):
     traits: ClassVar[Traits] = replace(MemoryCloud.traits, token_lifetime=LIFETIME)
 
 
-def set_back(world: World) -> None:
-    """It is an hour earlier; time goes on from there."""
-    world.clock._start -= HOUR
+def set_once(world: World, monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """The next time that anybody waits, the time service sets the clock by so much; time goes on from there."""
+    sleep = world.clock.sleep
+
+    async def jump(seconds: float) -> None:
+        monkeypatch.setattr(world.clock, "sleep", sleep)
+        world.clock._start += by
+        await sleep(seconds)
+
+    monkeypatch.setattr(world.clock, "sleep", jump)
 
 
 async def test_a_removal_ends_although_the_clock_was_set_back(new_world: Callable[..., World]) -> None:
     """A call that seems to lie in the future is waited for as one of now, in this command as in the next."""
     world = new_world(Slow)
     await world.engine().launch(HELLO, "c", quiet)
-    set_back(world)
+    world.clock._start -= HOUR
     began = world.clock.monotonic()
     await world.engine().down("c", quiet)
     assert SETTLE_AFTER <= world.clock.monotonic() - began < 2 * SETTLE_AFTER
     assert (world.record(), world.store.attempts.unclosed()) == (None, [])
 
 
-async def test_a_lost_answer_is_settled_although_the_clock_was_set_back(
+async def test_a_removal_waits_as_long_as_ever_although_the_clock_is_set_forward(
     new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time that has not passed settles nothing: a machine that is listed late is still known."""
+    world = new_world(Slow)
+    await world.engine().launch(HELLO, "c", quiet)
+    world.hide_machines()
+    set_once(world, monkeypatch, HOUR)
+    began = world.clock.monotonic()
+    await world.engine().down("c", quiet)
+    assert SETTLE_AFTER - 1 <= world.clock.monotonic() - began < 2 * SETTLE_AFTER
+
+
+async def test_a_removal_of_what_was_called_long_ago_does_not_wait(new_world: Callable[..., World]) -> None:
+    """The time before it counts too."""
+    world = new_world(Slow)
+    await world.engine().launch(HELLO, "c", quiet)
+    world.clock.advance(HOUR.total_seconds())
+    began = world.clock.monotonic()
+    await world.engine().down("c", quiet)
+    assert world.clock.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("by", [-HOUR, HOUR])
+async def test_a_lost_answer_is_settled_although_the_clock_is_set(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, by: timedelta
 ) -> None:
     """The launch asks again once nothing of the first call can appear any more, and not before."""
     world = new_world(Slow)
@@ -67,14 +98,7 @@ async def test_a_lost_answer_is_settled_although_the_clock_was_set_back(
         raise OutcomeUnknown("no answer")
 
     monkeypatch.setattr(Slow, "launch", launch)
-    sleep = world.clock.sleep  # for the first time once the lost call is on record
-
-    async def sleep_and_set_back(seconds: float) -> None:
-        monkeypatch.setattr(world.clock, "sleep", sleep)
-        set_back(world)
-        await sleep(seconds)
-
-    monkeypatch.setattr(world.clock, "sleep", sleep_and_set_back)
+    set_once(world, monkeypatch, by)  # the first who waits does so once the lost call is on record
     await world.engine().launch(HELLO, "c", quiet)
     first, second = asked
     assert SETTLE_AFTER <= second - first < 2 * SETTLE_AFTER

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -36,19 +35,18 @@ WRONG: dict[str, Callable[[Receipt], Any]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_the_ids_in_it_count_all_the_same(tmp_path: Path, wrong: str) -> None:
+async def test_the_ids_in_it_count_all_the_same(new_world: Callable[..., World], wrong: str) -> None:
     """They may be all that tells whose the machines are: these go, and the plugin is named."""
-    world = World(tmp_path, Idempotency.NONE)
+    world = new_world(Idempotency.NONE)
     answer(world, WRONG[wrong])
     with pytest.raises(StyxError, match="plugin 'memory' failed in launch"):
         await world.engine().launch(HELLO, "c", quiet)
     assert world.machines() == []
-    await world.close()
 
 
-async def test_a_machine_under_another_name_of_the_account(tmp_path: Path) -> None:
+async def test_a_machine_under_another_name_of_the_account(new_world: Callable[..., World]) -> None:
     """Two names of one account have the same machines: what is on record under the one is not the other's."""
-    world = World(tmp_path, Idempotency.NONE)
+    world = new_world(Idempotency.NONE)
     world.accounts = {("memory", "a"): world.account, ("memory", "b"): world.account}
     (world.home / "config.yaml").write_text("clouds: {memory: {accounts: {a: {}, b: {}}}}\n")
     await world.engine().launch(HELLO, "c", quiet, account="a")
@@ -57,19 +55,17 @@ async def test_a_machine_under_another_name_of_the_account(tmp_path: Path) -> No
     with pytest.raises(StyxError, match="which is a machine of cluster 'c'"):
         await world.engine().launch(HELLO, "d", quiet, account="b")
     assert first.id in {machine.id for machine in world.machines()}
-    await world.close()
 
 
-async def test_what_is_new_beside_what_is_somebody_elses(tmp_path: Path) -> None:
+async def test_what_is_new_beside_what_is_somebody_elses(new_world: Callable[..., World]) -> None:
     """The one is removed with the launch, the other stays where it is."""
-    world = World(tmp_path, Idempotency.NONE)
+    world = new_world(Idempotency.NONE)
     await world.engine().launch(HELLO, "c", quiet)
     (first,) = world.machines()
     answer(world, lambda good: replace(good, node_ids={**good.node_ids, 1: first.id}))
     with pytest.raises(StyxError, match="which is a machine of cluster 'c'"):
         await world.engine().launch(HELLO, "d", quiet)
     assert world.machines() == [first]
-    await world.close()
 
 
 def test_what_names_machines() -> None:
