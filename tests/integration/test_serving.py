@@ -10,7 +10,7 @@ import pytest
 from styx.api import Transient
 from styx.api.simple import JsonApi
 from styx.testing import serving
-from styx.testing.serving import Answer, Asked
+from styx.testing.server import Answer, Asked
 
 
 def test_a_test_sees_what_was_asked_and_says_the_answer() -> None:

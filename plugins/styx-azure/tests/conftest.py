@@ -12,7 +12,7 @@ import pytest
 
 from styx.api import CatalogEntry
 from styx.testing import FakeClock, pauses, services, serving
-from styx.testing.serving import Answer, Asked
+from styx.testing.server import Answer, Asked
 from styx_azure.config import Settings
 from styx_azure.refresh import AzureRefresher
 

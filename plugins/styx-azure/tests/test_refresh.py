@@ -18,7 +18,7 @@ from styx.api import (
     Transient,
 )
 from styx.api.catalog import WAITS
-from styx.testing.serving import Answer, Asked
+from styx.testing.server import Answer, Asked
 
 if TYPE_CHECKING:
     from conftest import Azure

@@ -19,7 +19,7 @@ from styx.api import (
     Transient,
 )
 from styx.api.catalog import WAITS
-from styx.testing.serving import Answer
+from styx.testing.server import Answer
 
 if TYPE_CHECKING:
     from conftest import Google

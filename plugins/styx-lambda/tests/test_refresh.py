@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from styx.api import AuthFailed, PermissionDenied, ProviderError, RateLimited, Transient
-from styx.testing.serving import Answer
+from styx.testing.server import Answer
 from styx_lambda.machines import REGIONS
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ _PUBLIC = {
     "pauses": "styx.testing.catalog",
     "process_cluster": "styx.testing.cluster",
     "services": "styx.testing.surroundings",
-    "serving": "styx.testing.serving",
+    "serving": "styx.testing.server",
 }
 
 __all__ = [
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from styx.testing.driver import Driver
     from styx.testing.engine import EngineConformance
     from styx.testing.sandbox import SandboxConformance
-    from styx.testing.serving import serving
+    from styx.testing.server import serving
     from styx.testing.storage import StorageConformance
     from styx.testing.surroundings import services
 

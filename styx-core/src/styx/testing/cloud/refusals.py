@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from styx.testing.server import running
+
 
 class Refusals(ThreadingHTTPServer):
     """Answers every request with one status, or with None hangs up on it; ``requests`` has what came."""
-
-    daemon_threads = True
 
     def __init__(self, status: int | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -49,12 +48,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def refusing(status: int | None) -> Iterator[Refusals]:
     """The server, for the duration of the block."""
-    server = Refusals(status)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with running(Refusals(status)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
