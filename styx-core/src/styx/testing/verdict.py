@@ -10,12 +10,12 @@ def expect(ok: object, *, did: str, contract: str, change: str) -> None:
     """Fail the test, in three sentences for an author who has never seen the kit, unless ``ok`` is true."""
     __tracebackhide__ = True
     if not ok:
-        raise AssertionError(
-            f"a rule of the contract is broken\n"
-            f"  it did:       {did}\n"
-            f"  the contract: {contract}\n"
-            f"  to change:    {change}"
-        )
+        raise AssertionError(told("a rule of the contract is broken", did=did, contract=contract, change=change))
+
+
+def told(what: str, *, did: str, contract: str, change: str) -> str:
+    """The form of all that is told."""
+    return f"{what}\n  it did:       {did}\n  the contract: {contract}\n  to change:    {change}"
 
 
 @contextmanager

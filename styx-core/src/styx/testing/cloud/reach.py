@@ -6,7 +6,7 @@ import pytest
 
 from styx.api import AuthFailed, Cloud, PermissionDenied, ProviderError
 from styx.testing.driver import Driver
-from styx.testing.verdict import GaveUp
+from styx.testing.verdict import GaveUp, told
 
 PATIENCE = 3.0  # seconds for a provider that is there and busy; each rule then has a patience of its own
 
@@ -23,13 +23,13 @@ class Reach:
         if self._reason is None:
             self._reason, change = _tried(cloud, driver)
             if self._reason:
-                pytest.fail(
-                    "the provider cannot be asked, so the rules cannot be tried\n"
-                    f"  it did:       {self._reason}\n"
-                    "  the contract: the kit asks a real account, as core would\n"
-                    f"  to change:    {change}",
-                    pytrace=False,
+                said = told(
+                    "the provider cannot be asked, so the rules cannot be tried",
+                    did=self._reason,
+                    contract="the kit asks a real account, as core would",
+                    change=change,
                 )
+                pytest.fail(said, pytrace=False)
         if self._reason:
             pytest.skip(f"the provider cannot be asked: {self._reason}")
 
@@ -44,5 +44,5 @@ def _tried(cloud: Cloud, driver: Driver) -> tuple[str, str]:
     except GaveUp as error:
         return str(error), "see that what the fixture `cloud` points at is running, and that the address is right"
     except (ProviderError, AssertionError):
-        return "", ""  # it answers, and wrongly
+        pass  # it answers, and wrongly
     return "", ""
