@@ -134,7 +134,7 @@ class AccountRules(CloudRules, MakingRules):
     def test_a_fresh_object_sees_the_same_nodes(self, fresh: Callable[[], Cloud], lab: Lab) -> None:
         """A provider remembers nothing: what one object launched, the next one finds."""
         launched = lab.running()
-        there = {node.id for node in launched.nodes}
+        there = ids(launched)
         seen = ids(lab.observe({launched.owner}, cloud=fresh(), has=there))
         expect(
             there <= seen,
@@ -146,11 +146,11 @@ class AccountRules(CloudRules, MakingRules):
     def test_parallel_observations_agree(self, lab: Lab) -> None:
         """Objects are thread-safe: eight threads that observe at once see the same."""
         launched = lab.running()
-        wanted = {node.id for node in launched.nodes}
+        wanted = ids(launched)
         with ThreadPoolExecutor(8) as pool:
             jobs = [pool.submit(lab.observe, {launched.owner}, has=wanted) for _ in range(32)]
             seen = [sorted(node.id for node in job.result().nodes) for job in jobs]
-        odd = [ids for ids in seen if ids != sorted(wanted)]
+        odd = [each for each in seen if each != sorted(wanted)]
         expect(
             not odd,
             did=f"of 32 observations by 8 threads {len(odd)} differ, for example {odd[:1]} instead of {sorted(wanted)}",

@@ -22,7 +22,7 @@ class AnonymousRules(CloudRules):
         """Only a cloud without tokens, names and tags may leave a node's owner open."""
         if lab.cloud.traits.idempotency is Idempotency.NONE:
             pytest.skip("none: machines cannot be told apart except by the receipt")
-        there = {node.id for node in lab.running().nodes}
+        there = ids(lab.running())
         nobodys = [node.id for node in lab.observe(None, has=there).nodes if node.owner is None]
         expect(
             not nobodys,

@@ -9,7 +9,7 @@ import pytest
 
 from styx.api import Cloud, Idempotency, Owner, ProviderError, SupportsDiscard
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import Lab, Launched
+from styx.testing.cloud.lab import Lab, Launched, ids
 from styx.testing.since import since
 from styx.testing.verdict import ContractBroken, GaveUp, expect, succeeds
 
@@ -78,7 +78,7 @@ class DiscardRules(CloudRules):
             pytest.skip("none: nobody can tell whose a machine is")
         launched = lab.running()
         with contextlib.suppress(ProviderError):
-            _ask(discarding, lab, launched, lab.owner(), {node.id for node in launched.nodes})
+            _ask(discarding, lab, launched, lab.owner(), ids(launched))
         _stayed(lab, launched, "another attempt", "compare name or tags of what node_ids name with the owner")
 
     @since(1, 1)
@@ -88,7 +88,7 @@ class DiscardRules(CloudRules):
         """Asked by mistake to discard what another installation owns, it does not."""
         theirs = lab.running(cloud=neighbour)
         with contextlib.suppress(ProviderError):  # refusing loudly is fine
-            _ask(discarding, lab, theirs, theirs.owner, {node.id for node in theirs.nodes})
+            _ask(discarding, lab, theirs, theirs.owner, ids(theirs))
         _stayed(
             lab, theirs, "another installation", "raise Conflict unless owner.installation == services.installation"
         )

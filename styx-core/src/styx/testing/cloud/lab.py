@@ -115,9 +115,9 @@ class Lab:
         self.settle()
         return self.look(owners, scope, cloud)
 
-    def nodes(self, owner: Owner, scope: Scope | None = None, cloud: Cloud | None = None) -> list[Node]:
+    def nodes(self, owner: Owner, cloud: Cloud | None = None) -> list[Node]:
         """The nodes of one attempt that are there and not on their way out, when an absence counts."""
-        return self.staying(self.observe({owner}, scope, cloud), owner)
+        return self.staying(self.observe({owner}, cloud=cloud), owner)
 
     def glimpse(self, owner: Owner, scope: Scope | None = None, cloud: Cloud | None = None) -> list[Node]:
         """The same right now, for whoever waits for something to appear: others may be there besides."""
@@ -299,8 +299,8 @@ class Lab:
                     pytest.fail(f"STILL RUNNING in {scope.name}: {', '.join(left)} of {owner.name}: {error}")
 
 
-def ids(seen: Observation) -> set[str]:
-    """The ids of the nodes of an observation."""
+def ids(seen: Observation | Launched) -> set[str]:
+    """The ids of the nodes of an observation or a launch."""
     return {node.id for node in seen.nodes}
 
 

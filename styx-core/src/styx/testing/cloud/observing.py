@@ -109,7 +109,7 @@ class ObserveRules(CloudRules):
         """observe(None) shows at least what observe({owner}) shows."""
         launched = lab.running(range(gang_size))
         lab.running()
-        ours = {node.id for node in launched.nodes}
+        ours = ids(launched)
         everything = ids(lab.observe(None, has=ours))
         expect(
             ours <= everything,
@@ -124,7 +124,7 @@ class ObserveRules(CloudRules):
         gangs = [lab.running(range(gang_size), lab.owner(f"page-{n}")) for n in range(2)]
         missing = []
         for gang in gangs:
-            there = {node.id for node in gang.nodes}
+            there = ids(gang)
             missing.append(sorted(there - ids(lab.observe({gang.owner}, has=there))))
         expect(
             not any(missing),

@@ -11,7 +11,7 @@ import pytest
 
 from styx.api import Idempotency, InsufficientCapacity, Offer, Prepared, ProviderError, QuotaExceeded, slug
 from styx.testing.cloud.base import CloudRules
-from styx.testing.cloud.lab import RUNNING_TEST, Lab, Launched
+from styx.testing.cloud.lab import RUNNING_TEST, Lab, Launched, ids
 from styx.testing.since import since
 from styx.testing.verdict import ContractBroken, GaveUp, expect
 
@@ -90,7 +90,7 @@ class SpendingRules(CloudRules):
         """The next machine has another id, though the last one is gone."""
         first = lab.running()
         lab.gone_for_good(first)
-        again = sorted({node.id for node in first.nodes} & {node.id for node in lab.running().nodes})
+        again = sorted(ids(first) & ids(lab.running()))
         expect(
             not again,
             did=f"{again} was terminated, and the next launch's machine has that id again",
