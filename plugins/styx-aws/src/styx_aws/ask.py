@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from styx.api import patiently
@@ -29,7 +30,7 @@ class Aws:
     def regions(self) -> list[str]:
         """Names of the regions that are enabled for the account."""
         ec2 = self._client("ec2", self._session.region_name or PRICE_LIST_REGION)
-        answer = patiently(lambda: _answer("ec2:DescribeRegions", ec2.describe_regions))
+        answer = patiently(partial(_answer, "ec2:DescribeRegions", ec2.describe_regions))
         return sorted(region["RegionName"] for region in answer["Regions"])
 
     def types(self, region: str) -> Iterator[Mapping[str, Any]]:
@@ -75,7 +76,7 @@ class Aws:
         # Not by botocore's paginators, which cannot go on after a page that failed.
         request = getattr(self._client(service, region), re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
         while True:
-            page = patiently(lambda: _answer(f"{service}:{operation}", request, **asked))
+            page = patiently(partial(_answer, f"{service}:{operation}", request, **asked))
             yield page
             if not page.get("NextToken"):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -33,7 +34,7 @@ class Azure:
         """Everything that Azure says of each size in each region."""
         after: str | None = None
         while True:
-            page, after = patiently(lambda after=after: self._page(after))  # type: ignore[misc]
+            page, after = patiently(partial(self._page, after))
             yield from page
             if not after:
                 return
@@ -49,7 +50,7 @@ class Azure:
         }
         path = f"/api/retail/prices?{urlencode(asked)}"
         while path:
-            page = patiently(lambda path=path: self._priced(path))  # type: ignore[misc]
+            page = patiently(partial(self._priced, path))
             yield from page["Items"]
             # The link names Azure's own host, which is the one that is asked, or stands behind it.
             link = urlsplit(str(page.get("NextPageLink") or ""))

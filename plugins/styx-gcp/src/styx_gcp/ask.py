@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from styx.api import InvalidConfig, Transient, patiently
@@ -53,7 +54,7 @@ class Gcp:
         """Every price of Compute Engine."""
         token = ""
         while True:
-            page = patiently(lambda after=token: self._priced(after))  # type: ignore[misc]
+            page = patiently(partial(self._priced, token))
             yield from page["skus"]
             token = str(page.get("nextPageToken") or "")
             if not token:
@@ -72,7 +73,7 @@ class Gcp:
         # Not by Google's pagers, which cannot go on after a page that failed.
         request = kind(project=self._project, max_results=500)
         while True:
-            page = patiently(lambda: self._page(action, client, request))
+            page = patiently(partial(self._page, action, client, request))
             for scope, listed in page.items.items():
                 yield scope.rpartition("/")[2], listed
             if not page.next_page_token:
