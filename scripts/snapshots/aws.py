@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.snapshots.shipping import facts, ship
+from scripts.snapshots.shipping import amount, facts, price_list, ship
 
 from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
 from styx_aws.machines import machine
@@ -137,11 +137,6 @@ def priced_by_zone() -> dict[tuple[str, str], tuple[Decimal | None, dict[str, De
     }
 
 
-def amount(text: str) -> Decimal | None:
-    """A price; a dash where there is none."""
-    return None if text == "-" else Decimal(text)
-
-
 def entries(packages: Path) -> Iterator[CatalogEntry]:
     """Everything, the most recent figure for each price."""
     sold, home, exact = machines(packages), at_home(), priced_by_zone()
@@ -151,7 +146,7 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
         for region, *several in facts("aws-spot.txt")
         for name, price in (each.split("=") for each in several)
     }
-    listed = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["ec2_linux"]
+    listed = price_list(packages, "ec2_linux")
     folder = packages / "moto/ec2/resources/instance_type_offerings/region"
     for region in sorted(path.name.removesuffix(".json.gz") for path in folder.iterdir()):
         away = {name: Decimal(str(each[region])) for name, each in listed.items() if each.get(region)}

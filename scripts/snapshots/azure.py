@@ -6,14 +6,13 @@ else is in facts/, with its source. Needs styx-core and styx-azure installed.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from scripts.snapshots.shipping import facts, ship
+from scripts.snapshots.shipping import amount, facts, price_list, ship
 
 from styx.api import Accelerator, CatalogEntry, CatalogType, Source
 from styx_azure.machines import capabilities
@@ -21,13 +20,6 @@ from styx_azure.machines import capabilities
 # Regions of governments, and two that were closed.
 CLOSED = ("usgov", "germanycentral", "germanynortheast")
 ARM = "ps_v5"
-
-
-def listed(packages: Path) -> Mapping[str, Mapping[str, float]]:
-    """On-demand prices of apache-libcloud, by size, written without capitals and underscores, and region."""
-    found = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["azure_linux"]
-    assert isinstance(found, dict)
-    return found
 
 
 def plain() -> Iterator[CatalogType]:
@@ -57,9 +49,10 @@ def accelerated() -> Iterator[CatalogType]:
 
 def entries(packages: Path) -> Iterator[CatalogEntry]:
     """Everything, the most recent figure for each price."""
-    older = listed(packages)
+    # By size, written without capitals and underscores, and region.
+    older: Mapping[str, Mapping[str, float]] = price_list(packages, "azure_linux")
     recent = {
-        (name, region): tuple(None if each == "-" else Decimal(each) for each in told.split("/"))
+        (name, region): tuple(amount(each) for each in told.split("/"))
         for name, *several in facts("azure-us.txt")
         for region, told in (each.split("=") for each in several)
     }

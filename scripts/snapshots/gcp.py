@@ -12,7 +12,6 @@ the rest of the machine.
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,13 +20,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.snapshots.shipping import facts, ship
+from scripts.snapshots.shipping import amount, facts, price_list, ship
 
 from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
-from styx_gcp.machines import GPUS, SHARED_CORE, family, plain, with_gpus
+from styx_gcp.machines import GPUS, family, plain, with_gpus
+from styx_gcp.prices import cores
 
 HOME = "us-central1"
-SHARES = {"e2-micro": Decimal("0.25"), "e2-small": Decimal("0.5"), "e2-medium": Decimal(1)}
 # The sizes that tell the others, with their vCPUs and GiB.
 ONE = {"c2": ("c2-standard-16", 16, 64), "t2d": ("t2d-standard-8", 8, 32)}
 TWO = {
@@ -79,18 +78,11 @@ def known() -> tuple[Table, dict[str, dict[str, list[str]]]]:
     for name, *several in facts("gcp-prices.txt"):
         for place, _, told in (each.partition("=") for each in several):
             region, _, letters = place.partition(":")
-            hourly, spot = (None if each == "-" else Decimal(each) for each in told.split("/"))
+            hourly, spot = (amount(each) for each in told.split("/"))
             prices.setdefault(name, {})[region] = Price(hourly, spot)
             if letters:
                 zones.setdefault(name, {})[region] = [f"{region}-{letter}" for letter in letters]
     return prices, zones
-
-
-def listed(packages: Path) -> Mapping[str, Any]:
-    """The price list of apache-libcloud: of vCPUs and of memory, by region."""
-    found = json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"]["gce_instances"]
-    assert isinstance(found, dict)
-    return found
 
 
 def by_parts(table: Mapping[str, Any], prices: Table, series: str, region: str) -> tuple[Price, Price] | None:
@@ -121,7 +113,7 @@ def over(prices: Mapping[str, Price], region: str, home: str) -> Decimal:
 
 def cpu_price(machine: CatalogType, region: str, prices: Table, table: Mapping[str, Any]) -> Price:
     """Of a machine without GPUs."""
-    name, series = machine.instance_type, family(machine)
+    series = family(machine)
     if series in ONE:
         size, vcpus, _ = ONE[series]
         return prices[size].get(region, Price()) * (Decimal(machine.vcpus) / vcpus)
@@ -131,8 +123,7 @@ def cpu_price(machine: CatalogType, region: str, prices: Table, table: Mapping[s
     parts = by_parts(table, prices, series, region)
     if parts is None:
         return Price()
-    cores = SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
-    return (parts[0] * cores).plus(parts[1] * Decimal(repr(machine.memory_gib)))
+    return (parts[0] * cores(machine)).plus(parts[1] * Decimal(repr(machine.memory_gib)))
 
 
 def devices(prices: Table) -> Table:
@@ -184,7 +175,7 @@ def cpu_only(path: Path) -> Iterator[tuple[CatalogType, dict[str, list[str]]]]:
 def entries(packages: Path, types: Path) -> Iterator[CatalogEntry]:
     """Everything."""
     prices, zones = known()
-    table = listed(packages)
+    table: Mapping[str, Any] = price_list(packages, "gce_instances")  # of vCPUs and of memory, by region
     yield from accelerated(prices, zones)
     for machine, places in cpu_only(types):
         for region, where in places.items():

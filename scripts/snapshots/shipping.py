@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from styx.api import CatalogEntry, Source, TransferPrice
 from styx.catalog.entries import to_snapshot
@@ -20,6 +23,16 @@ def facts(name: str) -> Iterator[list[str]]:
     for line in (HERE / "facts" / name).read_text().splitlines():
         if line and not line.startswith("#"):
             yield line.split()
+
+
+def amount(text: str) -> Decimal | None:
+    """A price; a dash where there is none."""
+    return None if text == "-" else Decimal(text)
+
+
+def price_list(packages: Path, name: str) -> Any:
+    """A part of apache-libcloud's prices, of those of machines."""
+    return json.loads((packages / "libcloud/data/pricing.json").read_text())["compute"][name]
 
 
 def ship(

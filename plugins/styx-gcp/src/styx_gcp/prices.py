@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from styx.api import CatalogType
-from styx_gcp.machines import SHARED_CORE, family
+from styx_gcp.machines import family
 
 # What is before "Core" and "Ram" in the description of a SKU.
 FAMILIES: Mapping[str, str] = {
@@ -71,8 +71,7 @@ def _parts(machine: CatalogType) -> Iterator[tuple[str, Decimal]]:
     if family(machine) not in _BUNDLED:
         series = "-".join(name.split("-")[:2]).removesuffix("gpu")
         series = series if series in FAMILIES.values() else family(machine)
-        cores = _SHARES.get(name, Decimal(machine.vcpus)) if SHARED_CORE in machine.capabilities else machine.vcpus
-        yield f"{series} Core", Decimal(cores)
+        yield f"{series} Core", cores(machine)
         yield f"{series} Ram", Decimal(repr(machine.memory_gib))
     if machine.accelerator:
         yield machine.accelerator.name, Decimal(machine.accelerator.count)
@@ -80,6 +79,11 @@ def _parts(machine: CatalogType) -> Iterator[tuple[str, Decimal]]:
         yield "disks of unknown size", Decimal(1)
     elif machine.disk_gib:
         yield _DISK, Decimal(machine.disk_gib)
+
+
+def cores(machine: CatalogType) -> Decimal:
+    """The vCPUs that are to be paid for."""
+    return _SHARES.get(machine.instance_type) or Decimal(machine.vcpus)
 
 
 def _named(description: str) -> tuple[str | None, bool]:
