@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,11 @@ class Aws:
             asked |= {f"RegionName.{number}": name for number, name in enumerate(REGIONS, 1)}
         elif action == "DescribeInstanceTypes":
             asked |= {f"InstanceType.{number}": name for number, name in enumerate(TYPES[page], 1)}
-            more = str(page + 1) if page + 1 < len(TYPES) else ""
+            more = _next(page, TYPES)
         elif action == "DescribeInstanceTypeOfferings":
             names = {f"Filter.1.Value.{number}": name for number, name in enumerate(TYPES[page], 1)}
             asked |= {"Filter.1.Name": "instance-type", **names}
-            more = str(page + 1) if page + 1 < len(TYPES) else ""
+            more = _next(page, TYPES)
         answer = self._of_moto(region, asked, request.headers)
         if self.unsaid:
             answer = answer.replace(f"<{self.unsaid}>", "<other>").replace(f"</{self.unsaid}>", "</other>")
@@ -115,8 +115,7 @@ def _spot(page: int) -> str:
         f"<availabilityZone>{zone}</availabilityZone></item>"
         for name, zone, price, day in (SPOT[page] if page < len(SPOT) else ())
     )
-    more = str(page + 1) if page + 1 < len(SPOT) else ""
-    inner = f"<spotPriceHistorySet>{rows}</spotPriceHistorySet><nextToken>{more}</nextToken>"
+    inner = f"<spotPriceHistorySet>{rows}</spotPriceHistorySet><nextToken>{_next(page, SPOT)}</nextToken>"
     return f"<DescribeSpotPriceHistoryResponse>{inner}</DescribeSpotPriceHistoryResponse>"
 
 
@@ -128,11 +127,11 @@ def _products(asked: dict[str, object]) -> dict[str, object]:
     listed = PRICES.get(region, ())
     page = int(str(asked.get("NextToken", 0)))
     products = [_product(*each) for each in listed[page : page + 1]]
-    return {
-        "FormatVersion": "aws_v1",
-        "PriceList": products,
-        "NextToken": str(page + 1) if page + 1 < len(listed) else "",
-    }
+    return {"FormatVersion": "aws_v1", "PriceList": products, "NextToken": _next(page, listed)}
+
+
+def _next(page: int, pages: Sequence[object]) -> str:
+    return str(page + 1) if page + 1 < len(pages) else ""
 
 
 def _product(name: str, price: str) -> str:
