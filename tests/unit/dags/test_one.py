@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from styx.api import InsufficientCapacity, JobInfo, LogChunk, StoreError, Transient, TransportError
+from styx.api import InsufficientCapacity, JobInfo, LogChunk, StoreError, Transient, TransportError, Unsupported
 from styx.api.transport import CommandResult
 from styx.dags import outputs
 from styx.dags.one import PATIENCE, RECONNECT_SECONDS
@@ -62,6 +62,18 @@ class TestMoney:
         assert (launches(weak), launches(world.account)) == (0, 1)
         assert (await machines.run(task("a"), keep=True)).succeeded
         assert (launches(weak), launches(world.account)) == (1, 1)
+
+    async def test_what_is_to_be_kept_anyway(self, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A launch that is refused is not tried again for that, and nobody is warned that the cluster would stay."""
+        asked: list[str] = []
+
+        async def launch(_engine: Engine, _task: Any, name: str, *_: Any, **_more: Any) -> Any:
+            asked.append(name)
+            raise Unsupported("no ports there", capability="ports")
+
+        monkeypatch.setattr(Engine, "launch", launch)
+        await machines.run(task("a"), keep=True)
+        assert (len(asked), [text for _, kind, text in machines.told if kind == "note"]) == (1, [])
 
     async def test_prices_that_rise_after_the_question(self, machines: Machines, world: World) -> None:
         """What was agreed to a moment ago counts, not what the run finds now."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 from styx.api.backend import JobInfo, JobState, LogChunk
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
 from styx.dags import outputs
-from styx.dags.model import POLICY
+from styx.dags.model import POLICY, RunOptions
 from styx.engine.engine import Engine
 from styx.optimizer.rank import Choice
 from styx.spec import Task
@@ -75,36 +75,33 @@ class TaskRun:
         task: TaskSpec,
         cluster: str,
         tell: Tell,
-        *,
-        prefer: Choice | None = None,
-        agreed_hourly_cost: Decimal | None = None,
-        account: str | None = None,
-        max_hourly_cost: Decimal | None = None,
-        keep: bool = False,
+        options: RunOptions,
+        place: Choice,
+        agreed_hourly_cost: Decimal | None,
     ) -> None:
         self._engine = engine
         self._key = secrets.token_hex(4)
         self._task = Task.from_spec(outputs.writing(task, self._key))
         self._cluster = cluster
         self._tell = tell
+        self._options = options
         self._launch = partial(
             engine.launch,
             self._task,
             cluster,
             tell,
-            prefer=prefer,
+            prefer=place,
             agreed_hourly_cost=agreed_hourly_cost,
-            account=account,
-            max_hourly_cost=max_hourly_cost,
+            account=options.account,
+            max_hourly_cost=options.max_hourly_cost,
         )
-        self._keep = keep
 
     async def run(self) -> Attempted:
         """How it went, at the last try. An interruption removes the cluster and is raised on."""
         try:
             return await self._tries()
         finally:
-            if not self._keep:
+            if not self._options.keep:
                 await to_its_end(self._remove())
 
     async def _tries(self) -> Attempted:
@@ -147,12 +144,7 @@ class TaskRun:
 
     async def _once(self) -> JobInfo | None:
         """The job, ended; None for a task with nothing to run."""
-        autostop = None if self._keep else POLICY
-        try:
-            name, number, _ = await self._launch(autostop=autostop)
-        except Unsupported:
-            self._tell("note", "should this command be killed, its cluster stays until somebody removes it")
-            name, number, _ = await self._launch()
+        name, number, _ = await going_by_itself(self._launch, self._options, self._tell)
         if number is None:
             return None
         self._tell("job", f"runs as job {number} on {name}")
@@ -227,6 +219,17 @@ class TaskRun:
             pass
         except StyxError as error:
             self._tell("left", f"cluster {self._cluster} is not removed: {error.message}")
+
+
+async def going_by_itself(ask: Callable[..., Awaitable[T]], options: RunOptions, tell: Tell) -> T:
+    """What it gives for a cluster with the POLICY; for one without, where that is kept or no cloud can do it."""
+    if options.keep:
+        return await ask()
+    try:
+        return await ask(autostop=POLICY)
+    except Unsupported:
+        tell("note", "should this command be killed, its cluster stays until somebody removes it")
+        return await ask()
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

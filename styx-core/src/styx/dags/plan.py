@@ -8,9 +8,10 @@ from decimal import Decimal
 from functools import partial
 
 from styx.api.catalog import ANYWHERE, INTERNET
-from styx.api.errors import NoOffer, Unsupported
+from styx.api.errors import NoOffer
 from styx.catalog.query import catalogs
-from styx.dags.model import POLICY, RunOptions
+from styx.dags.model import RunOptions
+from styx.dags.one import going_by_itself
 from styx.engine.engine import Engine
 from styx.engine.plan import Answered, Plan
 from styx.optimizer.dag import plan_dag
@@ -59,12 +60,7 @@ async def _offers(engine: Engine, task: Task, options: RunOptions, answered: Ans
         engine.plan, task, quiet, account=options.account, max_hourly_cost=options.max_hourly_cost, answered=answered
     )
     try:
-        if options.keep:
-            return await ask()
-        try:
-            return await ask(autostop=POLICY)
-        except Unsupported:  # as the launch will do then
-            return await ask()
+        return await going_by_itself(ask, options, quiet)  # as the launch will be
     except NoOffer as error:
         name = task.spec.name or "a task"
         raise NoOffer(f"{name}: {error.message}", hint=error.hint, reasons=error.reasons) from error

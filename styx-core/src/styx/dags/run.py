@@ -87,11 +87,9 @@ class DagRun:
             filled(spec, self._schedule.outputs),
             cluster,
             partial(self._told, number),
-            prefer=place,
-            agreed_hourly_cost=options.agreed[number] if options.agreed else place.hourly_cost,
-            account=options.account,
-            max_hourly_cost=options.max_hourly_cost,
-            keep=options.keep,
+            options,
+            place,
+            options.agreed[number] if options.agreed else place.hourly_cost,
         )
         return await run.run()
 
