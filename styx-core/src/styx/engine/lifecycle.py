@@ -32,8 +32,9 @@ from styx.engine.operation import operation
 from styx.engine.papers import Papers, is_of, papers_of
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, look, record_verdict, refuse_strangers
-from styx.engine.removal import POLL_FIRST, POLL_MOST, REMOVAL_DEADLINE, remove
+from styx.engine.removal import REMOVAL_DEADLINE, remove
 from styx.engine.setup import connect, not_up, set_up
+from styx.engine.waiting import Wait
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 from styx.words import count
@@ -74,11 +75,10 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
     papers = _papers(context, cluster)
     context.require_hold(cluster.name)
     await account.call(cloud.stop, papers.scope, papers.owner, papers.receipts)
-    give_up_at = context.clock.monotonic() + REMOVAL_DEADLINE
-    pause = POLL_FIRST
+    wait = Wait(context)
     while True:
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
-        settled = papers.settled(context.store.now(), account.cloud.traits.settle_after)
+        settled = wait.settled(papers, account.cloud)
         found = sight(seen, papers, settled=settled, kept=context.kept(cluster.name))
         stopped = found.count(NodeState.STOPPED)
         if stopped == cluster.num_nodes:
@@ -87,14 +87,13 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
         if found.proves_absence and len(found.nodes) < cluster.num_nodes:
             context.move(cluster.name, _S.LOST if not found.nodes else _S.FAILED, "nodes vanished while they stopped")
             raise not_up(await _seen(context, cluster))
-        if context.clock.monotonic() >= give_up_at:
+        if wait.seconds >= REMOVAL_DEADLINE:
             going = cluster.num_nodes - stopped
             raise OutcomeUnknown(
                 f"not stopped yet: {count(going, 'node')} of {cluster.name!r}", hint="Run the command again."
             )
         progress("stop", f"waiting for {cluster.num_nodes - stopped} of {count(cluster.num_nodes, 'node')} to stop")
-        await context.clock.sleep(pause)
-        pause = min(pause * 1.5, POLL_MOST)
+        await wait.pause()
 
 
 def _papers(context: Context, cluster: ClusterRecord) -> Papers:

@@ -75,16 +75,6 @@ class Papers:
         """When the provider may have been called last; None when it certainly never was."""
         return max((intent.called_at for intent in self.intents if intent.called_at is not None), default=None)
 
-    def settled(self, began: datetime, settle_after: float, waited: float = 0.0) -> bool:
-        """Whether an absence counts yet: listings may lag this many seconds behind the last call.
-
-        ``began`` is when the waiting began, after that call, and ``waited`` how many seconds ago that was by the
-        monotonic clock: who waits is not misled by a time of day that is set meanwhile. A call that seems to have been
-        made later than that is taken for one that was made then.
-        """
-        last = self.last_call
-        return last is None or max((began - last).total_seconds(), 0.0) + waited >= settle_after
-
     @property
     def unanswered(self) -> tuple[AttemptRecord, ...]:
         """The launches that may have been asked for, and of which neither an answer nor an error is on record."""

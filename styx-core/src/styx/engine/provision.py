@@ -19,7 +19,8 @@ from styx.engine.context import Context, Progress
 from styx.engine.intent import ASKED_AT_MOST, ask, commit_intent, prepare
 from styx.engine.observe import Sight, sight
 from styx.engine.papers import Papers
-from styx.engine.removal import POLL_FIRST, POLL_MOST, give_up, in_doubt
+from styx.engine.removal import give_up, in_doubt
+from styx.engine.waiting import Wait
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from styx.words import count
@@ -87,24 +88,20 @@ class _Attempt:
         self.again = again
         self.wanted = len(papers.ranks)
         self.met: set[str] = set()
-        self.quiet_since = 0.0  # by the monotonic clock: nobody was asked for anything since
-        self.quiet_from = papers.newest.created_at  # the same, by the time of day
+        self.quiet: Wait  # since nobody was asked for anything any more
 
     async def until_running(self) -> list[Node]:
         """Look until every rank runs, once. Raises what makes that certain not to happen."""
-        clock, cloud = self.context.clock, self.account.cloud
-        self._be_quiet()
-        give_up_at = self.quiet_since + cloud.traits.boot_deadline
-        pause = POLL_FIRST
+        cloud = self.account.cloud
+        self.quiet = Wait(self.context)
         while True:
-            found, late = await self._look(), clock.monotonic() >= give_up_at
+            found, late = await self._look(), self.quiet.seconds >= cloud.traits.boot_deadline
             running = found.count(NodeState.RUNNING) if found is not None else 0
             if found is not None:
                 if self.again is not None:
                     self._require_hope(found)
                     if await self._ask_for_missing(found):
-                        self._be_quiet()
-                        give_up_at, pause = self.quiet_since + cloud.traits.boot_deadline, POLL_FIRST
+                        self.quiet = Wait(self.context)
                 if running == self.wanted and not await self._discard(found):
                     return list(found.nodes)
             if late:
@@ -115,12 +112,7 @@ class _Attempt:
             self.progress(
                 "provision", f"waiting for {self.wanted - running} of {count(self.wanted, 'node')} on {cloud.name}"
             )
-            await clock.sleep(pause)
-            pause = min(pause * 1.5, POLL_MOST)
-
-    def _be_quiet(self) -> None:
-        """From now on it is waited for what came of the calls so far."""
-        self.quiet_since, self.quiet_from = self.context.clock.monotonic(), self.context.store.now()
+            await self.quiet.pause()
 
     async def _look(self) -> Sight | None:
         """What there is of the attempt; None when the provider cannot say just now."""
@@ -131,8 +123,7 @@ class _Attempt:
                 raise
             return None
         _raise_refusal(seen, self.papers)
-        waited = self.context.clock.monotonic() - self.quiet_since
-        settled = self.papers.settled(self.quiet_from, self.account.cloud.traits.settle_after, waited)
+        settled = self.quiet.settled(self.papers, self.account.cloud)
         kept = self.context.kept(self.papers.newest.cluster)
         return sight(seen, self.papers, settled=settled, kept=kept)
 

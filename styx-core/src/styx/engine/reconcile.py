@@ -19,6 +19,7 @@ from styx.engine.observe import Sight, record_of, sight
 from styx.engine.operation import LOOK, operation
 from styx.engine.papers import Papers, papers_of, recovered
 from styx.engine.removal import remove
+from styx.engine.waiting import Wait
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
 
@@ -110,7 +111,7 @@ async def see(context: Context, papers: Papers) -> Sight:
     account = context.clouds.get(newest.cloud, newest.account)
     await account.require_identity(newest.identity)
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
-    settled = papers.settled(context.store.now(), account.cloud.traits.settle_after)
+    settled = Wait(context).settled(papers, account.cloud)
     kept = context.kept(newest.cluster)
     found = sight(seen, papers, settled=settled, kept=kept)
     if not found.nodes and found.proves_absence:  # to somebody else nothing of it would ever show

@@ -12,9 +12,9 @@ from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.papers import Papers, papers_of
+from styx.engine.waiting import Wait
 from styx.words import count
 
-POLL_FIRST, POLL_MOST = 0.02, 5.0  # seconds between observations: quick at first, for clouds that are
 REMOVAL_DEADLINE = 900.0
 UNSEEN_DEADLINE = 60.0  # how long a removal goes on when part of the place cannot be looked at
 
@@ -73,18 +73,16 @@ async def remove(
 
 async def _remove(context: Context, account: CloudAccount, papers: Papers, progress: Progress, patience: float) -> bool:
     """True once nothing is left; False when another client has seen to that, while this process was suspended."""
-    since, began, pause = context.clock.monotonic(), context.store.now(), POLL_FIRST
+    wait = Wait(context)
     while context.store.attempts.given_up(papers.newest.cluster, papers.owner):
         await account.call(account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
-        left, rest, waited = len(papers.mine(seen)), len(papers.rest(seen)), context.clock.monotonic() - since
-        settled = papers.settled(began, account.cloud.traits.settle_after, waited)
-        if seen.complete and settled and not left and not rest:
+        left, rest = len(papers.mine(seen)), len(papers.rest(seen))
+        if seen.complete and wait.settled(papers, account.cloud) and not left and not rest:
             return True
-        _lose_patience(papers, seen, waited, patience)
+        _lose_patience(papers, seen, wait.seconds, patience)
         progress("terminate", f"waiting for {count(left, 'node') if left else 'the last nodes'} to go")
-        await context.clock.sleep(pause)
-        pause = min(pause * 1.5, POLL_MOST)
+        await wait.pause()
     return False
 
 
