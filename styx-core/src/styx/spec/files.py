@@ -11,7 +11,7 @@ from styx.spec.expand import expand
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
-from styx.spec.shapes import each_item, keyed, matching
+from styx.spec.shapes import each_item, integer, keyed, matching
 
 MODES = ("MOUNT", "COPY", "MOUNT_CACHED")
 TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW")
@@ -30,13 +30,13 @@ _MOUNTS = {
     "mount": keyed({"read_only": fields.flag, "hf_mount_args": each_item(fields.text)}),
     "mount_cached": keyed(
         {
-            "transfers": lambda value, place: fields.integer(value, place, 1, _MANY),
+            "transfers": integer(1, _MANY),
             "buffer_size": _size,
             "vfs_cache_max_size": _size,
             "vfs_cache_max_age": _duration,
             "vfs_read_ahead": _size,
             "vfs_read_chunk_size": _size,
-            "vfs_read_chunk_streams": lambda value, place: fields.integer(value, place, 0, _MANY),
+            "vfs_read_chunk_streams": integer(0, _MANY),
             "vfs_write_back": _duration,
             "read_only": fields.flag,
         }

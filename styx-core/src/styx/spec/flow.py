@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from styx.spec import amounts, fields
 from styx.spec.model import Condition, Output, Retries
 from styx.spec.place import Place
+from styx.spec.shapes import integer, keyed, some
 from styx.spec.suggest import did_you_mean
 from styx.spec.variables import is_variable
 
@@ -33,6 +34,10 @@ _COMPARISON = re.compile(r"(?:\$\{\{\s*)?(tasks\..+?)\s*(?:\}\})?\s*(==|!=)\s*(.
 _EXAMPLE = '`tasks.check.outputs.CHANGED == "yes"`'
 
 
+_times = integer(0, MAX_RETRIES)
+_RETRIES = keyed({"times": _times, "exit_codes": some(integer(1, 255))}, "times")
+
+
 def depends_on(value: object, place: Place) -> tuple[str, ...]:
     """One name or several of tasks that come before this one."""
     if isinstance(value, str):
@@ -44,15 +49,9 @@ def depends_on(value: object, place: Place) -> tuple[str, ...]:
 def retries(value: object, place: Place) -> Retries:
     """A number, or ``{times, exit_codes}``: only after these exit codes."""
     if not isinstance(value, dict):
-        return Retries(fields.integer(value, place, 0, MAX_RETRIES))
-    fields.known_keys(value, place, ("times", "exit_codes"))
-    if value.get("times") is None:
-        raise place.error("needs a field 'times'")
-    codes = value.get("exit_codes")
-    at = place.at(value, "exit_codes")
-    each = codes if isinstance(codes, list) else [] if codes is None else [codes]
-    found = dict.fromkeys(fields.integer(code, at, 1, 255) for code in each)
-    return Retries(fields.integer(value["times"], place.at(value, "times"), 0, MAX_RETRIES), tuple(found))
+        return Retries(_times(value, place))
+    found: dict[str, Any] = _RETRIES(value, place)
+    return Retries(found["times"], tuple(found.get("exit_codes", ())))
 
 
 def when(value: object, place: Place) -> Condition:

@@ -6,7 +6,7 @@ from styx.spec import fields
 from styx.spec.amounts import MAX_MINUTES
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
-from styx.spec.shapes import each_item, keyed
+from styx.spec.shapes import each_item, integer, keyed, one_of
 
 EVENTS = ("stop", "preemption", "down")
 MAX_HOOKS = 32
@@ -32,19 +32,13 @@ def _script(value: object, place: Place) -> str:
 
 def _events(value: object, place: Place) -> list[object]:
     """When to run; each event once."""
-    found = each_item(_event, most=len(EVENTS))(value, place)
+    found = each_item(one_of(*EVENTS), most=len(EVENTS))(value, place)
     assert isinstance(found, list)
     if not found:
         raise place.error(f"must name one of {', '.join(EVENTS)}")
     return [*dict.fromkeys(found)]
 
 
-def _event(value: object, place: Place) -> str:
-    return fields.one_of(value, place, EVENTS)
-
-
-def _timeout(value: object, place: Place) -> int:
-    return fields.integer(value, place, 1, MAX_MINUTES * 60)
-
-
-_hooks = each_item(keyed({"run": _script, "events": _events, "timeout": _timeout}, "run"), most=MAX_HOOKS)
+_hooks = each_item(
+    keyed({"run": _script, "events": _events, "timeout": integer(1, MAX_MINUTES * 60)}, "run"), most=MAX_HOOKS
+)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from styx.api.backend import Autostop
 from styx.spec import amounts, fields
 from styx.spec.place import Place
-from styx.spec.shapes import each_item, keyed
+from styx.spec.shapes import each_item, integer, keyed, one_of, some
 from styx.spec.suggest import did_you_mean
 
 DISK_TIERS = ("low", "medium", "high", "ultra", "best")
@@ -126,25 +126,8 @@ def autostop_hook(value: object, place: Place) -> dict[str, object] | None:
 
 def job_recovery(value: object, place: Place) -> dict[str, object] | None:
     """The strategy of a managed job, alone or with when to restart it. ``none`` asks for none."""
-    if not isinstance(value, dict):
-        strategy = _strategy(value, place)
-        return None if strategy is None else {"strategy": strategy}
-    fields.known_keys(value, place, ("strategy", "max_restarts_on_errors", "recover_on_exit_codes"))
-    recovery: dict[str, object] = {}
-    for key, each in value.items():
-        at = place.at(value, key)
-        if each is None:
-            continue
-        if key == "strategy":
-            strategy = _strategy(each, at)
-            if strategy is not None:
-                recovery[key] = strategy
-        elif key == "max_restarts_on_errors":
-            recovery[key] = fields.integer(each, at, 0, MAX_RESTARTS)
-        else:
-            codes = each if isinstance(each, list) else [each]
-            recovery[key] = list(dict.fromkeys(fields.integer(code, at, 0, 255) for code in codes))
-    return recovery or None
+    found = _RECOVERY(value, place) if isinstance(value, dict) else {"strategy": _strategy(value, place)}
+    return {key: each for key, each in found.items() if each is not None} or None
 
 
 def _strategy(value: object, place: Place) -> str | None:
@@ -158,10 +141,6 @@ def _strategy(value: object, place: Place) -> str | None:
     return name
 
 
-def _one_of(*choices: str) -> Callable[[object, Place], str]:
-    return lambda value, place: fields.one_of(value, place, choices)
-
-
 def _cost(value: object, place: Place) -> float:
     cost = fields.number(value, place, 0, MAX_HOURLY_COST)
     if not cost:
@@ -169,6 +148,13 @@ def _cost(value: object, place: Place) -> float:
     return cost
 
 
+_RECOVERY = keyed(
+    {
+        "strategy": _strategy,
+        "max_restarts_on_errors": integer(0, MAX_RESTARTS),
+        "recover_on_exit_codes": some(integer(0, 255)),
+    }
+)
 _ACCELERATOR_ARGS = keyed(
     {
         "runtime_version": fields.word,
@@ -182,9 +168,9 @@ _VOLUME = keyed(
         "name": fields.word,
         "path": fields.word,
         "disk_size": amounts.disk,
-        "disk_tier": _one_of(*DISK_TIERS),
-        "storage_type": _one_of("network", "instance"),
-        "attach_mode": _one_of("read_write", "read_only"),
+        "disk_tier": one_of(*DISK_TIERS),
+        "storage_type": one_of("network", "instance"),
+        "attach_mode": one_of("read_write", "read_only"),
         "auto_delete": fields.flag,
     },
     "path",
@@ -209,8 +195,8 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
     "instance_type": fields.word,
     "use_spot": fields.flag,
     "disk_size": amounts.disk,
-    "disk_tier": _one_of(*DISK_TIERS),
-    "network_tier": _one_of(*NETWORK_TIERS),
+    "disk_tier": one_of(*DISK_TIERS),
+    "network_tier": one_of(*NETWORK_TIERS),
     "local_disk": local_disk,
     "max_hourly_cost": _cost,
     "ports": ports,
@@ -218,7 +204,7 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
     "labels": labels,
     "autostop": autostop,
     "job_recovery": job_recovery,
-    "priority": lambda value, place: fields.integer(value, place, -MAX_PRIORITY, MAX_PRIORITY),
+    "priority": integer(-MAX_PRIORITY, MAX_PRIORITY),
 }
 
 # Fields that later features act on: checked for their type and kept.

@@ -11,7 +11,7 @@ from styx.spec.expand import everywhere
 from styx.spec.model import Condition, Retries, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
-from styx.spec.shapes import each_item, each_value, keyed, name_or, one_value
+from styx.spec.shapes import each_item, each_value, integer, keyed, name_or, number, one_value
 from styx.spec.sweep import Variation
 from styx.spec.variables import ENVS, SECRETS, variables
 
@@ -30,13 +30,8 @@ _RENAMED = {
 }
 
 
-def _size(value: object, place: Place) -> object:
-    return fields.number(value, place, 0, MAX_GIGABYTES)
-
-
-def _timeout(value: object, place: Place) -> object:
-    return fields.number(value, place, 0, service.MAX_SECONDS)
-
+num_nodes = integer(1, MAX_NODES)
+_size = one_value(number(0, MAX_GIGABYTES))
 
 # Fields that later features act on: checked as far as their shape goes, and kept in TaskSpec.extra.
 EXTRA: Mapping[str, Callable[[object, Place], object]] = {
@@ -44,11 +39,11 @@ EXTRA: Mapping[str, Callable[[object, Place], object]] = {
     "pool": service.pool,
     "volumes": each_value(name_or(plain_mapping)),
     "managed_secrets": each_item(name_or(one_value(keyed({"mount_path": fields.word})))),
-    "inputs": one_value(_size),  # {uri: gigabytes}: what a task reads
-    "outputs": one_value(_size),
+    "inputs": _size,  # {uri: gigabytes}: what a task reads
+    "outputs": _size,
     "time_estimate": flow.time_estimate,
     "config": hooks.config,
-    "job": keyed({"wait_for_scheduling_timeout": _timeout}),
+    "job": keyed({"wait_for_scheduling_timeout": number(0, service.MAX_SECONDS)}),
     "event_callback": lambda value, place: fields.text(value, place, lines=True),
     "api_server_access": fields.flag,
 }
@@ -156,11 +151,6 @@ def with_managed(extra: Mapping[str, object], names: Sequence[str]) -> dict[str,
 def script(value: object, place: Place) -> str:
     """A shell script."""
     return fields.text(value, place, lines=True)
-
-
-def num_nodes(value: object, place: Place) -> int:
-    """How many nodes; ranks have three digits."""
-    return fields.integer(value, place, 1, MAX_NODES)
 
 
 def _optional(

@@ -9,7 +9,7 @@ from styx.spec import amounts, fields
 from styx.spec.machine import ports
 from styx.spec.place import Place
 from styx.spec.plain import plain
-from styx.spec.shapes import Reader, keyed, name_or
+from styx.spec.shapes import each_value, integer, keyed, name_or, number, one_of
 
 MAX_REPLICAS = 100_000
 MAX_SECONDS = amounts.MAX_MINUTES * 60
@@ -24,26 +24,19 @@ QUEUE_LENGTH = 1  # jobs that wait for each worker before a pool grows
 _KIND = re.compile(r"[A-Z0-9]+(?::[0-9]+)?")  # H100 or H100:8
 
 
-def _count(value: object, place: Place) -> int:
-    return fields.integer(value, place, 0, MAX_REPLICAS)
-
-
-def _some(value: object, place: Place) -> int:
-    return fields.integer(value, place, 1, MAX_REPLICAS)
-
-
-def _seconds(value: object, place: Place) -> float:
-    return fields.number(value, place, 0, MAX_SECONDS)
+_count = integer(0, MAX_REPLICAS)
+_seconds = number(0, MAX_SECONDS)
+_requests = number(0, MAX_RATE)
 
 
 def _rate(value: object, place: Place) -> object:
     """Requests per second for one replica; a mapping says it for each kind of machine."""
     if not isinstance(value, dict):
-        return fields.number(value, place, 0, MAX_RATE)
+        return _requests(value, place)
     for key in value:
         if not _KIND.fullmatch(key):
             raise place.at(value, key).error(f"{fields.describe(key)} is not like H100 or H100:8")
-    return {key: fields.number(each, place.at(value, key), 0, MAX_RATE) for key, each in value.items()}
+    return each_value(_requests)(value, place)
 
 
 def _port(value: object, place: Place) -> int:
@@ -72,10 +65,6 @@ def _body(value: object, place: Place) -> object:
     return plain(value, place)
 
 
-def _one_of(*choices: str) -> Reader:
-    return lambda value, place: fields.one_of(value, place, choices)
-
-
 _PROBE = keyed(
     {
         "path": _path,
@@ -96,7 +85,7 @@ _POLICY = keyed(
         "target_qps_per_replica": _rate,
         "dynamic_ondemand_fallback": fields.flag,
         "base_ondemand_fallback_replicas": _count,
-        "spot_placer": _one_of(*PLACERS),
+        "spot_placer": one_of(*PLACERS),
         "upscale_delay_seconds": _seconds,
         "downscale_delay_seconds": _seconds,
     },
@@ -107,7 +96,7 @@ _POOL = keyed(
         "workers": _count,
         "min_workers": _count,
         "max_workers": _count,
-        "queue_length_threshold": _some,
+        "queue_length_threshold": integer(1, MAX_REPLICAS),
         "upscale_delay_seconds": _seconds,
         "downscale_delay_seconds": _seconds,
     }
@@ -140,7 +129,7 @@ _SERVICE = keyed(
         "replicas": _count,
         "replica_policy": _POLICY,
         "ports": _port,
-        "load_balancing_policy": _one_of(*POLICIES),
+        "load_balancing_policy": one_of(*POLICIES),
         "load_balancer": keyed({"stream_timeout_seconds": _seconds}),
         "tls": keyed({"keyfile": fields.word, "certfile": fields.word}, "keyfile", "certfile"),
         "pool": pool,

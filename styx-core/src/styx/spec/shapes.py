@@ -1,14 +1,31 @@
-"""Readers for mappings and lists whose entries have readers of their own."""
+"""Readers made to measure: of numbers and words within limits, of mappings and lists whose entries have readers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from styx.spec import fields
 from styx.spec.place import Place
 
 Reader = Callable[[object, Place], object]
+T = TypeVar("T")
+
+
+def integer(low: int, high: int) -> Callable[[object, Place], int]:
+    """A reader of a whole number within limits."""
+    return lambda value, place: fields.integer(value, place, low, high)
+
+
+def number(low: float, high: float) -> Callable[[object, Place], float]:
+    """A reader of a number within limits."""
+    return lambda value, place: fields.number(value, place, low, high)
+
+
+def one_of(*choices: str) -> Callable[[object, Place], str]:
+    """A reader of one of a few words, in any case."""
+    return lambda value, place: fields.one_of(value, place, choices)
 
 
 def keyed(readers: Mapping[str, Reader], *needed: str) -> Callable[[object, Place], dict[str, object]]:
@@ -55,6 +72,15 @@ def each_item(reader: Reader, *, most: int = 1000) -> Reader:
         if len(found) > most:
             raise place.error(f"has {len(found)} entries, the limit is {most}")
         return [reader(each, place.at(found, index)) for index, each in enumerate(found)]
+
+    return read
+
+
+def some(reader: Callable[[object, Place], T]) -> Callable[[object, Place], list[T]]:
+    """A reader of one of what ``reader`` reads or of several, each once."""
+
+    def read(value: object, place: Place) -> list[T]:
+        return [*dict.fromkeys(reader(each, place) for each in (value if isinstance(value, list) else [value]))]
 
     return read
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from styx.spec import fields
 from styx.spec.place import Place
-from styx.spec.variables import is_variable
+from styx.spec.variables import variable_name
 
 KEYS = ("foreach", "matrix")
 MAX_VARIATIONS = 10_000
@@ -78,8 +78,9 @@ def _foreach(value: object, place: Place) -> _Found:
 
 def _entry(value: object, place: Place) -> dict[str, str]:
     if not isinstance(value, dict):
-        return {VALUE: _text(value, place)}
-    return {_variable(key, place.at(value, key)): _text(each, place.at(value, key)) for key, each in value.items()}
+        return {VALUE: fields.scalar(value, place)}
+    at = {key: place.at(value, key) for key in value}
+    return {variable_name(key, at[key]): fields.scalar(each, at[key]) for key, each in value.items()}
 
 
 def _matrix(value: object, place: Place) -> _Found:
@@ -89,8 +90,8 @@ def _matrix(value: object, place: Place) -> _Found:
     read: dict[str, list[str]] = {}
     for key, each in axes.items():
         at = place.at(axes, key)
-        texts = [_text(one, at.at(each, index)) for index, one in enumerate(_values(each, at))]
-        read[_variable(key, at)] = [*dict.fromkeys(texts)]
+        texts = [fields.scalar(one, at.at(each, index)) for index, one in enumerate(_values(each, at))]
+        read[variable_name(key, at)] = [*dict.fromkeys(texts)]
     _limit(math.prod(map(len, read.values())), place)
     combinations = list(product(*read.values()))
     plain = all(_LABEL.fullmatch(text) for texts in read.values() for text in texts)
@@ -108,16 +109,3 @@ def _values(value: object, place: Place) -> list[object]:
 def _limit(count: int, place: Place) -> None:
     if count > MAX_VARIATIONS:
         raise place.error(f"stands for {count} tasks, the limit is {MAX_VARIATIONS}")
-
-
-def _variable(name: str, place: Place) -> str:
-    if not is_variable(name):
-        raise place.error(f"{fields.describe(name)} is not a variable name: letters, digits and _, no digit first")
-    return name
-
-
-def _text(value: object, place: Place) -> str:
-    text = fields.scalar(value, place)
-    if "\0" in text:
-        raise place.error("holds a NUL character, which no environment variable can")
-    return text

@@ -42,7 +42,7 @@ def variables(kind: str, value: object, place: Place, given: Mapping[str, object
     for key in (*written, *(key for key in given if key not in written)):
         at = place.at(written, key) if key in written else Place(field=f"{kind}.{key}")
         each = given.get(key, written.get(key))
-        if kind == SECRETS and each is None and not _VARIABLE.fullmatch(key):
+        if kind == SECRETS and each is None and not is_variable(key):
             found.managed.append(fields.word(key.removeprefix(_MANAGED), at))
         else:
             _add(found, kind, key, each, at)
@@ -54,9 +54,15 @@ def is_variable(name: str) -> bool:
     return _VARIABLE.fullmatch(name) is not None
 
 
+def variable_name(name: str, place: Place) -> str:
+    """The name, where a shell takes it as that of a variable. Raises InvalidTask."""
+    if not is_variable(name):
+        raise place.error(f"{fields.describe(name)} is not a variable name: letters, digits and _, no digit first")
+    return name
+
+
 def _add(found: Variables, kind: str, key: str, value: object, place: Place) -> None:
-    if not is_variable(key):
-        raise place.error(f"{fields.describe(key)} is not a variable name: letters, digits and _, no digit first")
+    variable_name(key, place)
     if value is None and kind == ENVS:
         hint = f'Give it with `--env {key}=VALUE`; "" makes it empty.'
         raise place.error(f"variable {key!r} has no value", hint=hint)
