@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, NoReturn
@@ -75,6 +75,13 @@ class CatalogConformance:
     def refresher(self) -> Refresher | None:
         """A refresher that asks something that answers, made with :func:`styx.testing.services`; None for none."""
         return None
+
+    @pytest.fixture
+    def asked(self, refresher: Refresher | None) -> Refresher:
+        """The refresher, for the rules that need one."""
+        if refresher is None:
+            pytest.skip("the fixture `refresher` is not overridden")
+        return refresher
 
     @pytest.fixture
     def place(self, package: str) -> Path:
@@ -292,11 +299,11 @@ class CatalogConformance:
             change='derive it from pydantic.BaseModel, with model_config = ConfigDict(extra="forbid")',
         )
 
-    def test_what_is_found_makes_sense(self, refresher: Refresher | None, entry: CatalogOf) -> None:
+    def test_what_is_found_makes_sense(self, asked: Refresher, entry: CatalogOf) -> None:
         """Nothing that a refresher finds is left out of the snapshot that is made of it."""
-        found, today = _found(refresher)
-        named = {name: Source("any", "anybody", today) for name in _sources_of(found)}
-        made = to_snapshot(entry["cloud"], today, named, found)
+        found = list(asked.entries(lambda _: None))
+        named = {name: Source("any", "anybody", asked.today) for name in _sources_of(found)}
+        made = to_snapshot(entry["cloud"], asked.today, named, found)
         expect(
             made.prices and not made.skipped,
             did=f"of {len(found)} entries {len(made.skipped)} make no sense: {_reasons(made)}",
@@ -304,15 +311,14 @@ class CatalogConformance:
             change="leave out what is not known, or the whole entry",
         )
 
-    def test_what_is_found_has_a_source_of_that_day(self, refresher: Refresher | None) -> None:
+    def test_what_is_found_has_a_source_of_that_day(self, asked: Refresher) -> None:
         """Prices are worth as much as what is known of where they come from."""
-        found, today = _found(refresher)
-        sources = refresher.sources() if refresher else {}
+        named, sources = _sources_of(asked.entries(lambda _: None)), asked.sources()
         expect(
-            _sources_of(found) == set(sources) and {source.as_of for source in sources.values()} == {today},
-            did=f"entries name {sorted(_sources_of(found))}, and on {today} sources() has {sources}",
+            named == set(sources) and {source.as_of for source in sources.values()} == {asked.today},
+            did=f"entries name {sorted(named)}, and on {asked.today} sources() has {sources}",
             contract="sources() has the sources that entries name, of the day on which they were asked",
-            change="take the day from services.clock",
+            change="take the day from self.today",
         )
 
 
@@ -335,13 +341,6 @@ def _content(path: Path) -> bytes | None:
 
 def _reasons(snapshot: Snapshot) -> str:
     return "; ".join(f"{each.file}, line {each.line}: {each.reason}" for each in snapshot.skipped[:SHOWN])
-
-
-def _found(refresher: Refresher | None) -> tuple[list[CatalogEntry], date]:
-    """What a refresher finds, and the day on which it was asked."""
-    if refresher is None:
-        pytest.skip("the fixture `refresher` is not overridden")
-    return list(refresher.entries(lambda _: None)), refresher.services.clock.now().date()
 
 
 def _sources_of(entries: Iterable[CatalogEntry]) -> set[str]:

@@ -61,7 +61,7 @@ class Found(Refresher):
     """Finds two types."""
 
     def sources(self) -> Mapping[str, Source]:
-        return {"list": Source("prices", "Acme", self.services.clock.now().date())}
+        return {"list": Source("prices", "Acme", self.today)}
 
     def entries(self, progress: Callable[[str], None]) -> Iterable[CatalogEntry]:
         return [entry("a1", "1", "0.4"), entry("a2", "2", device=Accelerator("T4", 1, 16))]
