@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 
 from styx.api.catalog import CatalogEntry, Source, TransferPrice
 from styx.catalog.amounts import exact
 from styx.catalog.gather import Gathering
-from styx.catalog.rows import Snapshot
+from styx.catalog.rows import Snapshot, cell
 from styx.catalog.snapshot import assemble
 
 
@@ -31,7 +30,7 @@ def to_snapshot(
         if entry.instance_type not in types:  # where two of them differ the first counts
             types[entry.instance_type] = _type_cells(entry)
         as_of_cell = entry.as_of.isoformat() if entry.as_of else ""
-        price = (entry.instance_type, entry.region, _cell(entry.hourly), _cell(entry.spot), entry.source, as_of_cell)
+        price = (entry.instance_type, entry.region, cell(entry.hourly), cell(entry.spot), entry.source, as_of_cell)
         # The region as a whole is another place than its zones.
         _, zones = prices.setdefault((*price, "zones" if entry.zones else ""), (number, set()))
         zones |= set(entry.zones)
@@ -40,7 +39,7 @@ def to_snapshot(
     for (name, region, hourly, spot, source, as_of_cell, _), (number, zones) in prices.items():
         gathering.add_price((name, region, " ".join(sorted(zones)), hourly, spot, source, as_of_cell), number)
     for number, each in enumerate(transfer, 1):
-        gathering.add_transfer((each.from_region, each.to_region, _cell(each.usd_per_gib), each.source), number)
+        gathering.add_transfer((each.from_region, each.to_region, cell(each.usd_per_gib), each.source), number)
     return assemble(cloud, as_of, sources, gathering)
 
 
@@ -53,14 +52,7 @@ def transfer_of(snapshot: Snapshot) -> Iterator[TransferPrice]:
 def _type_cells(entry: CatalogEntry) -> list[str]:
     device = entry.accelerator
     return [
-        entry.instance_type, _cell(entry.vcpus), _cell(entry.memory_gib), entry.arch,
-        *((device.name, _cell(device.count), _cell(device.memory_gib)) if device else ("", "", "")),
-        _cell(entry.disk_gib), " ".join(sorted(entry.capabilities)), entry.type_source or entry.source,
+        entry.instance_type, cell(entry.vcpus), cell(entry.memory_gib), entry.arch,
+        *((device.name, cell(device.count), cell(device.memory_gib)) if device else ("", "", "")),
+        cell(entry.disk_gib), " ".join(sorted(entry.capabilities)), entry.type_source or entry.source,
     ]  # fmt: skip
-
-
-def _cell(number: float | Decimal | None) -> str:
-    """A number as the reader of cells wants it, one text for each value; what is no such number is refused there."""
-    if number is None:
-        return ""
-    return format((number if isinstance(number, Decimal) else Decimal(repr(number))).normalize(), "f")

@@ -99,11 +99,11 @@ def read_type(cells: Sequence[str]) -> TypeRow:
 
 def write_type(row: TypeRow) -> list[str]:
     """The cells of a row of ``types.csv``."""
-    device = (row.accelerator, _plain(row.accelerator_count), str(row.accelerator_memory_gib or ""))
+    device = (row.accelerator, cell(row.accelerator_count), cell(row.accelerator_memory_gib or None))
     return [
-        row.instance_type, _plain(row.vcpus), _plain(row.memory_gib), row.arch,
+        row.instance_type, cell(row.vcpus), cell(row.memory_gib), row.arch,
         *(device if row.accelerator else ("", "", "")),
-        "" if row.disk_gib is None else str(row.disk_gib), " ".join(row.capabilities), row.source,
+        cell(row.disk_gib), " ".join(row.capabilities), row.source,
     ]  # fmt: skip
 
 
@@ -142,6 +142,13 @@ def write_transfer(row: TransferRow) -> list[str]:
     return [row.from_region, row.to_region, dollars(row.usd_per_gib), row.source]
 
 
+def cell(number: float | Decimal | None) -> str:
+    """A number as the cells of a table have it, one text for each value; empty for None."""
+    if number is None:
+        return ""
+    return format((number if isinstance(number, Decimal) else Decimal(repr(number))).normalize(), "f")
+
+
 def day(text: str) -> date:
     """A date as ``2026-11-30``."""
     try:
@@ -163,10 +170,6 @@ def _number(column: str, text: str, least: float = 1e-9) -> float:
     if not _NUMBER.fullmatch(text) or float(text) < least:
         raise ValueError(f"{column} is {text!r}, which is not a number{' above 0' if least else ''}")
     return float(text)
-
-
-def _plain(number: float) -> str:
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _name(column: str, text: str) -> str:
