@@ -24,8 +24,13 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path, written: bool) ->
     """And nothing beside it, however far the writer came."""
     path, draft = tmp_path / "file", tmp_path / "draft"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path, draft):
-        if written:
-            draft.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path, draft):
+            if written:
+                draft.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"file": "old"}
