@@ -77,6 +77,13 @@ def too_much(ceiling: Ceiling, cloud: str, account: str, cost: Decimal | None, o
     return f"with the {_usd(spent)}/h of {those} its {_usd(cost)}/h make {_usd(spent + cost)}/h, and {limit}"
 
 
+def _first_refusal(
+    limits: Sequence[Ceiling], cloud: str, account: str, cost: Decimal | None, others: Sequence[Span]
+) -> str | None:
+    """Why the first of these ceilings that refuses it does; None where none does."""
+    return next((why for each in limits if (why := too_much(each, cloud, account, cost, others))), None)
+
+
 def _usd(amount: Decimal) -> str:
     """An amount with its cents, and with more digits only where it has them."""
     cents = format(amount, ".2f")
@@ -100,14 +107,8 @@ class Purse:
 
     def refusal(self, choice: Choice) -> str | None:
         """Why this choice is more than the budget allows, or than this launch may cost; else None."""
-        return _beyond(self.most, choice) or next(
-            (
-                reason
-                for each in self.limits
-                if (reason := too_much(each, choice.offer.cloud, choice.account, choice.hourly_cost, self.others))
-            ),
-            None,
-        )
+        where = choice.offer.cloud, choice.account
+        return _beyond(self.most, choice) or _first_refusal(self.limits, *where, choice.hourly_cost, self.others)
 
 
 def _beyond(most: Decimal | None, choice: Choice) -> str | None:
@@ -127,14 +128,13 @@ def within(context: Context) -> Within | None:
     limits = ceilings(context)
 
     def check(cluster: ClusterRecord, others: Sequence[Span]) -> None:
-        for ceiling in limits:
-            reason = too_much(ceiling, cluster.cloud, cluster.account, cluster.hourly_cost, others)
-            if reason is not None:
-                raise NoOffer(
-                    f"cluster {cluster.name!r} is more than the budget allows: {reason}",
-                    hint=HINT,
-                    reasons={label(cluster.cloud, cluster.account): reason},
-                )
+        reason = _first_refusal(limits, cluster.cloud, cluster.account, cluster.hourly_cost, others)
+        if reason is not None:
+            raise NoOffer(
+                f"cluster {cluster.name!r} is more than the budget allows: {reason}",
+                hint=HINT,
+                reasons={label(cluster.cloud, cluster.account): reason},
+            )
 
     return check if limits else None
 
