@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from unittest.mock import patch
 
 from benchmarks.offers import ROWS, write_catalogs
@@ -43,7 +44,7 @@ def figures(scratch: Path) -> Iterator[Figure]:
         command = (PYTHON, "-m", "benchmarks.planning", str(home / "catalogs"), objective.value, "100")
         seen = [run(command, environment(home, PYTHONPATH=str(ROOT))) for _ in range(5)]
         what = f"100 tasks x 20 places, least {objective.value}, whole process"
-        yield Figure(what, 2, sorted(each.cpu for each in seen)[2], "s CPU")
+        yield Figure(what, 2, median(each.cpu for each in seen), "s CPU")
         yield Figure("its memory", 200, max(each.peak for each in seen), "MiB")
     grown = {
         (tasks, rows): (spent if tasks > 100 else typical)(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-CENT = 0.0001  # USD; prices that are put together from parts are a little off
+ROUNDING = 0.0001  # USD; prices that are put together from parts are a little off
 
 
 class Agreement:
@@ -19,9 +19,7 @@ class Agreement:
         """Compare two answers: lists of (cloud, type, region, USD per hour), or a value."""
         same = _rounded(theirs) == _rounded(ours)
         self.complete &= same
-        self._told[what.strip()] = _words(ours) if same else f"SkyPilot {_words(theirs)}, Styx {_words(ours)}"
-        if not same:
-            self._told[what.strip()] = f"NO: {self._told[what.strip()]}"
+        self._told[what.strip()] = _words(ours) if same else f"NO: SkyPilot {_words(theirs)}, Styx {_words(ours)}"
 
     def told(self) -> Iterator[str]:
         """A line for each question."""
@@ -33,7 +31,7 @@ class Agreement:
 def _rounded(answer: Any) -> Any:
     if not isinstance(answer, list):
         return answer
-    return [(*place, round(price / CENT)) for *place, price in answer]
+    return [(*place, round(price / ROUNDING)) for *place, price in answer]
 
 
 def _words(answer: Any) -> str:
