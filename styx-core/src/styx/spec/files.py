@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from styx.spec import fields
@@ -86,32 +86,36 @@ def file_mounts(value: object, place: Place, envs: Mapping[str, str]) -> dict[st
     return mounts
 
 
-def missing(spec: TaskSpec) -> list[tuple[tuple[str, ...], str]]:
-    """What the task names and this machine lacks: where in the task, and a sentence."""
-    problems: list[tuple[tuple[str, ...], str]] = []
+def check(spec: TaskSpec, document: object = None, file: str | None = None) -> None:
+    """Raise InvalidTask for what the task names and this machine lacks; it points into what the task was read from."""
+    for path, problem in _missing(spec):
+        place, container = Place(file), document
+        for key in path:
+            place = place.at(container, key)
+            container = container.get(key) if isinstance(container, dict) else None
+        raise place.error(problem, hint=f"Relative paths start at {str(spec.base_dir)!r}.")
+
+
+def _missing(spec: TaskSpec) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where in the task something is named that is not there, and a sentence."""
     if isinstance(spec.workdir, str):
         directory = local(spec, spec.workdir)
         if not _exists(directory):
-            problems.append((("workdir",), f"directory {str(directory)!r} does not exist"))
+            yield ("workdir",), f"directory {str(directory)!r} does not exist"
         elif not directory.is_dir():
-            problems.append((("workdir",), f"{str(directory)!r} is not a directory"))
+            yield ("workdir",), f"{str(directory)!r} is not a directory"
     for target, mount in spec.file_mounts.items():
         sources = (mount,) if isinstance(mount, str) else _sources(mount)
         if isinstance(mount, StorageMount) and not mount.name and not mount.source:
-            problems.append((("file_mounts", target), "a storage needs a name or a source"))
-        absent = [path for path in (local(spec, each) for each in sources if not is_uri(each)) if not _exists(path)]
-        problems += [(("file_mounts", target), f"{str(path)!r} does not exist") for path in absent]
-    return problems
+            yield ("file_mounts", target), "a storage needs a name or a source"
+        for path in (local(spec, each) for each in sources if not is_uri(each)):
+            if not _exists(path):
+                yield ("file_mounts", target), f"{str(path)!r} does not exist"
 
 
 def local(spec: TaskSpec, path: str) -> Path:
     """A local path of the task, made absolute."""
     return Path(spec.base_dir, _home(path))
-
-
-def where_paths_start(spec: TaskSpec) -> str:
-    """The hint for a path that is not there."""
-    return f"Relative paths start at {str(spec.base_dir)!r}."
 
 
 def is_uri(source: str) -> bool:

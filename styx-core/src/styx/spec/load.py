@@ -122,7 +122,7 @@ def sole(
     if overrides:
         task = task.override(overrides)
     if check_files:
-        _check_files(task, {} if overrides else tasks[0], source)
+        files.check(task.spec, None if overrides else tasks[0], source.file)
     return task
 
 
@@ -145,7 +145,7 @@ def dag_of(
         tasks = [_task(document, source, envs, secrets, each) for each in made or (None,)]
         for task in tasks:
             if check_files:
-                _check_files(task, document, source)
+                files.check(task.spec, document, source.file)
             dag.add(task, places={key: place.at(document, key) for key in fields.mapping(document, place)})
         groups.append(tasks)
     if dag.name is None and len(documents) == 1:
@@ -179,13 +179,3 @@ def _task(
 
 def _place(source: Source, document: object) -> Place:
     return Place(source.file, line=getattr(document, "line", None))
-
-
-def _check_files(task: Task, document: object, source: Source) -> None:
-    for path, problem in files.missing(task.spec):
-        place = Place(source.file)
-        container = document
-        for key in path:
-            place = place.at(container, key)
-            container = container.get(key) if isinstance(container, dict) else None
-        raise place.error(problem, hint=files.where_paths_start(task.spec))

@@ -213,7 +213,22 @@ class Task:
 
         ``envs`` and ``secrets`` add to those of the task, all other fields replace. Raises InvalidTask.
         """
-        return self.from_spec(overridden(self._spec, changes))
+        if isinstance(changes, Mapping):
+            changes = {key: each.to_dict() if isinstance(each, Resources) else each for key, each in changes.items()}
+        given = plain_mapping(changes, _HERE)
+        machine = {key: each for key, each in given.items() if key in alternatives.KEYS and key not in parse.KEYS}
+        own = {key: each for key, each in given.items() if key not in machine}
+        task = self
+        for key, add in (("envs", Task.envs), ("secrets", Task.secrets)):
+            added = own.pop(key, None)
+            if added is not None:
+                task = add(task, fields.mapping(added, _at(key)))
+            elif key in given:
+                task = task._replace(**_CLEARED[key])
+        spec = _replaced(task.spec, own)
+        if machine:
+            spec = replace(spec, resources=alternatives.overlaid(spec.resources, machine, _HERE))
+        return self.from_spec(spec)
 
     def missing_secrets(self) -> list[str]:
         """The secrets that are named and have no value yet."""
@@ -230,8 +245,7 @@ class Task:
 
     def check_files(self) -> None:
         """Raise InvalidTask for a working directory or a source of file_mounts that is not on this machine."""
-        for path, problem in files.missing(self._spec):
-            raise Place(field=".".join(path)).error(problem, hint=files.where_paths_start(self._spec))
+        files.check(self._spec)
 
     def _replace(self, **changes: Any) -> Task:
         return self.from_spec(replace(self._spec, **changes))
@@ -260,28 +274,6 @@ class Task:
     def __repr__(self) -> str:
         shown = [f"{key}={_short(each)}" for key, each in self.to_dict().items()]
         return f"Task({', '.join(shown)})"
-
-
-def overridden(spec: TaskSpec, changes: Mapping[str, object]) -> TaskSpec:
-    """See :meth:`Task.override`."""
-    if isinstance(changes, Mapping):
-        changes = {key: each.to_dict() if isinstance(each, Resources) else each for key, each in changes.items()}
-    given = plain_mapping(changes, _HERE)
-    machine = {key: each for key, each in given.items() if key in alternatives.KEYS and key not in parse.KEYS}
-    own = {key: each for key, each in given.items() if key not in machine}
-    task = Task.from_spec(spec)
-    for key in ("envs", "secrets"):
-        added = own.pop(key, None)
-        if key in given and added is None:
-            task = Task.from_spec(replace(task.spec, **_CLEARED[key]))
-        elif added is not None and key == "envs":
-            task = task.envs(fields.mapping(added, _at(key)))
-        elif added is not None:
-            task = task.secrets(fields.mapping(added, _at(key)))
-    spec = _replaced(task.spec, own)
-    if machine:
-        spec = replace(spec, resources=alternatives.overlaid(spec.resources, machine, _HERE))
-    return spec
 
 
 _CLEARED: Mapping[str, dict[str, Any]] = {
