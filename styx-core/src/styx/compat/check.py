@@ -64,11 +64,15 @@ class Report:
         return tuple(row for row in self.differing if row.difference is None)
 
     @property
+    def explained(self) -> int:
+        """For how many of them there is one."""
+        return len(self.differing) - len(self.unexplained)
+
+    @property
     def summary(self) -> str:
         """One line: how many files, how many agree, how many differ and how many of these on purpose."""
-        differ = len(self.differing)
-        explained = differ - len(self.unexplained)
-        return f"files {len(self.rows)}, agree {self.agreeing}, differ {differ} (explained {explained})"
+        found = f"files {len(self.rows)}, agree {self.agreeing}, differ {len(self.differing)}"
+        return f"{found} (explained {self.explained})"
 
 
 def check(directory: Path) -> Report:

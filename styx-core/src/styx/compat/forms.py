@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 from styx.spec.dag import PARALLEL, Dag
 from styx.spec.expand import everywhere
+from styx.spec.files import workdir_to_mapping
 from styx.spec.hooks import EVENTS
 from styx.spec.machine import DOCKER
-from styx.spec.model import Alternative, GitWorkdir, StorageMount, TaskSpec
+from styx.spec.model import Alternative, GitWorkdir, Infra, StorageMount, TaskSpec
 from styx.spec.place import Place
 
 HOOK_TIMEOUT = 3600  # seconds
@@ -78,7 +79,7 @@ def of_task(spec: TaskSpec) -> Form:
             "ordered": spec.resources.ordered,
             "list": [of_alternative(each, spec) for each in spec.resources.alternatives],
         },
-        "workdir": _workdir(spec.workdir),
+        "workdir": workdir_to_mapping(spec, spec.workdir) if isinstance(spec.workdir, GitWorkdir) else spec.workdir,
         "env_values": dict(spec.envs),
         "secrets": sorted({*spec.secrets, *spec.secret_refs}),
         "managed_secrets": sorted([*spec.missing_secrets, *_managed(spec)]),
@@ -91,7 +92,7 @@ def of_task(spec: TaskSpec) -> Form:
         "event_callback": spec.extra.get("event_callback"),
         "api_server_access": False if spec.extra.get("api_server_access") is False else None,
     }
-    return {key: each for key, each in found.items() if key == "name" or each not in (None, {}, [], "")}
+    return {key: each for key, each in found.items() if key == "name" or says(each)}
 
 
 def of_alternative(each: Alternative, spec: TaskSpec) -> Form:
@@ -106,7 +107,7 @@ def of_alternative(each: Alternative, spec: TaskSpec) -> Form:
         args.setdefault("runtime_version", _runtime(tpu, args))
     cloud = KUBERNETES if cloud == "k8s" else cloud
     found: Form = {
-        "infra": _place(cloud, region, zone),
+        "infra": str(Infra(cloud, region, zone)),
         "cloud": cloud,
         "region": region,
         "zone": zone,
@@ -132,14 +133,12 @@ def of_alternative(each: Alternative, spec: TaskSpec) -> Form:
         "hooks": _hooks(each, config if isinstance(config, dict) else {}),
         "config_overrides": overrides,
     }
-    return {key: value for key, value in found.items() if value not in (None, {}, [])}
+    return {key: value for key, value in found.items() if says(value)}
 
 
-def _place(cloud: str | None, region: str | None, zone: str | None) -> str | None:
-    parts = [cloud, region, zone]
-    while parts and parts[-1] is None:
-        parts.pop()
-    return "/".join(part or "*" for part in parts) or None
+def says(value: object) -> bool:
+    """Whether a field with this value says anything."""
+    return value not in (None, {}, [], "")
 
 
 def _runtime(tpu: str, args: Mapping[str, object]) -> str:
@@ -182,12 +181,6 @@ def _hooks(each: Alternative, config: Mapping[str, object]) -> list[Form]:
         event = "down" if each.autostop.down else "stop"
         found.append({"run": older["hook"], "events": [event], "timeout": older.get("hook_timeout", HOOK_TIMEOUT)})
     return found
-
-
-def _workdir(workdir: str | GitWorkdir | None) -> object:
-    if isinstance(workdir, GitWorkdir):
-        return {"url": workdir.url, **({"ref": workdir.ref} if workdir.ref else {})}
-    return workdir
 
 
 def _storage(mount: StorageMount) -> Form:

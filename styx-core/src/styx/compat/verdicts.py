@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from styx.api.errors import InvalidTask
-from styx.compat.forms import Form
+from styx.compat.forms import Form, says
 from styx.spec import amounts
+from styx.spec.model import Amount
 from styx.spec.place import Place
 
 NAME = "verdicts.json"
@@ -43,7 +44,7 @@ def form(verdict: Mapping[str, object]) -> Form:
 
 def _task(value: object) -> Form:
     task = _dict(value)
-    found = {key: each for key, each in task.items() if key not in _IGNORED and _says(each)}
+    found = {key: each for key, each in task.items() if key not in _IGNORED and says(each)}
     found["name"] = _name(task.get("name"))
     for key in ("secrets", "managed_secrets"):
         if key in found:
@@ -69,7 +70,7 @@ def _task(value: object) -> Form:
 def _alternative(value: object) -> Form:
     aside = _dict(_dict(value).get("other"))
     given = {**_dict(value), **{key: each for key, each in aside.items() if not key.startswith("_")}}
-    found = {key: each for key, each in given.items() if key not in _IGNORED and _says(each) and each is not False}
+    found = {key: each for key, each in given.items() if key not in _IGNORED and says(each) and each is not False}
     for key, read_amount in (("cpus", amounts.cpus), ("memory", amounts.memory)):
         if key in found:
             found[key] = _amount(found[key], read_amount)
@@ -104,13 +105,9 @@ def _name(value: object) -> str | None:
     return None if value is None else str(value).strip() or None
 
 
-def _says(value: object) -> bool:
-    return value is not None and value not in ({}, [], "")
-
-
-def _amount(value: object, read_amount: object) -> object:
+def _amount(value: object, read_amount: Callable[[object, Place], Amount]) -> object:
     try:
-        return str(read_amount(value, _HERE)) if callable(read_amount) else value
+        return str(read_amount(value, _HERE))
     except InvalidTask:
         return value
 

@@ -69,7 +69,7 @@ def _shape(report: Report) -> dict[str, object]:
         "files": len(report.rows),
         "agree": report.agreeing,
         "differ": len(report.differing),
-        "explained": len(report.differing) - len(report.unexplained),
+        "explained": report.explained,
         "rows": [
             {
                 "file": row.file,
