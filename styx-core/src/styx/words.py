@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from styx.api.offers import Accelerator
+
 
 def count(number: float, noun: str) -> str:
     """A number of things: ``1 node``, ``2 nodes``, ``0.5 CPUs``."""
     return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
+def devices(accelerators: Iterable[Accelerator]) -> str:
+    """So many of each: ``8x A100``; empty where there is none."""
+    return ", ".join(f"{each.count:g}x {each.name}" for each in accelerators)
 
 
 def sentences(*parts: str | None) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from styx.cli import explained
 from styx.cli.render import clean, duration, iso, money, table
-from styx.cli.views import usd
+from styx.cli.views import infra, usd
 from styx.dags.drawing import ASCII, LINES, draw
-from styx.words import count
+from styx.words import count, devices
 
 if TYPE_CHECKING:
     from styx.client.protocol import DagLaunch
@@ -139,9 +139,9 @@ def plan_table(found: DagLaunch) -> str:
     rows = [
         (
             name,
-            explained.infra(place.offer),
+            infra(place.offer),
             place.offer.instance_type,
-            explained.devices(place.offer),
+            devices(place.offer.accelerators),
             money(place.hourly_cost),
         )
         for name, place in found.tasks

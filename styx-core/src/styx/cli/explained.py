@@ -9,8 +9,8 @@ import click
 
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, moment, money, table
-from styx.cli.views import usd
-from styx.words import count, sentences
+from styx.cli.views import infra, usd
+from styx.words import count, devices, sentences
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -64,7 +64,7 @@ def _offer(offer: Offer) -> Shape:
         "instance_type": offer.instance_type,
         "vcpus": offer.vcpus,
         "memory_gib": offer.memory_gib,
-        "accelerators": devices(offer),
+        "accelerators": devices(offer.accelerators),
     }
 
 
@@ -132,7 +132,7 @@ def _row(each: Choice, first: Choice) -> tuple[object, ...]:
         _machine(each),
         f"{offer.vcpus:g}",
         f"{offer.memory_gib:g} GiB",
-        devices(offer),
+        devices(offer.accelerators),
         money(each.hourly_cost),
         _compared(each.hourly_cost, first.hourly_cost),
     )
@@ -165,18 +165,8 @@ def _nearest_row(each: RuledOut, fits: str) -> tuple[object, ...]:
         return each.source, each.why, "", "", ""
     place = near.zone or near.region
     what = f"{near.instance_type} in {place}" if place else near.instance_type
-    return each.source, each.why or fits, what, devices(near), money(each.hourly_cost)
+    return each.source, each.why or fits, what, devices(near.accelerators), money(each.hourly_cost)
 
 
 def _price(cost: Decimal | None) -> str:
     return "at an unknown price" if cost is None else "for free" if cost == 0 else f"{money(cost)} an hour"
-
-
-def infra(offer: Offer) -> str:
-    """Where the offer is, as `--infra` takes it."""
-    return "/".join(part for part in (offer.cloud, offer.region, offer.zone) if part)
-
-
-def devices(offer: Offer) -> str:
-    """Its accelerators, in words."""
-    return ", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators)

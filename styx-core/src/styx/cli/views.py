@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from styx.api.backend import Autostop, JobInfo
+    from styx.api.offers import Offer
     from styx.client.costs import Bill, CostReport
     from styx.client.protocol import CheckResult, LaunchResult
     from styx.engine.orphans import Search
@@ -81,9 +82,9 @@ def orphans(found: Search) -> Shape:
     }
 
 
-def infra(record: ClusterRecord) -> str:
-    """Where a cluster is, as in a task file: ``cloud/region/zone``."""
-    return "/".join(part for part in (record.cloud, record.region, record.zone) if part)
+def infra(found: ClusterRecord | Offer) -> str:
+    """Where a cluster is, or what is offered, as in a task file and for ``--infra``: ``cloud/region/zone``."""
+    return "/".join(part for part in (found.cloud, found.region, found.zone) if part)
 
 
 def node(record: NodeRecord) -> Shape:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from styx.api.offers import Accelerator, Offer, Scope
-from styx.words import count
+from styx.words import count, devices
 
 
 def offer_to_data(offer: Offer) -> dict[str, Any]:
@@ -32,9 +32,8 @@ def offer_to_data(offer: Offer) -> dict[str, Any]:
 
 def offer_in_words(offer: Offer) -> str:
     """The machine for people: ``1x A100, 12 CPUs, 85 GiB``. Empty when nothing is known of it."""
-    gpus = ", ".join(f"{device.count:g}x {device.name}" for device in offer.accelerators)
     size = f"{count(offer.vcpus, 'CPU')}, {offer.memory_gib:g} GiB" if offer.vcpus else ""
-    return ", ".join(part for part in (gpus, size) if part)
+    return ", ".join(part for part in (devices(offer.accelerators), size) if part)
 
 
 def offer_from_data(data: Mapping[str, Any]) -> Offer:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from styx.api.offers import DIVISIBLE, Accelerator, Offer
 from styx.spec.devices import satisfies
 from styx.spec.model import Alternative, Amount
+from styx.words import devices
 
 USUAL_VCPUS = 8.0
 USUAL_GIB_PER_VCPU = 4.0
@@ -214,5 +215,5 @@ def _has(offer: Offer, wanted: Accelerator, *, divisible: bool) -> bool:
     )
 
 
-def _devices(devices: Iterable[Accelerator]) -> str:
-    return ", ".join(f"{device.count:g}x {device.name}" for device in devices) or "no accelerator"
+def _devices(accelerators: Iterable[Accelerator]) -> str:
+    return devices(accelerators) or "no accelerator"
