@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from styx.api import AuthFailed, Autostop, BadInput, CatalogError, Idempotency, InsufficientCapacity, Traits
+from styx.api import AuthFailed, Autostop, BadInput, CatalogError, Idempotency, InsufficientCapacity, OfferQuery, Traits
 from styx.engine import explain as explaining
 from styx.engine.explain import Explanation
 from styx.spec import Resources, Task
@@ -59,6 +59,14 @@ async def test_a_cloud_that_has_nothing(world: World) -> None:
     assert (out.source, out.why, out.hourly_cost) == ("memory", "1x A100, wanted 3x A100", Decimal("4.00"))
     assert out.nearest is not None
     assert out.nearest.instance_type == "gpu"
+
+
+async def test_each_question_is_asked_once(world: World) -> None:
+    """What a cloud has told for want of any choice is what its nearest offer is found among."""
+    assert (await explain(world, task(accelerators="A100:3"))).ruled_out[0].nearest is not None
+    questions = [call.arguments[0] for call in world.account.calls if call.method == "offers"]
+    assert OfferQuery() in questions
+    assert [questions.count(each) for each in questions] == [1] * len(questions)
 
 
 async def test_a_cloud_that_cannot_be_asked(world: World) -> None:

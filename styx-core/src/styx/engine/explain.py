@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.failover import standing
 from styx.engine.mistaken import mistaken
 from styx.engine.obtain import Wish, possible, refusal
-from styx.engine.plan import Plan, Shop, offers_of, plan, shops, why_empty
+from styx.engine.plan import Answered, Plan, Shop, everything_of, plan, shops
 from styx.optimizer.blocks import blocking
 from styx.optimizer.rank import Choice, Lot, Near, Rejection, nearest, query_for, rank
 from styx.spec.model import ResourcesSpec, TaskSpec
@@ -75,7 +75,8 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     if not mine:
         return Explanation(wish.task, (), (), (), others, mistaken(wish.task.resources, ()))
     task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
-    found = await plan(context, task, wish.account)
+    answered: Answered = {}
+    found = await plan(context, task, wish.account, answered)
     fitting, refusals = possible(context, replace(wish, task=task), found.choices)
     now, blocks = context.store.now(), standing(context)
     refused = [
@@ -83,41 +84,25 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
         for choice in fitting
         if (block := blocking(choice, blocks, now)) is not None
     ]
-    told = [refusal(choice, error) for choice, error in refusals]
-    ruled_out = await _ruled_out(context, task, wish.account, found, fitting, told)
+    having = {choice.source for choice in fitting}
+    # Of each the first, which is its cheapest.
+    told = {each.source: each for each in (refusal(choice, error) for choice, error in reversed(refusals))}
+    without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
+    ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
     return Explanation(wish.task, tuple(fitting), tuple(refused), tuple(ruled_out), others, found.mistake)
 
 
 async def _ruled_out(
-    context: Context,
-    task: TaskSpec,
-    account: str | None,
-    found: Plan,
-    fitting: Sequence[Choice],
-    refusals: Sequence[Rejection],
-) -> list[RuledOut]:
-    """Every account of a cloud that nothing is chosen from, each with its nearest offer."""
-    having = {choice.source for choice in fitting}
-    told = {each.source: each for each in reversed(refusals)}  # of each the first, which is its cheapest
-    result: list[RuledOut] = []
-    for shop in shops(context, task, account):
-        if shop.label in having:
-            continue
-        if shop.label in told:
-            offer = told[shop.label].offer
-            result.append(RuledOut(shop.label, told[shop.label].reason, offer, _price(task, offer)))
-        elif shop.label in found.unasked:
-            result.append(RuledOut(shop.label, found.unasked[shop.label]))
-        else:
-            result.append(await _nearest(context, task, shop))
-    return result
-
-
-async def _nearest(context: Context, task: TaskSpec, shop: Shop) -> RuledOut:
+    context: Context, task: TaskSpec, shop: Shop, found: Plan, told: Mapping[str, Rejection], answered: Answered
+) -> RuledOut:
+    """Why nothing is chosen from an account of a cloud, with its nearest offer."""
+    if shop.label in told:
+        offer = told[shop.label].offer
+        return RuledOut(shop.label, told[shop.label].reason, offer, _price(task, offer))
+    if shop.label in found.unasked:
+        return RuledOut(shop.label, found.unasked[shop.label])
     unasked: dict[str, str] = {}
-    lots = await offers_of(context, shop, OfferQuery(), unasked)
-    if not lots and not unasked:
-        await why_empty(context, shop, unasked)
+    lots = await everything_of(context, shop, unasked, answered)
     mine = [each for each in task.resources.alternatives if shop.suits(each)]
     near = nearest(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)
     if not near:

@@ -93,7 +93,7 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None, ans
     if not choices:
         seen = {rejection.source for rejection in rejections}
         silent = [shop for shop in shopping if shop.label in asked and shop.label not in seen]
-        rejections += await _everything(context, task, silent, unasked)
+        rejections += await _everything(context, task, silent, unasked, answered)
         mistake = await asyncio.to_thread(mistaken, task.resources, [each.offer for each in rejections])
         return Plan((), tuple(rejections), unasked, asked, mistake)
     return Plan(tuple(choices), tuple(rejections), unasked, asked)
@@ -147,29 +147,37 @@ async def _lots(
     answered: Answered,
 ) -> list[Lot]:
     suitable = [shop for shop in shops if shop.suits(alternative)]
-    found = await asyncio.gather(*(offers_of(context, shop, query, unasked, answered) for shop in suitable))
+    found = await asyncio.gather(*(_offers_of(context, shop, query, unasked, answered) for shop in suitable))
     return [lot for lots in found for lot in lots]
 
 
 async def _everything(
-    context: Context, task: TaskSpec, silent: Sequence[Shop], unasked: dict[str, str]
+    context: Context, task: TaskSpec, silent: Sequence[Shop], unasked: dict[str, str], answered: Answered
 ) -> list[Rejection]:
     """What those accounts are offered that had no answer to the task, and why it does not fit."""
     found: list[Rejection] = []
-    for shop in silent:
-        lots = await offers_of(context, shop, OfferQuery(), unasked)
-        if not lots and shop.label not in unasked:
-            await why_empty(context, shop, unasked)
+    offered = await asyncio.gather(*(everything_of(context, shop, unasked, answered) for shop in silent))
+    for shop, lots in zip(silent, offered, strict=True):
         mine = [a for a in task.resources.alternatives if shop.suits(a)]
         found += rank(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)[1]
     return found
 
 
-async def offers_of(
-    context: Context, shop: Shop, query: OfferQuery, unasked: dict[str, str], answered: Answered | None = None
+async def everything_of(context: Context, shop: Shop, unasked: dict[str, str], answered: Answered) -> list[Lot]:
+    """All that account is offered; where that is nothing because it cannot be asked, ``unasked`` says why."""
+    lots = await _offers_of(context, shop, OfferQuery(), unasked, answered)
+    if not lots and shop.label not in unasked:  # it may not be set up: asking who we are there tells
+        try:
+            await context.clouds.get(shop.cloud, shop.account).identity()
+        except StyxError as error:
+            unasked[shop.label] = error.message
+    return lots
+
+
+async def _offers_of(
+    context: Context, shop: Shop, query: OfferQuery, unasked: dict[str, str], answered: Answered
 ) -> list[Lot]:
     """What that account is offered; where it cannot be asked nothing, and ``unasked`` says why."""
-    answered = {} if answered is None else answered
     if (shop, query) not in answered:
         answered[shop, query] = asyncio.ensure_future(_ask(context, shop, query))
     lots, problem = await answered[shop, query]
@@ -189,11 +197,3 @@ async def _ask(context: Context, shop: Shop, query: OfferQuery) -> tuple[list[Lo
             return await account.call(offers), None
     except StyxError as error:
         return [], error.message
-
-
-async def why_empty(context: Context, shop: Shop, unasked: dict[str, str]) -> None:
-    """An account that is offered nothing at all may not be set up; asking who we are there tells."""
-    try:
-        await context.clouds.get(shop.cloud, shop.account).identity()
-    except StyxError as error:
-        unasked[shop.label] = error.message
