@@ -73,9 +73,9 @@ class Kind(NamedTuple):
     worth: float
 
 
-def write_packages(site: Path, rows: int = ROWS) -> None:
+def write_packages(site: Path) -> None:
     """The same as installed plugins without code, in a directory that is put on the path as site-packages are."""
-    for folder in write_catalogs(site, rows):
+    for folder in write_catalogs(site):
         folder.rename(write_package(site, folder.name) / "catalog")
 
 

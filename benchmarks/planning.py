@@ -52,11 +52,9 @@ def transfer(low: Site, high: Site) -> Rate:
     return next((rate for depth, rate in MOVES if low[:depth] == high[:depth]), FAR)
 
 
-def dag(
-    catalogs: list[Catalog], tasks: int, *, gib: float = 20, seed: int = 1
-) -> tuple[list[Work[Choice]], list[Edge]]:
+def dag(catalogs: list[Catalog], tasks: int, gib: float) -> tuple[list[Work[Choice]], list[Edge]]:
     """Tasks in layers: each depends on one to three of the layer before, and is quicker on some machines."""
-    dice = random.Random(seed)
+    dice = random.Random(1)
     found = [_places(choices(catalogs, wish)) for wish in WISHES]
     works, edges = [], []
     for number in range(tasks):
@@ -86,7 +84,7 @@ def _candidates(dice: random.Random, found: list[Choice], hours: float) -> Itera
 
 def planned(catalogs: list[Catalog], objective: Objective, tasks: int, *, gib: float = 20) -> DagPlan[Choice]:
     """Ask, rank and plan."""
-    works, edges = dag(catalogs, tasks, gib=gib)
+    works, edges = dag(catalogs, tasks, gib)
     return plan_dag(works, edges, transfer, objective=objective)
 
 
