@@ -13,9 +13,11 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from styx.api.names import new_installation_id
+from styx.replacing import replacing
 
 _ID = re.compile(r"[a-z0-9]{" + str(len(new_installation_id())) + "}")
 
@@ -48,10 +50,6 @@ def remember(database: Path, memory: Memory) -> None:
     path = memory_path(database)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     said = {"installation": memory.installation, "remade": memory.remade.isoformat() if memory.remade else None}
-    with suppress(OSError):
-        try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(json.dumps(said) + "\n")
-            draft.rename(path)
-        finally:
-            draft.unlink(missing_ok=True)
+    private = partial(os.open, mode=0o600)
+    with suppress(OSError), replacing(path, draft), open(draft, "x", opener=private) as file:
+        file.write(json.dumps(said) + "\n")

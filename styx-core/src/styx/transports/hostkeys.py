@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api import TransportError
+from styx.replacing import replacing
 
 if TYPE_CHECKING:
     import asyncssh
@@ -43,6 +44,6 @@ def pinned_file(host_key: str) -> Path:
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(text)
-        draft.replace(path)
+        with replacing(path, draft):
+            draft.write_text(text)
     return path
