@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
@@ -42,46 +43,37 @@ def store(postgres_server: str) -> Iterator[Store]:
 @pytest.mark.parametrize("write", WRITES)
 def test_a_cluster_is_locked_before_its_attempts(store: Store, write: str) -> None:
     """So no two clients ever wait for each other, of which the database would end one."""
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            WRITES[write](store)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the test tells it
-            errors.append(error)
-
-    thread = threading.Thread(target=work)
-    with store._database.write() as connection:
-        locked(connection, "c")
-        thread.start()
-        while thread.is_alive() and not _waiting(store):
-            time.sleep(0.01)
-        connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-        connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
-    thread.join(10)
-    assert errors == []
+    with ThreadPoolExecutor(1) as thread:
+        with store._database.write() as connection:
+            locked(connection, "c")
+            writing = thread.submit(WRITES[write], store)
+            _until_waiting(store, writing)
+            connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+            connection.execute(text("SELECT * FROM attempts WHERE token = 't' FOR UPDATE")).one()
+        assert writing.exception(10) is None
 
 
 def test_a_late_answer_waits_for_who_takes_its_owner_up(store: Store) -> None:
     """Of two that decide about an owner at the same moment the second knows of the first, cluster or not."""
     store.clusters.remove("c", "")
     store.attempts.settle("t", AttemptState.CLOSED)
-    outcomes: list[bool] = []
     found = attempt("found", kind="recovered", state=AttemptState.SETTLED)
-    answer = threading.Thread(target=lambda: outcomes.append(store.attempts.answered(attempt("t"), None, NOW, HOLDER)))
-    with store._database.write() as connection:
-        store._database.alone(connection, f"owner/{found.owner.name}")
-        connection.execute(insert(schema.attempts), all_columns(found))
-        answer.start()
-        while answer.is_alive() and not _waiting(store):
-            time.sleep(0.01)
-    answer.join(10)
-    assert outcomes == [True]
+    with ThreadPoolExecutor(1) as thread:
+        with store._database.write() as connection:
+            store._database.alone(connection, f"owner/{found.owner.name}")
+            connection.execute(insert(schema.attempts), all_columns(found))
+            answering = thread.submit(store.attempts.answered, attempt("t"), None, NOW, HOLDER)
+            _until_waiting(store, answering)
+        assert answering.result(10) is True
 
 
-def _waiting(store: Store) -> bool:
-    with store._database.read() as connection:
-        return bool(connection.scalar(WAITING))
+def _until_waiting(store: Store, work: Future[Any]) -> None:
+    """Until a client waits for a lock, or does not have to."""
+    waiting = False
+    while not (waiting or work.done()):
+        time.sleep(0.01)
+        with store._database.read() as connection:  # each time another: within a transaction the answer stays
+            waiting = bool(connection.scalar(WAITING))
 
 
 @pytest.fixture

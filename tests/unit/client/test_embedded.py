@@ -16,7 +16,6 @@ from styx.api import BadInput, JobInfo, JobState, LogChunk, StoreError
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.config import home
-from styx.config import home as styx_home
 from styx.spec import Task
 from styx.store import Store
 from styx.store.database import Database
@@ -139,8 +138,8 @@ def test_a_database_that_cannot_be_opened(recorded: EmbeddedClient, monkeypatch:
     """A copy of it is read; nothing that is to be changed goes there."""
     opened = Store.open
 
-    def refuse(url: str | None = None, *, home: Path, **more: Any) -> Store:
-        return full() if home == styx_home() else opened(url, home=home, **more)
+    def refuse(*args: Any, **options: Any) -> Store:
+        return full() if options["home"] == home() else opened(*args, **options)
 
     monkeypatch.setattr(Store, "open", refuse)
     assert [record.name for record in recorded.status()] == ["c"]
