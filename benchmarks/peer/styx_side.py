@@ -9,6 +9,7 @@ from benchmarks.peer import PEERS
 from benchmarks.peer.worker import Question, serve
 from styx.catalog import listing
 from styx.catalog.query import catalogs
+from styx.client.protocol import silent
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.engine.engine import Engine
@@ -20,10 +21,6 @@ from styx.spec.dag import Dag
 from styx.spec.load import load_dag
 
 Place = tuple[str, str, str, float]
-
-
-def silent(_phase: str, _sentence: str) -> None:
-    """Nobody reads it."""
 
 
 class Side:
