@@ -110,7 +110,7 @@ class AcceptsOne(MemoryCloud):
     traits: ClassVar[Traits] = HASTY
 
     def launch(self, prepared: Prepared) -> Receipt:
-        return super().launch(replace(prepared, ranks=prepared.ranks[:1], token=prepared.token))
+        return super().launch(replace(prepared, ranks=prepared.ranks[:1]))
 
 
 @pytest.mark.parametrize("kind", [FirstMachine, Crashes])

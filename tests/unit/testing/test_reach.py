@@ -96,22 +96,9 @@ def test_a_provider_that_answers_is_asked_once(tmp_path: Path, errors: list[Prov
 def test_a_suite_ends_at_once_with_one_failure(tmp_path: Path) -> None:
     """What needs no provider is still tried; the rest is one failure and skips, whatever fixtures lead to a call."""
     (tmp_path / "test_gone.py").write_text(SUITE)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-rs",
-        "--rootdir",
-        ".",
-        "-c",
-        "/dev/null",
-    ]
-    done = subprocess.run(
-        [*command, "test_gone.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
+    options = ("-q", "-p", "no:cacheprovider", "-rs", "--rootdir", ".", "-c", "/dev/null")
+    command = [sys.executable, "-m", "pytest", *options, "test_gone.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done.stdout
     assert done.stdout.count("  it did:       ") == 1
     summary = done.stdout.splitlines()[-1]
