@@ -65,14 +65,25 @@ class Machines:
 
     def prepared(self, *tasks: Task, **options: Any) -> DagRun:
         """A run of these tasks, not begun."""
-        dag = Dag("test")
-        for each in tasks:
-            dag.add(each)
         self.told: list[tuple[str, str, str]] = []
         report = lambda *told: self.told.append(told)  # noqa: E731
-        return DagRun(self.world.engine(), dag, RunOptions(**options), report)
+        return DagRun(self.world.engine(), dag_of(*tasks), RunOptions(**options), report)
 
 
 def task(name: str, *after: str) -> Task:
     """A task that comes after others."""
     return Task(name).run("true").after(*after)
+
+
+def dag_of(*tasks: Task, **fields: Any) -> Dag:
+    """A Dag of these tasks."""
+    dag = Dag("test", **fields)
+    for each in tasks:
+        dag.add(each)
+    return dag
+
+
+def group(*names: str) -> Dag:
+    """A job group of tasks of these names, which ends as soon as the one called job has ended."""
+    options = {"primary_tasks": ["job"], "termination_delay": "0s"}
+    return dag_of(*map(task, names), execution="parallel", options=options)

@@ -16,9 +16,10 @@ from styx.dags import plan as planning
 from styx.dags.model import RunOptions
 from styx.dags.plan import Transfers, plan_places
 from styx.optimizer.tasks import Objective, Rate, Site
-from styx.spec import Dag, Resources, Task
+from styx.spec import Resources, Task
 from styx.testing.memory.account import MemoryAccount
 from styx.testing.memory.cloud import MemoryCloud
+from support.dag_machines import dag_of
 from support.world import World
 
 
@@ -51,9 +52,7 @@ def need(name: str, *models: str, **fields: Any) -> Task:
 
 async def places(world: World, *tasks: Task, **options: Any) -> list[str]:
     """Cloud, region and GPU of each task, one after the other."""
-    dag = Dag("test")
-    for each in tasks:
-        dag.add(each)
+    dag = dag_of(*tasks)
     for earlier, later in pairwise(tasks):
         dag.edge(earlier, later)
     found = await plan_places(world.engine(), dag, RunOptions(**options))
@@ -95,10 +94,7 @@ async def test_preferences_come_before_prices(world: World) -> None:
 
 async def test_tasks_that_need_the_same_ask_once(world: World) -> None:
     """A sweep of a hundred tasks costs no more calls than one task."""
-    tasks = need("a", "A100").foreach(100)
-    dag = Dag("sweep")
-    for each in tasks:
-        dag.add(each)
+    dag = dag_of(*need("a", "A100").foreach(100))
     found = await plan_places(world.engine(), dag, RunOptions())
     assert (len(found.picks), found.cost) == (100, Decimal("99.00"))
     calls = Counter(call.method for _, account in world.clouds.values() for call in account.calls)

@@ -11,9 +11,8 @@ from styx.api import PermissionDenied
 from styx.dags.model import RunOptions
 from styx.dags.run import DagRun
 from styx.dags.schedule import TaskState
-from styx.spec import Dag
 from styx.testing.memory.cloud import MemoryCloud
-from support.dag_machines import Machines, task
+from support.dag_machines import Machines, group, task
 from support.world import World
 
 
@@ -66,10 +65,7 @@ async def test_a_group_that_ends_while_the_cluster_of_one_is_being_removed(
     """Nobody interrupts anything, the run succeeds, and nothing is left of it."""
     slow = SlowRemoval(world, monkeypatch, "server")
     machines.hold = {"job": asyncio.Event()}
-    dag = Dag("group", execution="parallel", options={"primary_tasks": ["job"], "termination_delay": "0s"})
-    for name in ("server", "job"):
-        dag.add(task(name))
-    running = asyncio.ensure_future(DagRun(world.engine(), dag, RunOptions(), lambda *_: None).run())
+    running = asyncio.ensure_future(DagRun(world.engine(), group("server", "job"), RunOptions(), lambda *_: None).run())
     await slow.begun.wait()  # the server has ended by itself
     machines.hold["job"].set()
     asyncio.get_running_loop().call_later(0.2, slow.end)

@@ -10,8 +10,8 @@ from styx.api import InsufficientCapacity, NoOffer
 from styx.dags.model import DagResult, RunOptions
 from styx.dags.run import DagRun
 from styx.dags.schedule import TaskState
-from styx.spec import Dag, Resources
-from support.dag_machines import Machines, task
+from styx.spec import Resources
+from support.dag_machines import Machines, group, task
 from support.world import World
 
 S = TaskState
@@ -172,10 +172,7 @@ async def test_clusters_are_kept_where_that_is_asked_for(machines: Machines, wor
 async def test_a_group_ends_with_its_primary_tasks(machines: Machines, world: World) -> None:
     """The others are ended once these have, and that is no failure."""
     machines.hold = {"server": asyncio.Event()}
-    dag = Dag("group", execution="parallel", options={"primary_tasks": ["job"], "termination_delay": "0s"})
-    for name in ("server", "job"):
-        dag.add(task(name))
-    result = await DagRun(world.engine(), dag, RunOptions(), lambda *_: None).run()
+    result = await DagRun(world.engine(), group("server", "job"), RunOptions(), lambda *_: None).run()
     assert states(result) == {"server": S.CANCELLED, "job": S.SUCCEEDED}
     assert (result.succeeded, result.tasks[0].reason) == (True, "the primary tasks have ended")
     assert world.machines() == []

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.dags.schedule import Schedule, TaskState
-from styx.spec import Dag, Task
+from styx.spec import Task
+from support.dag_machines import dag_of
 
 S = TaskState
 
@@ -17,15 +18,26 @@ def task(name: str, *after: str, when: str = "success") -> Task:
     return Task(name).run("true").after(*after).when(when)
 
 
-def schedule(*tasks: Task) -> Schedule:
+class Watched(Schedule):
+    """A schedule that sums up what has become of its tasks."""
+
+    @property
+    def over(self) -> bool:
+        """Whether every task has come to an end."""
+        return all(state.ended for state in self.states)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing has failed or was cancelled; what was left out is no failure of its own."""
+        return all(state in (S.SUCCEEDED, S.SKIPPED) for state in self.states)
+
+
+def schedule(*tasks: Task) -> Watched:
     """Those tasks and the edges that they say."""
-    dag = Dag("test")
-    for each in tasks:
-        dag.add(each)
-    return Schedule(dag)
+    return Watched(dag_of(*tasks))
 
 
-def run(plan: Schedule, **fates: TaskState) -> dict[str, TaskState]:
+def run(plan: Watched, **fates: TaskState) -> dict[str, TaskState]:
     """Let all tasks end, with success unless it is said otherwise; what became of each."""
     going = plan.start()
     while going:
