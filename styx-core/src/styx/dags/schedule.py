@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from heapq import heappop, heappush
+from graphlib import TopologicalSorter
 
 from styx.spec.dag import Dag
 from styx.spec.model import Condition, Output
@@ -50,28 +50,26 @@ class Schedule:
         self.outputs: dict[Output, str] = {}
         self._skips: dict[int, Skip] = {}
         self._before: list[list[int]] = [[] for _ in dag.tasks]
-        self._after: list[list[int]] = [[] for _ in dag.tasks]
         for low, high in dag.numbered_edges():
             self._before[high].append(low)
-            self._after[low].append(high)
-        self._awaited = [len(each) for each in self._before]
-        self._due = [task for task, awaited in enumerate(self._awaited) if not awaited]  # a heap: first come first
+        self._due: TopologicalSorter[int] = TopologicalSorter(dict(enumerate(self._before)))
+        self._due.prepare()
 
     def start(self) -> list[int]:
         """The tasks that may start now, in order; from here on they count as running, and those left out as skipped."""
         started: list[int] = []
-        while self._due:  # leaving one out may decide on others
-            task = heappop(self._due)
-            if self.states[task] is not TaskState.WAITING:
-                continue
-            skip = self._skip(task)
-            if skip is None:
-                self.states[task] = TaskState.RUNNING
-                started.append(task)
-            else:
-                self._skips[task] = skip
-                self._ended(task, TaskState.SKIPPED)
-        return started
+        while due := sorted(self._due.get_ready()):  # leaving one out may decide on others
+            for task in due:
+                if self.states[task] is not TaskState.WAITING:
+                    continue
+                skip = self._skip(task)
+                if skip is None:
+                    self.states[task] = TaskState.RUNNING
+                    started.append(task)
+                else:
+                    self._skips[task] = skip
+                    self._ended(task, TaskState.SKIPPED)
+        return sorted(started)
 
     def end(self, task: int, state: TaskState, outputs: Mapping[str, str] | None = None) -> None:
         """A running task has come to its end, with these outputs by name."""
@@ -91,22 +89,9 @@ class Schedule:
         """Those that were left out, in the order in which that was decided."""
         return [*self._skips.values()]
 
-    @property
-    def over(self) -> bool:
-        """Whether every task has come to an end."""
-        return all(state.ended for state in self.states)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it is over and nothing failed or was cancelled; what was left out is no failure of its own."""
-        return all(state in (TaskState.SUCCEEDED, TaskState.SKIPPED) for state in self.states)
-
     def _ended(self, task: int, state: TaskState) -> None:
         self.states[task] = state
-        for later in self._after[task]:
-            self._awaited[later] -= 1
-            if not self._awaited[later]:
-                heappush(self._due, later)
+        self._due.done(task)
 
     def _skip(self, task: int) -> Skip | None:
         """Why a task is left out; None when it runs. All before it have ended."""
