@@ -316,10 +316,10 @@ async def test_addresses_change_under_an_open_engine(world: World) -> None:
     """An engine that was used before another client stopped and started the cluster uses the new nodes."""
     engine = world.engine()
     await engine.launch(HELLO, "c", quiet)
-    (old,) = engine._handles.values()
+    (old,) = engine._handles.kept.values()
     await world.engine().down("c", quiet)
     await world.engine().launch(HELLO, "c", quiet)
     await engine.exec(HELLO, "c", quiet)
-    new = [handle for handle in engine._handles.values() if handle.key != old.key]
+    new = [handle for handle in engine._handles.kept.values() if handle.key != old.key]
     assert len(new) == 1
     assert new[0].nodes[0].id != old.nodes[0].id

@@ -23,7 +23,7 @@ from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.explain import Explanation, explain
 from styx.engine.freshness import misplaced, needs_a_look
-from styx.engine.handle import Handle
+from styx.engine.handle import Handle, Handles
 from styx.engine.keys import public_key
 from styx.engine.launch import launch
 from styx.engine.mounts import require_mountable, sync
@@ -57,7 +57,7 @@ class Engine:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._handles: dict[tuple[str, str], Handle] = {}
+        self._handles = Handles()
 
     @classmethod
     def open(
@@ -84,9 +84,7 @@ class Engine:
     async def close(self) -> None:
         """Close connections to nodes and clouds; what runs goes on."""
         await self.context.told()
-        for handle in self._handles.values():
-            await handle.close()
-        self._handles.clear()
+        await self._handles.close()
         self.context.clouds.close()
         self.context.store.close()
 
@@ -159,7 +157,7 @@ class Engine:
                     ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost, prefer
                 )
                 handle, made = await launch(self.context.fresh(), wish, progress)
-                handle = await self._keep(handle)
+                handle = await self._handles.keep(handle)
             try:
                 return name, await self._run(handle, ready, progress, setup=setup), made
             except StyxError as error:
@@ -245,17 +243,17 @@ class Engine:
         record = self._known(name)
         if autostop is not None and record.cloud:
             require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
-        await self._drop(name)
+        await self._handles.drop(name)
         await lifecycle.start(self.context.fresh(), name, autostop, progress)
 
     async def stop(self, name: str, progress: Progress) -> None:
         """Stop a cluster's machines. Idempotent."""
-        await self._drop(name)
+        await self._handles.drop(name)
         await lifecycle.stop(self.context.fresh(), name, progress)
 
     async def down(self, name: str, progress: Progress, *, forget: bool = False) -> None:
         """Remove a cluster, or with ``forget`` only its record."""
-        await self._drop(name)
+        await self._handles.drop(name)
         if forget:
             await lifecycle.forget(self.context.fresh(), name)
         else:
@@ -347,23 +345,7 @@ class Engine:
         return record
 
     async def _handle(self, record: ClusterRecord) -> Handle:
-        return await self._keep(connect(self.context, record))
-
-    async def _keep(self, handle: Handle) -> Handle:
-        """The handle in use for the same nodes, with its open connections, or else this one from now on."""
-        key = (handle.name, handle.key)
-        present = self._handles.get(key)
-        if present is not None and present.places == handle.places:
-            await handle.close()
-            return present
-        self._handles[key] = handle
-        if present is not None:  # another client has stopped and started it: the addresses are new
-            await present.close()
-        return handle
-
-    async def _drop(self, name: str) -> None:
-        for key in [key for key in self._handles if key[0] == name]:
-            await self._handles.pop(key).close()
+        return await self._handles.keep(connect(self.context, record))
 
 
 def _stays_up(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A cluster as a backend sees it: its nodes and the ways to them."""
+"""A cluster as a backend sees it: its nodes and the ways to them, which stay open while an engine does."""
 
 from __future__ import annotations
 
@@ -72,6 +72,36 @@ class Handle:
         for transport in self._transports.values():
             await transport.close()
         self._transports.clear()
+
+
+class Handles:
+    """The handles in use, with their open connections: one for each cluster, as it was made."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Handle] = {}
+
+    async def keep(self, handle: Handle) -> Handle:
+        """The handle in use for the same nodes, or else this one from now on; the other of the two is closed."""
+        key = (handle.name, handle.key)
+        present = self.kept.get(key)
+        if present is not None and present.places == handle.places:
+            await handle.close()
+            return present
+        self.kept[key] = handle
+        if present is not None:  # another client has stopped and started it: the addresses are new
+            await present.close()
+        return handle
+
+    async def drop(self, name: str) -> None:
+        """Close those of a cluster. Idempotent."""
+        for key in [key for key in self.kept if key[0] == name]:
+            await self.kept.pop(key).close()
+
+    async def close(self) -> None:
+        """Close all. Idempotent."""
+        for handle in self.kept.values():
+            await handle.close()
+        self.kept.clear()
 
 
 def ranks(number: int) -> str:
