@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from styx.api.errors import CatalogError, StyxError
 from styx.catalog import listing
 from styx.catalog.sources import PACKAGE, UPDATED, Shelf, shelves_of
 from styx.cli import changes, failure, options
@@ -19,6 +18,7 @@ from styx.cli.render import clean, json_text, note, table
 from styx.words import count, sentences
 
 if TYPE_CHECKING:
+    from styx.api.errors import CatalogError, StyxError
     from styx.catalog.update import Updated
 
 STATUS = """
@@ -103,7 +103,7 @@ def status(ctx: click.Context, clouds: tuple[str, ...], verbose: bool, output: s
                 click.echo(f"{state.shelf.cloud}: {clean(line)}")
     else:
         click.echo("No catalog is installed: the packages of clouds bring them.")
-    ctx.exit(CatalogError.exit_code if any(state.problem for state in states) else 0)
+    ctx.exit(next((state.problem.exit_code for state in states if state.problem), 0))
 
 
 @catalog.command(cls=Command, notes={"Examples": UPDATE, "JSON": UPDATE_JSON, "Exit code": UPDATE_EXIT})
@@ -116,6 +116,8 @@ def update(ctx: click.Context, clouds: tuple[str, ...], force: bool, output: str
 
     The old catalog stays until all of the new one is there, and where anything goes wrong.
     """
+    from styx.api.errors import StyxError
+
     chosen = [shelf for shelf in shelves_of(clouds) if clouds or shelf.refresher]
     if not chosen:
         click.echo("[]" if output == "json" else "No installed package can renew a catalog.")
@@ -163,6 +165,8 @@ def diff(cloud: str, output: str) -> None:
 
 
 def _state(shelf: Shelf) -> State:
+    from styx.api.errors import CatalogError
+
     folder, counts = shelf.folder, PACKAGE
     try:
         folder, counts = shelf.chosen()
