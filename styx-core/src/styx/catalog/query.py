@@ -200,4 +200,4 @@ class CloudOffers:
 
     @cached_property
     def _catalog(self) -> Catalog | None:
-        return next((catalog for shelf, catalog in catalogs() if shelf.cloud == self._cloud), None)
+        return next((Catalog(shelf.database()) for shelf in shelves() if shelf.cloud == self._cloud), None)
