@@ -8,7 +8,7 @@ import pytest
 
 from styx.compat.forms import of_dag, of_task
 from styx.spec import Task
-from styx.spec.load import load_dag
+from styx.spec.load import dag_of, parse_text
 
 
 def alternatives(**fields: Any) -> Any:
@@ -114,7 +114,7 @@ def test_a_probe_has_its_secrets_filled_in() -> None:
     assert of_task(task.spec)["service"] == {"readiness_probe": probe, "replica_policy": {"min_replicas": 1}}
 
 
-def test_kinds(here: Any) -> None:
+def test_kinds() -> None:
     """A file is a task, service, pool, chain, graph or job group."""
     for content, kind in (
         ("run: x", "task"),
@@ -124,8 +124,7 @@ def test_kinds(here: Any) -> None:
         ("name: a\nrun: x\n---\nname: b\n---\nname: c\ndepends_on: [a, b]", "dag"),
         ("name: g\nexecution: parallel\ntermination_delay: {default: 5}\n---\nname: a", "job_group"),
     ):
-        (here / "f.yaml").write_text(content)
-        found = of_dag(load_dag("f.yaml"))
+        found = of_dag(dag_of(parse_text(content, None)))
         assert found["kind"] == kind
     assert found["termination_delay"] == {"default": "5"}
     assert (found["execution"], found["primary_tasks"], found["inter_connection"]) == ("parallel", None, None)

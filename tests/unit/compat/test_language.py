@@ -5,7 +5,7 @@ The verdicts were made by its parser, from these texts.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import pytest
 from styx.api.errors import InvalidTask
 from styx.compat.check import check
 from styx.spec.load import dag_of, parse_text
+
+Fill = Callable[..., Path]
 
 BARE = {"name": None, "num_nodes": 1, "has_setup": False, "has_run": True, "is_pool": False}
 
@@ -178,11 +180,11 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("text", "task"), TASKS, ids=[text for text, _ in TASKS])
-def test_tasks(tmp_path: Path, text: str, task: dict[str, Any]) -> None:
+def test_tasks(fill: Fill, text: str, task: dict[str, Any]) -> None:
     """The task means the same."""
     kind = "pool" if task.get("is_pool") else "service" if "service" in task else "task"
     verdict = {"verdict": "ok", "kind": kind, "dag_name": None, "tasks": [{**BARE, **task}]}
-    agree(tmp_path, f"{text}\nrun: x\n", verdict)
+    agree(fill, f"{text}\nrun: x\n", verdict)
 
 
 GROUP = """\
@@ -214,16 +216,14 @@ FILES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("text", "file"), FILES, ids=["chain", "header", "no-name", "group"])
-def test_files(tmp_path: Path, text: str, file: dict[str, Any]) -> None:
+def test_files(fill: Fill, text: str, file: dict[str, Any]) -> None:
     """The file means the same."""
-    agree(tmp_path, text, {"verdict": "ok", "kind": "task", "dag_name": None, **file})
+    agree(fill, text, {"verdict": "ok", "kind": "task", "dag_name": None, **file})
 
 
-def agree(directory: Path, text: str, verdict: dict[str, Any]) -> None:
+def agree(fill: Fill, text: str, verdict: dict[str, Any]) -> None:
     """Compare a file of this text with the verdict."""
-    (directory / "t.yaml").write_text(text)
-    (directory / "verdicts.json").write_text(json.dumps({"t.yaml": verdict}))
-    (row,) = check(directory).rows
+    (row,) = check(fill({"t.yaml": text}, {"t.yaml": verdict})).rows
     assert (row.differs, row.why) == (False, "")
 
 
