@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,9 @@ def write(settings: Settings) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    with replacing(target, name), os.fdopen(handle, "w", encoding="utf-8") as file:
+    draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    private = partial(os.open, mode=0o600)
+    with replacing(target, draft), open(draft, "x", encoding="utf-8", opener=private) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
