@@ -39,7 +39,7 @@ def resources(value: object, place: Place) -> ResourcesSpec:
     if given:
         base, ordered = _overlaid(base, found, given[0], place, ordered=ordered)
     _same_priority(base, place.at(found, "priority"))
-    return _finish([_alternative(choice) for choice in base], ordered=ordered)
+    return _finish([_changed(_DEFAULT, choice) for choice in base], ordered=ordered)
 
 
 def overlaid(spec: ResourcesSpec, changes: Mapping[str, object], place: Place) -> ResourcesSpec:
@@ -152,10 +152,6 @@ def _no_trio(found: Mapping[str, object], place: Place) -> None:
     for key in TRIO:
         if found.get(key) is not None:
             raise place.at(found, key).error(f"excludes infra, which says the {key} too: write infra alone")
-
-
-def _alternative(choice: Choice) -> Alternative:
-    return _changed(_DEFAULT, choice)
 
 
 def _changed(alternative: Alternative, choice: Choice) -> Alternative:

@@ -143,10 +143,11 @@ def dag_of(
         if len(dag) + max(1, len(made)) > MAX_TASKS:
             raise place.error(f"comes to more than {MAX_TASKS} tasks, which is the limit")
         tasks = [_task(document, source, envs, secrets, each) for each in made or (None,)]
+        places = {key: place.at(document, key) for key in fields.mapping(document, place)}
         for task in tasks:
             if check_files:
                 files.check(task.spec, document, source.file)
-            dag.add(task, places={key: place.at(document, key) for key in fields.mapping(document, place)})
+            dag.add(task, places=places)
         groups.append(tasks)
     if dag.name is None and len(documents) == 1:
         dag.name = dag.tasks[0].spec.sweep or dag.tasks[0].spec.name

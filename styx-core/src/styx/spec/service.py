@@ -114,8 +114,8 @@ def pool(value: object, place: Place) -> dict[str, object]:
         if "workers" not in found:
             raise place.error("needs workers, or min_workers and max_workers")
         return found
-    low = found.get("min_workers", found.pop("workers", MIN_REPLICAS))
-    found.pop("workers", None)
+    workers = found.pop("workers", MIN_REPLICAS)
+    low = found.get("min_workers", workers)
     assert isinstance(low, int)
     assert isinstance(high, int)
     if high < low:
