@@ -80,6 +80,30 @@ class Life:
             raise Killed(name)
 
 
+class Until(Life):
+    """A life that ends before a step of this name."""
+
+    def __init__(self, last: str) -> None:
+        super().__init__()
+        self.last = last
+
+    def step(self, name: str) -> None:
+        """One step."""
+        if name == self.last:
+            self.ends_at = len(self.steps)
+        super().step(name)
+
+
+class AnswerLost(Life):
+    """Ends before what the provider answers is committed."""
+
+    def step(self, name: str) -> None:
+        """One step."""
+        if self.steps and self.steps[-1].endswith(".launch"):
+            self.ends_at = len(self.steps)
+        super().step(name)
+
+
 @dataclass
 class Runtime:
     """What runs on one cluster, as its own nodes know."""
@@ -342,4 +366,4 @@ def _make_mortal(store: Store, life: Life) -> None:
     database.write = mortal
 
 
-__all__ = ["HELLO", "Killed", "Life", "Resources", "Task", "World", "quiet"]
+__all__ = ["HELLO", "AnswerLost", "Killed", "Life", "Resources", "Task", "Until", "World", "quiet"]

@@ -9,19 +9,9 @@ from typing import Any
 import pytest
 
 from styx.api import Idempotency, InsufficientCapacity, NoOffer, OutcomeUnknown
-from support.world import HELLO, Killed, Life, World, quiet
+from support.world import HELLO, AnswerLost, Killed, World, quiet
 
 SEARCH = "`styx status --orphans`"
-
-
-class AnswerLost(Life):
-    """Ends before what the provider answers is committed."""
-
-    def step(self, name: str) -> None:
-        """One step."""
-        if self.steps and self.steps[-1].endswith(".launch"):
-            self.ends_at = len(self.steps)
-        super().step(name)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from styx.testing.bazaar import Habits
 from styx.testing.memory.account import Machine
 from styx.testing.memory.kinds import MEMORY_CLOUDS
 from support.bazaar_world import BazaarWorld
-from support.world import HELLO, Killed, Life, World, quiet
+from support.world import HELLO, AnswerLost, Killed, World, quiet
 
 TRIO = HELLO.nodes(3)
 
@@ -115,16 +115,6 @@ def _record(world: BazaarWorld):  # type: ignore[no-untyped-def]
 
     now = world.clock.now()
     return ClusterRecord("c", "c", ClusterState.PLANNING, now, now, 1)
-
-
-class AnswerLost(Life):
-    """Ends before what the provider answers is committed."""
-
-    def step(self, name: str) -> None:
-        """One step."""
-        if self.steps and self.steps[-1].endswith(".launch"):
-            self.ends_at = len(self.steps)
-        super().step(name)
 
 
 async def test_a_machine_that_is_being_launched(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from styx.spec import Resources
 from styx.store import Store
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
-from support.world import HELLO, Killed, Life, World, quiet
+from support.world import HELLO, Killed, Life, Until, World, quiet
 
 PAIR = HELLO.nodes(2)
 STOP = Autostop(5)
@@ -206,20 +206,6 @@ class TestRestored:
         await world.engine().launch(PAIR, "c", quiet)
         assert [machine.id for machine in world.machines()] == ids
         assert [machine.state for machine in world.machines()] == [NodeState.RUNNING] * 2
-
-
-class Until(Life):
-    """A life that ends before a step of this name."""
-
-    def __init__(self, last: str) -> None:
-        super().__init__()
-        self.last = last
-
-    def step(self, name: str) -> None:
-        """One step."""
-        if name == self.last:
-            self.ends_at = len(self.steps)
-        super().step(name)
 
 
 async def test_machines_that_vanished_while_they_were_set_up(world: World) -> None:
