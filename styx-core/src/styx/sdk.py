@@ -193,7 +193,7 @@ async def cost_report(days: int | None = None) -> CostReport:
     """What clusters have cost, ever or in the last days, also those that are gone; and what each account has."""
     _expect("cost_report(days=30)", (days, int | None))
     engine = _engine()
-    clusters, now = await engine.status(), engine.context.clock.now()
+    clusters, now = await engine.status(), engine.context.store.now()
     since = days_ago(days, now)
     return report(engine.context.store.spans.since(since), clusters, since, now)
 

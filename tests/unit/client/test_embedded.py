@@ -6,7 +6,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -20,9 +22,9 @@ from styx.spec import Task
 from styx.store import Store
 from styx.store.database import Database
 from styx.store.faults import explain
-from styx.store.records import AttemptState
+from styx.store.records import AttemptState, Operation
 from styx.store.states import ClusterState
-from support.records import NOW, attempt, cluster
+from support.records import HOLDER, NOW, attempt, cluster
 
 MANY = 16
 
@@ -111,6 +113,17 @@ def recorded() -> Iterator[EmbeddedClient]:
         store.clusters.create(cluster("c", ClusterState.PROVISIONING))
     client = EmbeddedClient()
     yield client
+    client.close()
+
+
+def test_a_claim_ends_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another host works on is looked at once its claim is over for all, whatever the clock of this one says."""
+    client, hour = EmbeddedClient(), timedelta(hours=1)
+    client._store = Store.open(home=home(), clock=lambda: NOW + hour)
+    client._store.clusters.create(cluster("c", operation=Operation("launch", HOLDER, NOW + hour / 2)))
+    monkeypatch.setattr(EmbeddedClient, "engine", SimpleNamespace(status=lambda *_, **__: ["looked at"]))
+    monkeypatch.setattr(EmbeddedClient, "loop", SimpleNamespace(run=list))
+    assert client.status() == ["looked at"]
     client.close()
 
 

@@ -152,13 +152,11 @@ class EmbeddedClient:
 
     def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """See :class:`~styx.client.protocol.Client`. The engine is loaded only if a record may be out of date."""
-        from datetime import UTC, datetime
-
         from styx.engine.freshness import needs_a_look
 
         self._outdated = self._copied = None
-        store, now = self.records, datetime.now(UTC)
-        records, late = store.clusters.list(names), store.attempts.late()
+        store = self.records
+        records, late, now = store.clusters.list(names), store.attempts.late(), store.now()
         if refresh or any(needs_a_look(record, now, late=record.name in late) for record in records):
             try:
                 return self.loop.run(self.engine.status(names, refresh=refresh))
@@ -283,11 +281,9 @@ class EmbeddedClient:
 
     def costs(self, days: int | None = None) -> CostReport:
         """See :class:`~styx.client.protocol.Client`."""
-        from datetime import UTC, datetime
-
         from styx.client.costs import days_ago, report
 
-        clusters, now = self.status(), datetime.now(UTC)
+        clusters, now = self.status(), self.records.now()
         since = days_ago(days, now)
         return report(self.records.spans.since(since), clusters, since, now)
 
