@@ -31,25 +31,22 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
     dag.check()
     answered: Answered = {}
     asked: dict[str, asyncio.Future[Plan]] = {}  # tasks that need the same ask once, all others at once
-    for task in dag.tasks:
-        if _need(task.spec) not in asked:
-            asked[_need(task.spec)] = asyncio.ensure_future(_offers(engine, task, options, answered))
+    needs = [f"{task.spec.num_nodes} {task.spec.resources!r}" for task in dag.tasks]
+    for task, need in zip(dag.tasks, needs, strict=True):
+        if need not in asked:
+            asked[need] = asyncio.ensure_future(_offers(engine, task, options, answered))
     await asyncio.gather(*asked.values(), return_exceptions=True)  # the first that has none is raised below
     works: list[Work[Choice]] = []
     candidates: dict[str, tuple[Candidate[Choice], ...]] = {}
-    for number, task in enumerate(dag.tasks):
-        need = f"{_need(task.spec)} {task.spec.extra.get('time_estimate')!r}"
-        if need not in candidates:
-            candidates[need] = tuple(_candidates(task.spec, asked[_need(task.spec)].result()))
-        works.append(Work(dag.label(number), candidates[need], _inputs(task, dag)))
+    for number, (task, need) in enumerate(zip(dag.tasks, needs, strict=True)):
+        alike = f"{need} {task.spec.extra.get('time_estimate')!r}"
+        if alike not in candidates:
+            candidates[alike] = tuple(_candidates(task.spec, asked[need].result()))
+        works.append(Work(dag.label(number), candidates[alike], _inputs(task, dag)))
     rate = Transfers().rate
     return await asyncio.to_thread(
         plan_dag, works, [*_edges(dag)], rate, objective=options.objective, patience=PATIENCE
     )
-
-
-def _need(spec: TaskSpec) -> str:
-    return f"{spec.num_nodes} {spec.resources!r}"
 
 
 async def _offers(engine: Engine, task: Task, options: RunOptions, answered: Answered) -> Plan:
