@@ -36,6 +36,10 @@ log = logging.getLogger("styx.engine")
 Progress = Callable[[str, str], None]
 
 
+def quietly(phase: str, sentence: str) -> None:
+    """Progress of work that nobody waits for."""
+
+
 @dataclass(slots=True)
 class Context:
     """The engine's surroundings: state, plugins, time, and who we are."""

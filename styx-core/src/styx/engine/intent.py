@@ -12,7 +12,7 @@ from styx.api.errors import ClusterBusy, NotYet, OutcomeUnknown, PluginError, Pr
 from styx.api.launch import LaunchRequest, Prepared, Receipt, StartRequest
 from styx.engine import answers
 from styx.engine.clouds import CloudAccount
-from styx.engine.context import Context
+from styx.engine.context import Context, quietly
 from styx.engine.papers import Papers, papers_of
 from styx.engine.removal import in_doubt, remove
 from styx.plugins.isolation import guard
@@ -190,7 +190,7 @@ async def _remove_late(context: Context, account: CloudAccount, attempt: Attempt
     stored = context.store.attempts.of(attempt.cluster, attempt.owner)
     hint = "They were given back; launch again."
     try:
-        await remove(context, account, papers_of(stored), lambda _phase, _sentence: None)
+        await remove(context, account, papers_of(stored), quietly)
     except (ProviderError, PluginError) as error:  # the tombstone stays
         hint = f"They could not be removed yet ({error.message}): every look at their place tries again."
     raise ClusterBusy(

@@ -13,7 +13,7 @@ from styx.api.offers import Scope
 from styx.engine import costs
 from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
-from styx.engine.context import Context
+from styx.engine.context import Context, quietly
 from styx.engine.judge import Verdict, judge
 from styx.engine.observe import Sight, record_of, sight
 from styx.engine.operation import LOOK, operation
@@ -196,8 +196,4 @@ async def sweep(context: Context) -> None:
             continue  # whoever works on the cluster next removes it
         with suppress(ProviderError, PluginError, BadInput):
             account = context.clouds.get(newest.cloud, await _name_now(context, newest))
-            await remove(context, account, [papers], _quietly, patience=0.0)
-
-
-def _quietly(phase: str, sentence: str) -> None:
-    del phase, sentence
+            await remove(context, account, [papers], quietly, patience=0.0)
