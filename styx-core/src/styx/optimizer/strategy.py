@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeVar
 
 from styx.optimizer import fronts, paths
 from styx.optimizer.bounds import settled, without_hopeless
@@ -16,6 +17,8 @@ from styx.optimizer.solver import solve
 from styx.optimizer.tasks import Objective
 
 Picks = list[int]  # the candidate of each task
+
+K = TypeVar("K", bound=Choice | None)
 
 
 class Method(Enum):
@@ -72,7 +75,7 @@ def _shortest(tied: Instance, ceiling: int, effort: Effort) -> Choice:
     try:
         return Search(tied, Objective.TIME, costs, ceiling=ceiling, deadline=tied.length(first) - 1).run() or first
     except GivenUp:
-        return _solved(tied, Objective.TIME, effort, first, ceiling=ceiling) or first
+        return _solved(tied, Objective.TIME, effort, first, ceiling=ceiling)
 
 
 def quickest(parts: Sequence[Instance], effort: Effort) -> list[Picks]:
@@ -88,14 +91,14 @@ def _quick(part: Instance, ways: paths.Ways, floor: int, effort: Effort) -> Choi
     """The shortest plan of a part, or one of at most ``floor``, to which it does not matter."""
     known = paths.quick(part, ways)
     if effort.method is Method.SOLVER:
-        return _solved(part, Objective.TIME, effort, known) or known
+        return _solved(part, Objective.TIME, effort, known)
     length = part.length(known)
     if length <= max(floor, ways.bound) or effort.method is Method.TREE:
         return known
     try:
         return Search(part, Objective.TIME, None, deadline=length - 1).run() or known
     except GivenUp:
-        return _solved(part, Objective.TIME, effort, known) or known
+        return _solved(part, Objective.TIME, effort, known)
 
 
 def _within(part: Instance, deadline: int, known: Choice, effort: Effort) -> Picks:
@@ -103,7 +106,7 @@ def _within(part: Instance, deadline: int, known: Choice, effort: Effort) -> Pic
     if effort.method is Method.TREE:
         return _named(part, _on_tree(part, deadline))
     if effort.method is Method.SOLVER:
-        return _named(part, _solved(part, Objective.COST, effort, known, deadline=deadline) or known)
+        return _named(part, _solved(part, Objective.COST, effort, known, deadline=deadline))
     whole = part
     ways = paths.ways(part)
     part = without_worse(part.keep(paths.within(ways, deadline)))
@@ -111,7 +114,7 @@ def _within(part: Instance, deadline: int, known: Choice, effort: Effort) -> Pic
     reduced, costs = _narrowed(hopeful)
     if costs is not None and reduced.length(costs.choice) <= deadline:
         return _named(reduced, costs.choice)
-    if effort.method is Method.AUTO and (choice := _on_tree(part, deadline, forced=False)):
+    if effort.method is Method.AUTO and (choice := _on_tree(part, deadline)):
         return _named(part, choice)
     try:
         costs = eliminate(hopeful)
@@ -142,49 +145,47 @@ def _without_late_pairs(part: Instance, deadline: int) -> Instance:
     return replace(part, fees=fees)
 
 
-def _on_tree(part: Instance, deadline: int, *, forced: bool = True) -> Choice | None:
-    """By fronts, from whichever end the edges meet."""
+def _on_tree(part: Instance, deadline: int) -> Choice | None:
+    """By fronts, from whichever end the edges meet; None where they do not, or where there are too many plans."""
     for instance in (part, part.backwards()):
         if fronts.leads_to_one(instance) and (choice := fronts.cheapest(instance, deadline)):
             return choice
-    if forced:
-        raise ValueError("no tree, or one with too many plans to compare")
     return None
 
 
 def _solved_cheapest(part: Instance, effort: Effort) -> Choice:
-    known = settled(part)
-    choice = _solved(part, Objective.COST, effort, known) or known
+    choice = _solved(part, Objective.COST, effort, settled(part))
     if part.length(choice) == paths.ways(part).bound:
         return choice
-    return _solved(part, Objective.TIME, effort, choice, ceiling=part.cost(choice)) or choice
+    return _solved(part, Objective.TIME, effort, choice, ceiling=part.cost(choice))
 
 
 def _solved(
     part: Instance,
     goal: Objective,
     effort: Effort,
-    known: Choice | None,
+    known: K,
     *,
     ceiling: int | None = None,
     deadline: int | None = None,
-) -> Choice | None:
-    """What the solver finds within the bounds; None where it is no better than the known plan."""
+) -> Choice | K:
+    """What the solver finds within the bounds; the known plan, which may be None, where that is no better."""
     if effort.method is Method.SEARCH:
         raise ValueError("too wide to be planned without a solver")
     choice, proved = solve(part, goal, ceiling=ceiling, deadline=deadline, patience=effort.patience)
     effort.proved &= proved
     if choice is None:
-        return None
+        return known
     cost, length = part.cost(choice), part.length(choice)
     if (ceiling is not None and cost > ceiling) or (deadline is not None and length > deadline):
-        return None  # by the solver's tolerance
+        return known  # the other is within them by the solver's tolerance alone
     if known is None:
         return choice
     better = cost < part.cost(known) if goal is Objective.COST else length < part.length(known)
-    return choice if better else None
+    return choice if better else known
 
 
 def _named(instance: Instance, choice: Choice | None) -> Picks:
-    assert choice is not None
+    if choice is None:
+        raise ValueError("no tree, or one with too many plans to compare")
     return [options[option] for options, option in zip(instance.options, choice, strict=True)]
