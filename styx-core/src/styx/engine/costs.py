@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from styx.api.nodes import Node, NodeState
+from styx.api.nodes import Leftover, Node, NodeState
 from styx.engine.context import Context
+
+
+def total(things: Iterable[Node | Leftover]) -> Decimal | None:
+    """USD per hour for all of them; None when the price of any is unknown."""
+    costs = [thing.hourly_cost for thing in things]
+    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
 
 
 def note(context: Context, name: str, nodes: Sequence[Node], surplus: Sequence[Node] = ()) -> None:
@@ -15,12 +21,11 @@ def note(context: Context, name: str, nodes: Sequence[Node], surplus: Sequence[N
     ``surplus`` are machines that it has too many.
     """
     record = context.store.clusters.get(name)
-    costs = [node.hourly_cost for node in (*nodes, *surplus) if node.hourly_cost is not None]
-    if record is None or len(nodes) != record.num_nodes or len(costs) != len(nodes) + len(surplus):
+    cost = total((*nodes, *surplus))
+    if record is None or len(nodes) != record.num_nodes or cost is None:
         return
-    total = sum(costs, Decimal(0))
     states = {node.state for node in nodes}
-    if states == {NodeState.STOPPED} and total != record.disk_hourly_cost:
-        context.store.clusters.update(name, holder=context.holder, disk_hourly_cost=total)
-    elif states == {NodeState.RUNNING} and total != record.hourly_cost:
-        context.store.clusters.update(name, holder=context.holder, hourly_cost=total)
+    if states == {NodeState.STOPPED} and cost != record.disk_hourly_cost:
+        context.store.clusters.update(name, holder=context.holder, disk_hourly_cost=cost)
+    elif states == {NodeState.RUNNING} and cost != record.hourly_cost:
+        context.store.clusters.update(name, holder=context.holder, hourly_cost=cost)

@@ -12,7 +12,7 @@ from styx.api.errors import StyxError
 from styx.api.names import Owner
 from styx.api.nodes import Leftover, Node, Observation
 from styx.api.offers import Scope
-from styx.engine import answers
+from styx.engine import answers, costs
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context
 from styx.engine.observe import sight
@@ -69,8 +69,7 @@ class Orphan:
     @property
     def hourly_cost(self) -> Decimal | None:
         """USD per hour for all of it; None when the price of any part is unknown."""
-        costs = [*(node.hourly_cost for node in self.nodes), *(rest.hourly_cost for rest in self.leftovers)]
-        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+        return costs.total((*self.nodes, *self.leftovers))
 
 
 @dataclass(frozen=True, slots=True)

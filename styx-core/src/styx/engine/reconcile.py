@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
@@ -76,13 +75,11 @@ async def _name_now(context: Context, record: ClusterRecord | AttemptRecord) -> 
 
 def _grown(context: Context, cluster: ClusterRecord, found: Sight) -> ClusterRecord:
     """The record of a cluster that was taken up when not all of it could be seen."""
-    costs_now = [node.hourly_cost for node in found.nodes]
-    total = sum((cost for cost in costs_now if cost is not None), Decimal(0))
     return context.store.clusters.update(
         cluster.name,
         holder=context.holder,
         num_nodes=max(cluster.num_nodes, *(1 + (node.rank or 0) for node in found.nodes)),
-        hourly_cost=None if None in costs_now else total,
+        hourly_cost=costs.total(found.nodes),
     )
 
 
