@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from styx.cli import explained
 from styx.cli.render import clean, duration, iso, money, table
 from styx.cli.views import infra, usd
-from styx.dags.drawing import ASCII, LINES, draw
+from styx.dags.drawing import draw, pen_for
 from styx.words import count, devices
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def _before(found: Dag) -> list[list[int]]:
     return after
 
 
-def drawing(found: Dag, *, everything: bool, plain: bool) -> list[str]:
-    """One line for each task, or for each sweep, with what it needs and when it runs."""
+def drawing(found: Dag, *, everything: bool, encoding: str | None) -> list[str]:
+    """One line for each task, or for each sweep, with what it needs and when it runs, in what the encoding can say."""
     groups = _singles(found) if everything else _by_sweep(found)
     order = _sorted(found, groups) or _sorted(found, groups := _singles(found))
     after = _between(found, groups)
     place = {group: index for index, group in enumerate(order)}
-    pictures = draw([[place[each] for each in after[group]] for group in order], ASCII if plain else LINES)
+    pictures = draw([[place[each] for each in after[group]] for group in order], pen_for(encoding))
     names = [_group_name(found, groups[group]) for group in order]
     width = max(map(len, names))
     notes = [_notes(found.tasks[groups[group][0]]) for group in order]

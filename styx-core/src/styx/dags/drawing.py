@@ -16,7 +16,7 @@ does not come after.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,15 @@ class Pen:
 
 LINES = Pen("●", "│", "─", "├", "└", "┼", "┴")
 ASCII = Pen("*", "|", "-", "+", "`", "#", "'")
+
+
+def pen_for(encoding: str | None) -> Pen:
+    """LINES, or ASCII where text of this encoding has no such characters."""
+    try:
+        "".join(astuple(LINES)).encode(encoding or "ascii")
+    except UnicodeEncodeError:
+        return ASCII
+    return LINES
 
 
 def draw(after: Sequence[Sequence[int]], pen: Pen = LINES) -> list[str]:

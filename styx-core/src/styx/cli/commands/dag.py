@@ -76,7 +76,7 @@ def show(file: str, everything: bool, output: str, **arguments: Any) -> None:
     if output == "json":
         click.echo(json_text(dagviews.dag(found)))
     else:
-        click.echo("\n".join(dagviews.drawing(found, everything=everything, plain=not _unicode())))
+        click.echo("\n".join(dagviews.drawing(found, everything=everything, encoding=sys.stdout.encoding)))
 
 
 @dag.command(cls=Command, notes={"Examples": RUN, "JSON": RUN_JSON, "Exit code": RUN_EXIT})
@@ -203,11 +203,3 @@ def _agree(plan: DagLaunch, wanted: RunOptions) -> RunOptions:
     cost = "an unknown price" if plan.cost is None else f"about {money(plan.cost)} in all"
     confirm(f"Run {clean(len(plan.tasks))} tasks for {cost}?")
     return agreed
-
-
-def _unicode() -> bool:
-    try:
-        "●│─├└┼┴".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
