@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +119,7 @@ def test_diff_compares_with_what_the_package_brought(styx: Styx) -> None:
 def test_settings_of_a_cloud_that_is_only_in_a_catalog_are_checked(site: Path, styx: Styx) -> None:
     """They are for what renews it, whose model says what they are."""
     install(site, [entry("b1", "1")], "bolt", body=FRESH)
+    assert re.search(r"^Settings: +clouds\.bolt$", styx("plugins", "show", "bolt").stdout, re.MULTILINE)
     assert styx("config", "set", "clouds.bolt.profile", "prod").exit_code == 0
     refused = styx("config", "set", "clouds.bolt.profil", "prod")
     assert refused.exit_code == 2

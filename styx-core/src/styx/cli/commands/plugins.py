@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from styx.cli import added, debug, options
+from styx.cli import added, debug, options, sections
 from styx.cli.command import Command, option
 from styx.cli.complete import plugin_names
 from styx.cli.render import clean, json_text, note, table
@@ -289,15 +289,6 @@ def _details(plugin: Plugin) -> Iterable[tuple[str, str]]:
         yield "Catalog", ", ".join(filter(None, (catalog["cloud"], catalog["refresher"])))
     yield "Hooks", ", ".join(manifest["implements"])
     yield "Contract", ", ".join(f"{kind} {major}.{minor}" for kind, (major, minor) in manifest["contract"].items())
-    yield "Settings", ", ".join(_sections(plugin))
+    yield "Settings", ", ".join(section for section, each, _ in sections.known() if each.entry is entry)
     yield "Requires", ", ".join(manifest["requires"])
     yield "Puts on nodes", ", ".join(manifest["injects"])
-
-
-def _sections(plugin: Plugin) -> Iterable[str]:
-    """Where in config.yaml its settings are."""
-    if plugin.manifest["config"]:
-        yield f"plugins.{plugin.name}"
-    for provided in plugin.manifest["provides"]:
-        if provided["config"]:
-            yield f"{KINDS[provided['kind']].section}.{provided['name']}"
