@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scripts.snapshots.shipping import amount, facts, price_list, ship
+from scripts.snapshots.shipping import amount, facts, pairs, price_list, ship
 
 from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
 from styx_aws.machines import machine
@@ -43,12 +43,17 @@ def unpacked(path: Path) -> Any:
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
+def family_of(name: str) -> str:
+    """``c5`` of ``c5.large``."""
+    return name.partition(".")[0]
+
+
 def at_home() -> Prices:
     """On-demand prices in us-east-1."""
     found = {
         f"{family}.{size}": Decimal(price)
         for family, *sizes in facts("aws-on-demand-us-east-1.txt")
-        for size, price in (each.split("=") for each in sizes)
+        for size, price in pairs(sizes)
     }
     shared = {name: price for name, price in found.items() if ".metal" not in name}
     return shared | bare_metal(shared, found)
@@ -58,11 +63,11 @@ def bare_metal(shared: Prices, told: Prices) -> Prices:
     """The prices of bare metal that are not those of dedicated machines: a shared one costs as much, or half of it."""
     family: dict[str, list[Decimal]] = {}
     for name, price in shared.items():
-        family.setdefault(name.split(".")[0], []).extend((price, 2 * price))
+        family.setdefault(family_of(name), []).extend((price, 2 * price))
     return {
         name: price
         for name, price in told.items()
-        if ".metal" in name and any(abs(price / each - 1) <= ALIKE for each in family.get(name.split(".")[0], ()))
+        if ".metal" in name and any(abs(price / each - 1) <= ALIKE for each in family.get(family_of(name), ()))
     }
 
 
@@ -75,7 +80,7 @@ def multiples(home: Prices, away: Prices) -> dict[str, Decimal]:
     seen: dict[str, list[Decimal]] = {}
     for name, price in away.items():
         if name in home and ".metal" not in name:
-            seen.setdefault(name.split(".")[0], []).append(price / home[name])
+            seen.setdefault(family_of(name), []).append(price / home[name])
     found = {}
     for family, several in seen.items():
         least = min(several)
@@ -91,7 +96,7 @@ def on_demand(home: Prices, away: Prices) -> dict[str, tuple[Decimal, str]]:
     found = {}
     for family, multiple in multiples(home, away).items():
         for name, price in home.items():
-            if name.split(".")[0] != family or ".metal" in name:
+            if family_of(name) != family or ".metal" in name:
                 continue
             told = away.get(name)
             if told and abs(told / (price * multiple) - 1) <= ALIKE:
@@ -132,7 +137,7 @@ def machines(packages: Path) -> dict[str, CatalogType]:
 def priced_by_zone() -> dict[tuple[str, str], tuple[Decimal | None, dict[str, Decimal | None]]]:
     """On-demand price, and spot price by zone id, of types in regions."""
     return {
-        (name, region): (amount(hourly), {zone: amount(spot) for zone, spot in (each.split("=") for each in zones)})
+        (name, region): (amount(hourly), {zone: amount(spot) for zone, spot in pairs(zones)})
         for name, region, hourly, *zones in facts("aws-accelerated.txt")
     }
 
@@ -142,9 +147,7 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
     sold, home, exact = machines(packages), at_home(), priced_by_zone()
     older = {name for name, *_ in facts(OTHER_TYPES)}
     spot = {
-        (name, region): amount(price)
-        for region, *several in facts("aws-spot.txt")
-        for name, price in (each.split("=") for each in several)
+        (name, region): amount(price) for region, *several in facts("aws-spot.txt") for name, price in pairs(several)
     }
     listed = price_list(packages, "ec2_linux")
     folder = packages / "moto/ec2/resources/instance_type_offerings/region"

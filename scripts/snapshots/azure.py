@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from scripts.snapshots.shipping import amount, facts, price_list, ship
+from scripts.snapshots.shipping import amount, facts, pairs, price_list, ship
 
 from styx.api import Accelerator, CatalogEntry, CatalogType, Source
 from styx_azure.machines import capabilities
@@ -54,7 +54,7 @@ def entries(packages: Path) -> Iterator[CatalogEntry]:
     recent = {
         (name, region): tuple(amount(each) for each in told.split("/"))
         for name, *several in facts("azure-us.txt")
-        for region, told in (each.split("=") for each in several)
+        for region, told in pairs(several)
     }
     for kind, machines in (("skypilot", accelerated()), ("sizes", plain())):
         for each in machines:

@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.snapshots.shipping import amount, facts, price_list, ship
+from scripts.snapshots.shipping import amount, facts, pairs, price_list, ship
 
 from styx.api import ANYWHERE, INTERNET, Accelerator, CatalogEntry, CatalogType, Source, TransferPrice
 from styx_gcp.machines import GPUS, family, plain, with_gpus
@@ -76,7 +76,7 @@ def known() -> tuple[Table, dict[str, dict[str, list[str]]]]:
     prices: Table = {}
     zones: dict[str, dict[str, list[str]]] = {}
     for name, *several in facts("gcp-prices.txt"):
-        for place, _, told in (each.partition("=") for each in several):
+        for place, told in pairs(several):
             region, _, letters = place.partition(":")
             hourly, spot = (amount(each) for each in told.split("/"))
             prices.setdefault(name, {})[region] = Price(hourly, spot)

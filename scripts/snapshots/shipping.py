@@ -25,6 +25,13 @@ def facts(name: str) -> Iterator[list[str]]:
             yield line.split()
 
 
+def pairs(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What is before and after the sign in each of such words as ``large=0.085``."""
+    for word in words:
+        name, _, value = word.partition("=")
+        yield name, value
+
+
 def amount(text: str) -> Decimal | None:
     """A price; a dash where there is none."""
     return None if text == "-" else Decimal(text)
