@@ -53,7 +53,7 @@ def test_the_drawing_is_that_of_the_graph() -> None:
     """What `styx dag show` is shown to print is what it prints for the graph above."""
     ((_, shown),) = blocks("console")
     (graph,) = (text for _, text in blocks("yaml") if "matrix:" in text)
-    assert shown.splitlines()[1:] == drawing(dag_of(parse_text(graph, None)), everything=False, plain=False)
+    assert shown.splitlines()[1:] == drawing(dag_of(parse_text(graph, None)), everything=False, encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
