@@ -137,7 +137,9 @@ def test_what_is_chosen_is_what_was_asked_for(spec: ResourcesSpec, shelf: list[O
         assert not wanted.use_spot or offer.spot_hourly_price is not None
         assert offer.available is None or offer.available >= nodes
         price = offer.price(spot=wanted.use_spot)
-        assert wanted.max_hourly_cost is None or price is None or float(price) <= wanted.max_hourly_cost + 1e-9
+        if wanted.max_hourly_cost is not None:
+            assert price is not None
+            assert float(price) <= wanted.max_hourly_cost + 1e-9
 
 
 @given(spec=specs, shelf=shelves, nodes=st.integers(1, 4), seed=st.integers())
@@ -211,6 +213,11 @@ AT_LEAST_32 = (Accelerator("32GB+", 2, 32),)
         (Alternative(accelerators=AT_LEAST_32), replace(OFFER, accelerators=MIXED), None),
         (Alternative(use_spot=True), OFFER, "not sold as spot"),
         (Alternative(max_hourly_cost=0.5), OFFER, "$1.00/h, wanted at most $0.5"),
+        (
+            Alternative(max_hourly_cost=0.5), replace(OFFER, hourly_price=None),
+            "its price is not known, wanted at most $0.5",
+        ),
+        (Alternative(max_hourly_cost=5, use_spot=True), OFFER, "not sold as spot"),
         (Alternative(), replace(OFFER, available=1), "1 free, wanted 2"),
         (Alternative(cpus=Amount(4.0), memory=Amount(16.0)), OFFER, None),
         (Alternative(cpus=Amount(2.0)), replace(OFFER, capabilities=frozenset({DIVISIBLE})), None),

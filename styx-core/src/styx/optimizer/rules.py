@@ -135,8 +135,8 @@ class Judge:
 
     def _is_sold(self, offer: Offer) -> bool:
         price = offer.price(spot=self.wanted.use_spot)
-        if price is None:
-            return not self.wanted.use_spot
+        if price is None:  # not sold as spot, or nobody knows whether it is below the maximum
+            return False
         return self._most is None or price <= self._most
 
     def miss(self, rule: Rule, offer: Offer) -> Miss:
@@ -179,10 +179,15 @@ class Judge:
         if rule is Rule.DISK:
             has = "no" if not offer.disk_gib else f"{offer.disk_gib} GiB of"
             return f"{has} local disk, wanted {wanted.local_disk}"
-        price = offer.price(spot=wanted.use_spot)
         if rule is Rule.PRICE:
-            return "not sold as spot" if price is None else f"${price}/h, wanted at most ${wanted.max_hourly_cost:g}"
+            return self._dear(offer.price(spot=wanted.use_spot))
         return f"{offer.available} free, wanted {self._nodes}"
+
+    def _dear(self, price: Decimal | None) -> str:
+        if price is None and self.wanted.use_spot:
+            return "not sold as spot"
+        asked = "its price is not known" if price is None else f"${price}/h"
+        return f"{asked}, wanted at most ${self.wanted.max_hourly_cost:g}"
 
 
 def why_not(alternative: Alternative, offer: Offer, num_nodes: int) -> str | None:
