@@ -37,17 +37,14 @@ def require(
 ) -> tuple[list[ClusterRecord], dict[str, ClusterNotFound]]:
     """Like :func:`find`, for commands that change something: nothing is meant by default, all only by ``-a``.
 
-    Words without a match are returned beside the clusters, each with its error; that of an only word is raised.
+    Words without a match are returned beside the clusters, each with its error.
     """
     if everything and patterns:
         raise click.UsageError("give cluster names or --all, not both")
     if not everything and not patterns:
         raise click.UsageError("name the clusters, or say --all")
     records = _matching(client, patterns, refresh=False)
-    missing = _missing(client, patterns, records)
-    if len(missing) == len(set(patterns)) == 1:
-        raise next(iter(missing.values()))
-    return records, missing
+    return records, _missing(client, patterns, records)
 
 
 def _matching(client: Client, patterns: Sequence[str], *, refresh: bool) -> list[ClusterRecord]:

@@ -1,10 +1,12 @@
 """``styx start``, ``stop``, ``autostop`` and ``down``."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from styx.api import AuthFailed, Autostop
+from styx.api import AuthFailed, Autostop, ClusterNotFound
+from styx.store.records import EventRecord
 from support.fake_client import FakeClient
 
 FREE, PAID = Decimal(0), Decimal("2.5")
@@ -114,6 +116,21 @@ def test_down_by_pattern(styx, client: FakeClient):
     assert styx("down", "t-*", "--yes", "--purge").stdout == "Cluster t-2 is forgotten.\nCluster t-1 is forgotten.\n"
     assert list(client.clusters) == ["dev"]
     assert ("down", "t-1", True) in client.calls
+
+
+def test_down_of_what_goes_as_it_is_looked_for(styx, client: FakeClient):
+    """A record that goes in the look down begins with, and one that goes just before its turn, are gone: success."""
+    client.events.append(EventRecord(1, datetime.now(UTC) + timedelta(seconds=1), "a", "removed"))
+    assert styx("down", "a", "-y").stdout == "Cluster a is gone.\n"
+    client.add("b")
+    client.errors["b"] = ClusterNotFound("cluster 'b' is gone: it removed itself", cluster="b")
+    assert styx("down", "a", "b", "-y").stdout == "Cluster a is gone.\nCluster b is gone.\n"
+
+
+def test_down_of_what_went_before(styx, client: FakeClient):
+    """A cluster that had gone before the command began is none any more."""
+    client.events.append(EventRecord(1, datetime.now(UTC) - timedelta(seconds=1), "a", "removed"))
+    assert styx("down", "a", "-y").exit_code == 2
 
 
 def test_one_failure_does_not_stop_the_rest(styx, client: FakeClient):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +23,7 @@ from styx.words import count
 
 if TYPE_CHECKING:
     from styx.api.errors import ClusterNotFound
+    from styx.client.protocol import Client
     from styx.store.records import ClusterRecord
 
 SEVERAL = """
@@ -120,15 +123,25 @@ def stop(ctx: click.Context, patterns: tuple[str, ...], everything: bool, yes: b
 @click.pass_context
 def down(ctx: click.Context, patterns: tuple[str, ...], everything: bool, forget: bool, yes: bool) -> None:
     """Remove clusters and all they hold: machines, disks, running jobs."""
+    began = datetime.now(UTC)
     with connected() as client:
         records, missing = require(client, patterns, everything=everything)
         verb, so_that = ("Forget", ", which may go on costing money") if forget else ("Remove", " and all on it")
         if records:
             confirm(f"{verb} {_names(records)}{so_that}?", yes=yes)
+        gone = [name for name in missing if _went_since(client, name, began)]
 
         def remove(name: str, report: Report) -> None:
-            client.down(name, forget=forget, progress=report)
+            from styx.api.errors import ClusterNotFound
 
+            with suppress(ClusterNotFound):  # it went meanwhile, by itself or through another client
+                client.down(name, forget=forget, progress=report)
+
+        for name in gone:
+            click.echo(f"Cluster {clean(name)} is gone.")
+            del missing[name]
+        if gone and not records and not missing:
+            return
         ctx.exit(_carry_out(verb.lower(), records, missing, "is forgotten" if forget else "is gone", remove))
 
 
@@ -188,6 +201,11 @@ def _carry_out(
         click.echo(f"Cluster {clean(name)} {done}.")
 
     return each([*missing, *(record.name for record in records)], one)
+
+
+def _went_since(client: Client, name: str, began: datetime) -> bool:
+    """Whether a cluster of that name went as it was looked for: no launch had come to anything, or it ended itself."""
+    return any(event.kind == "removed" and event.at >= began for event in client.history(name, 1))
 
 
 def _not_named(patterns: Sequence[str], everything: bool, records: Sequence[ClusterRecord]) -> bool:

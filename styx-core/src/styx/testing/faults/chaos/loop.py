@@ -165,8 +165,6 @@ class Chaos:
         code, out, err = self.installation.styx(*_command(verb, name, cloud))
         if verb == "launch":  # how fast this machine is just now
             self._guess = time.monotonic() - began
-        if verb == "down" and name not in {record.name for record in self.installation.book().clusters}:
-            return  # gone, if only because nothing had come of it yet when it was looked at
         if code:
             self.tally.flaws.append(
                 Flaw(Harm.WRONG, f"styx {verb} {name} failed with {code}: {err.strip() or out.strip()}")
