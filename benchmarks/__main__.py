@@ -5,18 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.parts import PARTS, measure
 from benchmarks.report import Figure, show
-
-PARTS = ("startup", "state", "launching", "cataloguing", "optimizing", "size")
-
-
-def _figures(name: str, scratch: Path) -> list[Figure]:
-    """Measure one part. In a process of its own: the kernel counts its peak memory as that of its children too."""
-    return list(import_module(f"benchmarks.{name}").figures(scratch))
 
 
 def main(names: list[str]) -> int:
@@ -29,8 +22,9 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="styx-bench-") as scratch:
         for name in names or PARTS:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            # In a process of its own, whose peak of memory the kernel counts as that of its children too.
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                figures += alone.submit(_figures, name, Path(scratch)).result()
+                figures += alone.submit(measure, name, Path(scratch)).result()
     print(show(figures))
     return 0 if all(figure.met for figure in figures) else 1
 
