@@ -144,12 +144,22 @@ class TaskRun:
 
     async def _once(self) -> JobInfo | None:
         """The job, ended; None for a task with nothing to run."""
-        name, number, _ = await going_by_itself(self._launch, self._options, self._tell)
+        name, number, _ = await self._launch_to_go_by_itself()
         if number is None:
             return None
         self._tell("job", f"runs as job {number} on {name}")
         output = _Output(self._tell)
         return await self._reaching(lambda: self._watch(number, output))
+
+    async def _launch_to_go_by_itself(self) -> tuple[str, int | None, bool]:
+        """A cluster with the POLICY; one without, where that is kept or no cloud can do it."""
+        if self._options.keep:
+            return await self._launch()
+        try:
+            return await self._launch(autostop=POLICY)
+        except Unsupported:
+            self._tell("note", "should this command be killed, its cluster stays until somebody removes it")
+            return await self._launch()
 
     async def _watch(self, number: int, output: _Output) -> JobInfo:
         """The job, once it has ended; meanwhile its output is told, from where an earlier watch was broken off."""
@@ -219,17 +229,6 @@ class TaskRun:
             pass
         except StyxError as error:
             self._tell("left", f"cluster {self._cluster} is not removed: {error.message}")
-
-
-async def going_by_itself(ask: Callable[..., Awaitable[T]], options: RunOptions, tell: Tell) -> T:
-    """What it gives for a cluster with the POLICY; for one without, where that is kept or no cloud can do it."""
-    if options.keep:
-        return await ask()
-    try:
-        return await ask(autostop=POLICY)
-    except Unsupported:
-        tell("note", "should this command be killed, its cluster stays until somebody removes it")
-        return await ask()
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

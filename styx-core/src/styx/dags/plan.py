@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import partial
 
 from styx.api.catalog import ANYWHERE, INTERNET
 from styx.api.errors import NoOffer
 from styx.catalog.query import catalogs
-from styx.dags.model import RunOptions
-from styx.dags.one import going_by_itself
+from styx.dags.model import POLICY, RunOptions
 from styx.engine.engine import Engine
 from styx.engine.plan import Answered, Plan
 from styx.optimizer.dag import plan_dag
@@ -53,11 +51,11 @@ async def _offers(engine: Engine, task: Task, options: RunOptions, answered: Ans
     def quiet(_phase: str, _sentence: str) -> None:
         """Nobody reads it."""
 
-    ask = partial(
-        engine.plan, task, quiet, account=options.account, max_hourly_cost=options.max_hourly_cost, answered=answered
-    )
     try:
-        return await going_by_itself(ask, options, quiet)  # as the launch will be
+        return await engine.plan(
+            task, quiet, autostop=None if options.keep else POLICY, account=options.account,
+            max_hourly_cost=options.max_hourly_cost, answered=answered, lenient=True,
+        )  # fmt: skip
     except NoOffer as error:
         name = task.spec.name or "a task"
         raise NoOffer(f"{name}: {error.message}", hint=error.hint, reasons=error.reasons) from error

@@ -97,14 +97,16 @@ class Engine:
         account: str | None = None,
         max_hourly_cost: Decimal | None = None,
         answered: Answered | None = None,
+        lenient: bool = False,
     ) -> Plan:
         """What a launch of the task would choose among, after the policies. Makes nothing. Raises what launch would.
 
-        Plans that share what clouds have ``answered`` ask each question once.
+        Plans that share what clouds have ``answered`` ask each question once. A ``lenient`` one goes without the
+        autostop where nothing that fits can have it.
         """
         with redacting(task.spec.secrets.values()):
             spec = self._admit(task, "launch").spec
-            wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
+            wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost, lenient=lenient)
             return await plan_machines(self.context, wish, progress, answered)
 
     async def explain(

@@ -58,6 +58,7 @@ class Wish:
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
     prefer: Choice | None = None  # what is asked for first, where it still fits
+    lenient: bool = False  # where nothing that fits can have the autostop, it is planned without
 
 
 async def plan_machines(context: Context, wish: Wish, progress: Progress, answered: Answered | None = None) -> Plan:
@@ -69,6 +70,8 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress, answer
         progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task, wish.account, answered)).require()
     fitting, refusals = possible(context, wish, found.choices)
+    if not fitting and wish.lenient and isinstance(refusals[0][1], Unsupported):
+        fitting, refusals = possible(context, replace(wish, autostop=None), found.choices)
     if not fitting:
         raise refusals[0][1]
     rejections = [refusal(choice, error) for choice, error in refusals]
@@ -90,12 +93,15 @@ def possible(
     fitting: list[Choice] = []
     refusals: list[tuple[Choice, StyxError]] = []
     purse = budget.Purse.of(context, wish.cluster, wish.max_hourly_cost)
+    unable: dict[tuple[str, str, Autostop | None], StyxError | None] = {}  # is so of all that an account is offered
     for choice in choices:
-        try:
-            _require_possible(context, wish, choice)
-            _require_affordable(purse, choice)
+        whose = choice.offer.cloud, choice.account, _policy(wish, choice)
+        if whose not in unable:
+            unable[whose] = _unable(context, wish, choice)
+        error = unable[whose] or _unaffordable(purse, choice)
+        if error is None:
             fitting.append(choice)
-        except (InvalidTask, NoOffer, Unsupported) as error:
+        else:
             refusals.append((choice, error))
     return fitting, refusals
 
@@ -115,25 +121,30 @@ def _what(choice: Choice) -> tuple[str, Scope, Alternative]:
     return where(choice), choice.offer.scope, choice.alternative
 
 
-def _require_possible(context: Context, wish: Wish, choice: Choice) -> None:
-    """Raise InvalidTask or Unsupported where the cloud of this choice could not do all of the wish."""
+def _unable(context: Context, wish: Wish, choice: Choice) -> StyxError | None:
+    """Why the cloud of this choice could not do all of the wish."""
     cloud = context.clouds.get(choice.offer.cloud, choice.account).cloud
-    require_autostop(cloud, _policy(wish, choice))
+    try:
+        require_autostop(cloud, _policy(wish, choice))
+    except Unsupported as error:
+        return error
     problem = why_not_on(cloud, wish.task)
-    if problem is not None:
-        raise InvalidTask(
-            f"{choice.source}: {problem}",
-            hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
-            field="file_mounts",
-        )
+    if problem is None:
+        return None
+    return InvalidTask(
+        f"{choice.source}: {problem}",
+        hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
+        field="file_mounts",
+    )
 
 
-def _require_affordable(purse: budget.Purse, choice: Choice) -> None:
-    """Raise NoOffer where it would be more than the budget allows as things are now; it may still be so later."""
+def _unaffordable(purse: budget.Purse, choice: Choice) -> StyxError | None:
+    """Why it would be more than the budget allows as things are now; it may still be so later."""
     reason = purse.refusal(choice)
-    if reason is not None:
-        story = f"{where(choice)}: {reason}"
-        raise NoOffer(f"nothing was made: {story}", hint=budget.HINT, reasons={choice.source: reason})
+    if reason is None:
+        return None
+    story = f"{where(choice)}: {reason}"
+    return NoOffer(f"nothing was made: {story}", hint=budget.HINT, reasons={choice.source: reason})
 
 
 def _too_dear(wish: Wish, choice: Choice) -> str | None:
