@@ -34,8 +34,10 @@ from styx.api.cloud import (
     SupportsAdmit,
     SupportsConsoleLog,
     SupportsDiscard,
+    SupportsPolicy,
     SupportsPorts,
     SupportsSelfStop,
+    SupportsShutdown,
     SupportsSpot,
     SupportsStop,
     SupportsTransport,
@@ -125,6 +127,7 @@ from styx.api.services import (
     Services,
 )
 from styx.api.storage import (
+    Moved,
     Storage,
     StoredObject,
 )
@@ -199,6 +202,7 @@ __all__ = [
     "Machine",
     "MachineType",
     "ModelRequest",
+    "Moved",
     "NoOffer",
     "Node",
     "NodeMetrics",
@@ -243,8 +247,10 @@ __all__ = [
     "SupportsAdmit",
     "SupportsConsoleLog",
     "SupportsDiscard",
+    "SupportsPolicy",
     "SupportsPorts",
     "SupportsSelfStop",
+    "SupportsShutdown",
     "SupportsSpot",
     "SupportsStop",
     "SupportsTransport",

@@ -171,6 +171,18 @@ class SupportsSelfStop(Protocol):
 
 
 @runtime_checkable
+class SupportsShutdown(Protocol):
+    """What a machine's own shutdown means can be changed while it runs. Since 1.1."""
+
+    def set_shutdown(self, scope: Scope, owner: Owner, mode: SelfStop) -> None:
+        """Have a shutdown stop (or remove) the nodes of the attempt from now on. Idempotent.
+
+        Core asks for it before a policy that needs the mode is given to the nodes. Those of a launch are removed by a
+        shutdown until then, for that is what the watchdog counts on; those of a start are stopped by it.
+        """
+
+
+@runtime_checkable
 class SupportsSpot(Protocol):
     """Machines can be bought at spot prices and may be taken back."""
 
@@ -194,7 +206,11 @@ class SupportsAdmit(Protocol):
     """SSH is let in only from given networks, which can be changed when the user moves."""
 
     def admit(self, scope: Scope, owner: Owner, cidr: str) -> None:
-        """Let SSH in from ``cidr`` as well. Idempotent."""
+        """Let SSH in from ``cidr`` as well. Idempotent.
+
+        An empty one is wherever this client is seen from, which the provider finds out (since 1.1). Core asks for that
+        when a running node does not answer: the user may have moved.
+        """
 
 
 @runtime_checkable
@@ -215,6 +231,14 @@ class SupportsDiscard(Protocol):
         Core asks for it where a launch without tokens and unique names (``SEARCH``, ``NONE``) gave a rank two machines;
         with an ``owner`` whose nodes they are not, nothing is removed.
         """
+
+
+@runtime_checkable
+class SupportsPolicy(Protocol):
+    """What the credentials must be allowed to do can be told exactly. Since 1.1."""
+
+    def policy(self) -> str:
+        """The policy to give to these credentials, in the provider's own language; no call is made without it."""
 
 
 @runtime_checkable

@@ -38,6 +38,8 @@ class LaunchRequest:
     image: str | None = None
     ports: tuple[int, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    disk_tier: str | None = None  # low, medium, high, ultra or best: how fast the disk is. Since 1.1
+    identity: str | None = None  # the provider's identity that programs on the nodes act as; none by default. Since 1.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,13 @@ class Endpoint:
     """How to reach a node: which transport, and the options that transport takes.
 
     ``kind`` is ``"process"`` (this machine; options: ``home``), ``"ssh"`` (options: ``host``, ``port``, ``user``,
-    ``identity_file``, ``host_key``, ``known_hosts``, ``proxy_jump``) or the name of a transport that the plugin brings.
+    ``identity_file``, ``host_key``, ``boot_key``, ``known_hosts``, ``proxy_jump``) or the name of a transport that the
+    plugin brings.
 
     A machine that lets ``Boot.authorized_key`` in needs no ``identity_file``: core has the other half (an empty one
-    means the user's own keys). Where the provider cannot tell a ``host_key``, core pins the one that is shown first.
+    means the user's own keys). Where the provider cannot tell a ``host_key``, core pins the one that is shown first. A
+    ``boot_key`` is a host key that boot data brought, for the first contact alone: over that connection core asks for a
+    key that the machine has made itself, pins it, and has the other removed (since 1.1).
     """
 
     kind: str
