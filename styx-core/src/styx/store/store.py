@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -58,12 +59,12 @@ class Store:
         if where.get_backend_name() == "sqlite":
             create_file(Path(where.database or "").absolute())
         database = Database(where, clock)
-        try:
+        with ExitStack() as failing:
+            failing.callback(database.close)
             ensure_schema(database)
-            return cls(database)
-        except BaseException:
-            database.close()
-            raise
+            store = cls(database)
+            failing.pop_all()
+        return store
 
     def now(self) -> datetime:
         """The time that all who share the database agree on, in UTC."""

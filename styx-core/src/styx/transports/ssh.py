@@ -139,19 +139,17 @@ class SshTransport(Transport):
                 self._end(process, pid)
             self._gate.leave()
 
-        try:
-            process = await self._session(command, stderr=asyncssh.DEVNULL)
-            async with asyncio.timeout(LOGIN_TIMEOUT):
-                _, pid = await begin(process)
-        except TimeoutError:
-            end()
-            raise self._error(f"`{shorten(command)}` did not start within {LOGIN_TIMEOUT:g} s") from None
-        except (asyncssh.Error, OSError) as error:
-            end()
-            raise translate(error, self.target) from error
-        except BaseException:
-            end()
-            raise
+        with contextlib.ExitStack() as failing:
+            failing.callback(end)
+            try:
+                process = await self._session(command, stderr=asyncssh.DEVNULL)
+                async with asyncio.timeout(LOGIN_TIMEOUT):
+                    _, pid = await begin(process)
+            except TimeoutError:
+                raise self._error(f"`{shorten(command)}` did not start within {LOGIN_TIMEOUT:g} s") from None
+            except (asyncssh.Error, OSError) as error:
+                raise translate(error, self.target) from error
+            failing.pop_all()
         return SshStream(process.stdout, process.stdin, end)
 
     def interactive(self, command: str | None = None) -> list[str]:
@@ -218,15 +216,11 @@ class SshTransport(Transport):
 
     async def _open_bridge(self, path: str) -> ByteStream:
         stream = await self.open_command(_BRIDGED.format(path=shlex.quote(path)))
-        try:
+        with contextlib.ExitStack() as failing, contextlib.suppress(asyncio.IncompleteReadError):
+            failing.callback(stream.close)
             if await stream.readexactly(len(_HELLO)) == _HELLO:
+                failing.pop_all()
                 return stream
-        except asyncio.IncompleteReadError:
-            pass
-        except BaseException:
-            stream.close()
-            raise
-        stream.close()
         raise self._error(f"nobody listens at {path}")
 
     async def _absolute(self, path: str) -> str:
