@@ -101,6 +101,7 @@ machine = st.fixed_dictionaries(
         "max_hourly_cost": st.floats(0.01, 100),
         "ports": st.lists(st.integers(1, 65535), max_size=4),
         "image_id": st.just("docker:x") | st.dictionaries(name, name, min_size=1, max_size=2),
+        "identity": name,
         "labels": st.dictionaries(name, name, max_size=2),
         "autostop": st.booleans() | st.integers(-1, 99) | st.fixed_dictionaries({"hook": line, "down": st.booleans()}),
         "job_recovery": st.sampled_from(["failover", "none", {"max_restarts_on_errors": 2}]),

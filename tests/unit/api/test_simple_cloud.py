@@ -129,6 +129,7 @@ def test_keys_are_uploaded_under_one_name_each(tmp_path: Path) -> None:
     ("wish", "error"),
     [
         ({"image": "ubuntu"}, Unsupported),
+        ({"identity": "trainer"}, Unsupported),
         ({"spot": True}, Unsupported),
         ({"disk_gib": 101}, Unsupported),
         ({"labels": {"team": "a"}}, Unsupported),

@@ -103,6 +103,33 @@ class TestAskedForWhenItWasMade:
         with pytest.raises(BadInput, match="disk of the usual size, wanted 51 GiB"):
             await world.engine().launch(HELLO.resources(Resources(disk_size=51)), "c", quiet)
 
+    async def test_a_faster_disk(self, world: World) -> None:
+        """A faster one than wanted is enough; the best there is, is the one that is there."""
+        await world.engine().launch(HELLO.resources(Resources(disk_tier="medium")), "c", quiet)
+        for tier in ("low", "medium", "best"):
+            assert (await world.engine().launch(HELLO.resources(Resources(disk_tier=tier)), "c", quiet))[2] is False
+        with pytest.raises(BadInput, match="disk of tier medium, wanted high"):
+            await world.engine().launch(HELLO.resources(Resources(disk_tier="high")), "c", quiet)
+        await world.engine().launch(HELLO, "d", quiet)
+        with pytest.raises(BadInput, match="disk of the usual tier, wanted low"):
+            await world.engine().launch(HELLO.resources(Resources(disk_tier="low")), "d", quiet)
+
+    async def test_another_identity(self, world: World) -> None:
+        """Programs would act as somebody else; who asks for none takes what is there."""
+        await world.engine().launch(HELLO.resources(Resources(identity="trainer")), "c", quiet)
+        assert (await world.engine().launch(HELLO, "c", quiet))[2] is False
+        with pytest.raises(BadInput, match="identity trainer, wanted admin"):
+            await world.engine().launch(HELLO.resources(Resources(identity="admin")), "c", quiet)
+        await world.engine().launch(HELLO, "d", quiet)
+        with pytest.raises(BadInput, match="identity of nobody, wanted trainer"):
+            await world.engine().launch(HELLO.resources(Resources(identity="trainer")), "d", quiet)
+
+    async def test_the_provider_is_told(self, world: World) -> None:
+        """Tier and identity are in the request that the cloud prepares."""
+        await world.engine().launch(HELLO.resources(Resources(disk_tier="high", identity="trainer")), "c", quiet)
+        (request,) = [call.arguments[0] for call in world.account.calls if call.method == "prepare"]
+        assert (request.disk_tier, request.identity) == ("high", "trainer")
+
     async def test_more_ports(self, world: World) -> None:
         """They are opened, once."""
         await world.engine().launch(HELLO.resources(Resources(ports=8080)), "c", quiet)

@@ -30,6 +30,7 @@ def test_the_fluent_form_says_what_the_mapping_says() -> None:
         .ports(8080)
         .ports("9000-9001")
         .image("docker:ubuntu")
+        .identity("trainer")
         .labels(team="ml")
         .labels(owner="me")
         .autostop("2h", down=True)
@@ -50,6 +51,7 @@ def test_the_fluent_form_says_what_the_mapping_says() -> None:
         network_tier="best",
         ports=[8080, "9000-9001"],
         image_id="docker:ubuntu",
+        identity="trainer",
         labels={"team": "ml", "owner": "me"},
         autostop={"idle_minutes": 120, "down": True},
         max_hourly_cost=10,

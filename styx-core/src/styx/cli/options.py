@@ -150,6 +150,7 @@ def machine_options(function: FunctionT) -> FunctionT:
         option("-t", "--instance-type", section=RESOURCES, metavar="TYPE", help="The provider's name of the machine."),
         option("--use-spot/--no-use-spot", section=RESOURCES, default=None, help="Rent at spot prices."),
         option("--image-id", section=RESOURCES, metavar="IMAGE", help="Machine image, or docker:IMAGE."),
+        option("--identity", section=RESOURCES, metavar="NAME", help="Identity of the provider that jobs act as."),
         option("--disk-size", section=RESOURCES, metavar="GIB", help="Size of the system disk in GiB."),
         option("--disk-tier", section=RESOURCES, type=OneOf(DISK_TIERS, False), help="Speed of the system disk."),
         option("--network-tier", section=RESOURCES, type=OneOf(NETWORK_TIERS, False), help="Speed of the network."),

@@ -29,6 +29,7 @@ _OVERRIDES = (
     "instance_type",
     "use_spot",
     "image_id",
+    "identity",
     "disk_size",
     "disk_tier",
     "network_tier",

@@ -235,11 +235,12 @@ DIFFERENCES = (
     Difference(
         "own-fields",
         WIDER,
-        "Fields for graphs of tasks: `depends_on`, `foreach`, `matrix`, `when`, `retries`, `output_names`; and `job`",
-        "SkyPilot 0.14 runs chains and groups; `job` is of its later versions.",
+        "Fields for graphs of tasks: `depends_on`, `foreach`, `matrix`, `when`, `retries`, `output_names`; `job`; and "
+        "`identity` of resources",
+        "SkyPilot 0.14 runs chains and groups; `job` is of its later versions, and it gives machines its own identity.",
         "name: a\nrun: x\n---\nname: b\ndepends_on: a",
-        theirs="unsupported field '(depends_on|foreach|matrix|when|retries|output_names|sweep|job)'"
-        "|Instead of '(depends_on|foreach|matrix|when|retries|output_names|sweep|job)'",
+        theirs="unsupported field '(depends_on|foreach|matrix|when|retries|output_names|sweep|job|identity)'"
+        "|Instead of '(depends_on|foreach|matrix|when|retries|output_names|sweep|job|identity)'",
     ),
     Difference(
         "config",

@@ -1,4 +1,4 @@
-"""What machines are given when they are made, beside their size: an image, a disk, ports and labels.
+"""What machines are given when they are made, beside their size: an image, a disk, an identity, ports and labels.
 
 It is on the record of their cluster, so that a later task that asks for something else is not given them in silence.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from styx.api.offers import DIVISIBLE
+from styx.api.offers import DIVISIBLE, Offer
 from styx.engine.codec import offer_from_data
+from styx.spec.machine import DISK_TIERS
 from styx.spec.model import Alternative
 from styx.store.records import ClusterRecord
+
+BEST = DISK_TIERS[-1]
 
 
 def image_in(wanted: Alternative, region: str) -> str | None:
@@ -30,6 +33,8 @@ def to_data(wanted: Alternative, region: str) -> dict[str, Any]:
     return {
         "image_id": image_in(wanted, region),
         "disk_size": wanted.disk_size,
+        "disk_tier": wanted.disk_tier,
+        "identity": wanted.identity,
         "ports": sorted(ports_of(wanted)),
         "labels": dict(wanted.labels),
     }
@@ -42,15 +47,34 @@ def why_not(wanted: Alternative, cluster: ClusterRecord) -> str | None:
     """
     made: Mapping[str, Any] = cluster.request
     offer = offer_from_data(cluster.offer)
-    if not made or DIVISIBLE in offer.capabilities:
+    if not made:
+        return None
+    identity = made.get("identity")
+    if wanted.identity not in (None, identity):
+        return f"identity {identity or 'of nobody'}, wanted {wanted.identity}"
+    if DIVISIBLE in offer.capabilities:
         return None
     image = image_in(wanted, cluster.region)
     if image not in (None, made["image_id"]):
         return f"image {made['image_id'] or 'of the cloud'}, wanted {image}"
+    return _too_little_disk(wanted, made, offer)
+
+
+def _too_little_disk(wanted: Alternative, made: Mapping[str, Any], offer: Offer) -> str | None:
     if wanted.disk_size is not None and wanted.disk_size > (made["disk_size"] or offer.disk_gib or 0):
         has = f"{made['disk_size']} GiB" if made["disk_size"] else "the usual size"
         return f"disk of {has}, wanted {wanted.disk_size} GiB"
+    tier = made.get("disk_tier")
+    if not _fast_enough(wanted.disk_tier, tier):
+        return f"disk of {f'tier {tier}' if tier else 'the usual tier'}, wanted {wanted.disk_tier}"
     return None
+
+
+def _fast_enough(wanted: str | None, tier: str | None) -> bool:
+    """Whether a disk of this tier will do: the best that the machines can have is the one that they have."""
+    if wanted in (None, BEST, tier):
+        return True
+    return tier is not None and DISK_TIERS.index(wanted) < DISK_TIERS.index(tier)
 
 
 def closed_ports(wanted: Alternative, cluster: ClusterRecord) -> list[int]:

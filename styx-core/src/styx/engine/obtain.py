@@ -278,5 +278,7 @@ def request_again(context: Context, cloud: Cloud, wanted: Alternative, offer: Of
         image=asked.image_in(wanted, offer.region),
         ports=asked.ports_of(wanted),
         labels=dict(wanted.labels),
+        disk_tier=wanted.disk_tier,
+        identity=wanted.identity,
     )
     return lambda ranks: replace(request, ranks=ranks)

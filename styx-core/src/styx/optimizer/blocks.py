@@ -55,7 +55,7 @@ QUOTA = timedelta(minutes=15)
 GONE = timedelta(hours=6)
 OTHER = timedelta(seconds=30)
 HOLD_MOST = 300.0  # seconds for which one refusal holds everybody back: a provider's word is good for that long
-_OF_THE_CLOUD = frozenset({"image", "ports", "labels"})  # capabilities that all types have or none
+_OF_THE_CLOUD = frozenset({"image", "ports", "labels", "identity"})  # capabilities that all types have or none
 
 _SHARED = (InsufficientCapacity, Preempted, QuotaExceeded, OfferGone, RateLimited)
 

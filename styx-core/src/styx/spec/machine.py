@@ -201,6 +201,7 @@ READERS: Mapping[str, Callable[[object, Place], object]] = {
     "max_hourly_cost": _cost,
     "ports": ports,
     "image_id": image,
+    "identity": fields.word,
     "labels": labels,
     "autostop": autostop,
     "job_recovery": job_recovery,

@@ -59,6 +59,7 @@ class Alternative:
     max_hourly_cost: float | None = None
     ports: tuple[str, ...] = ()  # "8080" or "9000-9001"
     image_id: str | Mapping[str, str] | None = None
+    identity: str | None = None  # the provider's, that programs on the nodes act as
     labels: Mapping[str, str] = field(default_factory=dict)
     autostop: Autostop | None = None
     job_recovery: Mapping[str, object] | None = None

@@ -90,6 +90,10 @@ class Resources:
         """The machine image, or ``docker:IMAGE``; one for each region as a mapping."""
         return self._with(image_id=image)
 
+    def identity(self, name: str) -> Resources:
+        """The provider's identity that programs on the nodes act as: an instance profile, a service account."""
+        return self._with(identity=name)
+
     def labels(self, **labels: str) -> Resources:
         """Labels for the provider to put on what it makes, in addition to those already given."""
         return self._with(labels={**self._spec.alternatives[0].labels, **labels})

@@ -92,9 +92,9 @@ def test_nothing_is_made_before_the_first_launch(cloud: LocalCloud) -> None:
     assert list(cloud.services.state_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("change", [{"image": "docker:ubuntu"}, {"spot": True}])
+@pytest.mark.parametrize("change", [{"image": "docker:ubuntu"}, {"spot": True}, {"identity": "trainer"}])
 def test_what_the_machine_cannot_be_is_refused(cloud: LocalCloud, change: dict[str, object]) -> None:
-    """An image or a spot price is refused before anything exists, never silently ignored."""
+    """An image, a spot price or an identity is refused before anything exists, never silently ignored."""
     with pytest.raises(Unsupported):
         cloud.prepare(replace(request_for(cloud), **change))  # type: ignore[arg-type]
 

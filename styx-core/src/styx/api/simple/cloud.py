@@ -274,6 +274,9 @@ class SimpleCloud(Cloud):
         if request.image and "image" not in self.takes:
             said = f"machines of {self.name} have one image, and {request.image} was asked for"
             raise Unsupported(said, capability="image")
+        if request.identity:
+            said = f"machines of {self.name} act as nobody, and {request.identity} was asked for"
+            raise Unsupported(said, capability="identity")
         if request.ports and "ports" not in self.takes:
             wanted = ", ".join(map(str, request.ports))
             raise Unsupported(f"{self.name} opens no ports, and {wanted} was asked for", capability="ports")

@@ -99,6 +99,8 @@ class LocalCloud(Cloud):
                 hint="Leave image_id out, or choose another cloud with --infra.",
                 capability="image",
             )
+        if request.identity is not None:
+            raise Unsupported("what runs on this machine acts as you do", capability="identity")
         if request.spot:
             raise Unsupported("this machine is not sold as spot", hint="Leave use_spot out.", capability="spot")
         return Prepared(request.owner, SCOPE, request.ranks, json.dumps({"action": "create"}))

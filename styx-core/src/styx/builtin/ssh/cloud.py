@@ -140,6 +140,8 @@ class SshCloud(Cloud):
             raise Unsupported("machines you own are not sold as spot", capability="spot")
         if request.image:
             raise Unsupported("a machine you own keeps the system it has", capability="image")
+        if request.identity:
+            raise Unsupported("a machine you own has no provider that could give it an identity", capability="identity")
         if scope.name not in self._pools:
             raise OfferGone(f"there is no pool {scope.name!r} any more")
         hosts = self._pools[scope.name].hosts

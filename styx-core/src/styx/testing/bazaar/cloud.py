@@ -28,6 +28,7 @@ from styx.api import (
     Services,
     SupportsSpot,
     Transient,
+    Unsupported,
 )
 from styx.testing.bazaar import life, listing, shown
 from styx.testing.bazaar.habits import Blindness, Habits
@@ -76,6 +77,8 @@ class BazaarCloud(Cloud):
 
     def prepare(self, request: LaunchRequest) -> Prepared:
         """Write down all that the launch needs. Asks nobody."""
+        if request.identity:
+            raise Unsupported("machines of the bazaar act as nobody", capability="identity")
         offer = request.offer
         payload: dict[str, Any] = {
             "action": "create",

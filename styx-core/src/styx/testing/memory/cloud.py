@@ -87,6 +87,7 @@ class BareMemoryCloud(Cloud):
                 "spot": request.spot,
                 "ports": list(request.ports),
                 "key": request.boot.authorized_key,
+                "identity": request.identity or "",
             }
             return Prepared(request.owner, request.offer.scope, request.ranks, json.dumps(payload, sort_keys=True))
 
