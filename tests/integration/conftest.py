@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.hosts import Host, Hosts
+from styx.testing.hosts import Host, Hosts
 
 
 @pytest.fixture

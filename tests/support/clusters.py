@@ -18,8 +18,8 @@ from styx.api import (
     new_attempt_id,
     new_installation_id,
 )
+from styx.testing.hosts import Host
 from styx.transports import open_transport
-from support.hosts import Host
 
 
 class HostCluster:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from styx.api import ByteStream
+from styx.testing.hosts import Host
 from styx.transports.ssh import SshTransport
-from support.hosts import Host
 
 
 @asynccontextmanager

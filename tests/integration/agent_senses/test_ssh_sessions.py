@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from styx.agent import sessions
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 SENSES = Path(sessions.__file__)
 

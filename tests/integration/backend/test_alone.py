@@ -14,9 +14,9 @@ import pytest
 
 from styx.api import JobState
 from styx.builtin.agent.backend import AgentBackend
+from styx.testing.hosts import Host
 from support import agents, doomed_client
 from support.clusters import HostCluster, output, until
-from support.hosts import Host
 
 LARGE = 0.75  # of a node's CPUs: of two such jobs one waits for the other
 

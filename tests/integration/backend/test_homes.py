@@ -10,8 +10,8 @@ import pytest
 
 from styx.api import BackendError
 from styx.builtin.agent.backend import AgentBackend
+from styx.testing.hosts import Host, Hosts
 from support.clusters import HostCluster, job, output
-from support.hosts import Host, Hosts
 
 LOCAL = "/var/tmp/styx-0"
 

@@ -12,9 +12,9 @@ import pytest
 
 from styx.api import BackendError, JobState, TransportError
 from styx.builtin.agent.backend import AgentBackend
+from styx.testing.hosts import Host
 from styx.transports import connect
 from support.clusters import HostCluster, job, output, until
-from support.hosts import Host
 
 USERS_OWN = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOyRmJxU9dQ8DDp7G5G1CvVgkQvDPLbGeXmRJ0LYQ6mS me@home"  # without a newline

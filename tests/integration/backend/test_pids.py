@@ -8,8 +8,8 @@ import pytest
 
 from styx.api import JobState
 from styx.builtin.agent.backend import AgentBackend
+from styx.testing.hosts import Host
 from support.clusters import HostCluster, job, until
-from support.hosts import Host
 
 # Sets the counter of the host's own process ids until a process of ours gets the one that is wanted.
 RECYCLE = """

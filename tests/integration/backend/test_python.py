@@ -13,8 +13,8 @@ import pytest
 
 from styx.api import BackendError
 from styx.builtin.agent.backend import AgentBackend
+from styx.testing.hosts import Host
 from support.clusters import HostCluster, job, output
-from support.hosts import Host
 
 UNUSED = ("config-*", "distutils", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter", "unittest")
 MINIMAL = "libpython3.11-minimal"  # Debian's

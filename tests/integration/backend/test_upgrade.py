@@ -10,9 +10,9 @@ from styx.api import Autostop, JobState
 from styx.builtin.agent import install
 from styx.builtin.agent.backend import AgentBackend
 from styx.testing.cluster import process_cluster
+from styx.testing.hosts import Host
 from support import before
 from support.clusters import HostCluster, job, output, until
-from support.hosts import Host
 
 COUNT = "for n in $(seq 40); do echo $n; sleep 0.05; done"
 COUNTED = "".join(f"{n}\n" for n in range(1, 41))

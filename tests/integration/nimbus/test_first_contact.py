@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from styx.api import Endpoint, HostKeyChanged, TransportError
+from styx.testing.hosts import Host
 from styx.transports.firstcontact import FirstContact
-from support.hosts import Host
 
 
 def unknown(host: Host, **more: str) -> Endpoint:

@@ -12,7 +12,7 @@ from styx.api import Boot, Cloud, LaunchRequest, OfferQuery, Owner, Prepared, ne
 from styx.builtin.ssh.cloud import SshCloud
 from styx.builtin.ssh.config import SshConfig
 from styx.testing import services
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 MakeCloud = Callable[..., SshCloud]
 

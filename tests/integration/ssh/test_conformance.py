@@ -11,7 +11,7 @@ from styx.api import Cloud
 from styx.builtin.ssh.cloud import SshCloud
 from styx.builtin.ssh.config import SshConfig
 from styx.testing import CloudConformance, services
-from support.hosts import Host, Hosts
+from styx.testing.hosts import Host, Hosts
 
 
 @pytest.fixture(scope="module")

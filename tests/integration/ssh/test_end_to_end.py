@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.hosts import Host, Hosts
+from styx.testing.hosts import Host, Hosts
 
 Styx = Callable[..., str]
 RANKS = "echo rank $STYX_NODE_RANK of $STYX_NUM_NODES on $(hostname) with $(echo $STYX_NODE_IPS)"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 SCRIPT = """
 import json, sys, threading, time

@@ -15,7 +15,7 @@ import pytest
 from styx.api import AuthFailed, OfferQuery
 from styx.builtin.ssh import reach
 from styx.builtin.ssh.cloud import SshCloud
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 MakeCloud = Callable[..., SshCloud]
 NAMED = OfferQuery(named=True)

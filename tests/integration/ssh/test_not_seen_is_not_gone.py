@@ -10,7 +10,7 @@ import pytest
 from styx.api import Prepared, Scope
 from styx.builtin.ssh.cloud import SshCloud
 from styx.builtin.ssh.reach import Reach
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 LAB = Scope("lab")
 MakeCloud = Callable[..., SshCloud]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 
 def styx(*words: str) -> subprocess.CompletedProcess[str]:

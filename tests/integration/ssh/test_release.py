@@ -10,7 +10,7 @@ import pytest
 
 from styx.api import OfferQuery, Owner, Prepared, Scope, SelfStop, Unsupported
 from styx.builtin.ssh.cloud import SshCloud
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 LAB = Scope("lab")
 MakeCloud = Callable[..., SshCloud]

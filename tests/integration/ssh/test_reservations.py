@@ -14,7 +14,7 @@ import pytest
 from styx.api import Conflict, InsufficientCapacity, Owner, Prepared, Scope
 from styx.builtin.ssh import marks
 from styx.builtin.ssh.cloud import SshCloud
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 LAB = Scope("lab")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from styx.api import AuthFailed, InsufficientCapacity, NotFound, OfferQuery, Out
 from styx.builtin.ssh import reach
 from styx.builtin.ssh.cloud import SshCloud
 from styx.testing import services
-from support.hosts import Host
+from styx.testing.hosts import Host
 
 LAB = Scope("lab")
 MakeCloud = Callable[..., SshCloud]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from styx.api import TransportError
-from support.hosts import Host
+from styx.testing.hosts import Host
 from support.ssh_nodes import reaching, talk, until
 
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from styx.api import TransportError
+from styx.testing.hosts import Host
 from styx.transports.ssh import BRIDGE
-from support.hosts import Host
 from support.ssh_nodes import reaching, talk
 
 LISTEN = """python3 - "$HOME/s" <<'END'

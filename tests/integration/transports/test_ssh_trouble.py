@@ -9,9 +9,9 @@ import time
 import pytest
 
 from styx.api import TransportError
+from styx.testing.hosts import Host
 from styx.transports import connect
 from styx.transports.ssh import SshTransport
-from support.hosts import Host
 from support.ssh_nodes import reaching, until
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from styx.api import HostKeyChanged, TransportError
+from styx.testing.hosts import Host
 from styx.transports.ssh import SshTransport
-from support.hosts import Host
 from support.ssh_nodes import reaching
 
 

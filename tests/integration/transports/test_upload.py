@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from styx.api import BackendError, TransportError
+from styx.testing.hosts import Host
 from styx.transports.files import upload
 from styx.transports.ssh import SshTransport
-from support.hosts import Host
 
 HOSTILE = [
     "-rf",

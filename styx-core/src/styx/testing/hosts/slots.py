@@ -1,4 +1,4 @@
-"""Where the test hosts of one run live: a slot, held by the lock of a file.
+"""Where the hosts of one run live: a slot, held by the lock of a file.
 
 Directory, bridge, subnet and namespaces are named after the slot, and a lock ends with its process, however that ends:
 whatever bears the name of a slot whose lock we get was left by a run that was killed.
@@ -77,6 +77,14 @@ class Slot:
         for device in ("eth0", "lo"):
             ip("-n", name, "link", "set", device, "up")
         return name, address
+
+    def disconnect(self, number: int) -> None:
+        """Remove that network namespace; what runs in it must have ended."""
+        ip("netns", "del", self.name(number))
+
+    def loopback(self, number: int) -> str:
+        """The address of a host without a network of its own."""
+        return f"127.0.{self.number + 1}.{number + 11}"
 
     def name(self, number: int) -> str:
         """What the host with this number is called."""
