@@ -22,3 +22,12 @@ def devices(accelerators: Iterable[Accelerator]) -> str:
 def sentences(*parts: str | None) -> str:
     """The parts that are there as sentences on one line: each ends with one full stop, or as it is written."""
     return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
+
+
+def size(number: float) -> str:
+    """A number of bytes in the largest unit that fits: ``512 B``, ``1.5 KiB``, ``20 GiB``."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = 0
+    while abs(number) >= 1024 and power < len(units) - 1:  # noqa: PLR2004 - what a KiB is
+        number, power = number / 1024, power + 1
+    return f"{number:.{0 if power == 0 or abs(number) >= 10 else 1}f} {units[power]}"  # noqa: PLR2004 - two digits

@@ -6,6 +6,7 @@ Errors, such as settings that cannot be read, complete nothing: the outermost lo
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "database")
 
@@ -55,6 +56,33 @@ def providers(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     taken = ctx.params.get(param.name or "") or ()
     names = {*_provided("cloud"), *_provided("storage")}
     return sorted(name for name in names if name.startswith(incomplete) and name not in taken)
+
+
+def uris(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The stores' schemes, and then their buckets as they were last seen: nobody is asked while a shell completes."""
+    from styx.store.seen import seen_buckets
+
+    del ctx, param
+    known = seen_buckets()
+    if "://" in incomplete:
+        return [CompletionItem(f"{uri}/") for uri in known if f"{uri}/".startswith(incomplete)]
+    schemes = {*_provided("storage"), *(uri.partition("://")[0] for uri in known)}
+    return [CompletionItem(f"{scheme}://") for scheme in sorted(schemes) if scheme.startswith(incomplete)]
+
+
+def places(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """URIs, and the paths that the shell knows."""
+    found = uris(ctx, param, incomplete)
+    return found if "://" in incomplete else [*found, CompletionItem(incomplete, type="file")]
+
+
+def bucket_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The buckets as they were last seen, by URI and by name, that the command line does not name yet."""
+    from styx.store.seen import seen_buckets
+
+    taken = ctx.params.get(param.name or "") or ()
+    known = [name for uri in seen_buckets() for name in (uri, uri.partition("://")[2])]
+    return [name for name in known if name.startswith(incomplete) and name not in taken]
 
 
 def config_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

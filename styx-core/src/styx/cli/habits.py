@@ -81,3 +81,11 @@ LOGS: Refused = {
 }
 
 CHECK: Refused = {"-w": _WORKSPACES, "--workspace": _WORKSPACES}
+
+STORAGE: Refused = {
+    "--exclude": "write what stays behind into .styxignore, which `sync` honours.",
+    "--include": "write what stays behind into .styxignore, which `sync` honours.",
+    "--size-only": "a store knows its objects by checksum, or by size and time.",
+    "--profile": "credentials are those of the store; see `styx check`.",
+    "--region": "a bucket is where the settings of its store say.",
+}

@@ -46,6 +46,7 @@ COMMANDS: dict[str, CommandRow] = {
         _row("dag", "dag", "Look at tasks that wait for each other, and run them.", CLUSTERS),
         _row("check", "infra", "See which clouds and stores can be used.", INFRASTRUCTURE),
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),
+        _row("storage", "storage", "Copy, list and remove files in stores.", INFRASTRUCTURE),
         _row("gpus", "gpus", "See which accelerators clouds sell, and for how much.", INFRASTRUCTURE),
         _row("catalog", "catalog", "See how old prices are, and fetch new ones.", INFRASTRUCTURE),
         _row("cost-report", "costs", "See what clusters have cost.", INFRASTRUCTURE),

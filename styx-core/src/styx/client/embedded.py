@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.client.costs import CostReport
     from styx.client.loop import LoopThread
+    from styx.client.storage import EmbeddedStorage
     from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.engine import Engine
     from styx.engine.explain import Explanation
@@ -286,6 +288,13 @@ class EmbeddedClient:
         clusters, now = self.status(), self.records.now()
         since = days_ago(days, now)
         return report(self.records.spans.since(since), clusters, since, now)
+
+    @cached_property
+    def storage(self) -> EmbeddedStorage:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.client.storage import EmbeddedStorage
+
+        return EmbeddedStorage(self)
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """See :class:`~styx.client.protocol.Client`."""

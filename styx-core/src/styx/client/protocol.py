@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.api.errors import StoreError
     from styx.client.costs import CostReport
+    from styx.client.storage import StorageClient
     from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.explain import Explanation
     from styx.engine.orphans import Orphan, Search
@@ -194,6 +195,10 @@ class Client(Protocol):
 
     def costs(self, days: int | None = None) -> CostReport:
         """What clusters have cost, ever or in the last days; those that may have changed are looked at first."""
+
+    @property
+    def storage(self) -> StorageClient:
+        """Files in stores."""
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """Ask every cloud and store (or those named) whether it can be used."""

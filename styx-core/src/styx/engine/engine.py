@@ -36,6 +36,7 @@ from styx.engine.redact import redacting
 from styx.engine.references import resolved
 from styx.engine.reuse import require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
+from styx.engine.storage import StorageWork
 from styx.optimizer.rank import Choice
 from styx.plugins import plugin_manager
 from styx.plugins.manager import PluginManager
@@ -57,6 +58,7 @@ class Engine:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.storage = StorageWork(context)
         self._handles = Handles()
 
     @classmethod

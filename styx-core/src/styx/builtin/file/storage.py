@@ -7,18 +7,30 @@ bucket writes to it and removes it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from shutil import copyfileobj
 from typing import BinaryIO, ClassVar
 
-from styx.api import Conflict, InvalidRequest, NotFound, PermissionDenied, Services, Storage, StoredObject
+from styx.api import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    Services,
+    Storage,
+    StoredObject,
+    Unsupported,
+)
+from styx.api.storage import Moved
 from styx.builtin.disk import draft_beside, refusals
 from styx.builtin.file import tree
 from styx.builtin.file.buckets import Buckets
 from styx.builtin.file.config import FileConfig
-from styx.builtin.file.uri import PRIVATE, SCHEME, Place, check_bucket, parse
+from styx.builtin.file.several import several
+from styx.builtin.file.uri import PRIVATE, SCHEME, Place, check_bucket, parse, single
 from styx.replacing import replacing
 
 
@@ -106,6 +118,66 @@ class FileStorage(Storage):
                 with tree.read(self._root / place.bucket, thing.key.split("/")) as file:
                     _write(file, target / relative if relative else target)
 
+    def put(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
+        """Copy files, each to its place at once; what is there already stays until then."""
+
+        def put(place: Place, path: Path) -> None:
+            with path.open("rb") as file:
+                size = tree.replace(self._root / bucket, place.parts, file, PRIVATE)
+            if moved is not None:
+                moved(size)
+
+        check_bucket(bucket)
+        with refusals(f"copy files to {SCHEME}://{bucket}"):
+            self._require_ours(bucket)
+            places = [(single(bucket, key), path) for key, path in files.items()]
+            several(partial(put, place, path) for place, path in places)
+
+    def get(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
+        """Copy files, each to its place at once."""
+
+        def get(place: Place, path: Path) -> None:
+            with tree.read(self._root / bucket, place.parts) as file:
+                size = _write(file, path)
+            if moved is not None:
+                moved(size)
+
+        check_bucket(bucket)
+        with refusals(f"copy files from {SCHEME}://{bucket}"):
+            self._require_there(bucket)
+            places = [(single(bucket, key), path) for key, path in files.items()]
+            several(partial(get, place, path) for place, path in places)
+
+    def remove(self, bucket: str, keys: Collection[str]) -> None:
+        """Remove files, and directories that are empty then."""
+        check_bucket(bucket)
+        with refusals(f"remove from {SCHEME}://{bucket}"):
+            self._require_ours(bucket)
+            for place in [single(bucket, key) for key in keys]:
+                tree.remove(self._root / bucket, place.parts)
+
+    def mount_command(self, uri: str, target: str, *, cached: bool = False, read_only: bool = False) -> str | None:
+        """A link to the directory, where the settings say that nodes see the root.
+
+        What removes a node's files never follows a link, and it needs no privileges. The cache is the kernel's.
+
+        Raises Unsupported for one that is to be read only.
+        """
+        del cached
+        place = parse(uri)
+        if not self._shared:
+            return None
+        if read_only:
+            raise Unsupported("a directory cannot be mounted read-only", hint="Use mode: COPY.", capability="mount")
+        bucket, to = quote(str(self._root / place.bucket)), quote(target.removeprefix("~/"))
+        source = quote("/".join((str(self._root / place.bucket), *place.parts)))
+        return (
+            f"[ -d {bucket} ] || {{ echo there is no directory {bucket} on this node >&2; exit 1; }}; "
+            f'mkdir -p -- {source} "$(dirname -- {to})" && '
+            f"if [ -d {to} ] && [ ! -h {to} ]; then rmdir -- {to}; fi && "  # one that is empty, and no other
+            f"ln -sfn -- {source} {to}"
+        )
+
     def fetch_command(self, uri: str, target: str) -> str | None:
         """A copy on the node itself, where the settings say that nodes see the root."""
         place = parse(uri)
@@ -123,13 +195,16 @@ class FileStorage(Storage):
         return f"if [ -d {source} ]; then {whole}; else {single}; fi"
 
     def _objects(self, place: Place) -> Sequence[StoredObject]:
-        if self._buckets.owner(place.bucket) is None:
-            raise NotFound(f"there is no bucket {place.bucket!r}", hint=f"Buckets are directories in {self._root}.")
+        self._require_there(place.bucket)
         root = self._root / place.bucket
         found = list(tree.walk(root, place.parts))
         if not place.prefix and (itself := tree.look(root, place.parts)):
             found.append(itself)
         return sorted((o for o in found if not o.key.startswith(f"{PRIVATE}/")), key=lambda thing: thing.key)
+
+    def _require_there(self, bucket: str) -> None:
+        if self._buckets.owner(bucket) is None:
+            raise NotFound(f"there is no bucket {bucket!r}", hint=f"Buckets are directories in {self._root}.")
 
     def _require_ours(self, bucket: str) -> None:
         owner = self._buckets.owner(bucket)
@@ -153,9 +228,10 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _write(source: BinaryIO, target: Path) -> None:
-    """Replace the file at ``target`` at once."""
+def _write(source: BinaryIO, target: Path) -> int:
+    """Replace the file at ``target`` at once; how many bytes it has."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_beside(target)
     with replacing(target, draft), draft.open("xb") as file:
         copyfileobj(source, file, 1 << 20)
+        return file.tell()

@@ -52,8 +52,8 @@ def read(root: Path, parts: Sequence[str]) -> BinaryIO:
     return file
 
 
-def replace(root: Path, parts: Sequence[str], source: BinaryIO, private: str) -> None:
-    """Put the contents of ``source`` in the file's place at once, once they are on the disk."""
+def replace(root: Path, parts: Sequence[str], source: BinaryIO, private: str) -> int:
+    """Put the contents of ``source`` in the file's place at once, once they are on the disk; how many bytes it has."""
     with opened(root, (private, DRAFTS), create=True) as drafts, opened(root, parts[:-1], create=True) as directory:
         name = secrets.token_hex(8)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,12 +62,28 @@ def replace(root: Path, parts: Sequence[str], source: BinaryIO, private: str) ->
                 shutil.copyfileobj(source, draft, 1 << 20)
                 draft.flush()
                 os.fsync(draft.fileno())
-                now = os.fstat(draft.fileno()).st_mtime
+                written = os.fstat(draft.fileno())
             os.rename(name, parts[-1], src_dir_fd=drafts, dst_dir_fd=directory)
         finally:
             with contextlib.suppress(FileNotFoundError):  # it has gone once it has taken the place
                 os.unlink(name, dir_fd=drafts)
-        _sweep(drafts, now)
+        _sweep(drafts, written.st_mtime)
+        return written.st_size
+
+
+def remove(root: Path, parts: Sequence[str]) -> None:
+    """Remove a file or a link, and the directories that are empty then. Nothing there is success."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with opened(root, parts[:-1]) as directory:
+            if stat.S_ISDIR(os.stat(parts[-1], dir_fd=directory, follow_symlinks=False).st_mode):
+                return  # no object
+            os.unlink(parts[-1], dir_fd=directory)
+        for length in range(len(parts) - 1, 0, -1):
+            with opened(root, parts[: length - 1]) as above:
+                try:
+                    os.rmdir(parts[length - 1], dir_fd=above)
+                except OSError:  # not empty, or not ours to remove
+                    return
 
 
 def look(root: Path, parts: Sequence[str]) -> StoredObject | None:

@@ -43,6 +43,13 @@ def parse(uri: str) -> Place:
     return Place(bucket, _parts(key.removesuffix("/"), top=True) if key else (), prefix)
 
 
+def single(bucket: str, key: str) -> Place:
+    """The place of one object. Raises InvalidRequest for a key that no object can have."""
+    if not key or key.endswith("/"):
+        raise _invalid(f"{key!r} is a place for directories; a file needs a key of its own")
+    return Place(bucket, _parts(key, top=True), prefix=False)
+
+
 def check_bucket(name: str) -> None:
     """Raises InvalidRequest unless the name can be a bucket's."""
     if not _BUCKET.fullmatch(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -103,6 +103,13 @@ class MemoryStorage(Storage):
             raise NotFound(f"there is nothing at {uri}")
         for name, data in below.items():
             replace_file(target / name.removeprefix(prefix), data)
+
+    def remove(self, bucket: str, keys: Collection[str]) -> None:
+        """Forget these objects."""
+        with self.far.lock:
+            objects = self._find(bucket).objects
+            for key in keys:
+                objects.pop(key, None)
 
     def _split(self, uri: str) -> tuple[str, str]:
         """Bucket and key. A key is taken as it is: no character of it is special but the slash."""
