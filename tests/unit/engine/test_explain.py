@@ -150,6 +150,16 @@ async def test_a_cloud_that_nobody_knows(world: World) -> None:
         await explain(world, task(infra="nowhere"))
 
 
+async def test_a_cloud_that_nobody_knows_among_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ruled out, and the others are explained: those that can be had, and those of which only a catalog is."""
+    catalog(monkeypatch)
+    for other, fits_there in (("memory", 2), ("far", 0)):
+        found = await explain(world, task(any_of=[{"infra": "nowhere"}, {"infra": other, "instance_type": "small"}]))
+        assert len(found.choices) == fits_there
+        (out,) = found.ruled_out
+        assert (out.source, out.why) == ("nowhere", "no plugin provides a cloud named 'nowhere'")
+
+
 async def test_a_task_that_lacks_something(world: World) -> None:
     """Where it would run can be told before its secrets and files are there."""
     assert (await explain(world, Task(run="x", secrets={"TOKEN": None}, workdir="./nowhere"))).choices

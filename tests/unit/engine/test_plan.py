@@ -192,6 +192,19 @@ async def test_a_cloud_that_cannot_be_used(world: World) -> None:
     assert refused.value.hint == "styx plugins enable acme"
 
 
+async def test_an_alternative_on_a_cloud_that_cannot_be_used(world: World) -> None:
+    """It cannot be had, and the others can; where none of these fits either, its reason is told beside theirs."""
+    engine = world.engine()
+    either = [{"infra": "fluidstack"}, {"infra": "memory", "instance_type": "small"}]
+    for several in ("any_of", "ordered"):
+        found = await engine.plan(HELLO.override({"resources": {several: either}}), quiet)
+        assert {choice.offer.cloud for choice in found.choices} == {"memory"}
+    either[1]["instance_type"] = "huge"
+    story = "fluidstack: no plugin provides a cloud named 'fluidstack'\n  memory: has no instance type 'huge'"
+    with pytest.raises(NoOffer, match=story):
+        await engine.plan(HELLO.override({"resources": {"any_of": either}}), quiet)
+
+
 async def test_a_cloud_that_is_not_allowed(world: World) -> None:
     """One that the settings leave out is named with what they allow."""
     engine = world.engine()

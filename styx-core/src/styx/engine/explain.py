@@ -15,7 +15,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.failover import standing
 from styx.engine.mistaken import mistaken
 from styx.engine.obtain import Wish, possible, refusal
-from styx.engine.plan import Answered, Plan, Shop, everything_of, plan, shops
+from styx.engine.plan import Answered, Plan, Shop, everything_of, plan, shops, unusable
 from styx.optimizer.blocks import blocking
 from styx.optimizer.rank import Choice, Lot, Near, Rejection, nearest, query_for, rank
 from styx.spec.model import ResourcesSpec, TaskSpec
@@ -64,16 +64,19 @@ class Explanation:
 async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: bool = True) -> Explanation:
     """Ask every cloud that may be used, and make nothing; without ``not_yet`` the others are not looked at.
 
-    Raises BadInput for a cloud or account that is not there.
+    Raises BadInput where no cloud that the task names is there, and for an account that is not.
     """
     progress("plan", "asking the clouds what they have")
     shown = {shelf.cloud for shelf, _ in catalogs() if not shelf.launchable}
-    usable = {*context.clouds.names()}
+    problems = unusable(context, wish.task.resources)
     alternatives = wish.task.resources.alternatives
-    mine = [each for each in alternatives if each.infra.cloud in usable or each.infra.cloud not in shown]
+    mine = [each for each in alternatives if each.infra.cloud not in problems]
     others = tuple(await asyncio.to_thread(_not_yet, wish.task)) if not_yet else ()
+    missing = [RuledOut(cloud, error.message) for cloud, error in problems.items() if cloud not in shown]
+    if not mine and len(missing) == len(problems):
+        raise next(iter(problems.values()))
     if not mine:
-        return Explanation(wish.task, (), (), (), others, mistaken(wish.task.resources, ()))
+        return Explanation(wish.task, (), (), tuple(missing), others, mistaken(wish.task.resources, ()))
     task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
     answered: Answered = {}
     found = await plan(context, task, wish.account, answered)
@@ -89,7 +92,7 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     told = {each.source: each for each in (refusal(choice, error) for choice, error in reversed(refusals))}
     without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
     ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
-    return Explanation(wish.task, tuple(fitting), tuple(refused), tuple(ruled_out), others, found.mistake)
+    return Explanation(wish.task, tuple(fitting), tuple(refused), (*ruled_out, *missing), others, found.mistake)
 
 
 async def _ruled_out(

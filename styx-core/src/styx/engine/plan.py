@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from styx.api.errors import BadInput, PluginError, StyxError
 from styx.api.offers import OfferQuery
@@ -25,8 +25,8 @@ from styx.spec.suggest import did_you_mean
 class Plan:
     """What would do, best first, and why the rest would not.
 
-    ``unasked`` maps a cloud (or one account of it) to why it could not be asked; those in ``asked`` answered, if only
-    with nothing.
+    ``unasked`` maps a cloud (or one account of it) to why it could not be asked, also one that the task names and that
+    cannot be used; those in ``asked`` answered, if only with nothing.
     """
 
     choices: tuple[Choice, ...]
@@ -68,18 +68,18 @@ Answered = dict[tuple[Shop, OfferQuery], "asyncio.Future[tuple[list[Lot], str | 
 async def plan(context: Context, task: TaskSpec, account: str | None = None, answered: Answered | None = None) -> Plan:
     """Ask every account of the clouds (or those of that name) for offers and rank them.
 
-    What one of them was ``answered`` is not asked again. Raises BadInput for a cloud that is not installed, and for an
-    account that is not there.
+    What one of them was ``answered`` is not asked again. An alternative on a cloud that cannot be used is one that
+    cannot be had, as long as there is another. Raises BadInput where all are on clouds that are not installed, and for
+    an account that is not there.
     """
     answered = {} if answered is None else answered
-    alternatives = task.resources.alternatives
-    usable = context.clouds.names()
-    for alternative in alternatives:
-        cloud = alternative.infra.cloud
-        if cloud is not None and cloud not in usable:
-            raise _unusable(context, cloud)
+    problems = unusable(context, task.resources)
+    alternatives = tuple(each for each in task.resources.alternatives if each.infra.cloud not in problems)
+    if not alternatives:
+        raise next(iter(problems.values()))
+    task = replace(task, resources=replace(task.resources, alternatives=alternatives))
     shopping = shops(context, task, account)
-    unasked: dict[str, str] = {}
+    unasked = {cloud: error.message for cloud, error in problems.items()}
     for usual in (True, False):  # where no usual machine can be had, whatever fits what the task says
         queries = [query_for(a, task.num_nodes, usual=usual) for a in alternatives]
         asking = (
@@ -114,6 +114,13 @@ def shops(context: Context, task: TaskSpec, account: str | None) -> list[Shop]:
         where = f"of {', '.join(clouds)}" if len(clouds) == 1 else "of any cloud that may be used"
         raise BadInput(f"there is no account {account!r} {where}", hint=suggest(account, known, "There are"))
     return [shop for shop in found if shop.account == account]
+
+
+def unusable(context: Context, resources: ResourcesSpec) -> dict[str, StyxError]:
+    """The clouds that are named and cannot be used, each with why."""
+    named = dict.fromkeys(each.infra.cloud for each in resources.alternatives)
+    usable = context.clouds.names()
+    return {cloud: _unusable(context, cloud) for cloud in named if cloud is not None and cloud not in usable}
 
 
 def _unusable(context: Context, cloud: str) -> StyxError:
