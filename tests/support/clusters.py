@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from styx.api import (
     Backend,
@@ -50,6 +51,13 @@ class HostCluster:
         """These cannot."""
         del rank, down
         return None
+
+    def preemption_notice_command(self) -> str | None:
+        """These are given none."""
+        return None
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """Nobody is."""
 
     async def close(self) -> None:
         """Close the transports; what runs goes on."""

@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ class ToldCluster:
         """These cannot."""
         del rank, down
         return None
+
+    def preemption_notice_command(self) -> str | None:
+        """These are given none."""
+        return None
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """Nobody is."""
 
 
 async def live(told: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,6 +113,7 @@ class Runtime:
     jobs: list[JobInfo] = field(default_factory=list)
     specs: list[JobSpec] = field(default_factory=list)
     autostop: Autostop | None = None
+    notices: dict[int, datetime] = field(default_factory=dict)  # of preemption, by rank
 
 
 class TableBackend(Backend):
@@ -153,6 +155,8 @@ class TableBackend(Backend):
         return number
 
     async def jobs(self, cluster: Cluster, ids: Collection[int] | None = None) -> list[JobInfo]:
+        for rank, at in self._runtime(cluster).notices.items():
+            cluster.preemption_noticed(rank, at)
         return [job for job in reversed(self._runtime(cluster).jobs) if ids is None or job.id in ids]
 
     async def wait(self, cluster: Cluster, job_id: int) -> JobInfo:

@@ -8,7 +8,7 @@ It stands beside the contract rather than in it, so that manifests can be judged
 
 CONTRACT: dict[str, tuple[int, int]] = {
     "cloud": (1, 1),
-    "backend": (1, 0),
+    "backend": (1, 1),
     "storage": (1, 1),
     "engine": (0, 1),
     "sandbox": (0, 1),

@@ -11,11 +11,14 @@ import pytest
 from styx.agent import loop
 from styx.agent.gang import Gang
 from styx.agent.node import Node, read_config
+from styx.agent.notices import Notices
 from styx.agent.protocol import AgentError
 
 
 class _Ranks:
     """Records what is started."""
+
+    notice = "/state/jobs/preemption"
 
     def __init__(self) -> None:
         self.started: dict[tuple[int, int], dict[str, str]] = {}
@@ -42,15 +45,16 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 
 def _environment(node: Node, gpus: list[int], **spec: Any) -> dict[str, str]:
-    ranks = _Ranks()
-    gang = Gang(node, ranks, 900.0)  # type: ignore[arg-type]
+    ranks: Any = _Ranks()
+    gang = Gang(node, ranks, Notices(node, ranks), 900.0)
 
     async def main() -> None:
         await gang.reserve({"job": 1, "rank": 0, "spec": {"run": "true", **spec}, "gpus": gpus})
         await gang.commit({"job": 1, "rank": 0})
 
     loop.run(main())
-    return ranks.started[1, 0]
+    started: dict[str, str] = ranks.started[1, 0]
+    return started
 
 
 def test_a_rank_sees_the_devices_that_it_claimed(node: Node) -> None:
@@ -67,6 +71,11 @@ def test_without_devices_nothing_is_said_of_them(node: Node) -> None:
     assert "CUDA_VISIBLE_DEVICES" not in _environment(node, [])
 
 
+def test_a_rank_is_told_where_a_notice_of_preemption_shows(node: Node) -> None:
+    """Whether or not this cloud gives any."""
+    assert _environment(node, [])["STYX_PREEMPTION_NOTICE"] == "/state/jobs/preemption"
+
+
 def test_the_users_variables_win_and_secrets_last(node: Node) -> None:
     """The cluster's variables come first, then the job's, then its secrets."""
     env = _environment(node, [0], env={"B": "job", "C": "job", "CUDA_VISIBLE_DEVICES": "0,1"}, secrets={"C": "secret"})
@@ -76,7 +85,8 @@ def test_the_users_variables_win_and_secrets_last(node: Node) -> None:
 
 def test_a_cancelled_claim_is_gone(node: Node) -> None:
     """After a cancel nothing is left to commit."""
-    gang = Gang(node, _CancelRanks(), 900.0)  # type: ignore[arg-type]
+    ranks: Any = _CancelRanks()
+    gang = Gang(node, ranks, Notices(node, ranks), 900.0)
 
     async def main() -> None:
         await gang.reserve({"job": 1, "rank": 0, "spec": {}})

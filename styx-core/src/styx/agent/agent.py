@@ -1,7 +1,7 @@
 """The agent, put together: every method of the protocol and what runs in the background.
 
 For tests and for clusters out of the ordinary, seconds may be set in the daemon's environment: ``STYX_AGENT_GRACE``,
-``STYX_AGENT_PATIENCE`` and ``STYX_AGENT_ABANDONED``; see the constants.
+``STYX_AGENT_PATIENCE``, ``STYX_AGENT_ABANDONED`` and ``STYX_AGENT_ANSWER``; see the constants.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .cluster import Cluster
 from .gang import Gang
 from .jobs import Jobs
 from .node import Node
+from .notices import ANSWER, Notices
 from .output import Output
 from .peers import Here
 from .policy import Policy
@@ -45,7 +46,8 @@ class Agent:
         patience = _seconds(self.node.own, "STYX_AGENT_PATIENCE", PATIENCE)
         self.ranks = Ranks(state, self.node.token, _seconds(self.node.own, "STYX_AGENT_GRACE", GRACE), umask)
         vault = Vault(self.node.token, state, self.node.own.get("XDG_RUNTIME_DIR", ""))
-        gang = Gang(self.node, self.ranks, _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED))
+        self.notices = Notices(self.node, self.ranks, _seconds(self.node.own, "STYX_AGENT_ANSWER", ANSWER))
+        gang = Gang(self.node, self.ranks, self.notices, _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED))
         self.jobs = Jobs(self.node, vault)
         member: dict[str, Handler] = {
             "gang.reserve": gang.reserve,
@@ -57,15 +59,16 @@ class Agent:
         self.cluster = Cluster(self.node, Here(member), patience, self.jobs.learned)
         self.policy = Policy(self.node, self.jobs, self.cluster)
         output = Output(self.node, self.ranks, self.jobs, self.cluster)
+        telling = self.notices.telling
         self.methods: dict[str, Handler] = {
-            "hello": self.node.hello,
+            "hello": telling(self.node.hello),
             "cluster.configure": self.configure,
             "jobs.submit": self.jobs.submit,
-            "jobs.list": self.jobs.list,
-            "jobs.wait": self.jobs.wait,
+            "jobs.list": telling(self.jobs.list),
+            "jobs.wait": telling(self.jobs.wait),
             "jobs.cancel": self.jobs.cancel,
-            "logs.read": output.read,
-            "metrics.sample": self.node.sample,
+            "logs.read": telling(output.read),
+            "metrics.sample": telling(self.node.sample),
             "autostop.set": self.policy.set,
             "autostop.get": self.policy.get,
             "agent.shutdown": self.shutdown,
@@ -81,6 +84,7 @@ class Agent:
         """Answer ``cluster.configure``."""
         await self.node.configure(params, send)
         self.cluster.configure()
+        self.notices.configure()
         self.jobs.schedule()
         return {}
 
@@ -117,13 +121,14 @@ class Agent:
         self.ranks.adopt()
         if self.node.config is not None:
             self.cluster.configure()
-        self.jobs.begin(self.cluster)
+        self.jobs.begin(self.cluster, self.notices)
 
     async def serve(self, listening: socket.socket, idle_exit: float | None) -> None:
         """Serve until :meth:`stop`, or until there has been nothing to do for ``idle_exit`` seconds."""
         loop.spawn(self.ranks.monitor())
         loop.spawn(self.server.serve(listening))
         loop.spawn(self.policy.run())
+        loop.spawn(self.notices.run())
         loop.spawn(self._gang.end_abandoned())
         loop.spawn(self._sample())
         if idle_exit is not None:

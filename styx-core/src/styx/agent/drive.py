@@ -35,11 +35,14 @@ class End:
 
 
 class Drive:
-    """One run of one job. ``on_change`` is called whenever a rank has come further."""
+    """One run of one job. ``on_change`` is called whenever a rank has come further.
+
+    ``on_notice`` is told at each sign of life of a node when that was given notice, or None.
+    """
 
     def __init__(
         self, job: int, spec: Mapping[str, Any], placement: Placement, member: Callable[[int], Member],
-        patience: float, on_change: Callable[[Drive], None],
+        patience: float, on_change: Callable[[Drive], None], on_notice: Callable[[int, Any], None],
     ) -> None:  # fmt: skip
         self.job = job
         self.lost_nodes: set[int] = set()
@@ -50,6 +53,8 @@ class Drive:
         self._member = member
         self._patience = patience
         self._on_change = on_change
+        self._on_notice = on_notice
+        self._noticed: set[int] = set()  # ranks whose machines are about to be taken back
         self._changed = loop.Signal()
         self._cancelling = False
         self._ending = False
@@ -164,7 +169,10 @@ class Drive:
         async def take(item: dict[str, Any], _data: bytes) -> None:
             nonlocal heard
             heard = time.monotonic()
-            phase, code = item.get("phase"), item.get("code")
+            phase, code, notice = item.get("phase"), item.get("code"), item.get("notice")
+            self._on_notice(self._nodes[rank], notice)
+            if notice is not None:
+                self._noticed.add(rank)
             known = type(code) is int and 0 <= code <= MAX_CODE
             if phase in WITH_CODE and not known:
                 phase = "lost"  # nobody knows how it ended
@@ -183,7 +191,8 @@ class Drive:
                 return
             if time.monotonic() - heard > self._patience:
                 self.lost_nodes.add(self._nodes[rank])
-                self._fail(End("lost", reason=f"node {self._nodes[rank]} was lost: {why}"))
+                how = "taken back by its provider, as announced" if rank in self._noticed else "lost"
+                self._fail(End("lost", reason=f"node {self._nodes[rank]} was {how}: {why}"))
                 self._set(rank, "lost", None)
                 return
             await loop.sleep(RETRY)

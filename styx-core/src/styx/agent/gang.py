@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .node import Node
+    from .notices import Notices
     from .ranks import Rank, Ranks
     from .server import Send
 
@@ -24,8 +25,9 @@ HEARTBEAT = 2.0  # seconds between items of a watch at most
 class Gang:
     """The member's side of starting a job on several nodes at once."""
 
-    def __init__(self, node: Node, ranks: Ranks, abandoned: float) -> None:
+    def __init__(self, node: Node, ranks: Ranks, notices: Notices, abandoned: float) -> None:
         self._node = node
+        self._notices = notices
         self._abandoned = abandoned
         self._ranks = ranks
         self._claims: dict[tuple[int, int], dict[str, Any]] = {}
@@ -75,6 +77,7 @@ class Gang:
         if self._node.facts["gpus"]:  # a job sees the devices that it has claimed, and those alone
             env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
             env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, claim["gpus"]))
+        env["STYX_PREEMPTION_NOTICE"] = self._ranks.notice
         env.update(claim["env"])
         env.update(claim["secrets"])
         return env
@@ -92,13 +95,13 @@ class Gang:
         job, rank = _which(params)
         found = self._found(job, rank)
         while True:
-            told, ended = (found.phase, found.code), found.ended
+            told, ended = (found.phase, found.code, self._notices.at), found.ended
             found.since = time.monotonic()
-            await send({"phase": told[0], "code": told[1]})
+            await send({"phase": told[0], "code": told[1], "notice": told[2]})
             if ended:
                 return {}
             until = time.monotonic() + HEARTBEAT
-            while (found.phase, found.code) == told and time.monotonic() < until:
+            while (found.phase, found.code, self._notices.at) == told and time.monotonic() < until:
                 await self._ranks.changed.wait(until - time.monotonic())
 
     async def cancel(self, params: dict[str, Any], _send: Send | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .ledger import Placement
     from .node import Node
+    from .notices import Notices
     from .server import Send
     from .table import Table
     from .vault import Vault
@@ -61,15 +62,17 @@ class Jobs:
         self._table: Table = node.table
         self._clock = clock
         self._cluster: Cluster
+        self._notices: Notices
         self._saver: loop.Task | None = None
         self._scheduling = self._dirty = False
         self.live: dict[int, Job] = {}  # by number, which is the order of submission
         self.closing = False
         self.noticed: Callable[[], None] = lambda: None  # called whenever a job has come or gone
 
-    def begin(self, cluster: Cluster) -> None:
+    def begin(self, cluster: Cluster, notices: Notices) -> None:
         """Take up what an earlier agent left."""
         self._cluster = cluster
+        self._notices = notices
         self._vault.sweep([record["id"] for record, _, _ in self._table.live()])
         for record, spec, placement in self._table.live():
             job = self.live[record["id"]] = Job(record, spec, placement)
@@ -217,7 +220,9 @@ class Jobs:
         ips = [config["node_ips"][node] if node < len(config["node_ips"]) else "127.0.0.1" for node, _ in placement]
         secrets = self._vault.get(job.id) if job.spec["secrets"] else {}
         spec = dict(job.spec, head=self._node.token)
-        job.drive = Drive(job.id, spec, placement, cluster.member, cluster.patience, lambda _: self._moved(job))
+        job.drive = Drive(
+            job.id, spec, placement, cluster.member, cluster.patience, lambda _: self._moved(job), self._notices.heard
+        )
         if job.cancelling:
             job.drive.cancel()
         end = await job.drive.run(secrets, ips, self._node.epoch, again)

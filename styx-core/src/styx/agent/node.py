@@ -167,6 +167,7 @@ def read_config(params: dict[str, Any]) -> dict[str, Any]:
         "node_ips": ips,
         "peers": peers,
         "self_stop": {mode: check.text(self_stop, mode) for mode in ("stop", "down") if self_stop.get(mode)},
+        "notice": check.text(params, "notice", "", limit=10_000),
         "home": check.text(params, "home", "", limit=4096),
         "env": check.variables(params, "env"),
     }

@@ -28,10 +28,12 @@ Methods
         -> {protocol, build, python, pid, boot_id, hostname, started_at, cpus, memory, gpus: [{index, name, memory}],
         configured, cluster_key, epoch}
     cluster.configure {cluster_key, cluster_name, rank, num_nodes, node_ips: [ip], peers: {"1": {"socket": path,
-        "argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, epoch, home, env: {name: value}} -> {}
+        "argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, notice: cmd or empty, epoch, home,
+        env: {name: value}} -> {}
         Stored, idempotent. ``argv`` is a command whose standard input and output are a connection to that peer's
         agent, and which may start it. With a ``socket``, which is tried first, either may be left out. ``home`` is
-        where jobs run and their HOME; ``env`` is added to every job's environment.
+        where jobs run and their HOME; ``env`` is added to every job's environment. ``notice`` is a command that
+        succeeds once the provider has given notice that it takes this machine back.
     jobs.submit {key, name, user, setup, run, envs, secrets, num_nodes, cpus, gpus, workdir, task_id,
         cluster_info: {...}, epoch} -> {id}
         The same key is the same job. A claim of 0 CPUs and 0 GPUs always starts; others start first in, first out.
@@ -50,12 +52,18 @@ Methods
     agent.shutdown {cancel_jobs} -> {}, then the daemon exits; with ``cancel_jobs`` every job's processes are dead by
         then, here and on the peers, whose agents end too
 
+Notices
+    The answers to hello, jobs.list, jobs.wait, logs.read (each item too) and metrics.sample also have ``notices:
+    {"0": time}`` where nodes, by their number, were given notice that they are taken back, as far as the node that
+    answers knows: each of itself, and the head of those that run its jobs.
+
 From a head to its peers
     gang.reserve {job, rank, spec: {setup, run, env, secrets, workdir}, cpus, gpus: [index], hold, epoch, seconds} -> {}
         Nothing starts; the claim lapses after ``seconds`` without a commit.
     gang.commit {job, rank} -> {}      start; idempotent; ``not_reserved`` after the claim has lapsed
     gang.go {job, rank} -> {}          let a rank that was reserved with ``hold`` go on from its set-up to its run
-    gang.watch {job, rank} -> items {phase, code}, on every change and as a heartbeat; {} once the rank has ended
+    gang.watch {job, rank} -> items {phase, code, notice: time or null}, on every change and as a heartbeat; {} once the
+        rank has ended
         phases: setting_up, ready, running, exited, setup_failed, lost
     gang.cancel {job, rank} -> {}, once its processes are dead or its claim is dropped
     node.self_stop {mode: stop | down} -> {}, then the node's own command for it is run

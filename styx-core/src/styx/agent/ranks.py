@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 
-from . import files, loop, process
+from . import commands, files, loop, process
 from .protocol import AgentError
 
 TYPE_CHECKING = False
@@ -55,6 +55,16 @@ class Rank:
     def log(self) -> str:
         """The file with its output."""
         return os.path.join(self.directory, "log")
+
+    def say(self, line: str) -> None:
+        """Add a line of ours to the output; does nothing where the disk is full."""
+        try:
+            with open(self.log, "ab+", buffering=0) as log:
+                end = log.seek(0, os.SEEK_END)
+                begun = end and os.pread(log.fileno(), 1, end - 1) != b"\n"
+                log.write((b"\n" if begun else b"") + line.encode())
+        except OSError:
+            return
 
     @property
     def head(self) -> str:
@@ -123,6 +133,11 @@ class Ranks:
         for name in os.listdir(self._active_root):
             os.unlink(os.path.join(self._active_root, name))
 
+    @property
+    def notice(self) -> str:
+        """The file that is there once this machine is about to be taken back."""
+        return os.path.join(self._root, "preemption")
+
     def directory(self, job: int, rank: int) -> str:
         """Return where this rank's files are."""
         return os.path.join(self._root, f"{job:d}-{rank:d}")
@@ -167,8 +182,7 @@ class Ranks:
         try:
             pid = self._spawn(started, spec["workdir"], env)
         except (OSError, ValueError) as error:  # an environment that is too long, or that no program can be given
-            with open(started.log, "a") as file:
-                file.write(f"[styx: the job could not be started: {getattr(error, 'strerror', None) or error}]\n")
+            started.say(f"[styx: the job could not be started: {getattr(error, 'strerror', None) or error}]\n")
             started.close("exit.126")
         else:
             started.identity = process.Identity.of(pid)
@@ -200,7 +214,7 @@ class Ranks:
         return f"{self._token}-{job}"
 
     def _spawn(self, rank: Rank, workdir: str, env: Mapping[str, str]) -> int:
-        """Start the shim and return its pid. A fork of this process would cost twice as much."""
+        """Start the shim and return its pid."""
         home = env["HOME"]
         argv = [
             "sh", SHIM, rank.directory, self._shell, self.marker(rank.job), process.boot_id(), f"{self._umask:03o}",
@@ -211,11 +225,7 @@ class Ranks:
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        default = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and an exec would hand that on
-        try:
-            return os.posix_spawn("/bin/sh", argv, env, file_actions=actions, setsigdef=default, setsid=True)
-        except NotImplementedError:  # an older C library; the group is what matters
-            return os.posix_spawn("/bin/sh", argv, env, file_actions=actions, setsigdef=default, setpgroup=0)
+        return commands.spawn(argv, env, actions)
 
     def go(self, job: int, rank: int) -> None:
         """Let a rank that was started with ``hold`` run, now or as soon as its set-up is done."""

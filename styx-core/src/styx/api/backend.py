@@ -130,6 +130,15 @@ class Cluster(Protocol):
     def self_stop_command(self, rank: int, *, down: bool) -> str | None:
         """The shell command by which this node stops or removes itself; None when it cannot."""
 
+    def preemption_notice_command(self) -> str | None:
+        """The shell command that succeeds on a node that is about to be taken back. Since 1.1.
+
+        None where nodes are never taken back, or without notice.
+        """
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """To be told as soon as a backend hears that this node was given notice, and when. Idempotent. Since 1.1."""
+
 
 class Backend(ABC):
     """Runs jobs on the nodes of clusters. One object serves any number of clusters.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from styx.api.backend import Backend
@@ -112,8 +113,8 @@ class Context:
         """The ids of the nodes that the cluster has on record."""
         return {node.node_id for node in self.store.nodes.of(cluster)}
 
-    def tell(self, event: EventRecord) -> None:
-        """Let plugins take note of a committed event; in the background, best effort."""
+    def tell(self, event: EventRecord, data: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Let plugins take note of a committed event, and of this with it; in the background, best effort."""
         if not self.plugins.implements("styx_event"):
             return
         public = Event(
@@ -124,6 +125,7 @@ class Context:
             from_state=event.from_state,
             to_state=event.to_state,
             reason=event.reason,
+            data=data,
         )
         task = asyncio.ensure_future(self._tell(public))
         self._telling.add(task)

@@ -14,12 +14,14 @@ from styx.store.states import ClusterState
 def needs_a_look(cluster: ClusterRecord, now: datetime, *, late: bool = False) -> bool:
     """Whether the record may be out of date: its operation was interrupted, or it may have stopped itself.
 
-    ``late``: an intent of it is open, though nobody is at it.
+    Or it may have been taken back, as was announced. ``late``: an intent of it is open, though nobody is at it.
     """
     busy = cluster.operation
     if busy is not None:
         return busy.expires_at <= now or not alive(busy.holder)
-    return late or not cluster.state.settled or (cluster.state is ClusterState.UP and cluster.autostop is not None)
+    if late or not cluster.state.settled:
+        return True
+    return cluster.state is ClusterState.UP and (cluster.autostop is not None or cluster.error is not None)
 
 
 def misplaced(nodes: Iterable[NodeRecord], home: Path) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsTransport
 from styx.api.errors import BadInput, TransportError
 from styx.api.names import Owner
 from styx.api.nodes import Node
 from styx.api.transport import Transport
+from styx.engine.notices import Notices
 from styx.transports import open_transport
 
 
@@ -23,12 +25,14 @@ class Handle:
         nodes: Sequence[Node],
         cloud: Cloud,
         way: Callable[[Node], Transport] | None = None,
+        notices: Notices | None = None,
     ) -> None:
         self.name = name
         self.key = owner.name
         self.nodes: Sequence[Node] = sorted(nodes, key=lambda node: node.rank or 0)
         self._cloud = cloud
         self._way = way  # other than by the endpoint alone
+        self._notices = notices
         self._transports: dict[int, Transport] = {}
 
     @property
@@ -58,6 +62,16 @@ class Handle:
         if mode not in self._cloud.traits.self_stop or not isinstance(self._cloud, SupportsSelfStop):
             return None
         return self._cloud.self_stop_command(self.nodes[rank], mode)
+
+    def preemption_notice_command(self) -> str | None:
+        """The command that succeeds on a node that is about to be taken back; None where there is no notice."""
+        return None if self._notices is None else self._notices.command()
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """Record that this node was given notice. Idempotent; does nothing for a node that there is not."""
+        node = next((node for node in self.nodes if node.rank == rank), None)
+        if self._notices is not None and node is not None:
+            self._notices.heard(rank, node.id, at)
 
     @asynccontextmanager
     async def closed_on_error(self) -> AsyncIterator[None]:

@@ -65,7 +65,7 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
         stopped = sight.count(NodeState.STOPPED, NodeState.STOPPING)
         if stopped == wanted:
             return Verdict(_S.STOPPING if cluster.state in (_S.UP, _S.FAILED) else _S.STOPPED, "all nodes are stopping")
-        if sight.preempted:
+        if sight.preempted or cluster.state is _S.PREEMPTED:
             return Verdict(_S.PREEMPTED, "the provider took nodes back")
         if running + sight.count(NodeState.PENDING) == wanted:
             return Verdict(_S.UNKNOWN, f"booting: {wanted - running} of {count(wanted, 'node')}")
@@ -94,7 +94,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     rest = sight.going + len(sight.leftovers)
     if rest and (removed or removes_itself):
         return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
-    if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED):
+    if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED, _S.FAILED):
         return Verdict(_S.PREEMPTED, "the provider took the nodes back")
     if sight.complete and not sight.settled and state in (_S.PROVISIONING, _S.SETTLING):
         return Verdict(_S.SETTLING, "it is not known yet what came of the launch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class Sight:
     surplus: tuple[Node, ...] = ()
     going: int = 0
     evidence: str = ""  # what the provider says of those that are going
-    preempted: bool = False
+    preempted: bool = False  # the provider says so, or what was given notice is gone
     leftovers: tuple[Leftover, ...] = ()
     unseen: tuple[str, ...] = ()  # what could not be looked at, each with the reason
     complete: bool = True
@@ -40,8 +40,18 @@ class Sight:
         return sum(1 for node in self.nodes if node.state in states)
 
 
-def sight(seen: Observation, papers: Papers, *, settled: bool = True, kept: Collection[str] = ()) -> Sight:
-    """What this observation shows of the attempt. Of several nodes of a rank, one in ``kept`` counts: it is in use."""
+def sight(
+    seen: Observation,
+    papers: Papers,
+    *,
+    settled: bool = True,
+    kept: Collection[str] = (),
+    noticed: Collection[str] = (),
+) -> Sight:
+    """What this observation shows of the attempt. Of several nodes of a rank, one in ``kept`` counts: it is in use.
+
+    ``noticed`` are the nodes that were given notice of their preemption.
+    """
     mine = papers.mine(seen)
     live = [node for node in mine if node.state is not NodeState.TERMINATING]
     nodes = _one_a_rank(live, papers, kept)
@@ -51,13 +61,22 @@ def sight(seen: Observation, papers: Papers, *, settled: bool = True, kept: Coll
         surplus=tuple(node for node in live if node.id not in chosen),
         going=len(mine) - len(live),
         evidence="; ".join(sorted({n.evidence for n in mine if n.state is NodeState.TERMINATING and n.evidence})),
-        preempted=any(node.cause is Cause.PREEMPTED for node in mine),
+        preempted=any(node.cause is Cause.PREEMPTED for node in mine)
+        or any(_taken(node_id, mine, gone=seen.complete and settled) for node_id in noticed),
         leftovers=tuple(papers.rest(seen)),
         unseen=seen.unreachable,
         complete=seen.complete,
         settled=settled,
         given_up=papers.given_up,
     )
+
+
+def _taken(noticed: str, mine: Sequence[Node], *, gone: bool) -> bool:
+    """Whether a node that was given notice has been taken back: it ends by nobody else's doing, or is not there."""
+    for node in mine:
+        if node.id == noticed:
+            return node.state is NodeState.TERMINATING and node.cause not in (Cause.USER, Cause.SELF)
+    return gone
 
 
 def _one_a_rank(live: list[Node], papers: Papers, kept: Collection[str]) -> tuple[Node, ...]:

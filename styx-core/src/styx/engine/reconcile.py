@@ -109,8 +109,10 @@ async def see(context: Context, papers: Papers) -> Sight:
     await account.require_identity(newest.identity)
     seen = await context.lookout(account).look(papers.scope, [papers.owner])
     settled = Wait(context).settled(papers, account.cloud)
-    kept = context.kept(newest.cluster)
-    found = sight(seen, papers, settled=settled, kept=kept)
+    records = context.store.nodes.of(newest.cluster)
+    kept = {node.node_id for node in records}
+    noticed = [node.node_id for node in records if node.noticed_at is not None]
+    found = sight(seen, papers, settled=settled, kept=kept, noticed=noticed)
     if not found.nodes and found.proves_absence:  # to somebody else nothing of it would ever show
         await account.require_identity(newest.identity, known_for=ABSENCE_SECONDS)
     in_use = len(found.nodes) == len(papers.ranks) and {node.id for node in found.nodes} <= kept

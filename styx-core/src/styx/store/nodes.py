@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -11,14 +12,16 @@ from styx.store import schema
 from styx.store.claims import require_claim
 from styx.store.clusters import locked
 from styx.store.database import Database
-from styx.store.records import Holder, NodeRecord
-from styx.store.rows import all_columns, node_record
+from styx.store.events import append
+from styx.store.records import EventRecord, Holder, NodeRecord
+from styx.store.rows import all_columns, columns, node_record
 
 _T = schema.nodes
 _OF = select(_T).where(_T.c.cluster == bindparam("name")).order_by(_T.c.rank)
 _DELETE = delete(_T).where(_T.c.cluster == bindparam("name"))
 _INSERT = insert(_T)
 _PIN = update(_T).where(_T.c.cluster == bindparam("name"), _T.c.rank == bindparam("which"))
+_NOTICE = _PIN.where(_T.c.node_id == bindparam("id"), _T.c.noticed_at.is_(None))
 
 
 class Nodes:
@@ -37,16 +40,18 @@ class Nodes:
 
         With ``holder``: raises ClusterBusy unless that holder holds the cluster.
 
-        A host key that was pinned stays when the same node (rank and id) is written without one. Raises
+        A host key that was pinned, and a notice, stay when the same node (rank and id) is written without one. Raises
         ClusterNotFound.
         """
         with self._database.write() as connection:
             require_claim(locked(connection, cluster), holder)
-            pinned = {(row.rank, row.node_id): row.host_key for row in connection.execute(_OF, {"name": cluster})}
+            known = {(row.rank, row.node_id): row for row in connection.execute(_OF, {"name": cluster})}
             rows = [all_columns(node) for node in nodes]
             for row in rows:
                 row["cluster"] = cluster
-                row["host_key"] = row["host_key"] or pinned.get((row["rank"], row["node_id"]), "")
+                if (before := known.get((row["rank"], row["node_id"]))) is not None:
+                    row["host_key"] = row["host_key"] or before.host_key
+                    row["noticed_at"] = row["noticed_at"] or before.noticed_at
             connection.execute(_DELETE, {"name": cluster})
             if rows:
                 connection.execute(_INSERT, rows)
@@ -57,3 +62,15 @@ class Nodes:
             changed = connection.execute(_PIN, {"name": cluster, "which": rank, "host_key": host_key})
             if changed.rowcount == 0:
                 raise StoreError(f"no node {rank} of cluster {cluster!r} is on record")
+
+    def notice(self, cluster: str, rank: int, node_id: str, at: datetime, kind: str) -> EventRecord | None:
+        """Note, with an event of this kind, that this very node was given notice at this time, by its own clock.
+
+        None where that is known already, or where the node is not on record (any more).
+        """
+        with self._database.write() as connection:
+            changes = {"name": cluster, "which": rank, "id": node_id, **columns({"noticed_at": at})}
+            if connection.execute(_NOTICE, changes).rowcount == 0:
+                return None
+            reason = f"node {rank} is about to be taken back by its provider: it was given notice at {at:%H:%M:%S} UTC"
+            return append(connection, self._database.now(connection), cluster, kind, reason=reason)

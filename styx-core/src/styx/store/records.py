@@ -84,6 +84,7 @@ class NodeRecord:
     public_ip: str = ""
     host_key: str = ""  # OpenSSH public key, pinned to (installation, node)
     seen_at: datetime | None = None
+    noticed_at: datetime | None = None  # when the provider told it that it takes it back
 
 
 class AttemptState(StrEnum):

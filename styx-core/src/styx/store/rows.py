@@ -40,7 +40,8 @@ _CLUSTER_STATES = {state.value: state for state in ClusterState}  # calling the 
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
 read_time = datetime.fromisoformat
 _TIMES = (
-    "created_at", "updated_at", "launched_at", "seen_at", "called_at", "at", "born", "began_at", "ended_at", "until",
+    "created_at", "updated_at", "launched_at", "seen_at", "noticed_at", "called_at", "at", "born", "began_at",
+    "ended_at", "until",
 )  # fmt: skip
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
 

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -69,6 +69,7 @@ nodes = Table(
     Column("endpoint", Text),
     *_texts("private_ip", "public_ip", "host_key"),
     Column("seen_at", Text),
+    Column("noticed_at", Text),
 )
 
 # No foreign key to clusters: a tombstone outlives its cluster.

@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from styx.api import Endpoint, Node, NodeState, Owner, Transport, TransportError, new_attempt_id, new_installation_id
 from styx.testing.processes import kill_marked, marked
 from styx.transports import open_transport
 
+NOTICE_FILE = ".notice"  # a node that has this is about to be taken back
 SELF_STOP_FILE = ".self-stop"  # a node that stopped itself left "stop" or "down" here
 
 
@@ -22,16 +24,22 @@ class ProcessCluster:
     """Implements :class:`styx.api.Cluster`: each node is a home below ``root``, reached as a ``process`` endpoint.
 
     A node that stops itself leaves a note, see :meth:`self_stops`; its processes go on, so that a test can look.
-    With ``self_stop`` off the nodes cannot stop themselves. Works on Linux, where /proc tells whose a process is.
+    With ``self_stop`` off the nodes cannot stop themselves. With ``spot`` they can be given notice, see
+    :meth:`give_notice`; what the backend tells of it is in ``noticed``. Works on Linux, where /proc tells whose a
+    process is.
     """
 
-    def __init__(self, root: Path, size: int = 1, *, name: str = "conformance", self_stop: bool = True) -> None:
+    def __init__(
+        self, root: Path, size: int = 1, *, name: str = "conformance", self_stop: bool = True, spot: bool = False
+    ) -> None:
         owner = Owner(new_installation_id(), name, new_attempt_id())
         self.name = name
         self.key = owner.name
         self.root = root
         self.nodes: Sequence[Node] = [_node(owner, root, rank) for rank in range(size)]
+        self.noticed: dict[int, datetime] = {}
         self._self_stop = self_stop
+        self._spot = spot
         self._homes = [f"HOME={self.home(rank)}" for rank in range(size)]
         self._transports: dict[int, Transport] = {}
 
@@ -52,6 +60,18 @@ class ProcessCluster:
         """The shell command by which this node stops or removes itself; None with ``self_stop`` off."""
         del rank
         return f'printf {"down" if down else "stop"} > "$HOME/{SELF_STOP_FILE}"' if self._self_stop else None
+
+    def preemption_notice_command(self) -> str | None:
+        """The shell command that succeeds on a node that was given notice; None with ``spot`` off."""
+        return f'test -e "$HOME/{NOTICE_FILE}"' if self._spot else None
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """Keep what the backend tells."""
+        self.noticed[rank] = at
+
+    def give_notice(self, rank: int) -> None:
+        """Have this node learn that it is about to be taken back; it goes on."""
+        (self.home(rank) / NOTICE_FILE).touch()
 
     def self_stops(self) -> dict[int, str]:
         """Which nodes have stopped themselves, and how: rank -> ``stop`` or ``down``."""
@@ -78,13 +98,14 @@ class ProcessCluster:
 
 @asynccontextmanager
 async def process_cluster(
-    size: int = 1, *, name: str = "conformance", self_stop: bool = True
+    size: int = 1, *, name: str = "conformance", self_stop: bool = True, spot: bool = False
 ) -> AsyncIterator[ProcessCluster]:
     """A :class:`ProcessCluster` for the length of a ``with`` block, in a directory of its own with a short path.
 
     Nothing is installed on the nodes: that is the backend's ``prepare``.
     """
-    cluster = ProcessCluster(Path(tempfile.mkdtemp(prefix="styx-nodes-")), size, name=name, self_stop=self_stop)
+    root = Path(tempfile.mkdtemp(prefix="styx-nodes-"))
+    cluster = ProcessCluster(root, size, name=name, self_stop=self_stop, spot=spot)
     try:
         yield cluster
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ class LyingCluster:
         """None."""
         del rank, down
         return None
+
+    def preemption_notice_command(self) -> str | None:
+        """None."""
+        return None
+
+    def preemption_noticed(self, rank: int, at: datetime) -> None:
+        """Nobody is."""
 
 
 @pytest.fixture

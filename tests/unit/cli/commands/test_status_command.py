@@ -90,6 +90,13 @@ def test_why_it_is_unknown(styx, client: FakeClient):
     assert styx("status").stderr.startswith("dev is unknown: it could not be looked at.")
 
 
+def test_machines_that_are_about_to_be_taken_back(styx, client: FakeClient):
+    """What was announced of a cluster that is still up is told without being asked for."""
+    client.add("dev", "up", error={"message": "node 0 is about to be taken back", "hint": "Save what matters"})
+    assert styx("status").stderr == "dev: node 0 is about to be taken back. Save what matters.\n"
+    assert styx("status", "-o", "json").stderr == ""
+
+
 def test_what_was_given_up_is_not_forgotten(styx, client: FakeClient):
     """Machines that no record stands for any more may still cost money: people are told, programs have --orphans."""
     client.tombstones = ["old"]

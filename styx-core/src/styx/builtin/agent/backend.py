@@ -149,7 +149,8 @@ class AgentBackend(Backend):
         transport = cluster.transport(rank)
         node = self._nodes.get((cluster.key, rank))
         if node is None or node.transport is not transport:
-            node = AgentNode(transport, cluster.name, cluster.key, rank, self.services.clock)
+            hear = cluster.preemption_noticed
+            node = AgentNode(transport, cluster.name, cluster.key, rank, self.services.clock, hear)
             self._nodes[cluster.key, rank] = node
         return node
 
@@ -165,6 +166,7 @@ class AgentBackend(Backend):
                 "stop": cluster.self_stop_command(node.rank, down=False),
                 "down": cluster.self_stop_command(node.rank, down=True),
             },
+            "notice": cluster.preemption_notice_command() or "",
             "env": {"STYX_NODE": name} if name else {},  # what marks the processes of a local node
         })  # fmt: skip
 

@@ -113,6 +113,14 @@ def metrics(rank: int, sample: Message) -> NodeMetrics:
     )
 
 
+def notices(message: Message) -> Mapping[int, datetime]:
+    """When which node was given notice that it is taken back, as far as an answer says so."""
+    told = _object(message.get("notices") or {}, "notices")
+    if len(told) > RANK_LIMIT + 1 or any(not rank.isdecimal() or int(rank) > RANK_LIMIT for rank in told):
+        raise _wrong("notices", told)
+    return {int(rank): at for rank in told if (at := _time(told, rank)) is not None}
+
+
 def refusal(error: AgentError | ProtocolError, node: str, cluster: str, job: int | None = None) -> StyxError:
     """The error of the contract for an agent's refusal, or for its nonsense."""
     if isinstance(error, ProtocolError):

@@ -7,14 +7,15 @@ again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from styx.agent.protocol import PROTOCOL, AgentError, ProtocolError
 from styx.api import BackendError, ByteStream, Clock, HostKeyChanged, Transport, TransportError
 from styx.builtin.agent import install
-from styx.builtin.agent.codec import refusal
+from styx.builtin.agent.codec import notices, refusal
 from styx.builtin.agent.connection import Connection, ConnectionLost, Message, stream
 from styx.builtin.agent.places import Places, find_places
 
@@ -25,14 +26,18 @@ _STEADY = 60.0  # a connection that lasted this many seconds earns all attempts 
 
 
 class AgentNode:
-    """Requests to one agent over one kept connection."""
+    """Requests to one agent over one kept connection. ``hear`` is told of notices of preemption in its answers."""
 
-    def __init__(self, transport: Transport, cluster: str, key: str, rank: int, clock: Clock) -> None:
+    def __init__(
+        self, transport: Transport, cluster: str, key: str, rank: int, clock: Clock,
+        hear: Callable[[int, datetime], None],
+    ) -> None:  # fmt: skip
         self.transport = transport
         self.cluster = cluster
         self.rank = rank
         self._key = key
         self._clock = clock
+        self._hear = hear
         self._places: Places | None = None
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
@@ -56,7 +61,7 @@ class AgentNode:
         while True:
             try:
                 connection = await self._connected()
-                return await connection.call(method, params or {}, deadline)
+                return self._heard(await connection.call(method, params or {}, deadline))
             except (AgentError, ProtocolError) as error:
                 raise refusal(error, self.label, self.cluster, job) from error
             except TimeoutError:
@@ -69,12 +74,17 @@ class AgentNode:
         connected = await self._open()
         try:
             async with aclosing(stream(connected, method, params)) as items:
-                async for item in items:
-                    yield item
+                async for item, data in items:
+                    yield self._heard(item), data
         except (AgentError, ProtocolError) as error:
             if isinstance(error, AgentError) and error.code == "shutting_down":  # its successor may go on
                 raise ConnectionLost(error.message) from error
             raise refusal(error, self.label, self.cluster, job) from error
+
+    def _heard(self, message: Message) -> Message:
+        for rank, at in notices(message).items():
+            self._hear(rank, at)
+        return message
 
     def attempts(self) -> _Attempts:
         """A fresh allowance of attempts, for a caller of :meth:`stream`."""

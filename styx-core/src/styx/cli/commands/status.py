@@ -98,6 +98,8 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
         for record in records if not verbose else ():
             if record.state == "unknown":
                 note(_why_unknown(client, record))
+            elif record.state == "up" and record.error is not None:  # it was announced that this will end
+                note(clean(sentences(f"{record.name}: {record.error['message']}", record.error.get("hint"))))
     if records and client.lost() is not None:
         note("The database was lost once: not all clusters may be on record. `styx recover` looks for the others.")
     _tell_of_another_database(client)
