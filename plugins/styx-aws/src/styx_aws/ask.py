@@ -1,41 +1,35 @@
-"""Requests to AWS: one client for each service and region, all pages of every list, and patience."""
+"""What a refresh of the catalog asks: all there is in a region, with patience."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from styx.api import patiently
-from styx_aws.errors import asking
 from styx_aws.prices import FILTERS, on_demand
+from styx_aws.session import Session
 
 PRICE_LIST_REGION = "us-east-1"  # it is kept in few regions, for all of them
-_TIMEOUT = 30  # seconds
 
 
 class Aws:
-    """Asks with the credentials of one profile. botocore repeats nothing; a page is repeated here, after a while."""
+    """Asks with the credentials of one profile, each page again after a while where that may help."""
 
     def __init__(self, profile: str = "") -> None:
-        import boto3
-
-        with asking("the profile"):
-            self._session = boto3.Session(profile_name=profile or None)
-        self._clients: dict[tuple[str, str], Any] = {}  # each costs a good part of a second to make
+        self._session = Session(profile)
 
     def regions(self) -> list[str]:
         """Names of the regions that are enabled for the account."""
-        ec2 = self._client("ec2", self._session.region_name or PRICE_LIST_REGION)
-        answer = patiently(partial(_answer, "ec2:DescribeRegions", ec2.describe_regions))
+        answer = patiently(partial(self._session.call, "ec2:DescribeRegions"))
         return sorted(region["RegionName"] for region in answer["Regions"])
 
     def types(self, region: str) -> Iterator[Mapping[str, Any]]:
         """Everything that EC2 says of each instance type there."""
-        for page in self._pages("ec2", region, "DescribeInstanceTypes", MaxResults=100):
+        for page in self._pages("ec2:DescribeInstanceTypes", region, MaxResults=100):
             yield from page["InstanceTypes"]
 
     def zones(self, region: str) -> dict[str, set[str]]:
@@ -43,7 +37,7 @@ class Aws:
         own = re.compile(rf"{re.escape(region)}[a-z]")
         found: dict[str, set[str]] = {}
         asked = {"LocationType": "availability-zone", "MaxResults": 1000}
-        for page in self._pages("ec2", region, "DescribeInstanceTypeOfferings", **asked):
+        for page in self._pages("ec2:DescribeInstanceTypeOfferings", region, **asked):
             for offering in page["InstanceTypeOfferings"]:
                 if own.fullmatch(offering["Location"]):
                     found.setdefault(offering["InstanceType"], set()).add(offering["Location"])
@@ -54,7 +48,7 @@ class Aws:
         latest: dict[tuple[str, str], tuple[datetime, Decimal]] = {}
         # A history that begins now begins with the prices that hold now.
         asked = {"StartTime": now, "ProductDescriptions": ["Linux/UNIX"], "MaxResults": 1000}
-        for page in self._pages("ec2", region, "DescribeSpotPriceHistory", **asked):
+        for page in self._pages("ec2:DescribeSpotPriceHistory", region, **asked):
             for each in page["SpotPriceHistory"]:
                 place = each["InstanceType"], each["AvailabilityZone"]
                 price = each["Timestamp"], Decimal(each["SpotPrice"])
@@ -68,30 +62,10 @@ class Aws:
             for field, value in {**FILTERS, "regionCode": region}.items()
         ]
         found: dict[str, Decimal] = {}
-        for page in self._pages("pricing", PRICE_LIST_REGION, "GetProducts", ServiceCode="AmazonEC2", Filters=filters):
+        asked: dict[str, Any] = {"ServiceCode": "AmazonEC2", "Filters": filters}
+        for page in self._pages("pricing:GetProducts", PRICE_LIST_REGION, **asked):
             found.update(on_demand(page["PriceList"]))
         return found
 
-    def _pages(self, service: str, region: str, operation: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
-        # Not by botocore's paginators, which cannot go on after a page that failed.
-        request = getattr(self._client(service, region), re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
-        while True:
-            page = patiently(partial(_answer, f"{service}:{operation}", request, **asked))
-            yield page
-            if not page.get("NextToken"):
-                return
-            asked["NextToken"] = page["NextToken"]
-
-    def _client(self, service: str, region: str) -> Any:
-        from botocore.config import Config
-
-        if (service, region) not in self._clients:
-            once = Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
-            with asking(f"{service} in {region}"):
-                self._clients[service, region] = self._session.client(service, region_name=region, config=once)
-        return self._clients[service, region]
-
-
-def _answer(action: str, request: Callable[..., Any], **asked: Any) -> Any:
-    with asking(action):
-        return request(**asked)
+    def _pages(self, action: str, region: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
+        return self._session.pages(action, region, ask=patiently, **asked)
