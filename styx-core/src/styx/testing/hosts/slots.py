@@ -63,13 +63,13 @@ class Slot:
         if in_namespaces():
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
             ip("link", "add", self.bridge, "type", "bridge")
-            ip("addr", "add", f"{self._address(1)}/24", "dev", self.bridge)
+            ip("addr", "add", f"{self.address(1)}/24", "dev", self.bridge)
             ip("link", "set", self.bridge, "up")
             self._let_through("-I")
 
     def connect(self, number: int) -> tuple[str, str]:
         """The name and address of a new network namespace on the bridge."""
-        name, address = self.name(number), self._address(number + 11)
+        name, address = self.name(number), self.address(number + 11)
         ip("netns", "add", name)
         ip("link", "add", f"v{name}", "type", "veth", "peer", "name", "eth0", "netns", name)
         ip("link", "set", f"v{name}", "master", self.bridge, "up")
@@ -85,6 +85,11 @@ class Slot:
     def loopback(self, number: int) -> str:
         """The address of a host without a network of its own."""
         return f"127.0.{self.number + 1}.{number + 11}"
+
+    @property
+    def network(self) -> str:
+        """All addresses of the slot."""
+        return f"{self.address(0)}/24"
 
     def name(self, number: int) -> str:
         """What the host with this number is called."""
@@ -121,7 +126,8 @@ class Slot:
         self.clean()
         self._lock.close()
 
-    def _address(self, last: int) -> str:
+    def address(self, last: int) -> str:
+        """An address of the slot's network."""
         return f"198.18.{self.number}.{last}"  # RFC 2544: for tests of network devices, in nobody's use
 
     def _let_through(self, action: str) -> None:

@@ -1,0 +1,40 @@
+"""``python -m styx_aws.testbed``: AWS on this machine, for as long as it runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from threading import Event
+
+from styx_aws.testbed.testbed import Testbed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command in the testbed's environment, or print that environment and run until ended."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    parser = argparse.ArgumentParser(prog="python -m styx_aws.testbed", description=__doc__)
+    parser.add_argument("--hosts", choices=("yes", "no"), default="yes", help="whether instances have hosts behind")
+    options = parser.parse_args(own)
+    over = Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    with Testbed(hosts=options.hosts == "yes") as aws:
+        if aws.cannot:
+            sys.stderr.write(f"testbed: {aws.cannot}\n")
+        if command:
+            return subprocess.run(command, env={**os.environ, **aws.environment()}, check=False).returncode
+        for name, value in aws.environment().items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            over.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What stands before moto: who asks and may they, what moto does not serve, and the testbed's own addresses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.utils import convert_to_flask_response
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from styx_aws.testbed import images, prices
+from styx_aws.testbed.asked import Asked
+from styx_aws.testbed.bed import Bed, Call
+from styx_aws.testbed.ec2 import Ec2
+from styx_aws.testbed.habits import ACCOUNTS
+
+OWN = "/_testbed/"
+_UNKNOWN = {  # an access key that no account has
+    "ec2": ("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
+    "s3": ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
+    "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+    "pricing": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+}
+_NO_KEY = ("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+_EXPIRED = {
+    "ec2": ("RequestExpired", "Request has expired.", 400),
+    "ssm": ("ExpiredTokenException", "The security token included in the request is expired", 400),
+    "pricing": ("ExpiredTokenException", "The security token included in the request is expired", 400),
+}
+_NO_TIME = ("ExpiredToken", "The security token included in the request is expired", 400)
+_DENIED = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException", "pricing": "AccessDeniedException"}
+_FREE = frozenset({"sts:GetCallerIdentity"})  # needs no permission
+
+Start = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class Front:
+    """The WSGI application of a testbed."""
+
+    def __init__(self, bed: Bed, command: Callable[[str, dict[str, Any]], Any] | None = None) -> None:
+        Ec2.bed = bed
+        self._bed = bed
+        self._command = command or (lambda name, words: _command(bed, name, words))
+        self._moto = DomainDispatcherApplication(_application)
+
+    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        """One request."""
+        path = environ.get("PATH_INFO", "/")
+        if path.startswith(OWN):
+            return _answer(start, *self._own(path.removeprefix(OWN), environ))
+        asked = Asked.of(environ)
+        if asked is None:
+            return self._forwarded(environ, start)
+        with self._bed.lock:
+            account = ACCOUNTS.get(asked.key, "")
+            self._bed.calls.append(Call(account, asked.region, asked.action))
+            if refusal := self._refusal(asked, account):
+                return _answer(start, *asked.says_no(*refusal))
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
+        if asked.action == "pricing:GetProducts":
+            return _answer(start, 200, "application/x-amz-json-1.1", self._products(asked))
+        if asked.service == "ssm":
+            for name in (asked.words.get("Name"), *asked.words.get("Names", ())):
+                images.provide(str(name), account, asked.region)
+        return self._forwarded(environ, start)
+
+    def _forwarded(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        content: Iterable[bytes] = self._moto(environ, start)
+        return content
+
+    def _refusal(self, asked: Asked, account: str) -> tuple[str, str, int] | None:
+        habits = self._bed.habits
+        if not account:
+            return _UNKNOWN.get(asked.service, _NO_KEY)
+        if asked.key in habits.expired:
+            return _EXPIRED.get(asked.service, _NO_TIME)
+        if asked.region in habits.regions_off and asked.service == "ec2":
+            return _UNKNOWN["ec2"]  # as of a region that is not enabled
+        denied = asked.action in habits.denied
+        if (denied or asked.action not in (habits.allowed or {asked.action})) and asked.action not in _FREE:
+            said = (
+                f"User: arn:aws:iam::{account}:user/styx is not authorized to perform: {asked.action} because no "
+                f"identity-based policy allows the {asked.action} action"
+            )
+            return _DENIED.get(asked.service, "AccessDenied"), said, 403
+        if asked.action in ("ec2:RunInstances", "ec2:StartInstances"):
+            return None  # they are refused when their type and zone are known
+        refusal = habits.refusal(asked.action, asked.region)
+        return (refusal.code, refusal.message, refusal.status) if refusal else None
+
+    def _products(self, asked: Asked) -> bytes:
+        listed = prices.products(asked.words.get("Filters", ()))
+        start = int(asked.words.get("NextToken") or 0)
+        size = min(int(asked.words.get("MaxResults") or 100), self._bed.habits.page)
+        more = str(start + size) if start + size < len(listed) else ""
+        page = {"FormatVersion": "aws_v1", "PriceList": listed[start : start + size], "NextToken": more}
+        return json.dumps(page).encode()
+
+    def _own(self, name: str, environ: dict[str, Any]) -> tuple[int, str, bytes]:
+        if name == "address":
+            return 200, "text/plain", f"{self._address(environ)}\n".encode()
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        try:
+            said = self._command(name, json.loads(body or b"{}"))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return 400, "text/plain", f"{type(error).__name__}: {error}\n".encode()
+        return 200, "application/json", json.dumps(said, default=str).encode()
+
+    def _address(self, environ: dict[str, Any]) -> str:
+        machines, seen = self._bed.machines, str(environ.get("REMOTE_ADDR", "127.0.0.1"))
+        if self._bed.habits.address:
+            return self._bed.habits.address
+        own = machines is not None and seen in (machines.server, "127.0.0.1")
+        return machines.client if machines is not None and own else seen
+
+
+def _command(bed: Bed, name: str, words: dict[str, Any]) -> Any:
+    """The testbed's switches over HTTP: habits, refuse, interrupt, calls, instances."""
+    with bed.lock:
+        bed.life.tick()
+        match name:
+            case "habits":
+                for habit, value in words.items():
+                    setattr(bed.habits, habit, _like(getattr(bed.habits, habit), value))
+                return {each.name: str(getattr(bed.habits, each.name)) for each in dataclasses.fields(bed.habits)}
+            case "refuse":
+                bed.habits.refuse(**words)
+                return None
+            case "interrupt":
+                bed.life.interrupt(bed.instance(words["instance_id"]), float(words.get("seconds", 120)))
+                return None
+            case "calls":
+                return [dataclasses.astuple(call) for call in bed.calls]
+            case "instances":
+                return {each.id: each.state for each in bed.instances()}
+    raise KeyError(name)
+
+
+def _like(known: Any, value: Any) -> Any:
+    """JSON has no sets."""
+    return set(value) if isinstance(known, set) or (known is None and isinstance(value, list)) else value
+
+
+def _application(service: Any) -> Any:
+    application = create_backend_app(service)
+    if service == "ec2":
+        application.view_functions["EC2Response.dispatch"] = convert_to_flask_response(Ec2.dispatch)
+    return application
+
+
+def _answer(start: Start, status: int, kind: str, content: bytes) -> Iterable[bytes]:
+    start(f"{status} -", [("Content-Type", kind), ("Content-Length", str(len(content)))])
+    return [content]

@@ -1,0 +1,345 @@
+"""The testbed by itself, asked with boto3 and nothing of the plugin: what moto does not do and EC2 does."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from styx.testing import FakeClock
+from styx_aws.testbed import Habits, Testbed
+from styx_aws.testbed.history import KEPT
+
+UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id"
+
+
+class Client:
+    """boto3 in the testbed's environment."""
+
+    def __init__(self, aws: Testbed, clock: FakeClock) -> None:
+        self.aws, self.clock, self.habits = aws, clock, aws.habits
+        self.ec2 = self.of("ec2")
+        self.subnet = self.ec2.describe_subnets()["Subnets"][0]
+        self.image = self.newest()
+
+    def of(self, service: str, region: str = "us-east-1", number: int = 1) -> Any:
+        """A client with the keys of the first or another account."""
+        import boto3
+        from botocore.config import Config
+
+        known = self.aws.environment(number)
+        return boto3.client(
+            service, region, endpoint_url=known["AWS_ENDPOINT_URL"], aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key="x", config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+
+    def newest(self, arch: str = "amd64", region: str = "us-east-1", number: int = 1) -> str:
+        """Ubuntu's image, as its public parameter names it."""
+        found = self.of("ssm", region, number).get_parameter(Name=UBUNTU.format(arch))
+        return str(found["Parameter"]["Value"])
+
+    def run(self, token: str = "token", count: int = 1, **more: Any) -> dict[str, Any]:
+        """Buy instances."""
+        known = {
+            "MinCount": count, "MaxCount": count, "ClientToken": token, "ImageId": self.image,
+            "InstanceType": "t3.micro", "SubnetId": self.subnet["SubnetId"],
+        }  # fmt: skip
+        answer: dict[str, Any] = self.ec2.run_instances(**known | more)
+        return answer
+
+    def states(self, **asked: Any) -> dict[str, str]:
+        """What the list shows."""
+        pages = self.ec2.get_paginator("describe_instances").paginate(**asked)
+        found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
+        return {each["InstanceId"]: each["State"]["Name"] for each in found}
+
+    def about(self, instance_id: str) -> dict[str, Any]:
+        """All that the list says of one."""
+        answer = self.ec2.describe_instances(InstanceIds=[instance_id])
+        found: dict[str, Any] = answer["Reservations"][0]["Instances"][0]
+        return found
+
+    def told(self, name: str, **words: Any) -> Any:
+        """What the testbed's own address answers."""
+        body = json.dumps(words).encode() if words else None
+        with urllib.request.urlopen(f"{self.aws.url}/_testbed/{name}", body) as answer:
+            text = answer.read().decode()
+        return text if name == "address" else json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def known() -> Iterator[Client]:
+    """A testbed without hosts, on a clock that stands."""
+    clock = FakeClock()
+    with Testbed(hosts=False, clock=clock) as aws:
+        yield Client(aws, clock)
+
+
+@pytest.fixture
+def client(known: Client) -> Iterator[Client]:
+    """The same with no bad habits."""
+    known.aws.bed.habits = known.habits = Habits()
+    known.aws.bed.calls.clear()
+    yield known
+    known.aws.bed.habits = known.habits = Habits()
+    for instance_id in known.states():
+        known.ec2.terminate_instances(InstanceIds=[instance_id])
+    known.clock.advance(2 * KEPT)
+
+
+def refused(code: str) -> Any:
+    """An error of AWS' with this code."""
+    return pytest.raises(ClientError, match=rf"\({code}\)")
+
+
+def test_a_token_buys_once(client: Client) -> None:
+    """The same request again has the same reservation; in other words it is refused, and so it is ever after."""
+    first = client.run("a", 2)
+    assert client.run("a", 2)["ReservationId"] == first["ReservationId"]
+    assert len(client.states()) == len(first["Instances"]) == 2
+    for other in ({"InstanceType": "t3.small"}, {"count": 1}):
+        with refused("IdempotentParameterMismatch"):
+            client.run("a", **{"count": 2, **other})
+    client.ec2.terminate_instances(InstanceIds=[first["Instances"][0]["InstanceId"]])
+    with refused("IdempotentInstanceTerminated"):
+        client.run("a", 2)
+
+
+def test_a_token_is_known_in_its_zone(client: Client) -> None:
+    """In another zone it is another one, and a refused request does not spend it."""
+    other = next(
+        each for each in client.ec2.describe_subnets()["Subnets"]
+        if each["AvailabilityZone"] != client.subnet["AvailabilityZone"]
+    )  # fmt: skip
+    here = client.run("z")
+    assert client.run("z", SubnetId=other["SubnetId"])["ReservationId"] != here["ReservationId"]
+    client.habits.refuse("ec2:RunInstances", "InsufficientInstanceCapacity", status=500)
+    with refused("InsufficientInstanceCapacity"):
+        client.run("y")
+    assert client.run("y", InstanceType="t3.small")["Instances"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAMIID.NotFound", {"ImageId": "ami-01234567890abcdef"}),
+        ("InvalidParameterValue", {"InstanceType": "t99.micro"}),
+        ("InvalidParameterValue", {"InstanceType": "t4g.micro"}),
+        ("InvalidKeyPair.NotFound", {"KeyName": "nobody"}),
+        ("InvalidGroup.NotFound", {"SecurityGroupIds": ["sg-01234567890abcdef"]}),
+        ("InvalidSubnetID.NotFound", {"SubnetId": "subnet-01234567890abcdef"}),
+        ("InvalidPlacementGroup.Unknown", {"Placement": {"GroupName": "nobody"}}),
+    ],
+)
+def test_what_there_is_not_is_not_sold(client: Client, code: str, words: dict[str, Any]) -> None:
+    """Unknown images, types, keys, groups and networks, and an image for other processors, are refused."""
+    with refused(code):
+        client.run(code, **words)
+    assert client.states() == {}
+
+
+def test_a_type_is_sold_where_it_is_offered(client: Client) -> None:
+    """Another zone of the region says that it has none."""
+    sold = {each["Location"] for each in client.ec2.describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["p4de.24xlarge"]}],
+    )["InstanceTypeOfferings"]}  # fmt: skip
+    subnets = client.ec2.describe_subnets()["Subnets"]
+    elsewhere = next(each for each in subnets if each["AvailabilityZone"] not in sold)
+    with refused("Unsupported"):
+        client.run("p", InstanceType="p4de.24xlarge", SubnetId=elsewhere["SubnetId"])
+
+
+def test_capacity_and_quota_are_what_they_are_set_to(client: Client) -> None:
+    """All of a request or nothing; what is stopped takes no room, and has to find some to start."""
+    zone = client.subnet["AvailabilityZone"]
+    client.habits.capacity[f"t3.micro@{zone}"] = 2
+    with refused("InsufficientInstanceCapacity") as caught:
+        client.run("c", 3)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    (one, _) = [each["InstanceId"] for each in client.run("d", 2)["Instances"]]
+    client.ec2.stop_instances(InstanceIds=[one])
+    client.run("e")
+    with refused("InsufficientInstanceCapacity"):
+        client.ec2.start_instances(InstanceIds=[one])
+    client.habits.capacity.clear()
+    client.habits.vcpus = 5
+    with refused("VcpuLimitExceeded"):
+        client.run("f")
+    client.habits.spot_vcpus = 0
+    with refused("MaxSpotInstanceCountExceeded"):
+        client.run("g", InstanceMarketOptions={"MarketType": "spot"})
+
+
+def test_lists_are_behind_both_ways(client: Client) -> None:
+    """New instances are not listed yet, not even by id, and those that are gone still run."""
+    client.habits.lag = 5.0
+    instance_id = client.run("lag")["Instances"][0]["InstanceId"]
+    assert client.states() == {}
+    with refused("InvalidInstanceID.NotFound"):
+        client.about(instance_id)
+    client.clock.advance(5)
+    assert client.states() == {instance_id: "running"}
+    client.ec2.terminate_instances(InstanceIds=[instance_id])
+    assert client.states() == {instance_id: "running"}
+    client.clock.advance(5)
+    assert client.states() == {instance_id: "terminated"}
+    client.clock.advance(3700)
+    assert client.states() == {}
+
+
+def test_states_take_the_time_they_are_told(client: Client) -> None:
+    """Pending, running, stopping, stopped and again, each at its time; what does not fit the state is refused."""
+    client.habits.boot, client.habits.stop, client.habits.go = 10.0, 4.0, 3.0
+    instance_id = client.run("slow")["Instances"][0]["InstanceId"]
+    with refused("IncorrectInstanceState"):
+        client.ec2.stop_instances(InstanceIds=[instance_id])
+    seen = [client.states()[instance_id]]
+    client.clock.advance(10)
+    seen.append(client.states()[instance_id])
+    client.ec2.stop_instances(InstanceIds=[instance_id])
+    seen.append(client.states()[instance_id])
+    with refused("IncorrectInstanceState"):
+        client.ec2.start_instances(InstanceIds=[instance_id])
+    client.clock.advance(4)
+    seen.append(client.states()[instance_id])
+    client.ec2.start_instances(InstanceIds=[instance_id])
+    seen.append(client.states()[instance_id])
+    client.ec2.terminate_instances(InstanceIds=[instance_id])
+    seen.append(client.states()[instance_id])
+    client.clock.advance(30)
+    seen.append(client.states()[instance_id])
+    assert seen == ["pending", "running", "stopping", "stopped", "pending", "shutting-down", "terminated"]
+
+
+def test_a_spot_instance_is_taken_back(client: Client) -> None:
+    """It cannot be stopped, its request is listed, and it goes for a reason that says so."""
+    tags = [{"ResourceType": "spot-instances-request", "Tags": [{"Key": "a", "Value": "b"}]}]
+    bought = client.run("spot", InstanceMarketOptions={"MarketType": "spot"}, TagSpecifications=tags)
+    instance_id = bought["Instances"][0]["InstanceId"]
+    with refused("UnsupportedOperation"):
+        client.ec2.stop_instances(InstanceIds=[instance_id])
+    asked = {"Filters": [{"Name": "tag:a", "Values": ["b"]}]}
+    (request,) = client.ec2.describe_spot_instance_requests(**asked)["SpotInstanceRequests"]
+    assert (request["InstanceId"], request["State"]) == (instance_id, "active")
+    assert client.about(instance_id)["InstanceLifecycle"] == "spot"
+    client.told("interrupt", instance_id=instance_id, seconds=120)
+    client.clock.advance(119)
+    assert client.states() == {instance_id: "running"}
+    client.clock.advance(1)
+    about = client.about(instance_id)
+    assert (about["State"]["Name"], about["StateReason"]["Code"]) == ("terminated", "Server.SpotInstanceTermination")
+    assert "Server.SpotInstanceTermination" in about["StateTransitionReason"]
+    assert client.ec2.describe_spot_instance_requests(**asked)["SpotInstanceRequests"][0]["State"] == "closed"
+
+
+def test_lists_come_in_pages(client: Client) -> None:
+    """As many entries a page as are asked for, and no more than it has the habit of."""
+    client.habits.page = 2
+    ids = {client.run(f"page{number}")["Instances"][0]["InstanceId"] for number in range(5)}
+    assert set(client.states()) == ids
+    client.aws.bed.calls.clear()
+    client.states(PaginationConfig={"PageSize": 1000})
+    assert [call.action for call in client.aws.bed.calls] == ["ec2:DescribeInstances"] * 3
+
+
+def test_prices_are_those_of_the_catalog_unless_others_are_set(client: Client) -> None:
+    """On demand by the price list, as spot by the history of the zone."""
+    fields = {"regionCode": "us-east-1", "instanceType": "g5.xlarge"}
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in fields.items()]
+    (product,) = client.of("pricing").get_products(ServiceCode="AmazonEC2", Filters=filters)["PriceList"]
+    assert "1.006" in product
+    client.habits.spot["g5.xlarge", "us-east-1a"] = Decimal("0.31")
+    history = client.ec2.describe_spot_price_history(InstanceTypes=["g5.xlarge"])["SpotPriceHistory"]
+    assert {each["AvailabilityZone"]: each["SpotPrice"] for each in history}["us-east-1a"] == "0.31"
+
+
+def test_two_sets_of_keys_are_two_accounts(client: Client) -> None:
+    """Neither sees what the other has, and keys of nobody are refused."""
+    import boto3
+
+    client.run("mine")
+    theirs = client.of("ec2", number=2)
+    assert theirs.describe_instances()["Reservations"] == []
+    assert client.of("sts", number=2).get_caller_identity()["Account"] == "222222222222"
+    nobody = {"aws_access_key_id": "AKIANOBODY", "aws_secret_access_key": "x", "endpoint_url": client.aws.url}
+    for service, ask, code in (
+        ("ec2", "describe_instances", "AuthFailure"), ("sts", "get_caller_identity", "InvalidClientTokenId"),
+        ("ssm", "describe_parameters", "UnrecognizedClientException"), ("s3", "list_buckets", "InvalidAccessKeyId"),
+    ):  # fmt: skip
+        with refused(code):
+            getattr(boto3.client(service, "us-east-1", **nobody), ask)()
+
+
+def test_actions_can_be_denied_and_keys_expire(client: Client) -> None:
+    """By name, or all but those that are named; who one is can always be asked."""
+    client.told("habits", denied=["ec2:RunInstances"])
+    with refused("UnauthorizedOperation") as caught:
+        client.run("denied")
+    assert "ec2:RunInstances" in str(caught.value)
+    client.habits.allowed = {"ec2:DescribeInstances"}
+    client.states()
+    for ask, code in ((client.ec2.describe_volumes, "UnauthorizedOperation"), (client.newest, "AccessDeniedException")):
+        with refused(code):
+            ask()
+    assert client.of("sts").get_caller_identity()["Account"] == "111111111111"
+    client.habits.expired = set(client.aws.environment()["AWS_ACCESS_KEY_ID"].split())
+    with refused("RequestExpired"):
+        client.states()
+
+
+def test_placement_groups_are_kept(client: Client) -> None:
+    """Made once, found by tag, and gone when nothing runs in them any more."""
+    tags = [{"ResourceType": "placement-group", "Tags": [{"Key": "a", "Value": "b"}]}]
+    client.ec2.create_placement_group(GroupName="near", Strategy="cluster", TagSpecifications=tags)
+    with refused("InvalidPlacementGroup.Duplicate"):
+        client.ec2.create_placement_group(GroupName="near", Strategy="cluster")
+    (found,) = client.ec2.describe_placement_groups(Filters=[{"Name": "tag:a", "Values": ["b"]}])["PlacementGroups"]
+    assert (found["GroupName"], found["Strategy"]) == ("near", "cluster")
+    instance_id = client.run("near", Placement={"GroupName": "near"})["Instances"][0]["InstanceId"]
+    assert client.about(instance_id)["Placement"]["GroupName"] == "near"
+    with refused("InvalidPlacementGroup.InUse"):
+        client.ec2.delete_placement_group(GroupName="near")
+    client.ec2.terminate_instances(InstanceIds=[instance_id])
+    client.ec2.delete_placement_group(GroupName="near")
+    with refused("InvalidPlacementGroup.Unknown"):
+        client.ec2.describe_placement_groups(GroupNames=["near"])
+
+
+def test_images_are_named_by_public_parameters(client: Client) -> None:
+    """For each architecture and region one of its own, of which the usual is known."""
+    arm = client.newest("arm64")
+    (about,) = client.ec2.describe_images(ImageIds=[arm])["Images"]
+    assert (about["Architecture"], about["RootDeviceName"]) == ("arm64", "/dev/sda1")
+    assert "ubuntu-noble-24.04-arm64" in about["Name"]
+    assert len({arm, client.newest(), client.newest("arm64", "eu-west-1")}) == 3
+    with refused("ParameterNotFound"):
+        client.of("ssm").get_parameter(Name="/aws/service/canonical/nothing")
+
+
+def test_what_a_shutdown_means_can_be_changed(client: Client) -> None:
+    """As EC2 lets it be, while the instance runs."""
+    instance_id = client.run("s", InstanceInitiatedShutdownBehavior="terminate")["Instances"][0]["InstanceId"]
+    client.ec2.modify_instance_attribute(InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": "stop"})
+    attribute = {"InstanceId": instance_id, "Attribute": "instanceInitiatedShutdownBehavior"}
+    assert client.ec2.describe_instance_attribute(**attribute)["InstanceInitiatedShutdownBehavior"]["Value"] == "stop"
+
+
+def test_a_client_is_told_its_address(client: Client) -> None:
+    """Where it is seen from, or what is set."""
+    assert client.told("address") == "127.0.0.1\n"
+    client.habits.address = "203.0.113.7"
+    assert client.told("address") == "203.0.113.7\n"
+
+
+def test_what_was_asked_is_on_record(client: Client) -> None:
+    """Account, region and action of every request; a switch that there is not is refused."""
+    client.states()
+    assert client.told("calls") == [["111111111111", "us-east-1", "ec2:DescribeInstances"]]
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        client.told("habits", nonsense=1)
