@@ -171,3 +171,14 @@ class BlockRecord:
     code: str  # of the error
     reason: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MountRecord:
+    """A place in a store that is mounted on every node of a cluster; ``target`` as a command in the home has it."""
+
+    cluster: str
+    target: str
+    uri: str
+    cached: bool = False
+    read_only: bool = False

@@ -24,6 +24,7 @@ from styx.store.records import (
     ClusterRecord,
     EventRecord,
     Holder,
+    MountRecord,
     NodeRecord,
     Operation,
     Span,
@@ -243,3 +244,4 @@ attempt_record = _reader(AttemptRecord, state=_ATTEMPT_STATES.__getitem__)
 event_record = _reader(EventRecord)
 span_record = _reader(Span)
 block_record = _reader(BlockRecord)
+mount_record = _reader(MountRecord)

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0004"
+REVISION = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -136,4 +136,23 @@ blocks = Table(
     Column("spot", Boolean),
     *_texts("code", "reason", "until"),
     Index("ix_blocks_until", "until", "id"),
+)
+
+# What of stores is mounted on the nodes of each cluster, to be mounted again after a start.
+mounts = Table(
+    "mounts",
+    metadata,
+    Column("cluster", Text, ForeignKey("clusters.name", ondelete="CASCADE"), primary_key=True),
+    Column("target", Text, primary_key=True),
+    *_texts("uri"),
+    Column("cached", Boolean, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+)
+
+# Buckets that go when their cluster does. No foreign key: they may have to outlive it for a while.
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("cluster", Text, primary_key=True),
+    Column("uri", Text, primary_key=True),
 )

@@ -18,6 +18,7 @@ from styx.store.create import create_file, ensure_schema, installation
 from styx.store.database import Database, parse_url, utc_now
 from styx.store.events import Events
 from styx.store.memory import Memory, remember
+from styx.store.mounts import Mounts
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
 from styx.store.spans import Spans
@@ -42,6 +43,7 @@ class Store:
         self.spans = Spans(database)
         self.turns = Turns(database)
         self.blocks = Blocks(database)
+        self.mounts = Mounts(database)
 
     @classmethod
     def open(
