@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
@@ -106,6 +107,21 @@ def test_a_damaged_file_is_made_again(folder: Path, styx_home: Path, damage: str
     else:
         path.write_bytes(path.read_bytes()[:5000] if damage == "torn" else b"")
     assert sold(folder) == ["t1"]
+
+
+def test_a_file_with_a_damaged_spot_is_made_again(folder: Path, styx_home: Path) -> None:
+    """Also where it is still a database: a name in it that is no text any more, or a price of nothing that is there."""
+    wanted = sold(folder)
+    (path,) = compiled(styx_home)
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as tables:
+        tables.execute("UPDATE prices SET type = 77")
+        tables.commit()
+    for spoilt in (whole.replace(b"place INTEGER, hourly", b"pl\xf9ce INTEGER, hourly"), path.read_bytes()):
+        assert spoilt != whole
+        path.write_bytes(spoilt)
+        assert sold(folder) == wanted
+        assert path.read_bytes() == whole
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, styx_home: Path) -> None:

@@ -14,6 +14,7 @@ from styx.catalog import cache
 
 Row = tuple[Any, ...]
 ResultT = TypeVar("ResultT")
+_DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where sqlite3 names what is no text any more
 Work = Callable[[sqlite3.Connection, dict[object, Any]], ResultT]
 
 
@@ -46,12 +47,12 @@ class Database:
         opened = self._open()
         try:
             return self._read(opened, work)
-        except sqlite3.DatabaseError:
+        except _DAMAGED:
             self._discard(opened)
         opened = self._open()
         try:
             return self._read(opened, work)
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             from styx.api.errors import CatalogError
 
             raise CatalogError(

@@ -89,10 +89,14 @@ def _look(
     rows = connection.execute(*_question(query)).fetchall()
     kinds: dict[int, _Kind] = known.setdefault("types", {})
     places: dict[int, _Where] = known.setdefault("places", {})
-    for number, *facts in _missing(connection, _TYPES, {row[0] for row in rows}.difference(kinds)):
+    new_kinds = {row[0] for row in rows}.difference(kinds)
+    for number, *facts in _missing(connection, _TYPES, new_kinds):
         kinds[number] = _kind(*facts)
-    for number, *facts in _missing(connection, _PLACES, {row[1] for row in rows}.difference(places)):
+    new_places = {row[1] for row in rows}.difference(places)
+    for number, *facts in _missing(connection, _PLACES, new_places):
         places[number] = _where(*facts)
+    if not (new_kinds <= kinds.keys() and new_places <= places.keys()):
+        raise sqlite3.DatabaseError("prices of what is not there")
     return rows, kinds, places
 
 
