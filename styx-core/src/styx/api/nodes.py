@@ -52,8 +52,9 @@ class Endpoint:
 
     A machine that lets ``Boot.authorized_key`` in needs no ``identity_file``: core has the other half (an empty one
     means the user's own keys). Where the provider cannot tell a ``host_key``, core pins the one that is shown first. A
-    ``boot_key`` is a host key that boot data brought, for the first contact alone: over that connection core asks for a
-    key that the machine has made itself, pins it, and has the other removed (since 1.1).
+    ``boot_key`` is a host key that boot data brought (into ``/etc/ssh/ssh_host_*_key``), for the first contact alone:
+    over that connection core asks for a key that the machine has made itself, pins it, and has the other removed (since
+    1.1).
     """
 
     kind: str

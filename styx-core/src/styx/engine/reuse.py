@@ -147,7 +147,7 @@ async def _were_set_up(context: Context, cluster: ClusterRecord, found: Sight) -
 
 
 async def _was_set_up(context: Context, cluster: ClusterRecord, node: Node) -> bool:
-    way = Newcomers(context, cluster.name, wait=0.0, remember=False)
+    way = Newcomers(context, cluster, wait=0.0, remember=False)
     handle = Handle(cluster.name, context.owner(cluster), [node], _cloud(context, cluster), way)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

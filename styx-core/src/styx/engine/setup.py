@@ -12,6 +12,7 @@ from styx.api.names import Owner
 from styx.api.nodes import Endpoint, Node, NodeState
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.notices import Notices
 from styx.engine.observe import record_of
 from styx.engine.trust import Newcomers, with_key
 from styx.store.records import ClusterRecord, NodeRecord, Operation
@@ -35,7 +36,8 @@ async def set_up(
         context.owner(cluster),
         [with_key(context.home, node) for node in nodes],
         context.clouds.get(cluster.cloud, cluster.account).cloud,
-        Newcomers(context, cluster.name, progress),
+        Newcomers(context, cluster, progress),
+        Notices(context, cluster),
     )
     progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
     async with handle.closed_on_error():
@@ -96,7 +98,7 @@ def connect(context: Context, cluster: ClusterRecord) -> Handle:
     owner = context.owner(cluster)
     nodes = [with_key(context.home, _node(record, owner)) for record in context.store.nodes.of(cluster.name)]
     cloud = context.clouds.get(cluster.cloud, cluster.account).cloud
-    return Handle(cluster.name, owner, nodes, cloud, Newcomers(context, cluster.name, wait=0.0))
+    return Handle(cluster.name, owner, nodes, cloud, Newcomers(context, cluster, wait=0.0), Notices(context, cluster))
 
 
 def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotUp:

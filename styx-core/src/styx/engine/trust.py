@@ -1,7 +1,8 @@
 """How core gets into machines that were made for it: by its own key, trusting what it met first.
 
-A provider says where a machine is and, if it can, which host key it has. The private half of ``Boot.authorized_key`` is
-core's, and so is the pin of a key that nobody has told: it is bound to the node, not to its address.
+A provider says where a machine is and, if it can, which host key it has, or which one its boot data brought for the
+first contact. The private half of ``Boot.authorized_key`` is core's, and so is the pin of a key that nobody has told:
+it is bound to the node, not to its address.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from styx.api.nodes import Endpoint, Node
 from styx.api.transport import Transport
+from styx.engine.admission import Admission
 from styx.engine.context import Context, Progress, log
 from styx.engine.keys import private_key
+from styx.store.records import ClusterRecord
 from styx.transports import open_transport
-from styx.transports.firstcontact import PATIENCE, FirstContact
+from styx.transports.firstcontact import PATIENCE, Acquaintance, FirstContact
 
 
 def with_key(home: Path, node: Node) -> Node:
@@ -36,7 +39,7 @@ class Newcomers:
     def __init__(
         self,
         context: Context,
-        cluster: str,
+        cluster: ClusterRecord,
         progress: Progress | None = None,
         wait: float = PATIENCE,
         *,
@@ -48,30 +51,46 @@ class Newcomers:
         self._wait = wait
         self._remember = remember
         self._key = str(private_key(context.home))
-        known = context.store.nodes.of(cluster)
-        self._pinned = {(record.rank, record.node_id): record.host_key for record in known}
+        self._admission = Admission.to(context, cluster)
 
     def __call__(self, node: Node) -> Transport:
-        """A transport that makes sure of the key."""
-        endpoint, rank = node.endpoint, node.rank or 0
+        """A transport that makes sure of the key, and of the way where the provider may bar it."""
+        endpoint = node.endpoint
         assert endpoint is not None
         if endpoint.kind != "ssh" or endpoint.options.get("identity_file") != self._key:
             return open_transport(endpoint)  # it was there before
-        pinned = endpoint.options.get("host_key") or self._pinned.get((rank, node.id), "")
-        if pinned and not self._wait:
-            return open_transport(endpoint)
+        if not self._wait and self._admission is None and (pinned := self._pinned(node)):
+            return open_transport(Endpoint("ssh", {**endpoint.options, "host_key": pinned}))
+        return FirstContact(endpoint, self._acquaintance(node, endpoint), self._context.clock, wait=self._wait)
 
-        def pin(key: str) -> None:
-            if not self._remember:
-                return
-            self._context.store.nodes.pin(self._cluster, rank, key)
-            where = f"{endpoint.options.get('host')}:{endpoint.options.get('port', '22')}"
-            self._tell(f"first contact with node {rank} at {where}: the key it shows is trusted from now on")
+    def _acquaintance(self, node: Node, endpoint: Endpoint) -> Acquaintance:
+        name, rank = self._cluster.name, node.rank or 0
+        where = f"node {rank} at {endpoint.options.get('host')}:{endpoint.options.get('port', '22')}"
+        admission = self._admission
 
-        return FirstContact(endpoint, pin, pinned=pinned, sleep=self._context.clock.sleep, wait=self._wait)
+        async def admit() -> bool:
+            assert admission is not None
+            refused = await admission.ask()
+            self._tell(f"{where} does not answer: {refused or 'SSH is let in from where you are now'}")
+            return not refused
+
+        return Acquaintance(
+            pinned=lambda: self._pinned(node),
+            pin=(lambda key: self._context.store.nodes.pin(name, rank, key)) if self._remember else None,
+            tell=lambda sentence: self._tell(f"first contact with {where}: {sentence}"),
+            admit=admit if admission is not None else None,
+            lost=self._cluster.launched_at is not None,
+        )
+
+    def _pinned(self, node: Node) -> str:
+        """The key that is on record now: another client may have met the node meanwhile."""
+        if node.endpoint is not None and (told := node.endpoint.options.get("host_key")):
+            return told
+        known = self._context.store.nodes.of(self._cluster.name)
+        return next((each.host_key for each in known if (each.rank, each.node_id) == (node.rank or 0, node.id)), "")
 
     def _tell(self, sentence: str) -> None:
         if self._progress is not None:
             self._progress("note", sentence)
         else:
-            log.warning("%s: %s", self._cluster, sentence)
+            log.warning("%s: %s", self._cluster.name, sentence)
