@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench bench-peer leaks chaos wheels clean
+.PHONY: help demo test check format docs picture bench bench-peer leaks chaos live wheels clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,10 @@ leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local
 KILLS ?= 100
 chaos: $(READY) ## Kill KILLS real clients at random (SEED to repeat a run); count what leaked or was lost
 	$(BIN)/python -m styx.testing.faults.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+BUDGET ?= 1
+live: $(READY) ## Try every rule for clouds with real machines of CLOUD, for at most BUDGET dollars; none is left
+	$(BIN)/python -m styx.testing.live --cloud $(CLOUD) --budget $(BUDGET) $(LIVE)
 
 wheels: $(READY) ## Build a wheel of every package into dist/
 	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done
