@@ -71,9 +71,10 @@ def test_what_goes_wrong_is_the_contracts_error(api: Api, broken: Answer, error:
         assert caught.value.retry_after == 7
 
 
-def test_a_type_that_makes_no_sense_is_left_out(api: Api) -> None:
+@pytest.mark.parametrize("specs", [{"vcpus": "many"}, None, "large"])
+def test_a_type_that_makes_no_sense_is_left_out(api: Api, specs: object) -> None:
     """The others are found, and it is said."""
-    api.data["gpu_1x_new"] = {"instance_type": {"name": "gpu_1x_new", "specs": {"vcpus": "many"}}}
+    api.data["gpu_1x_new"] = {"instance_type": {"name": "gpu_1x_new", "specs": specs}}
     told: list[str] = []
     found = {entry.instance_type for entry in api.refresher().entries(told.append)}
     assert found == set(api.data) - {"gpu_1x_new"}

@@ -27,6 +27,8 @@ def machine(about: Mapping[str, Any]) -> tuple[CatalogType, Decimal | None]:
     Raises KeyError, TypeError or ValueError for one that makes no sense.
     """
     name, specs, cents = str(about["name"]), about["specs"], about.get("price_cents_per_hour")
+    if not isinstance(specs, Mapping):
+        raise TypeError(f"specs are {specs!r}")
     disk = specs.get("storage_gib")
     sold = CatalogType(
         instance_type=name,
