@@ -123,6 +123,7 @@ def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path, file: str, row: s
         ("prices.csv", b'instance_type,region,zones,hourly,spot,source,as_of\n"t1"x,east,,1,,list,\n', "not CSV", 2),
         ("snapshot.toml", None, "no such file", None),
         ("snapshot.toml", b"cloud = ", "not TOML", None),
+        ("snapshot.toml", b"", "does not say of which format it is; is the file cut off", None),
         ("snapshot.toml", b'cloud = "acme"\nformat = 2\n', "format is 2", None),
         ("snapshot.toml", b'cloud = "other"\nformat = 1\n', "it is of 'other'", None),
         ("snapshot.toml", b'cloud = "acme"\nformat = 1\ncurrency = "EUR"\n', "currency is 'EUR'", None),

@@ -112,10 +112,11 @@ def test_one_that_cannot_be_read_is_replaced(site: Path) -> None:
     (folder / "types.csv").write_text("nonsense\n")
     first = fetch()
     assert first.old is None
-    (first.folder / "snapshot.toml").write_text("nonsense\n")
-    with pytest.raises(CatalogError, match="not TOML") as raised:
-        sold()
-    assert raised.value.hint == f"Fetch it again with `styx catalog update acme`, or remove {shelf().updates}."
+    for broken, problem in (("nonsense\n", "not TOML"), ("", "cut off"), ("format = 2\n", "format is 2")):
+        (first.folder / "snapshot.toml").write_text(broken)
+        with pytest.raises(CatalogError, match=problem) as raised:
+            sold()
+        assert raised.value.hint == f"Fetch it again with `styx catalog update acme`, or remove {shelf().updates}."
     fetch()
     assert sold() == {"t1": "1.5", "t2": "2"}
 

@@ -125,7 +125,9 @@ def _about(path: Path, cloud: str | None) -> tuple[str, date, dict[str, Source]]
         data = tomllib.loads(_text(path, known))
     except tomllib.TOMLDecodeError as error:
         raise corrupt(known, path, f"it is not TOML: {error}") from error
-    found = data.get("format")
+    if "format" not in data:
+        raise corrupt(known, path, "it does not say of which format it is; is the file cut off?")
+    found = data["format"]
     if found != FORMAT or isinstance(found, bool):
         problem = f"format is {found!r}, and this version of Styx reads {FORMAT}"
         raise corrupt(known, path, problem, hint="Install a newer styx-core, or an older version of the package.")

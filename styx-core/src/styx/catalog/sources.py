@@ -88,8 +88,8 @@ class Shelf(NamedTuple):
             raise self._advised(error) from error
 
     def _advised(self, error: CatalogError) -> CatalogError:
-        """Where the mistake is in what was fetched, that can be fetched again."""
-        if error.hint is None and str(error.file).startswith(self.updates):
+        """Where the mistake is in what was fetched, that can be fetched again, whatever else would help."""
+        if str(error.file).startswith(self.updates):
             error.hint = f"Fetch it again with `styx catalog update {self.cloud}`, or remove {self.updates}."
         elif error.hint is None:
             error.hint = f"Install {self.distribution} again, or do without: `styx plugins disable {self.plugin}`."

@@ -69,7 +69,9 @@ def update(shelf: Shelf, services: Services, report: Report, *, force: bool = Fa
         raise CatalogError(f"another process updates {shelf.cloud}", hint=hint, cloud=shelf.cloud) from None
     except OSError as error:
         problem = f"cannot write to {error.filename or home}: {error.strerror}"
-        raise CatalogError(problem, hint="Is there room on the disk?", cloud=shelf.cloud) from error
+        raise CatalogError(
+            problem, hint="Is there room on the disk, and may you write there?", cloud=shelf.cloud
+        ) from error
     return Updated(folder, new, old)
 
 
