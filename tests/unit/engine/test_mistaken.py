@@ -36,6 +36,7 @@ def _catalogs(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"accelerators": "h100:3"}, None),
         ({"accelerators": "A100:99"}, None),
         ({"accelerators": "H1000"}, "Nothing known has accelerator 'H1000'. Did you mean 'H100'?"),
+        ({"accelerators": "HIO0"}, "Nothing known has accelerator 'HIO0'. Did you mean 'H100'?"),
         ({"accelerators": "Cerebras"}, "Nothing known has accelerator 'Cerebras'."),
         ({"accelerators": "80GB+"}, None),
         ({"instance_type": "p5.48xlarg"}, "Nothing known has instance type 'p5.48xlarg'. Did you mean 'p5.48xlarge'?"),

@@ -112,6 +112,7 @@ def test_programs_get_everything(styx: Styx) -> None:
     ("arguments", "said"),
     [
         (["A10"], "no catalog has an accelerator 'A10'\nHint: Did you mean A100 or A100-80GB?"),
+        (["A1OO"], "no catalog has an accelerator 'A1OO'\nHint: Did you mean A100?"),
         (["zzz"], "Hint: `styx gpus list` shows what there is."),
         (["A100:many"], "'many' is no number of accelerators"),
         (["A100", "--infra", "acne"], "there is no catalog of cloud 'acne'\nHint: Did you mean 'acme'?"),

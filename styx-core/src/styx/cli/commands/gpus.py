@@ -270,9 +270,11 @@ def _unknown(device: str, names: Collection[str]) -> BadInput:
     from difflib import get_close_matches
 
     from styx.api.errors import BadInput
+    from styx.spec.suggest import looks
 
     wanted, lower = device.lower(), {name.lower(): name for name in sorted(names)}
-    near = dict.fromkeys([*(each for each in lower if wanted in each), *get_close_matches(wanted, lower, n=3)])
+    same = [each for each in lower if wanted in each or looks(each) == looks(wanted)]
+    near = dict.fromkeys([*same, *get_close_matches(wanted, lower, n=3)])
     guess = f"Did you mean {' or '.join(lower[each] for each in list(near)[:3])}? " if near else ""
     hint = f"{guess}`styx gpus list` shows what there is."
     return BadInput(f"no catalog has an accelerator {device!r}", hint=hint)
