@@ -84,26 +84,30 @@ def text(found: Explanation, *, everything: bool = False) -> str:
 
 def _parts(found: Explanation, *, everything: bool) -> Iterator[str]:
     yield _verdict(found)
+    nodes = found.task.num_nodes
+    cost = f"COST/H, {nodes} NODES" if nodes > 1 else "COST/H"
     others = found.choices[1:] if everything else _distinct(found.choices)
     if others:
         rows = [_row(each, found.choices[0]) for each in others]
-        yield table(("RUNNER-UP", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "COMPARED"), rows)
+        yield table(("RUNNER-UP", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", cost, "COMPARED"), rows)
     if found.refused:
         yield table(
             ("REFUSED OF LATE", "INSTANCE", "WHY", "ASKED AGAIN"), [_refused_row(each) for each in found.refused]
         )
-    for label, why, near, clouds, fits in (
-        ("RULED OUT", "WHY", "NEAREST", found.ruled_out, ""),
-        ("NO PLUGIN YET", "WHY NOT", "WOULD BE", found.not_yet, "it would fit"),
+    for label, why, near, rows in (
+        ("RULED OUT", "WHY", "NEAREST", [_nearest_row(each, each.why) for each in found.ruled_out]),
+        ("NO PLUGIN YET", "FITS", "BEST OFFER", [_nearest_row(each, _fits(each)) for each in found.not_yet]),
     ):
-        if clouds:
-            yield table((label, why, near, "ACCELERATORS", "COST/H"), [_nearest_row(each, fits) for each in clouds])
+        if rows:
+            yield table((label, why, near, "ACCELERATORS", cost), rows)
 
 
 def _verdict(found: Explanation) -> str:
     name = f"{clean(found.task.name)}: " if found.task.name else ""
     if not found.choices:
-        return sentences(f"{name}{'n' if name else 'N'}othing that can be launched fits", found.mistake)
+        from styx.engine.misfit import ANY
+
+        return sentences(f"{name}{'n' if name else 'N'}othing that can be launched fits", found.mistake or ANY)
     first = found.choices[0]
     nodes = f"{count(found.task.num_nodes, 'node')} of " if found.task.num_nodes > 1 else ""
     what = f"{nodes}{clean(_machine(first))} on {where(first)}"
@@ -159,13 +163,17 @@ def _refused_row(each: Refused) -> tuple[object, ...]:
     return infra(each.choice.offer), each.choice.offer.instance_type, each.reason, until
 
 
-def _nearest_row(each: RuledOut, fits: str) -> tuple[object, ...]:
+def _fits(each: RuledOut) -> str:
+    return f"no: {each.why}" if each.why else "yes"
+
+
+def _nearest_row(each: RuledOut, said: str) -> tuple[object, ...]:
     near = each.nearest
     if near is None:
-        return each.source, each.why, "", "", ""
+        return each.source, said, "", "", ""
     place = near.zone or near.region
     what = f"{near.instance_type} in {place}" if place else near.instance_type
-    return each.source, each.why or fits, what, devices(near.accelerators), money(each.hourly_cost)
+    return each.source, said, what, devices(near.accelerators), money(each.hourly_cost)
 
 
 def _price(cost: Decimal | None) -> str:

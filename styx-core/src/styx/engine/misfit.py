@@ -11,7 +11,7 @@ from styx.spec.suggest import did_you_mean
 
 _SHOWN = 8  # names in one sentence
 _TAKEN = "`styx status` shows which of your clusters hold machines; `styx down` gives them back."
-_ANY = "`styx check` shows which clouds can be used; loosen the resources or add a cloud."
+ANY = "`styx check` shows which clouds can be used; loosen the resources or add a cloud."
 
 # What is named in a task and may not be there at all.
 _NAMED: Mapping[Rule, tuple[str, Callable[[Offer], str | None]]] = {
@@ -26,7 +26,7 @@ def nothing_fits(rejections: Sequence[Rejection], others: Mapping[str, str], mis
 
     ``mistake`` is what is to be said of a name in the task that nothing has.
     """
-    reasons, hint = dict(others), _ANY
+    reasons, hint = dict(others), ANY
     for cloud in dict.fromkeys(rejection.source for rejection in rejections):
         closest = _closest(rejection for rejection in rejections if rejection.source == cloud)
         reasons[cloud], better = _story(closest)

@@ -21,11 +21,12 @@ UNPRICED = choice("acme/here", "box", None)
 
 @pytest.fixture(autouse=True)
 def offers(client: FakeClient) -> FakeClient:
-    """Four offers that fit, one of which was refused, a cloud that has none, and one that only has a catalog."""
+    """Four offers that fit, one of which was refused, clouds that have none, and some that only have a catalog."""
     client.choices = (FIRST, ELSEWHERE, DEARER, UNPRICED)
     client.refused = (Refused(DEARER, "no capacity", datetime(2026, 1, 2, 3, 4, tzinfo=UTC)),)
     client.ruled_out = (RuledOut("local", "no accelerator, wanted 8x A100"), RuledOut("ssh (lab)", "unreachable"))
-    client.not_yet = (RuledOut("lambda", "", choice("lambda/x", "gpu_8x", None).offer, Decimal("15.92")),)
+    lambda_offer = choice("lambda/x", "gpu_8x", None).offer
+    client.not_yet = (RuledOut("lambda", "", lambda_offer, Decimal("15.92")), RuledOut("azure", "not sold as spot"))
     return client
 
 
@@ -50,7 +51,11 @@ def test_it_reads_well(styx):
         ["local", "no", "accelerator,", "wanted", "8x", "A100", "-", "-", "-"],
         ["ssh", "(lab)", "unreachable", "-", "-", "-"],
     ]
-    assert words(parts[4])[1] == ["lambda", "it", "would", "fit", "gpu_8x", "in", "x", "-", "$15.92"]
+    assert words(parts[4]) == [
+        ["NO", "PLUGIN", "YET", "FITS", "BEST", "OFFER", "ACCELERATORS", "COST/H"],
+        ["lambda", "yes", "gpu_8x", "in", "x", "-", "$15.92"],
+        ["azure", "no:", "not", "sold", "as", "spot", "-", "-", "-"],
+    ]
 
 
 def test_all_offers(styx):
@@ -71,11 +76,12 @@ def test_as_json(styx):
 
 
 def test_what_is_bought_is_told(styx, client: FakeClient):
-    """Spot, several nodes, the task's name, and whose preference it was."""
+    """Spot, several nodes and that costs are of all of them, the task's name, and whose preference it was."""
     spot = replace(FIRST, alternative=Alternative(use_spot=True))
     client.choices = (spot, DEARER)
     said = styx("explain", "--num-nodes", "2", "--name", "train", "--", "x").stdout
     assert said.startswith("train: 2 nodes of p4d.24xlarge (spot) on aws/us-east-1, $20.00 an hour: the cheapest of 2")
+    assert said.count("COST/H, 2 NODES") == said.count("ACCELERATORS") == 3
     client.choices = (FIRST,)
     assert "all that fits." in styx("explain", "--", "x").stdout
 
@@ -86,6 +92,8 @@ def test_nothing_fits(styx, client: FakeClient):
     result = styx("explain", "--", "x")
     assert (result.exit_code, explained.NOTHING_FITS) == (NoOffer.exit_code, NoOffer.exit_code)
     assert result.stdout.startswith("Nothing that can be launched fits. Nothing known has it. Did you mean 'A100'?\n\n")
+    client.mistake = None
+    assert styx("explain", "--", "x").stdout.startswith("Nothing that can be launched fits. `styx check` shows ")
 
 
 def test_files_of_the_task_need_not_be_there(styx, tmp_path):
