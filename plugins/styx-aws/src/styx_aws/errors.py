@@ -146,17 +146,20 @@ _COUNTED = {
     "MaxSpotInstanceCountExceeded": "vCPUs of spot machines",
     "VcpuLimitExceeded": "vCPUs of machines of this family",
     "InstanceLimitExceeded": "machines",
+    "TooManyBuckets": "buckets",
 }
 _IMAGE = _plain(InvalidRequest, field="image_id", hint=_ONE_REGION)
 _GROUPS: tuple[tuple[Meaning, str], ...] = (
     (
         _plain(AuthFailed, hint=_WHO),
         """
-        AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId InvalidClientTokenId
-        InvalidToken MissingAuthenticationToken MissingAuthenticationTokenException RequestExpired
-        SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
+        AccountProblem AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId
+        InvalidClientTokenId InvalidSecurity InvalidToken MissingAuthenticationToken
+        MissingAuthenticationTokenException NotSignedUp RequestExpired SignatureDoesNotMatch TokenRefreshRequired
+        UnrecognizedClientException
         """,
     ),
+    (_plain(AuthFailed, hint="The clock of this machine is wrong: set it."), "RequestTimeTooSkewed"),
     (
         _denied,
         """
@@ -183,19 +186,21 @@ _GROUPS: tuple[tuple[Meaning, str], ...] = (
         InsufficientVolumeCapacity ReservationCapacityExceeded SpotMaxPriceTooLow
         """,
     ),
-    (_quota, "MaxSpotInstanceCountExceeded PendingVerification ResourceCountExceeded"),
+    (_quota, "MaxSpotInstanceCountExceeded PendingVerification ResourceCountExceeded TooManyBuckets"),
     (_plain(OfferGone), "InvalidInstanceType Unsupported UnsupportedInstanceType"),
     (_plain(Unsupported), "UnsupportedOperation"),
     (_IMAGE, "InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable"),
     (_plain(InvalidRequest, field="labels"), "InvalidTagKey.Malformed TagLimitExceeded"),
     (_plain(InvalidRequest, field="disk_size"), "InvalidBlockDeviceMapping"),
+    (_plain(InvalidRequest, field="bucket"), "InvalidBucketName"),
+    (_plain(InvalidRequest, hint="The object is in an archive: restore it there first."), "InvalidObjectState"),
     (_plain(Conflict), "IdempotentParameterMismatch"),
     (_plain(NotFound), "IdempotentInstanceTerminated ParameterNotFound"),
     (
         _plain(Transient),  # where it is known what has to end first, that is waited for
         """
         DependencyViolation IncorrectInstanceState IncorrectState InvalidGroup.InUse InvalidPlacementGroup.InUse
-        VolumeInUse
+        OperationAborted RequestTimeout VolumeInUse
         """,
     ),
 )

@@ -1,0 +1,1 @@
+"""Storage in S3, and in what speaks like it."""

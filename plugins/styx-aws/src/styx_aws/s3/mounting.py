@@ -1,0 +1,84 @@
+"""The script that mounts a bucket on a node, and the credentials that it takes there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from shlex import quote
+from typing import Any
+
+from styx.api import AuthFailed, patiently
+from styx_aws.errors import asking
+from styx_aws.s3.account import Account, Bucket
+from styx_aws.s3.uri import Place
+
+PROFILE = "styx"  # in the file of credentials on the node
+_SECONDS = 36 * 3600  # the longest that AWS gives
+_READING = ("s3:GetObject",)
+_WRITING = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject")
+
+
+def command(account: Account, place: Place, target: str, *, cached: bool, read_only: bool) -> str:
+    """``mount.sh`` beside this file, told what to do.
+
+    Raises NotFound for a missing bucket, PermissionDenied where no credentials for the node may be asked for.
+    """
+    bucket = account.bucket(place.bucket)
+    prefix = place.folder
+    told = {
+        "BUCKET": place.bucket,
+        "PREFIX": prefix,
+        "TARGET": target.removeprefix("~/"),  # it is run in the home
+        "REGION": bucket.region,
+        "ENDPOINT": bucket.endpoint,
+        "CACHED": "yes" if cached else "",
+        "READ_ONLY": "yes" if read_only else "",
+        "CREDENTIALS": _credentials(account, bucket, prefix, read_only=read_only),
+        "NAME": hashlib.sha256(target.encode()).hexdigest()[:16],
+    }
+    script = resources.files(__package__).joinpath("mount.sh").read_text(encoding="utf-8")
+    return "".join(f"{name}={quote(value)}\n" for name, value in told.items()) + script
+
+
+def _credentials(account: Account, bucket: Bucket, prefix: str, *, read_only: bool) -> str:
+    """A file of credentials that end by themselves: of this prefix alone, unless ours end by themselves too.
+
+    Credentials of a role or of a single sign-on cannot be narrowed, and go over as they are.
+    """
+    with asking("sts:GetFederationToken"):
+        ours = account.session.boto().get_credentials()
+        if ours is None:
+            raise AuthFailed("there are no credentials of AWS here", hint="`aws configure` or AWS_PROFILE names some.")
+        frozen = ours.get_frozen_credentials()
+    if frozen.token:
+        key, secret, token = frozen.access_key, frozen.secret_key, frozen.token
+    else:
+        policy = json.dumps(_policy(bucket, prefix, read_only=read_only), separators=(",", ":"))
+        given = patiently(lambda: _federated(account, bucket, policy))
+        key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+    return f"[{PROFILE}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\naws_session_token = {token}\n"
+
+
+def _federated(account: Account, bucket: Bucket, policy: str) -> Any:
+    asked = {"Name": "styx-mount", "Policy": policy, "DurationSeconds": _SECONDS}
+    return account.session.call("sts:GetFederationToken", bucket.region, **asked)["Credentials"]
+
+
+def _policy(bucket: Bucket, prefix: str, *, read_only: bool) -> dict[str, Any]:
+    name = f"arn:{bucket.partition}:s3:::{bucket.name}"
+    listing: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": name}
+    if prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}}
+    objects = {
+        "Effect": "Allow",
+        "Action": list(_READING if read_only else _WRITING),
+        "Resource": f"{name}/{prefix}*",
+    }
+    keys = {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [listing, objects, keys]}

@@ -1,0 +1,21 @@
+"""S3 keeps the contract of stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from styx.api import Storage
+from styx.testing import StorageConformance, services
+from styx_aws.s3.config import S3Settings
+from styx_aws.s3.storage import S3Storage
+
+
+class TestS3Storage(StorageConformance):
+    """Every rule for stores."""
+
+    @pytest.fixture
+    def storage(self, server: str, tmp_path: Path) -> Storage:
+        """A store in the region that nobody names."""
+        return S3Storage(services(tmp_path, S3Settings()))
