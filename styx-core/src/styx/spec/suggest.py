@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 _ALIKE = str.maketrans("oil", "011")
 
 
