@@ -139,4 +139,13 @@ def test_without_verdicts(fill: Fill) -> None:
         (None, "error", None, False),
     ]
     assert report.rows[1].why.startswith("1: foo: there is no field")
-    assert report.summary == "files 2, agree 0, differ 0 (explained 0)"
+    assert report.summary == "files 2, read 1"
+
+
+def test_which_files_are_read(fill: Fill) -> None:
+    """Those with either ending of YAML, in any case and however deep; a directory with none of them is a mistake."""
+    directory = fill({"a.yml": TEXT, "b/C.YAML": TEXT, "notes.txt": "x"})
+    assert [each.file for each in check(directory).rows] == ["a.yml", "b/C.YAML"]
+    (directory / "empty").mkdir()
+    with pytest.raises(InvalidTask, match=r"has no \.yaml or \.yml file in it"):
+        check(directory / "empty")

@@ -18,6 +18,7 @@ DUMMY = "dummy-value"  # what verdicts with_dummies give to every variable and s
 OK = "ok"
 ERROR = "error"
 MISSING = "missing"
+SUFFIXES = (".yaml", ".yml")
 
 
 class Finding(NamedTuple):
@@ -70,22 +71,30 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One line: how many files, how many agree, how many differ and how many of these on purpose."""
+        """One line: how many files, how many agree, how many differ and how many of these on purpose.
+
+        Where nothing is known of what SkyPilot makes of them, how many can be read.
+        """
+        if all(row.theirs is None for row in self.rows):
+            return f"files {len(self.rows)}, read {sum(row.ours == OK for row in self.rows)}"
         found = f"files {len(self.rows)}, agree {self.agreeing}, differ {len(self.differing)}"
         return f"{found} (explained {self.explained})"
 
 
 def check(directory: Path) -> Report:
-    """Read every ``*.yaml`` below a directory, and compare where a ``verdicts.json`` says what SkyPilot made of it.
+    """Read every task file below a directory, and compare where a ``verdicts.json`` says what SkyPilot made of it.
 
     The verdicts are those of ``sky.utils.dag_utils.load_dag_from_yaml``: whether it takes the file, and what it then
     holds. Files are only parsed: nothing is looked up, neither paths nor offers. Raises InvalidTask for a directory
-    that is none, or verdicts that cannot be read.
+    that is none or has no task file, or verdicts that cannot be read.
     """
     if not directory.is_dir():
-        raise InvalidTask(f"{str(directory)!r} is not a directory")
+        raise InvalidTask(f"{str(directory)!r} is not a directory", hint="Name the one that holds the task files.")
     known = verdicts.read(directory) or {}
-    names = {path.relative_to(directory).as_posix() for path in directory.rglob("*.yaml") if path.is_file()}
+    found = (path for path in directory.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    names = {path.relative_to(directory).as_posix() for path in found}
+    if not names | known.keys():
+        raise InvalidTask(f"{str(directory)!r} has no {' or '.join(SUFFIXES)} file in it")
     return Report(tuple(_row(directory, name, known.get(name)) for name in sorted(names | known.keys())))
 
 

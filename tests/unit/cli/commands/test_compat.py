@@ -23,7 +23,7 @@ def test_without_verdicts(styx, tmp_path: Path):
     lines = result.stdout.splitlines()
     assert [line.split()[:3] for line in lines[:2]] == [["FILE", "STYX", "KIND"], ["a.yaml", "ok", "task"]]
     assert lines[2].endswith("1: foo: there is no field of this name")
-    assert lines[-1] == "files 2, agree 0, differ 0 (explained 0)"
+    assert lines[-1] == "files 2, read 1"
 
 
 def test_with_verdicts(styx, tmp_path: Path):
