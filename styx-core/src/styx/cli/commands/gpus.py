@@ -216,13 +216,18 @@ def _gib(amount: float) -> str | None:
 
 def _asked(name: str) -> tuple[str, float | None]:
     """The model, and how many where that is said: ``A100``, ``A100:8``."""
-    device, colon, quantity = name.strip().partition(":")
+    device, colon, quantity = (part.strip() for part in name.partition(":"))
+    if not device:
+        raise click.BadParameter("names no accelerator", param_hint="NAME")
     if not colon:
         return device, None
     try:
-        return device.strip(), float(quantity)
+        number = float(quantity)
     except ValueError:
-        raise click.BadParameter(f"{quantity!r} is no number of accelerators", param_hint="NAME") from None
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{quantity!r} is no number of accelerators", param_hint="NAME")
+    return device, number
 
 
 def _place(infra: str | None) -> Infra | None:
