@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from styx.catalog.database import Database
 from styx.plugins import paths
-from styx.plugins.status import installed
+from styx.plugins.status import claims, installed
 
 if TYPE_CHECKING:
-    from styx.api.errors import CatalogError
+    from styx.api.errors import BadInput, CatalogError
     from styx.catalog.rows import Snapshot
 
 PACKAGE, UPDATED = "package", "updated"
@@ -133,9 +133,18 @@ def shelves_of(clouds: Collection[str]) -> list[Shelf]:
     known = {shelf.cloud: shelf for shelf in shelves()}
     for cloud in clouds:
         if cloud not in known:
-            from styx.api.errors import BadInput
-            from styx.config import suggest
-
-            hint = suggest(cloud, tuple(known), "There are those of")
-            raise BadInput(f"there is no catalog of cloud {cloud!r}", hint=hint)
+            raise _absent(cloud, tuple(known))
     return [known[cloud] for cloud in dict.fromkeys(clouds)] if clouds else list(known.values())
+
+
+def _absent(cloud: str, known: tuple[str, ...]) -> BadInput:
+    """Why there is no catalog of a cloud: perhaps that of its plugin is one that cannot be used."""
+    from styx.api.errors import BadInput
+    from styx.config import suggest
+
+    claim = f"catalog:{cloud}"
+    plugin = next((each for each in installed() if each.name == cloud or claim in claims(each.manifest)), None)
+    why = plugin.why(claim) if plugin else None
+    if plugin and why and why.reason:
+        return BadInput(f"the catalog of {cloud} cannot be used ({plugin.status}): {why.reason}", hint=why.fix)
+    return BadInput(f"there is no catalog of cloud {cloud!r}", hint=suggest(cloud, known, "There are those of"))

@@ -132,3 +132,13 @@ def test_an_unknown_cloud_is_told_with_a_guess(styx: Styx) -> None:
         result = styx("catalog", command, "acne")
         assert result.exit_code == 2
         assert "Did you mean 'acme'?" in result.stderr
+
+
+def test_the_cloud_of_a_plugin_that_cannot_be_used(styx: Styx) -> None:
+    """It is there, and what keeps its catalog from use is told, with what to do."""
+    assert styx("plugins", "disable", "acme").exit_code == 0
+    for command in (("catalog", "status", "acme"), ("gpus", "list", "A100", "--infra", "acme")):
+        result = styx(*command)
+        assert result.exit_code == 2
+        assert "the catalog of acme cannot be used (disabled): it is switched off" in result.stderr
+        assert "Hint: `styx plugins enable acme`" in result.stderr
