@@ -203,7 +203,7 @@ class TableBackend(Backend):
         runtime.alive = False
 
 
-CALLS = ("prepare", "launch", "terminate", "stop", "prepare_start")  # those that may change something
+CALLS = ("prepare", "launch", "terminate", "stop", "prepare_start", "set_shutdown")  # those that may change something
 
 
 class Plugins:

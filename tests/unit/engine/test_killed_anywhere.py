@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from styx.api import Autostop, Idempotency, InsufficientCapacity, NodeState, OutcomeUnknown
+from styx.api import Autostop, Idempotency, InsufficientCapacity, NodeState, OutcomeUnknown, SelfStop
 from styx.engine.engine import Engine
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
@@ -124,6 +124,9 @@ async def assert_true(world: World, where: str) -> None:
         assert len(world.store.nodes.of("c")) == 2
         assert runtime.autostop == (record.autostop if record.autostop_set else runtime.autostop), where
         assert runtime.autostop is None or record.autostop is not None, where
+        if record.autostop_set and world.kind is not Idempotency.NONE:
+            ends = SelfStop.TERMINATE if record.autostop and record.autostop.down else SelfStop.STOP
+            assert {machine.shutdown for machine in running} == {ends}, where
     elif record.state is ClusterState.STOPPED:
         assert machines, where
         assert not running, where

@@ -44,7 +44,7 @@ _ANSWERS: Mapping[str, Callable[[object], object]] = {
 }
 # What can be asked again whatever came of it. Any other call may have changed something.
 _HARMLESS = frozenset({"check", "faults", "scopes", "offers", "observe", "prepare", "prepare_start", "console_log"})
-_METHODS = (*sorted(_HARMLESS | _ANSWERS.keys()), "launch", "terminate", "discard", "stop")
+_METHODS = (*sorted(_HARMLESS | _ANSWERS.keys()), "launch", "terminate", "discard", "stop", "set_shutdown", "admit")
 
 
 def _pace(said: Mapping[str, float]) -> dict[str, float]:

@@ -269,7 +269,7 @@ class Engine:
         await self._up(name)
         async with operation(context, name, "autostop") as record:
             require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy)
-            await set_autostop(context, await self._handle(record), policy)
+            await set_autostop(context, record, await self._handle(record), policy)
 
     async def queue(self, name: str) -> list[JobInfo]:
         """The jobs of a cluster, newest first."""

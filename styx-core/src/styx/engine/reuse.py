@@ -76,7 +76,7 @@ async def _bring_up(context: Context, wish: Wish, cluster: ClusterRecord, progre
         async with handle.closed_on_error():
             await context.backend.prepare(handle)  # a node may have been rebooted, or lost what the runtime had there
             if policy is not None:
-                await set_autostop(context, handle, policy)
+                await set_autostop(context, cluster, handle, policy)
         return handle, False
     if cluster.state in (ClusterState.STOPPED, ClusterState.STOPPING, ClusterState.STARTING):
         policy = _fitting_policy(context, wish, cluster) or cluster.autostop

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from styx.api.backend import Autostop
-from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop
+from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsShutdown
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, Unsupported
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint, Node, NodeState
+from styx.api.offers import Scope
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.notices import Notices
@@ -44,7 +45,7 @@ async def set_up(
         try:
             await context.backend.prepare(handle)
             if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
-                await context.backend.autostop(handle, autostop)
+                await _give_policy(context, cluster, handle, autostop)
             context.move(
                 cluster.name,
                 ClusterState.UP,
@@ -62,20 +63,34 @@ async def set_up(
     return handle
 
 
-async def set_autostop(context: Context, handle: Handle, policy: Autostop | None) -> None:
+async def set_autostop(context: Context, cluster: ClusterRecord, handle: Handle, policy: Autostop | None) -> None:
     """Change the policy of a cluster that is up and that we hold; at no moment does the record promise too much."""
     clusters, holder = context.store.clusters, context.holder
     if policy is not None:
         clusters.update(handle.name, holder=holder, autostop=policy, autostop_set=False)
-    await context.backend.autostop(handle, policy)
+    await _give_policy(context, cluster, handle, policy)
     clusters.update(handle.name, holder=holder, autostop=policy, autostop_set=policy is not None)
+
+
+async def _give_policy(context: Context, cluster: ClusterRecord, handle: Handle, policy: Autostop | None) -> None:
+    """Have the nodes keep to the policy, once shutting down does to them what it says."""
+    account = context.clouds.get(cluster.cloud, cluster.account)
+    if policy is not None and isinstance(account.cloud, SupportsShutdown):
+        context.require_hold(cluster.name)
+        owner = context.owner(cluster)
+        await account.call(account.cloud.set_shutdown, Scope(cluster.scope), owner, _mode(policy))
+    await context.backend.autostop(handle, policy)
+
+
+def _mode(policy: Autostop) -> SelfStop:
+    return SelfStop.TERMINATE if policy.down else SelfStop.STOP
 
 
 def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
     """Raise Unsupported when nothing could enforce the policy on this cloud, before anything is made."""
     if policy is None:
         return
-    mode = SelfStop.TERMINATE if policy.down else SelfStop.STOP
+    mode = _mode(policy)
     if mode in cloud.traits.self_stop and isinstance(cloud, SupportsSelfStop):
         return
     other = SelfStop.STOP if policy.down else SelfStop.TERMINATE

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -16,6 +18,7 @@ from styx.api import (
     Billing,
     Cause,
     Conflict,
+    InvalidRequest,
     Node,
     NodeState,
     Offer,
@@ -192,8 +195,20 @@ class AlwaysRemoves(MemoryCloud):
 
     traits: ClassVar[Traits] = replace(HASTY, self_stop=frozenset(SelfStop))
 
-    def self_stop_command(self, node: Node, mode: SelfStop) -> str:
-        return super().self_stop_command(node, SelfStop.TERMINATE)
+    def set_shutdown(self, scope: Scope, owner: Owner, mode: SelfStop) -> None:
+        super().set_shutdown(scope, owner, SelfStop.TERMINATE)
+
+
+@WRONG.breaks("test_setting_the_shutdown_again_succeeds")
+class SetsOnce(MemoryCloud):
+    """A conflict where it is so already."""
+
+    def set_shutdown(self, scope: Scope, owner: Owner, mode: SelfStop) -> None:
+        known = self.account.__dict__.setdefault("shutdown", {})
+        if known.get(owner) is mode:
+            raise Conflict("that is so already")
+        known[owner] = mode
+        super().set_shutdown(scope, owner, mode)
 
 
 @WRONG.breaks("test_spot_machines_have_prices")
@@ -239,6 +254,33 @@ class AdmitsOnce(MemoryCloud):
         if (owner, cidr) in admitted:
             raise Conflict("the rule exists")
         admitted.add((owner, cidr))
+
+
+@WRONG.breaks("test_admitting_wherever_we_are_succeeds")
+class AdmitsNetworksAlone(MemoryCloud):
+    """Wants to be told from where."""
+
+    def admit(self, scope: Scope, owner: Owner, cidr: str) -> None:
+        if not cidr:
+            raise InvalidRequest("no network", field="cidr")
+
+
+@WRONG.breaks("test_policy_is_a_text_that_stays")
+class PolicyOfTheMoment(MemoryCloud):
+    """With the time in it."""
+
+    def policy(self) -> str:
+        return f"{super().policy()} as of {secrets.token_hex(4)}"
+
+
+@WRONG.breaks("test_policy_makes_no_call")
+class AsksForItsPolicy(MemoryCloud):
+    """Looks it up at the provider."""
+
+    def policy(self) -> str:
+        with contextlib.suppress(OSError), socket.socket() as line:
+            line.connect(("127.0.0.1", 9))
+        return super().policy()
 
 
 @WRONG.breaks("test_console_log_is_text")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+from functools import partial
 
 import pytest
 
@@ -10,11 +13,14 @@ from styx.api import (
     Cloud,
     NodeState,
     Offer,
+    ProviderError,
     SelfStop,
     SupportsAdmit,
     SupportsConsoleLog,
+    SupportsPolicy,
     SupportsPorts,
     SupportsSelfStop,
+    SupportsShutdown,
     SupportsSpot,
     SupportsTransport,
     Transport,
@@ -23,6 +29,7 @@ from styx.testing.cloud.base import CloudRules
 from styx.testing.cloud.lab import Lab
 from styx.testing.cloud.stopping import run_on
 from styx.testing.driver import Driver
+from styx.testing.since import since
 from styx.testing.verdict import GaveUp, expect, succeeds
 
 SWALLOW = "swallow the provider's complaint that the rule exists"
@@ -35,7 +42,7 @@ def lacking(cloud: Cloud, capability: type) -> None:
 
 
 class CapabilityRules(CloudRules):
-    """Self-stop, spot, ports, admission, console, transport."""
+    """Self-stop, shutdown, spot, ports, admission, console, transport, policy."""
 
     def test_self_stop_is_declared_and_implemented(self, cloud: Cloud) -> None:
         """traits.self_stop names modes exactly where SupportsSelfStop is implemented."""
@@ -71,6 +78,9 @@ class CapabilityRules(CloudRules):
         command = cloud.self_stop_command(launched.nodes[0], mode)
         if not isinstance(command, str):
             pytest.skip("test_self_stop_commands_are_shell_commands shows what is wrong")
+        if isinstance(cloud, SupportsShutdown):
+            switch: SupportsShutdown = cloud
+            lab.driver.call(lambda: switch.set_shutdown(launched.scope, launched.owner, mode), what="set_shutdown()")
         lab.settle()  # so that nothing is missing but what is gone
         run_on(launched.nodes[0], command)
         wanted = [NodeState.STOPPED] if mode is SelfStop.STOP else []
@@ -90,6 +100,22 @@ class CapabilityRules(CloudRules):
             contract="the command makes the node stop (then it is seen STOPPED) or remove itself (then it is gone)",
             change="check the command on a node, and that observe() tells the two ends apart",
         )
+
+    @since(1, 1)
+    def test_setting_the_shutdown_again_succeeds(self, cloud: Cloud, lab: Lab) -> None:
+        """set_shutdown() is idempotent, and can be turned back."""
+        lacking(cloud, SupportsShutdown)
+        assert isinstance(cloud, SupportsShutdown)
+        switch, launched = cloud, lab.running()
+        modes = sorted(cloud.traits.self_stop)
+        with succeeds(
+            "setting what a shutdown does to each of traits.self_stop, twice",
+            contract="set_shutdown() is idempotent",
+            change="let what is so already be a success",
+        ):
+            for mode in [each for each in [*modes, *reversed(modes)] for _ in range(2)]:
+                call = partial(switch.set_shutdown, launched.scope, launched.owner, mode)
+                lab.driver.call(call, what="set_shutdown()")
 
     def test_spot_machines_have_prices(self, cloud: Cloud, offers: list[Offer]) -> None:
         """A cloud with SupportsSpot prices at least one offer so."""
@@ -152,6 +178,55 @@ class CapabilityRules(CloudRules):
         ):
             for _ in range(2):
                 lab.driver.call(lambda: gate.admit(launched.scope, launched.owner, "192.0.2.1/32"), what="admit()")
+
+    @since(1, 1)
+    def test_admitting_wherever_we_are_succeeds(self, cloud: Cloud, lab: Lab) -> None:
+        """admit() finds out itself where we are."""
+        lacking(cloud, SupportsAdmit)
+        assert isinstance(cloud, SupportsAdmit)
+        gate, launched = cloud, lab.running()
+        with succeeds(
+            "admitting wherever this client is seen from",
+            contract="an empty cidr of admit() is where the client is, which the provider finds out",
+            change="ask the provider, or what tells addresses, from where this call comes",
+        ):
+            lab.driver.call(lambda: gate.admit(launched.scope, launched.owner, ""), what="admit()")
+
+    @since(1, 1)
+    def test_policy_is_a_text_that_stays(self, cloud: Cloud) -> None:
+        """policy() returns the same text every time."""
+        lacking(cloud, SupportsPolicy)
+        assert isinstance(cloud, SupportsPolicy)
+        one, other = cloud.policy(), cloud.policy()
+        expect(
+            isinstance(one, str) and one.strip() and one == other,
+            did=f"policy() returned {one!r}, and then {other!r}",
+            contract="the policy that the credentials need, as text; people compare and review it",
+            change="build it from a constant list, sorted",
+        )
+
+    @since(1, 1)
+    def test_policy_makes_no_call(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """policy() is told before anybody has credentials."""
+        lacking(cloud, SupportsPolicy)
+        assert isinstance(cloud, SupportsPolicy)
+        called: list[object] = []
+
+        def connect(self: socket.socket, address: object) -> int:
+            del self
+            called.append(address)
+            raise ConnectionRefusedError("policy() may not connect")
+
+        with monkeypatch.context() as patch, contextlib.suppress(ConnectionRefusedError, ProviderError):
+            patch.setattr(socket.socket, "connect", connect)
+            patch.setattr(socket.socket, "connect_ex", connect)
+            cloud.policy()
+        expect(
+            not called,
+            did=f"policy() connected to {', '.join(map(str, called))}",
+            contract="policy() makes no call: whoever sets the credentials up has none yet",
+            change="write the policy from what the plugin knows of itself",
+        )
 
     def test_console_log_is_text(self, cloud: Cloud, lab: Lab) -> None:
         """console_log() returns text, empty when there is none yet."""

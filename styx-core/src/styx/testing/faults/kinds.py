@@ -66,6 +66,7 @@ ROLES: dict[str, Role] = {
     "stop": Role.CHANGE,
     "open_ports": Role.CHANGE,
     "admit": Role.CHANGE,
+    "set_shutdown": Role.CHANGE,
     "observe": Role.LIST,
 }
 

@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from styx.api import Clock, NodeState, Offer, ProviderError
+from styx.api import Clock, NodeState, Offer, ProviderError, SelfStop
 from styx.testing.memory.catalog import default_offers
 from styx.testing.processes import kill_marked
 
-SHUTDOWN_FILE = ".shutdown"  # a guest writes "stop" or "terminate" here to end itself
+SHUTDOWN_FILE = ".shutdown"  # a guest writes "stop" or "terminate" here to end itself, or OFF
+OFF = "off"  # what its machine was told to make of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Machine:
     ready_at: float = 0.0
     ports: set[int] = field(default_factory=set)
     home: Path | None = None
+    shutdown: SelfStop = SelfStop.TERMINATE  # what becomes of it when its guest switches it off
 
 
 class MemoryAccount:
@@ -139,6 +141,7 @@ class MemoryAccount:
         with self.lock:
             machine = self._machines[id_]
             if machine.state is NodeState.STOPPED:
+                machine.shutdown = SelfStop.STOP
                 machine.state = NodeState.PENDING
                 machine.ready_at = clock.monotonic() + self.boot_seconds
 
@@ -147,6 +150,7 @@ class MemoryAccount:
             machine.state = NodeState.RUNNING
         wish = machine.home / SHUTDOWN_FILE if machine.home else None
         if wish is not None and wish.exists():
-            mode = wish.read_text().strip()
+            said = wish.read_text().strip()
             wish.unlink()
-            (self.stop if mode == "stop" else self.delete)(machine.id)
+            mode = machine.shutdown if said == OFF else SelfStop(said)
+            (self.stop if mode is SelfStop.STOP else self.delete)(machine.id)

@@ -35,7 +35,7 @@ from styx.api import (
     SupportsSpot,
     Traits,
 )
-from styx.testing.memory.account import SHUTDOWN_FILE, Machine, MemoryAccount
+from styx.testing.memory.account import OFF, SHUTDOWN_FILE, Machine, MemoryAccount
 from styx.testing.memory.catalog import CLOUD, fits
 
 
@@ -273,6 +273,22 @@ class MemoryCloud(SwitchableMemoryCloud):
     def port_address(self, node: Node, port: int) -> str:
         """The node's own public address."""
         return f"{node.public_ip}:{port}"
+
+    def set_shutdown(self, scope: Scope, owner: Owner, mode: SelfStop) -> None:
+        """Remember the mode."""
+        with self.account.call("set_shutdown", scope, owner, mode):
+            self._must_be_ours(owner)
+            for machine in self._machines_of(scope, owner):
+                machine.shutdown = mode
+
+    def self_stop_command(self, node: Node, mode: SelfStop) -> str:
+        """Switch it off; what that means is the account's to know."""
+        del node, mode
+        return f'printf {OFF} > "$HOME/{SHUTDOWN_FILE}"'
+
+    def policy(self) -> str:
+        """Everything, for whoever has the account."""
+        return json.dumps({"allow": ["*"], "on": self.account.name}, indent=2)
 
     def admit(self, scope: Scope, owner: Owner, cidr: str) -> None:
         """Everybody is let in already."""
