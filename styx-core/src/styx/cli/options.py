@@ -10,7 +10,7 @@ import click
 
 from styx.cli.command import option
 from styx.cli.complete import clouds, cluster_names
-from styx.cli.values import OneOf, WholeNumber
+from styx.cli.values import Directory, OneOf, WholeNumber
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Decorator = Callable[[FunctionT], FunctionT]
@@ -119,8 +119,8 @@ def task_options(function: FunctionT) -> FunctionT:
             "--workdir",
             section=TASK,
             metavar="DIR",
-            type=click.Path(exists=True, file_okay=False),
-            help="Copy this directory to the nodes and run there.",
+            type=Directory(),
+            help="Copy this directory, or a URI, to the nodes and run there.",
         ),
         option("--git-url", section=TASK, metavar="URL", help="Clone this repository on the nodes and run there."),
         option("--git-ref", section=TASK, metavar="REF", help="Branch, tag or commit of the repository."),

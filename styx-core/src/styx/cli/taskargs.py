@@ -134,5 +134,6 @@ def _workdir(options: Mapping[str, Any]) -> str | dict[str, str] | None:
         raise click.UsageError("--git-ref needs --git-url")
     if url:
         return {"url": url, "ref": ref} if ref else {"url": url}
-    # Relative to where the user is, not to where the task file is.
-    return str(_path(workdir).absolute()) if workdir else None
+    if not workdir or "://" in workdir:
+        return workdir
+    return str(_path(workdir).absolute())  # relative to where the user is, not to where the task file is

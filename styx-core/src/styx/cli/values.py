@@ -28,6 +28,19 @@ class WholeNumber(click.IntRange):
         return number
 
 
+class Directory(click.Path):
+    """A directory of this machine that is there, or the URI of one in a store."""
+
+    name = "directory"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path or the URI as it is. Raises click.BadParameter."""
+        return value if isinstance(value, str) and "://" in value else super().convert(value, param, ctx)
+
+
 class Dollars(click.ParamType["Decimal"]):
     """An amount of money, 0 or more."""
 

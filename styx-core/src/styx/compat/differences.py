@@ -151,9 +151,9 @@ DIFFERENCES = (
     Difference(
         "workdirs",
         STRICTER,
-        "`workdir` is a local directory, or a repository with a URL and a ref that git could have",
+        "`workdir` is a directory, here or in a store, or a repository with a URL and a ref that git could have",
         "Anything else fails later, when machines are already paid for.",
-        "workdir: s3://bucket",
+        "workdir: https://host/repository.git",
         where="^workdir",
         ours="not a local directory|not a branch|not a URL|refer to each other",
     ),

@@ -21,12 +21,13 @@ from styx.api.errors import (
 )
 from styx.api.launch import StartRequest
 from styx.api.nodes import NodeState
-from styx.engine import budget, costs, watchdog
+from styx.engine import buckets, budget, costs, watchdog
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import misplaced
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
+from styx.engine.mounts import mount_again
 from styx.engine.observe import sight
 from styx.engine.operation import operation
 from styx.engine.papers import Papers, is_of, papers_of
@@ -165,7 +166,14 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
             now = await _seen(context, cluster)
             context.store.clusters.update(now.name, holder=context.holder, error=error.to_wire())
         raise
-    return await set_up(context, cluster, nodes, autostop, progress)
+    handle = await set_up(context, cluster, nodes, autostop, progress)
+    async with handle.closed_on_error():
+        try:
+            await mount_again(context, handle, progress)
+        except StyxError as error:  # jobs would run without what they were promised
+            context.move(cluster.name, _S.FAILED, error.message, error=error.to_wire())
+            raise
+    return handle
 
 
 async def down(context: Context, name: str, progress: Progress) -> None:
@@ -182,6 +190,7 @@ async def down(context: Context, name: str, progress: Progress) -> None:
             await _shut_down(context, handle, keep=False)
         try:
             await remove_all(context, cluster, progress)
+            await buckets.remove_with(context, name, progress)
         except StyxError as error:
             error.hint = error.hint or f"`styx down {name}` goes on when that is mended; --forget drops its record."
             context.store.clusters.update(name, holder=context.holder, error=error.to_wire())

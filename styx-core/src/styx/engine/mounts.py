@@ -1,50 +1,79 @@
-"""Putting the task's files on the nodes: the working directory and the file mounts."""
+"""Putting the task's files on the nodes: the working directory, the file mounts, and what of stores is mounted."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from styx.api.cloud import Cloud
-from styx.api.errors import BackendError, InvalidTask, PluginError, Unsupported
-from styx.api.storage import Storage
-from styx.api.transport import Transport
+from styx.api.errors import BackendError, InvalidTask, NotFound
+from styx.api.transport import CommandResult, Transport
+from styx.engine import buckets
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
+from styx.engine.storage.stores import Stores
+from styx.engine.storage.uri import is_uri
 from styx.plugins.isolation import guard
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
-from styx.transports.files import upload
+from styx.store.records import MountRecord
+from styx.transports.files import UPLOAD_SECONDS, upload
+from styx.transports.streams import strip_home
 from styx.transports.together import together
 
 # SkyPilot's tasks know the directory by its own name, so a link of that name leads to ours.
 WORKDIR = "styx_workdir"
 _MAKE_WORKDIR = f"mkdir -p {WORKDIR} && [ -e sky_workdir ] || ln -s {WORKDIR} sky_workdir"
 GIT_SECONDS = 600.0
+MOUNT_SECONDS = 900.0  # what mounts may have to be installed first
 GIT_PROTOCOLS = "file:git:http:https:ssh"  # others, such as ext:: and fd::, run what the URL says
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is put on every node, by target: files of this machine, commands that fetch, and places to mount."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    fetches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    mounts: list[MountRecord] = field(default_factory=list)
+
+
 async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progress) -> None:
-    """Copy everything the task brings to every node, in parallel. Idempotent: files are replaced, none removed."""
+    """Put everything the task brings on every node, in parallel. Idempotent: files are replaced, none removed."""
     if task.workdir is None and not task.file_mounts:
         return
     progress("setup", "copying files")
+    stores = Stores(context)
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
-        sources = await asyncio.to_thread(_resolve, context, task.file_mounts, task.base_dir, Path(scratch))
+        sources = await _resolve(context, stores, handle.name, task, Path(scratch), progress)
         await together(_sync_node(handle, rank, task, sources, Path(scratch)) for rank in range(len(handle.nodes)))
+    if sources.mounts:
+        context.store.mounts.add(sources.mounts)
+        await _mount(stores, handle, sources.mounts, progress)
+
+
+async def mount_again(context: Context, handle: Handle, progress: Progress) -> None:
+    """Mount what was mounted on the nodes before they were stopped. Idempotent."""
+    mounts = context.store.mounts.of(handle.name)
+    if mounts:
+        await _mount(Stores(context), handle, mounts, progress)
 
 
 def require_mountable(context: Context, task: TaskSpec) -> None:
     """Raise InvalidTask, Unsupported or PluginError for what could be put on no node, before one is made for it."""
+    stores = Stores(context)
     if isinstance(task.workdir, GitWorkdir):
         _require_no_password(task.workdir)
+    elif task.workdir is not None and is_uri(task.workdir):
+        stores.of(task.workdir)
     for target, mount in task.file_mounts.items():
-        if not isinstance(mount, str) or "://" in mount:
-            for uri in _uris(target, mount):
-                _storage_for(context, uri)
+        if isinstance(mount, StorageMount):
+            buckets.require_sense(stores, target, mount)
+        elif is_uri(mount):
+            stores.of(mount)
 
 
 def why_not_on(cloud: Cloud, task: TaskSpec) -> str | None:
@@ -55,26 +84,32 @@ def why_not_on(cloud: Cloud, task: TaskSpec) -> str | None:
     return None
 
 
-async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Mapping[str, Path], scratch: Path) -> None:
+async def _sync_node(handle: Handle, rank: int, task: TaskSpec, sources: Sources, scratch: Path) -> None:
     transport = handle.transport(rank)
     endpoint = handle.nodes[rank].endpoint
-    confined = endpoint is not None and endpoint.kind == "process"
-    if task.workdir is not None or any(map(_beside_the_job, sources)):
+    if endpoint is not None and endpoint.kind == "process":
+        _require_relative([*sources.files, *sources.fetches, *(mount.target for mount in sources.mounts)])
+    if task.workdir is not None or any(map(_beside_the_job, task.file_mounts)):
         await _must(transport, _MAKE_WORKDIR, "make the working directory")
     if isinstance(task.workdir, GitWorkdir):
         await _clone(transport, task.workdir)
-    elif task.workdir is not None:
-        await upload(transport, task.base_dir / Path(task.workdir).expanduser(), WORKDIR)
-    for target, source in sources.items():
-        if confined and target.startswith("/"):
+    for target, source in sources.files.items():
+        # An ignore file that came out of a store says nothing about what the task wants from there.
+        await upload(transport, source, target, ignore=not source.is_relative_to(scratch))
+    for target, commands in sources.fetches.items():
+        for command in commands:
+            await run_script(transport, command, f"fetch {target}", timeout=UPLOAD_SECONDS)
+
+
+def _require_relative(targets: Sequence[str]) -> None:
+    """Raise InvalidTask for absolute targets, where nodes share this machine."""
+    for target in targets:
+        if target.startswith("/"):
             raise InvalidTask(
                 f"file_mounts: {target!r} is an absolute path, which a node that shares this machine cannot have",
                 hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
                 field="file_mounts",
             )
-        # An ignore file that came out of a store says nothing about what the task wants from there.
-        place = f"{WORKDIR}/{target}" if _beside_the_job(target) else target
-        await upload(transport, source, place, ignore=not source.is_relative_to(scratch))
 
 
 def _beside_the_job(target: str) -> bool:
@@ -82,58 +117,82 @@ def _beside_the_job(target: str) -> bool:
     return not target.startswith(("/", "~/")) and target != "~"
 
 
-def _resolve(
-    context: Context, mounts: Mapping[str, str | StorageMount], base_dir: Path, scratch: Path
-) -> dict[str, Path]:
-    """Where on this machine each mount's files are; what lies in a store is fetched into ``scratch``."""
-    sources: dict[str, Path] = {}
-    for index, (target, mount) in enumerate(mounts.items()):
-        if isinstance(mount, str) and "://" not in mount:
-            sources[target] = base_dir / Path(mount).expanduser()
+def _on_the_node(target: str) -> str:
+    return f"{WORKDIR}/{target}" if _beside_the_job(target) else target
+
+
+async def _resolve(
+    context: Context, stores: Stores, cluster: str, task: TaskSpec, scratch: Path, progress: Progress
+) -> Sources:
+    """Where everything comes from; what lies in a store and no node can fetch by itself is fetched into ``scratch``."""
+
+    def locate(source: str) -> Path:
+        return task.base_dir / Path(source).expanduser()
+
+    found = Sources()
+    if isinstance(task.workdir, str):
+        if is_uri(task.workdir):
+            await _fetch(stores, (task.workdir,), WORKDIR, found, scratch / "workdir")
+        else:
+            found.files[WORKDIR] = locate(task.workdir)
+    for index, (target, mount) in enumerate(task.file_mounts.items()):
+        place = _on_the_node(target)
+        if isinstance(mount, str):
+            if is_uri(mount):
+                await _fetch(stores, (mount,), place, found, scratch / str(index))
+            else:
+                found.files[place] = locate(mount)
             continue
-        fetched = scratch / str(index)
-        for uri in _uris(target, mount):
-            storage = _storage_for(context, uri)
-            with guard(storage.name, "in download"):
-                storage.download(uri, fetched)
-        sources[target] = fetched
-    return sources
-
-
-def _uris(target: str, mount: str | StorageMount) -> tuple[str, ...]:
-    if isinstance(mount, str):
-        return (mount,)
-    if mount.mode != "COPY" or mount.source is None:
-        raise Unsupported(
-            f"file_mounts: {target}: no installed storage can mount buckets (mode {mount.mode})",
-            hint="Use mode: COPY with a source.",
-            capability="mount",
-        )
-    return (mount.source,) if isinstance(mount.source, str) else mount.source
-
-
-def _storage_for(context: Context, uri: str) -> Storage:
-    scheme = urlsplit(uri).scheme
-    broken: PluginError | None = None
-    for name in context.plugins.names("storage"):
-        try:
-            with guard(name, "in schemes"):
-                known = scheme in context.plugins.load("storage", name).schemes
-            if not known:
-                continue
-            storage = context.plugins.create("storage", name, context.clouds.services("storage", name))
-        except PluginError as error:  # another one may understand it
-            broken = broken or error
+        uris = await buckets.made(context, stores, cluster, mount, locate, progress)
+        if mount.mode == buckets.COPY:
+            await _fetch(stores, uris, place, found, scratch / str(index))
             continue
-        assert isinstance(storage, Storage)
-        return storage
-    if broken is not None:
-        raise broken
-    raise Unsupported(
-        f"no installed storage understands {scheme}:// ({uri})",
-        hint="`styx plugins list` shows what is installed.",
-        capability=f"storage:{scheme}",
-    )
+        if unheard := buckets.without_effect(mount):
+            progress("note", f"file_mounts: {target}: no store is told of {', '.join(unheard)}")
+        cached, read_only = mount.mode == buckets.CACHED, buckets.read_only(mount)
+        found.mounts.append(MountRecord(cluster, strip_home(place), uris[0], cached, read_only))
+    return found
+
+
+async def _fetch(stores: Stores, uris: Sequence[str], target: str, found: Sources, scratch: Path) -> None:
+    """Have nodes fetch it by themselves where they can, or else fetch it here."""
+    commands = []
+    for uri in uris:
+        storage = stores.of(uri)
+        with guard(storage.name, "in fetch_command"):
+            command = None if target.endswith("/") else storage.fetch_command(uri, strip_home(target))
+        if command is not None:
+            if not await stores.objects(storage, uri, most=1):
+                raise NotFound(f"there is nothing at {uri}")
+            commands.append(command)
+    if len(commands) == len(uris):
+        found.fetches[target] = tuple(commands)
+        return
+    for uri in uris:
+        storage = stores.of(uri)
+        await stores.call(storage, storage.download, uri, scratch)
+    found.files[target] = scratch
+
+
+async def _mount(stores: Stores, handle: Handle, mounts: Sequence[MountRecord], progress: Progress) -> None:
+    progress("setup", f"mounting {', '.join(mount.uri for mount in mounts)}")
+    commands = [
+        (mount, buckets.mount_command(stores, mount.uri, mount.target, mount.cached, mount.read_only))
+        for mount in mounts
+    ]
+
+    async def on_node(rank: int) -> None:
+        for mount, command in commands:
+            what = f"mount {mount.uri} at {mount.target!r} on node {rank}"
+            await run_script(handle.transport(rank), command, what, timeout=MOUNT_SECONDS)
+
+    await together(on_node(rank) for rank in range(len(handle.nodes)))
+
+
+async def run_script(transport: Transport, command: str, what: str, *, timeout: float) -> None:
+    """Run a store's command on a node. It may hold credentials, and so is on no command line; it has no input."""
+    script = f"{{\n{command}\n}} </dev/null\n"  # read to its end before any of it is run
+    _require_success(await transport.run("sh -s", stdin=script.encode(), timeout=timeout), what)
 
 
 async def _clone(transport: Transport, git: GitWorkdir) -> None:
@@ -158,7 +217,10 @@ def _require_no_password(git: GitWorkdir) -> None:
 
 
 async def _must(transport: Transport, command: str, what: str, *, timeout: float = 60.0) -> None:
-    result = await transport.run(command, timeout=timeout)
+    _require_success(await transport.run(command, timeout=timeout), what)
+
+
+def _require_success(result: CommandResult, what: str) -> None:
     if result.status != 0:
         said = result.stderr.decode(errors="replace").strip()[-500:]
         raise BackendError(f"could not {what}: {said or f'status {result.status}'}")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
 from styx.api.offers import Scope
-from styx.engine import costs
+from styx.engine import buckets, costs
 from styx.engine.account import ABSENCE_SECONDS
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, quietly
@@ -186,6 +186,8 @@ def _explain(cluster: ClusterRecord, verdict: Verdict) -> dict[str, str]:
 async def sweep(context: Context) -> None:
     """Remove what has turned up of attempts that were given up and that no cluster on record stands for any more.
 
+    And buckets whose clusters have gone without them.
+
     Best effort: what cannot be asked or does not go at once stays a tombstone, for the next time.
     """
     for papers in papers_of(context.store.attempts.tombstones()):
@@ -196,3 +198,4 @@ async def sweep(context: Context) -> None:
         with suppress(ProviderError, PluginError, BadInput):
             account = context.clouds.get(newest.cloud, await _name_now(context, newest))
             await remove(context, account, [papers], quietly, patience=0.0)
+    await buckets.sweep(context)

@@ -19,6 +19,8 @@ TYPES = ("MODEL_CHECKPOINT_RO", "MODEL_CHECKPOINT_RW", "DATASET_RO", "DATASET_RW
 _STORAGE = ("name", "source", "store", "mode", "persistent", "config", "type")
 # A commit is fetched by this name, and a leading dash would be an option of git's.
 _REF = re.compile(r"[A-Za-z0-9_][^\s~^:?*\[\\]*")
+# A string with one of these is somebody's repository, and no place in a store.
+_GIT = ("http", "https", "git", "ssh", "git+ssh")
 _MAX_PATH = 4096
 _MANY = 10_000
 
@@ -45,12 +47,12 @@ _MOUNTS = {
 
 
 def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWorkdir | None:
-    """A local directory, or ``{url, ref}`` of a git repository."""
+    """A local directory, the URI of one in a store, or ``{url, ref}`` of a git repository."""
     if value is None:
         return None
     if not isinstance(value, dict):
         path = _path(value, place, envs)
-        if is_uri(path):
+        if path.partition("://")[0] in _GIT and is_uri(path):
             raise place.error(f"{fields.describe(path)} is not a local directory", hint="For git write {url: ...}.")
         return path
     fields.known_keys(value, place, ("url", "ref"))
@@ -98,7 +100,7 @@ def check(spec: TaskSpec, document: object = None, file: str | None = None) -> N
 
 def _missing(spec: TaskSpec) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where in the task something is named that is not there, and a sentence."""
-    if isinstance(spec.workdir, str):
+    if isinstance(spec.workdir, str) and not is_uri(spec.workdir):
         directory = local(spec, spec.workdir)
         if not _exists(directory):
             yield ("workdir",), f"directory {str(directory)!r} does not exist"
@@ -129,9 +131,9 @@ def absolute(spec: TaskSpec, source: str) -> str:
 
 
 def workdir_to_mapping(spec: TaskSpec, directory: str | GitWorkdir) -> str | dict[str, str]:
-    """The canonical form of a working directory: an absolute path, or the repository."""
+    """The canonical form of a working directory: an absolute path, a URI, or the repository."""
     if isinstance(directory, str):
-        return str(local(spec, directory))
+        return absolute(spec, directory)
     return {"url": directory.url, **({"ref": directory.ref} if directory.ref else {})}
 
 

@@ -140,7 +140,9 @@ class Task:
         )
 
     def workdir(self, path: str | os.PathLike[str] | Mapping[str, str] | None, *, ref: str | None = None) -> Task:
-        """A local directory to copy to the nodes and run in, or ``{url, ref}`` of a git repository; None for neither.
+        """A local directory to copy to the nodes and run in, the URI of one in a store, or ``{url, ref}`` of git.
+
+        None is none of them.
 
         With ``ref``, ``path`` is the repository's URL.
         """
