@@ -79,6 +79,7 @@ class Traits:
     # Least seconds between two calls of one account, by method (launch, observe, ...); "" is for all of them together.
     # Core keeps to it, whatever number of processes uses the account. Since 1.1.
     pace: Mapping[str, float] = field(default_factory=dict)
+    spot_stop: bool = True  # machines bought at spot prices can be stopped as others can. Since 1.1
 
 
 class Cloud(ABC):

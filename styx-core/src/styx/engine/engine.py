@@ -246,7 +246,7 @@ class Engine:
         """Bring a stopped cluster back. Idempotent."""
         record = self._known(name)
         if autostop is not None and record.cloud:
-            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop)
+            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, autostop, spot=record.spot)
         await self._handles.drop(name)
         await lifecycle.start(self.context.fresh(), name, autostop, progress)
 
@@ -268,7 +268,7 @@ class Engine:
         context = self.context.fresh()
         await self._up(name)
         async with operation(context, name, "autostop") as record:
-            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy)
+            require_autostop(self.context.clouds.get(record.cloud, record.account).cloud, policy, spot=record.spot)
             await set_autostop(context, record, await self._handle(record), policy)
 
     async def queue(self, name: str) -> list[JobInfo]:

@@ -34,7 +34,7 @@ from styx.engine.papers import Papers, is_of, papers_of
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, look, record_verdict, refuse_strangers
 from styx.engine.removal import REMOVAL_DEADLINE, remove
-from styx.engine.setup import connect, not_up, set_up
+from styx.engine.setup import connect, not_up, require_stoppable, set_up
 from styx.engine.waiting import Wait
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
@@ -55,6 +55,7 @@ async def stop(context: Context, name: str, progress: Progress) -> None:
             raise not_up(cluster)
         account = context.clouds.get(cluster.cloud, cluster.account)
         require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
+        require_stoppable(account.cloud, spot=cluster.spot, hint=f"`styx down {name}` removes the cluster.")
         await account.require_identity(cluster.identity)
         await _find_here(context, cluster)
         handle = connect(context, cluster) if cluster.state is _S.UP else None

@@ -93,9 +93,11 @@ def possible(
     fitting: list[Choice] = []
     refusals: list[tuple[Choice, StyxError]] = []
     purse = budget.Purse.of(context, wish.cluster, wish.max_hourly_cost)
-    unable: dict[tuple[str, str, Autostop | None], StyxError | None] = {}  # is so of all that an account is offered
+    unable: dict[
+        tuple[str, str, bool, Autostop | None], StyxError | None
+    ] = {}  # is so of all that an account is offered
     for choice in choices:
-        whose = choice.offer.cloud, choice.account, _policy(wish, choice)
+        whose = choice.offer.cloud, choice.account, choice.alternative.use_spot, _policy(wish, choice)
         if whose not in unable:
             unable[whose] = _unable(context, wish, choice)
         error = unable[whose] or _unaffordable(purse, choice)
@@ -125,7 +127,7 @@ def _unable(context: Context, wish: Wish, choice: Choice) -> StyxError | None:
     """Why the cloud of this choice could not do all of the wish."""
     cloud = context.clouds.get(choice.offer.cloud, choice.account).cloud
     try:
-        require_autostop(cloud, _policy(wish, choice))
+        require_autostop(cloud, _policy(wish, choice), spot=choice.alternative.use_spot)
     except Unsupported as error:
         return error
     problem = why_not_on(cloud, wish.task)

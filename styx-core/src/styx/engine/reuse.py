@@ -106,7 +106,7 @@ def _fitting_policy(context: Context, wish: Wish, cluster: ClusterRecord) -> Aut
     """The autostop that is asked for with this launch. Raises where the cluster, or the policy, will not do."""
     alternative = require_fit(wish.task, cluster, wish.account)
     policy = wish.autostop or alternative.autostop
-    require_autostop(_cloud(context, cluster), policy)
+    require_autostop(_cloud(context, cluster), policy, spot=cluster.spot)
     return policy
 
 

@@ -86,11 +86,13 @@ def _mode(policy: Autostop) -> SelfStop:
     return SelfStop.TERMINATE if policy.down else SelfStop.STOP
 
 
-def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
-    """Raise Unsupported when nothing could enforce the policy on this cloud, before anything is made."""
+def require_autostop(cloud: Cloud, policy: Autostop | None, *, spot: bool) -> None:
+    """Raise Unsupported when nothing could enforce the policy on such machines, before anything is made."""
     if policy is None:
         return
     mode = _mode(policy)
+    if mode is SelfStop.STOP:
+        require_stoppable(cloud, spot=spot, hint="Use autostop with --down: that works there.")
     if mode in cloud.traits.self_stop and isinstance(cloud, SupportsSelfStop):
         return
     other = SelfStop.STOP if policy.down else SelfStop.TERMINATE
@@ -104,6 +106,12 @@ def require_autostop(cloud: Cloud, policy: Autostop | None) -> None:
         hint=hint,
         capability="autostop",
     )
+
+
+def require_stoppable(cloud: Cloud, *, spot: bool, hint: str) -> None:
+    """Raise Unsupported where machines are bought at spot prices and such machines cannot be stopped."""
+    if spot and not cloud.traits.spot_stop:
+        raise Unsupported(f"spot machines of {cloud.name} cannot be stopped", hint=hint, capability="stop")
 
 
 def connect(context: Context, cluster: ClusterRecord) -> Handle:
