@@ -59,6 +59,7 @@ class AwsCloud(Cloud):
         private_network=True,
         self_stop=frozenset(SelfStop),
         pace={"launch": 0.5},  # EC2 gives back two RunInstances a second, and some at once
+        spot_stop=False,  # one-time requests: a machine that ends is gone
     )
 
     def __init__(self, services: Services) -> None:

@@ -93,9 +93,7 @@ def possible(
     fitting: list[Choice] = []
     refusals: list[tuple[Choice, StyxError]] = []
     purse = budget.Purse.of(context, wish.cluster, wish.max_hourly_cost)
-    unable: dict[
-        tuple[str, str, bool, Autostop | None], StyxError | None
-    ] = {}  # is so of all that an account is offered
+    unable: dict[tuple[str, str, bool, Autostop | None], StyxError | None] = {}  # as is all of its kind of an account
     for choice in choices:
         whose = choice.offer.cloud, choice.account, choice.alternative.use_spot, _policy(wish, choice)
         if whose not in unable:
