@@ -33,15 +33,17 @@ async def explain(world: World, wanted: Task, **options: object) -> Explanation:
     return await world.engine().explain(wanted, quiet, **options)  # type: ignore[arg-type]
 
 
-def catalog(monkeypatch: pytest.MonkeyPatch, *, launchable: bool = False, broken: bool = False) -> None:
-    """Install a catalog of the cloud `far`, which sells what the cloud in memory does."""
+def catalog(
+    monkeypatch: pytest.MonkeyPatch, cloud: str = "far", *, launchable: bool = False, broken: bool = False
+) -> None:
+    """Install a catalog of a cloud that sells what the one in memory does."""
 
     def offers(query):
         if broken:
             raise CatalogError("far: prices.csv: line 3: no number", file="prices.csv", line=3)
         return [offer for offer in default_offers() if fits(offer, query)]
 
-    shelf = SimpleNamespace(cloud="far", launchable=launchable)
+    shelf = SimpleNamespace(cloud=cloud, launchable=launchable)
     monkeypatch.setattr(explaining, "catalogs", lambda: [(shelf, SimpleNamespace(offers=offers))])
 
 
@@ -74,6 +76,17 @@ async def test_a_cloud_that_cannot_be_asked(world: World) -> None:
     world.account.fail_next("offers", AuthFailed("the key has expired"))
     (out,) = (await explain(world, task(instance_type="small"))).ruled_out
     assert (out.why, out.nearest) == ("the key has expired", None)
+
+
+async def test_a_cloud_that_cannot_be_asked_has_a_catalog(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would have is told beside why it cannot be asked, and why even that would not do."""
+    catalog(monkeypatch, "memory", launchable=True)
+    for wanted, why in (({"accelerators": "A100:1"}, ""), ({"accelerators": "A100:3"}, "; 1x A100, wanted 3x A100")):
+        world.account.fail_next("offers", AuthFailed("the key has expired"))
+        (out,) = (await explain(world, task(**wanted))).ruled_out
+        assert (out.why, out.hourly_cost) == (f"the key has expired{why}", Decimal("2.00"))
+        assert out.nearest is not None
+        assert out.nearest.instance_type == "gpu"
 
 
 async def test_a_cloud_without_offers(new_world: Callable[..., World]) -> None:

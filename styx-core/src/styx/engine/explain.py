@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -37,7 +38,8 @@ class RuledOut:
     """A cloud, or one account of it, that has nothing for the task, and the one requirement that it fails.
 
     ``nearest`` is the offer that would fit if that were not asked for, and ``hourly_cost`` what it costs (USD, all
-    nodes); None where nothing is offered, or the cloud could not be asked. An empty ``why`` means that it does fit.
+    nodes); None where nothing is offered. Of a cloud that could not be asked it is what its catalog has, if there is
+    one. An empty ``why`` means that it does fit.
     """
 
     source: str
@@ -62,7 +64,7 @@ class Explanation:
 
 
 async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: bool = True) -> Explanation:
-    """Ask every cloud that may be used, and make nothing; without ``not_yet`` the others are not looked at.
+    """Ask every cloud that may be used, and make nothing; without ``not_yet`` no catalogs of others are looked at.
 
     Raises BadInput where no cloud that the task names is there, and for an account that is not.
     """
@@ -92,6 +94,8 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     told = {each.source: each for each in (refusal(choice, error) for choice, error in reversed(refusals))}
     without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
     ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
+    if not_yet:
+        ruled_out = await asyncio.to_thread(_with_offers_on_paper, task, without, ruled_out)
     return Explanation(wish.task, tuple(fitting), tuple(refused), (*ruled_out, *missing), others, found.mistake)
 
 
@@ -137,6 +141,21 @@ def _would_be(source: str, resources: ResourcesSpec, num_nodes: int, offers: Off
 def _price(task: TaskSpec, offer: Offer) -> Decimal | None:
     price = offer.price(spot=task.resources.alternatives[0].use_spot)
     return None if price is None else price * task.num_nodes
+
+
+def _with_offers_on_paper(task: TaskSpec, shops: Sequence[Shop], ruled_out: Sequence[RuledOut]) -> list[RuledOut]:
+    """The same, with what the catalog has of a cloud that could not be asked, and what even that lacks."""
+    papers = {shelf.cloud: catalog for shelf, catalog in catalogs()}
+    result = [*ruled_out]
+    for number, (shop, out) in enumerate(zip(shops, ruled_out, strict=True)):
+        if out.nearest is not None or shop.cloud not in papers:
+            continue
+        mine = tuple(each for each in task.resources.alternatives if shop.suits(each))
+        resources = replace(task.resources, alternatives=mine)
+        with suppress(CatalogError):
+            found = _would_be(out.source, resources, task.num_nodes, papers[shop.cloud].offers)
+            result[number] = replace(found, why="; ".join(filter(None, (out.why, found.why))))
+    return result
 
 
 def _not_yet(task: TaskSpec) -> list[RuledOut]:
