@@ -300,6 +300,10 @@ class FakeClient:
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         return [result for result in self.checks if not names or result.name in names]
 
+    def policy(self, name: str) -> str:
+        self._enter("policy", name)
+        return f"policy of {name}"
+
     def doctor(self) -> list[DoctorFinding]:
         return self.findings
 

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from styx.api.errors import StyxError
+from styx.api.cloud import SupportsPolicy, require
+from styx.api.errors import BadInput, StyxError
 from styx.api.storage import Storage
 from styx.client.protocol import CheckResult
 from styx.engine.account import glance
@@ -66,6 +67,16 @@ def _abilities(cloud: type) -> tuple[str, ...]:
 
     mixins = [getattr(contract, name) for name in dir(contract) if name.startswith("Supports")]
     return tuple(m.__name__.removeprefix("Supports").lower() for m in mixins if issubclass(cloud, m))
+
+
+def policy(context: Context, name: str) -> str:
+    """What the credentials of a cloud must be allowed. Raises BadInput, Unsupported, PluginError."""
+    if name not in {each.name for each in context.plugins.provided("cloud")}:
+        raise BadInput(f"no cloud is named {name!r}", hint="`styx check` shows all there are.")
+    account = context.clouds.get(name, context.clouds.accounts(name)[0])
+    cloud = require(account.cloud, SupportsPolicy, others=context.plugins.with_capability("policy"))
+    with guard(name, "in policy"):
+        return cloud.policy()
 
 
 def doctor(client: EmbeddedClient) -> list[DoctorFinding]:

@@ -302,6 +302,12 @@ class EmbeddedClient:
 
         return check(self.engine.context, self.loop, names)
 
+    def policy(self, name: str) -> str:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.client.diagnosis import policy
+
+        return policy(self.engine.context, name)
+
     def doctor(self) -> list[DoctorFinding]:
         """See :class:`~styx.client.protocol.Client`."""
         from styx.client.diagnosis import doctor

@@ -203,6 +203,12 @@ class Client(Protocol):
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """Ask every cloud and store (or those named) whether it can be used."""
 
+    def policy(self, name: str) -> str:
+        """What the credentials of a cloud must be allowed, in its own language; nobody is asked.
+
+        Raises BadInput when there is no such cloud, Unsupported when it does not tell.
+        """
+
     def doctor(self) -> list[DoctorFinding]:
         """Check this installation: the store, the plugins, the tools on this machine."""
 

@@ -51,6 +51,22 @@ def test_check_output(styx, client: FakeClient):
     ]  # fmt: skip
 
 
+def test_check_prints_a_policy(styx, client: FakeClient):
+    """As it is, and nobody is asked for anything else."""
+    result = styx("check", "aws", "--policy")
+    assert (result.exit_code, result.stdout) == (0, "policy of aws\n")
+    assert client.calls == [("policy", "aws")]
+
+
+@pytest.mark.parametrize("words", [[], ["aws", "gcp"], ["aws", "-o", "json"]])
+def test_a_policy_is_of_one_cloud(styx, client: FakeClient, words):
+    """Policies of several cannot be told apart on one output; it is text of the provider's own kind."""
+    result = styx("check", "--policy", *words)
+    assert result.exit_code == 2
+    assert "--policy" in result.stderr
+    assert client.calls == []
+
+
 def test_check_has_a_row_for_each_account(styx, client: FakeClient):
     """Faults and abilities are those of one account, and say of which."""
     client.checks = [BAD, CheckResult("cloud", "aws", "home", True, "1234", ("stop",), ("no GPUs in us-east-1",))]

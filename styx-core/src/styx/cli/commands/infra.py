@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHECK = """
 styx check
 styx check aws ssh
+styx check aws --policy > policy.json   # what its credentials need
 styx check -o json | jq '.[] | select(.enabled) | .name'
 """
 CHECK_JSON = """
@@ -29,7 +30,7 @@ faults say what cannot be used of it.
 """
 CHECK_EXIT = """
 0, or 1: one of those named cannot be used, or none at all can;
-2: there is none of such a name.
+2: there is none of such a name, or with --policy none that tells it.
 """
 DOCTOR = """
 styx doctor
@@ -48,10 +49,14 @@ DOCTOR_EXIT = """
 )
 @click.argument("names", nargs=-1, shell_complete=providers)
 @option("-v", "--verbose", is_flag=True, help="Show what each can do, too.")
+@option("--policy", is_flag=True, help="Print what one cloud's credentials must be allowed, and ask nobody.")
 @options.output_option
 @click.pass_context
-def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str) -> None:
+def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, policy: bool, output: str) -> None:
     """See which clouds and stores can be used: all, or those named."""
+    if policy:
+        _policy(names, output)
+        return
     with connected() as client, progress() as report:
         report("check", f"asking {', '.join(names) or 'all clouds and stores'}")
         results = client.check(names)
@@ -70,6 +75,15 @@ def check(ctx: click.Context, names: tuple[str, ...], verbose: bool, output: str
         click.echo("No cloud and no store is installed. `styx plugins list` shows what is.")
     usable = [result.enabled for result in results]
     ctx.exit(0 if (all(usable) if names else any(usable)) else 1)
+
+
+def _policy(names: tuple[str, ...], output: str) -> None:
+    if len(names) != 1:
+        raise click.UsageError("--policy needs the name of one cloud")
+    if output == "json":
+        raise click.UsageError("--policy prints the provider's own language; leave -o json out")
+    with connected() as client:
+        click.echo(client.policy(names[0]))
 
 
 def _source(result: CheckResult) -> str:
