@@ -35,6 +35,7 @@ class Machine:
         self.private_ip = ""
         self.metadata: Metadata | None = None
         self.console = host.directory / "console"
+        self.first_boot: subprocess.Popen[bytes] | None = None  # of the user data
         self.barred: set[str] = set()  # addresses whose packets it does not answer
 
 
@@ -125,7 +126,10 @@ class Machines:
         machine, first = self._machines.get(instance.id), False
         if machine is None:
             number, first = self._number(), True
-            host = Host.at(self._slot, number, name=instance.id, user=USER, port=LOOPBACK_PORT, identity=False)
+            options = {"ListenAddress": "0.0.0.0"} if self.isolated else {}  # noqa: S104 - the private address, too
+            host = Host.at(
+                self._slot, number, name=instance.id, user=USER, port=LOOPBACK_PORT, identity=False, options=options
+            )
             machine = self._machines[instance.id] = Machine(host, number)
         elif machine.number is None:
             machine.number = self._number()
@@ -145,6 +149,10 @@ class Machines:
             machine.metadata.close()
             machine.metadata = None
         machine.host.stop()
+        if machine.first_boot is not None:
+            machine.first_boot.kill()
+            machine.first_boot.wait()
+            machine.first_boot = None
         machine.barred = set()
         number, machine.number = machine.number, None
         if number is not None:
@@ -197,7 +205,7 @@ class Machines:
         script.write_bytes(data if host.isolated else _with_places(data, host))
         script.chmod(0o700)
         with machine.console.open("ab") as console:
-            subprocess.Popen(
+            machine.first_boot = subprocess.Popen(
                 host.argv(f"{place}/part-001"), env=host.environment(), stdin=subprocess.DEVNULL, stdout=console,
                 stderr=subprocess.STDOUT, process_group=0, cwd="/",
             )  # fmt: skip

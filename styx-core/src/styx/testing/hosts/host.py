@@ -265,15 +265,16 @@ class Host:
 
     def _write_config(self) -> None:
         directory, home = self.directory / "ssh", str(self.home)
-        programs.write(self.directory / "programs", self._ssh, sudo=self.isolated and self.user != "root")
-        more: dict[str, str] = {}
+        pid = "/run/sshd.pid" if self.isolated else f"{self._ssh}/sshd.pid"
+        programs.write(self.directory / "programs", pid, sudo=self.isolated and self.user != "root")
+        more = {"Port": str(self.port), "ListenAddress": self.address, "PidFile": pid}
         if self.isolated:
             home = "/root" if self.user == "root" else f"/home/{self.user}"
         else:
-            more = sshd.write_session(directory, self.home, self.directory / "programs")
+            more |= sshd.write_session(directory, self.home, self.directory / "programs")
         public = Path(f"{self.identity_file}.pub").read_text() if self.identity_file else ""
         (directory / "authorized_keys").write_text(public)
-        sshd.write_config(directory, self._ssh, self.address, self.port, home, more | self.options)
+        sshd.write_config(directory, self._ssh, home, more | self.options)
 
 
 def _own_run(directory: Path) -> list[str]:

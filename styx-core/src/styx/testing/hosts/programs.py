@@ -15,24 +15,24 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TEXT = """\
 #!/bin/sh
 # A host of a test: sshd is all that it runs as a service, and it is off when that ends.
-off() {{ kill -TERM "$(cat {ssh}/sshd.pid)"; }}
+off() {{ kill -TERM "$(cat {pid})"; }}
 case ${{0##*/}} in
 shutdown)
   minutes=0
   for word; do
     case $word in
-    -c) kill "$(cat {ssh}/shutdown.pid)"; exit ;;
+    -c) kill "$(cat {pid}.shutdown)"; exit ;;
     +*) minutes=${{word#+}} ;;
     esac
   done
   [ "$minutes" -gt 0 ] || {{ off; exit; }}
   (sleep $((minutes * 60)); off) >/dev/null 2>&1 &
-  echo $! >{ssh}/shutdown.pid ;;
+  echo $! >{pid}.shutdown ;;
 poweroff | halt) off ;;
 systemctl | service)
   case "$*" in
   *poweroff* | *halt*) off ;;
-  *reload*ssh* | *restart*ssh* | *ssh*reload* | *ssh*restart*) kill -HUP "$(cat {ssh}/sshd.pid)" ;;
+  *reload*ssh* | *restart*ssh* | *ssh*reload* | *ssh*restart*) kill -HUP "$(cat {pid})" ;;
   *) echo "$0 $*: there is no such thing on a test host" >&2; exit 5 ;;
   esac ;;
 sudo) # for a user who is root by another name
@@ -45,12 +45,12 @@ esac
 """
 
 
-def write(directory: Path, ssh: str, *, sudo: bool) -> None:
-    """Write the programs for a host whose ``/etc/ssh`` is at ``ssh`` as it sees it."""
+def write(directory: Path, pid: str, *, sudo: bool) -> None:
+    """Write the programs for a host whose sshd leaves its process id at ``pid``, as the host sees it."""
     directory.mkdir(exist_ok=True)
     for name in (*NAMES, *(("sudo",) if sudo else ())):
         program = directory / name
-        program.write_text(_TEXT.format(ssh=ssh))
+        program.write_text(_TEXT.format(pid=pid))
         program.chmod(0o755)
 
 

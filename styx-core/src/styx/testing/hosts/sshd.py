@@ -33,10 +33,9 @@ def new_key(directory: Path, comment: str) -> None:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key))
 
 
-def write_config(directory: Path, at: str, address: str, port: int, home: str, options: Mapping[str, str]) -> None:
+def write_config(directory: Path, at: str, home: str, options: Mapping[str, str]) -> None:
     """Write ``sshd_config`` into the directory that the host knows as ``at``; ``options`` override."""
     defaults = {
-        "Port": str(port), "ListenAddress": address, "PidFile": f"{at}/sshd.pid",
         "AuthorizedKeysFile": f"{at}/authorized_keys {home}/.ssh/authorized_keys", "StrictModes": "no",
         "PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no",
         "PermitRootLogin": "prohibit-password", "UseDNS": "no", "MaxStartups": "200:30:400",
