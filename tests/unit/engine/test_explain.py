@@ -108,7 +108,7 @@ async def test_what_a_cloud_cannot_do_with_it(new_world: Callable[..., World]) -
 
 
 async def test_what_was_refused_of_late(world: World) -> None:
-    """A choice that another launch was refused is shown with the reason and the end of it."""
+    """A choice that another launch was refused is shown with the reason and the end of it, and would be asked last."""
     world.account.fail_next("launch", InsufficientCapacity("none left"))
     await world.engine().launch(task(instance_type="small"), "c", quiet)
     found = await explain(world, task(instance_type="small"))
@@ -116,6 +116,7 @@ async def test_what_was_refused_of_late(world: World) -> None:
     assert (refused.choice.offer.region, refused.reason) == ("east", "none left")
     assert refused.until is not None
     assert refused.until > world.store.now()
+    assert [choice.offer.region for choice in found.choices] == ["west", "east"]
 
 
 class TestNotYet:

@@ -49,11 +49,14 @@ def places(world: World) -> list[str]:
 
 
 async def test_what_one_launch_was_refused_others_do_not_ask_for(world: World) -> None:
-    """The second launch goes at once where the first ended up; the record of it outlives both."""
+    """The second launch goes at once where the first ended up, and says so; the record of it outlives both."""
     world.account.fail_next("launch", NONE)
     await world.engine().launch(SMALL, "first", quiet)
-    await world.engine().launch(SMALL, "second", quiet)
+    story = Story()
+    await world.engine().launch(SMALL, "second", story)
     assert places(world) == ["east", "west", "west"]
+    passed = "small on memory/east/east-a: refused a moment ago, and asked for last: none left"
+    assert [line for line in story.lines if "a moment ago" in line] == [passed]
 
 
 async def test_a_block_ends(world: World) -> None:

@@ -115,10 +115,14 @@ def _verdict(found: Explanation) -> str:
 
 
 def _why_first(found: Explanation) -> str:
-    if len(found.choices) == 1:
-        return "all that fits"
+    asked = len(found.choices) - len(found.refused)
+    if not asked:
+        return "all that fits was refused of late, and this is asked for first"
+    if asked == 1:
+        return "all that fits and was not refused of late" if found.refused else "all that fits"
     order = "the first of those you prefer, and " if found.task.resources.ordered else ""
-    return f"{order}the cheapest of {len(found.choices)} offers that fit"
+    late = " and were not refused of late" if found.refused else ""
+    return f"{order}the cheapest of {asked} offers that fit{late}"
 
 
 def _distinct(choices: Sequence[Choice]) -> list[Choice]:

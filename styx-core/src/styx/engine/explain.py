@@ -50,8 +50,9 @@ class RuledOut:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a launch would choose among, best first, and why all else is not.
+    """What a launch would choose among, in the order in which it asks, and why all else is not.
 
+    What others were ``refused`` of late is asked for last.
     ``not_yet`` are clouds of which a catalog is installed, and no plugin that launches there.
     """
 
@@ -89,6 +90,8 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
         for choice in fitting
         if (block := blocking(choice, blocks, now)) is not None
     ]
+    late = {id(each.choice) for each in refused}
+    fitting.sort(key=lambda choice: id(choice) in late)
     having = {choice.source for choice in fitting}
     # Of each the first, which is its cheapest.
     told = {each.source: each for each in (refusal(choice, error) for choice, error in reversed(refusals))}

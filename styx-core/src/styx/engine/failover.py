@@ -93,6 +93,7 @@ async def first_to_give(
     """
     blocklist, pause = Blocklist(context), FIRST_PAUSE
     last_resort = True
+    _tell_what_is_passed_over(found.choices, blocklist, progress)
     while True:
         story: dict[str, str] = {}
         for choice in _in_turn(found.choices, blocklist, story, last_resort=last_resort):
@@ -154,6 +155,18 @@ def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> No
     what = f"{block.instance_type} in {place}" if block.instance_type else block.cloud
     until = "in this launch" if block.until is None else f"for {_span(block.until - now)}"
     progress("provision", f"{where(choice)}: {block.reason}; {what} is not asked for again {until}")
+
+
+def _tell_what_is_passed_over(choices: tuple[Choice, ...], blocklist: Blocklist, progress: Progress) -> None:
+    """One line for each refusal to others because of which something is not asked for that would come first."""
+    told: list[Block] = []
+    for choice in choices:
+        block = blocklist.any(choice)
+        if block is None:
+            return
+        if block not in told:
+            told.append(block)
+            progress("provision", f"{where(choice)}: refused a moment ago, and asked for last: {block.reason}")
 
 
 def _span(time: timedelta) -> str:

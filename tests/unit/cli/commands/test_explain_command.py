@@ -39,7 +39,9 @@ def test_it_reads_well(styx):
     """First what is chosen and why; then the best of each other type, what was refused, and what has nothing."""
     said = styx("explain", "--", "x").stdout
     parts = said.rstrip().split("\n\n")
-    assert parts[0] == "p4d.24xlarge on aws/us-east-1, $20.00 an hour: the cheapest of 4 offers that fit."
+    chosen, why = parts[0].split(": ")
+    assert chosen == "p4d.24xlarge on aws/us-east-1, $20.00 an hour"
+    assert why == "the cheapest of 3 offers that fit and were not refused of late."
     assert words(parts[1]) == [
         ["RUNNER-UP", "INSTANCE", "VCPUS", "MEMORY", "ACCELERATORS", "COST/H", "COMPARED"],
         ["gcp/us-central1", "a2-highgpu-8g", "96", "1152", "GiB", "8x", "A100", "$30.00", "+50%"],
@@ -80,9 +82,13 @@ def test_what_is_bought_is_told(styx, client: FakeClient):
     spot = replace(FIRST, alternative=Alternative(use_spot=True))
     client.choices = (spot, DEARER)
     said = styx("explain", "--num-nodes", "2", "--name", "train", "--", "x").stdout
-    assert said.startswith("train: 2 nodes of p4d.24xlarge (spot) on aws/us-east-1, $20.00 an hour: the cheapest of 2")
+    assert said.startswith(
+        "train: 2 nodes of p4d.24xlarge (spot) on aws/us-east-1, $20.00 an hour: all that fits and was"
+    )
     assert said.count("COST/H, 2 NODES") == said.count("ACCELERATORS") == 3
-    client.choices = (FIRST,)
+    client.choices = (DEARER,)
+    assert "all that fits was refused of late, and this is asked for first." in styx("explain", "--", "x").stdout
+    client.choices, client.refused = (FIRST,), ()
     assert "all that fits." in styx("explain", "--", "x").stdout
 
 
