@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import stores_keeping
+import stores_moving
 import stores_reading
 from stores_base import WRONG
 
-PARTS = (stores_keeping, stores_reading)
+PARTS = (stores_keeping, stores_reading, stores_moving)
 
 __all__ = ["PARTS", "WRONG"]

@@ -25,7 +25,7 @@ def pause() -> None:
 class Misstores(MemoryStorage):
     """Puts single files otherwise than the reference."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         """Store one file's bytes."""
         raise NotImplementedError
 
@@ -34,7 +34,7 @@ class Misstores(MemoryStorage):
             super().upload(source, uri)
             return
         bucket, key = self._split(uri)
-        self.put(self._find(bucket).objects, key, source.read_bytes())
+        self.keep(self._find(bucket).objects, key, source.read_bytes())
 
     def stamped(self, data: bytes) -> Any:
         """An object of now."""

@@ -176,7 +176,7 @@ class RemembersBuckets(MemoryStorage):
 class TextMode(Misstores):
     """Bytes that are no text do not survive."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         objects[name] = self.stamped(data.decode(errors="replace").encode())
 
 
@@ -184,7 +184,7 @@ class TextMode(Misstores):
 class SkipsEmpty(Misstores):
     """Tests contents for truth."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         if data:
             objects[name] = self.stamped(data)
 
@@ -193,7 +193,7 @@ class SkipsEmpty(Misstores):
 class NeverTruncates(Misstores):
     """The tail of a longer (small) object stays."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         old = objects[name][0] if name in objects else b""
         objects[name] = self.stamped(data + old[len(data) :] if len(old) < 4096 else data)
 

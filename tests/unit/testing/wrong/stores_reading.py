@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from stores_base import WRONG, Mislists, Misstores, pause
 
-from styx.api import InvalidRequest, NotFound, StoredObject
+from styx.api import InvalidRequest, Moved, NotFound, StoredObject
 from styx.testing.clock import EPOCH
 from styx.testing.memory import MemoryStorage
 from styx.testing.memory.storage import replace_file
@@ -248,6 +248,10 @@ class Remembers(MemoryStorage):
         self.__dict__["stored"] = True
         super().upload(source, uri)
 
+    def put(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
+        self.__dict__["stored"] = True
+        super().put(bucket, files, moved)
+
     def list(self, uri: str) -> Iterable[StoredObject]:
         found = super().list(uri)
         return found if self.__dict__.get("stored") or not found else []
@@ -259,7 +263,7 @@ class SharedKey(Misstores):
 
     key = ""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         self.key = name
         pause()
         objects[self.key] = self.stamped(data)
@@ -269,7 +273,7 @@ class SharedKey(Misstores):
 class InPieces(Misstores):
     """Half an object first."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         if len(data) > 4096:
             objects[name] = self.stamped(data[: len(data) // 2])
             pause()
@@ -280,7 +284,7 @@ class InPieces(Misstores):
 class OneTemporaryName(Misstores):
     """Everybody writes the same temporary object."""
 
-    def put(self, objects: dict[str, Any], name: str, data: bytes) -> None:
+    def keep(self, objects: dict[str, Any], name: str, data: bytes) -> None:
         parts = self.far.__dict__.setdefault("parts", {})
         parts[name] = bytearray()
         for start in range(0, len(data), 1 << 16):

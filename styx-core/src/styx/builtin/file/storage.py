@@ -17,6 +17,7 @@ from typing import BinaryIO, ClassVar
 from styx.api import (
     Conflict,
     InvalidRequest,
+    Moved,
     NotFound,
     PermissionDenied,
     Services,
@@ -24,7 +25,6 @@ from styx.api import (
     StoredObject,
     Unsupported,
 )
-from styx.api.storage import Moved
 from styx.builtin.disk import draft_beside, refusals
 from styx.builtin.file import tree
 from styx.builtin.file.buckets import Buckets

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from styx.api import Conflict, InvalidRequest, NotFound, Services, Storage, StoredObject
+from styx.api import Conflict, InvalidRequest, Moved, NotFound, Services, Storage, StoredObject
 
 SCHEME = "memory"
 
@@ -103,6 +103,27 @@ class MemoryStorage(Storage):
             raise NotFound(f"there is nothing at {uri}")
         for name, data in below.items():
             replace_file(target / name.removeprefix(prefix), data)
+
+    def put(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
+        """Store files; each is read whole before it replaces anything."""
+        for key, path in files.items():
+            self._split(f"{SCHEME}://{bucket}/{key}")
+            data = path.read_bytes()
+            with self.far.lock:
+                self._find(bucket).objects[key] = (data, self.services.clock.now())
+            if moved is not None:
+                moved(len(data))
+
+    def get(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
+        """Write objects to files."""
+        for key, path in files.items():
+            with self.far.lock:
+                found = self._find(bucket).objects.get(key)
+            if found is None:
+                raise NotFound(f"there is no object {key!r} in {bucket!r}")
+            replace_file(path, found[0])
+            if moved is not None:
+                moved(len(found[0]))
 
     def remove(self, bucket: str, keys: Collection[str]) -> None:
         """Forget these objects."""

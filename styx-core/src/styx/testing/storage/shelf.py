@@ -88,6 +88,16 @@ class Shelf:
         self.driver.call(lambda: self.storage.download(self.at(bucket, key), where), what="download()")
         return where
 
+    def put_all(self, bucket: str, files: Mapping[str, Path], told: list[int] | None = None) -> None:
+        """Copy files to their keys; ``told`` gets what the store tells of bytes that have moved."""
+        moved = None if told is None else told.append
+        self.driver.call(lambda: self.storage.put(bucket, files, moved), what="put()")
+
+    def get_all(self, bucket: str, files: Mapping[str, Path], told: list[int] | None = None) -> None:
+        """Copy objects to files."""
+        moved = None if told is None else told.append
+        self.driver.call(lambda: self.storage.get(bucket, files, moved), what="get()")
+
     # -- the ground of a test; without it the test is skipped, for another test says why
 
     def bucket(self, files: Mapping[str, bytes] | None = None, storage: Storage | None = None) -> str:
