@@ -1,17 +1,23 @@
-"""A store in S3 as moto is it, over real HTTP."""
+"""A store in S3 as moto is it, over real HTTP; before it stands a server that counts, refuses and cuts off."""
 
 from __future__ import annotations
 
+import http.client
 import logging
+import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from styx.testing import pauses, services
+from styx.testing.server import running
 from styx_aws.s3.config import S3Settings
 from styx_aws.s3.storage import S3Storage
 
@@ -47,16 +53,92 @@ def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+class Front:
+    """What was asked, as (method, path with query), and what goes wrong instead of what moto would say.
+
+    ``refusals`` are answered first, one for each request that they are for: a method, a part of the target, a status
+    and the code of an error; without a status the connection is closed when the answer is half sent.
+    """
+
+    def __init__(self, moto: str) -> None:
+        self.moto = urlsplit(moto).netloc
+        self.asked: list[tuple[str, str]] = []
+        self.refusals: list[tuple[str, str, int, str]] = []
+        self._lock = threading.Lock()
+
+    def count(self, method: str, part: str) -> int:
+        """How many requests of this method have this in their target."""
+        return sum(1 for asked, target in self.asked if asked == method and part in target)
+
+    def refuse(self, method: str, part: str, status: int, code: str = "", times: int = 1) -> None:
+        """Let the next requests of this kind go wrong."""
+        self.refusals += [(method, part, status, code)] * times
+
+    def take(self, method: str, target: str) -> tuple[int, str] | None:
+        """What goes wrong with this request."""
+        with self._lock:
+            self.asked.append((method, target))
+            for refusal in self.refusals:
+                if refusal[0] == method and refusal[1] in target:
+                    self.refusals.remove(refusal)
+                    return refusal[2:]
+        return None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Passes on to moto what nothing is wrong with."""
+
+    protocol_version = "HTTP/1.1"
+    front: Front
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        wrong = self.front.take(self.command, self.path)
+        if wrong is not None and wrong[0]:
+            said = f"<Error><Code>{wrong[1]}</Code><Message>No.</Message></Error>".encode()
+            self._send(wrong[0], {"Content-Length": str(len(said))}, said)
+            return
+        moto = http.client.HTTPConnection(self.front.moto)
+        with closing(moto):
+            moto.request(self.command, self.path, body, dict(self.headers.items()))
+            answer = moto.getresponse()
+            content = answer.read()
+        headers = {
+            name: value for name, value in answer.getheaders() if name.lower() not in {"connection", "date", "server"}
+        }
+        if wrong is not None:
+            self._send(answer.status, headers, content[: len(content) // 2])
+            self.close_connection = True
+            return
+        self._send(answer.status, headers, content)
+
+    def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(ConnectionError):  # who is killed, or wants no more, does not listen
+            self.wfile.write(b"" if self.command == "HEAD" else content)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815 - as http.server names them
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+
 @pytest.fixture
-def server(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The server's address, with nothing in it."""
+def front(moto: str, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> Iterator[Front]:
+    """The server that boto3 asks, with nothing in it."""
     urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
-    point_at(moto, monkeypatch)
-    return moto
+    front = Front(moto)
+    handler = type("Handler", (Handler,), {"front": front})
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        point_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
+        yield front
 
 
 @pytest.fixture
-def make(server: str, tmp_path: Path) -> Callable[..., S3Storage]:
+def make(front: Front, tmp_path: Path) -> Callable[..., S3Storage]:
     """Makes stores with these settings, of one installation unless another is named."""
 
     def make(installation: str = "abc123", **settings: Any) -> S3Storage:
@@ -74,6 +156,20 @@ def store(make: Callable[..., S3Storage]) -> S3Storage:
 
 
 @pytest.fixture
-def aws(server: str) -> Any:
+def aws(moto: str) -> Any:
     """boto3's own client, to look at what is there behind the store's back."""
-    return boto3.client("s3", region_name="us-east-1", endpoint_url=server)
+    return boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=moto,
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+    )
+
+
+@pytest.fixture
+def shelf() -> Any:
+    """What moto keeps: the objects of account 123456789012, to make many of at once."""
+    from moto.s3.models import s3_backends
+
+    return s3_backends["123456789012"]["aws"]

@@ -11,11 +11,14 @@ from styx.testing import StorageConformance, services
 from styx_aws.s3.config import S3Settings
 from styx_aws.s3.storage import S3Storage
 
+from .conftest import point_at
+
 
 class TestS3Storage(StorageConformance):
     """Every rule for stores."""
 
     @pytest.fixture
-    def storage(self, server: str, tmp_path: Path) -> Storage:
+    def storage(self, moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Storage:
         """A store in the region that nobody names."""
+        point_at(moto, monkeypatch)
         return S3Storage(services(tmp_path, S3Settings()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ class Downloads:
     def __init__(self, bucket: Bucket, moved: Moved) -> None:
         self._bucket, self._moved = bucket, moved
         self._drafts: list[Draft] = []
+        self._answers: list[Any] = []  # with the first part of a large object, to be read
         self._made: set[Path] = set()
 
     def jobs(self, files: Mapping[str, Path]) -> Iterator[Job]:
@@ -42,6 +44,8 @@ class Downloads:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        for answer in self._answers:
+            answer.close()
         for draft in self._drafts:
             draft.discard() if isinstance(error, QuotaExceeded) else draft.close()
 
@@ -86,6 +90,7 @@ class Downloads:
         return self._bucket.wire.send("GetObject", "GET", key, headers=headers)
 
     def _large(self, key: str, path: Path, answer: Any, total: int, modified: float) -> Iterable[Job]:
+        self._answers.append(answer)
         etag = answer.headers["ETag"].strip('"')
         pieces = cut(total)
         with asking_disk(f"write {path}"):
@@ -94,12 +99,11 @@ class Downloads:
             there = draft.take_up(total, len(pieces), f"s3://{self._bucket.name}/{key} {etag}")
         missing = [piece for piece in pieces if piece.number not in there]
         large = _Large(self._get, key, path, draft, etag, modified, missing)
-        self._moved(sum(piece.length for piece in pieces if piece.number in there))
+        if there:
+            self._moved(total - sum(piece.length for piece in missing))
         if not missing:
             return [large.finish]
         first = answer if 1 not in there else None
-        if first is None:
-            answer.close()
         large.resumed = bool(there)
         return [partial(large.bring, piece, self._moved, first if piece.number == 1 else None) for piece in missing]
 
@@ -151,12 +155,10 @@ class _Large:
 
     def _copy(self, answer: Any, piece: Part) -> None:
         at, end = piece.offset, piece.offset + piece.length
-        while at < end and (chunk := read(answer, _CHUNK)):
-            with asking_disk(f"write {self._path}"):
+        with closing(answer), asking_disk(f"write {self._path}"):
+            while chunk := read(answer, _CHUNK):
                 self._draft.fill(chunk, at)
-            at += len(chunk)
-        if at != end:
-            raise Transient(f"{self._key!r}: an answer of S3 ended early")
-        read(answer)  # its end, after which the connection is used again
-        with asking_disk(f"write {self._path}"):
+                at += len(chunk)
+            if at != end:
+                raise Transient(f"{self._key!r}: an answer of S3 has another length than the part it is to be")
             self._draft.arrived(piece)

@@ -9,6 +9,7 @@ A small one is written anew.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -47,7 +48,9 @@ class Draft:
             if left[parts:] == about:
                 return {number for number, arrived in enumerate(left[:parts], 1) if arrived}
         os.ftruncate(self.descriptor, 0)
-        os.posix_fallocate(self.descriptor, 0, size + parts + len(about))  # a full disk is noticed now
+        room = os.fstatvfs(self.descriptor)
+        if room.f_bavail * room.f_frsize < size:  # to be noticed now, and not in an hour
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self._write(about, size + parts)
         return set()
 
