@@ -22,6 +22,13 @@ _PUBLIC = {
     "start": "styx.sdk",
     "status": "styx.sdk",
     "stop": "styx.sdk",
+    "storage_cp": "styx.sdk",
+    "storage_create": "styx.sdk",
+    "storage_delete": "styx.sdk",
+    "storage_ls": "styx.sdk",
+    "storage_presign": "styx.sdk",
+    "storage_rm": "styx.sdk",
+    "storage_sync": "styx.sdk",
 }
 
 __all__ = [
@@ -42,6 +49,13 @@ __all__ = [
     "start",
     "status",
     "stop",
+    "storage_cp",
+    "storage_create",
+    "storage_delete",
+    "storage_ls",
+    "storage_presign",
+    "storage_rm",
+    "storage_sync",
 ]
 
 TYPE_CHECKING = False
@@ -60,6 +74,13 @@ if TYPE_CHECKING:
         start,
         status,
         stop,
+        storage_cp,
+        storage_create,
+        storage_delete,
+        storage_ls,
+        storage_presign,
+        storage_rm,
+        storage_sync,
     )
     from styx.spec import Dag, Resources, Task
 

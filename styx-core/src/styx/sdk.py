@@ -16,23 +16,30 @@ from __future__ import annotations
 import asyncio
 import codecs
 import functools
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from os import PathLike, fspath
 from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
+from styx.api.errors import AuthFailed
+from styx.api.storage import Moved, StoredObject
 from styx.client.costs import CostReport, days_ago, report
 from styx.client.loop import LoopThread
 from styx.client.protocol import Progress, silent
 from styx.dags.model import AT_ONCE, DagResult, Report, RunOptions
 from styx.dags.run import DagRun
 from styx.engine.engine import Engine
+from styx.engine.storage import BucketInfo, Mode, Transfer
 from styx.optimizer.tasks import Objective
 from styx.spec import Dag, Resources, Task
 from styx.store.records import ClusterRecord
+
+log = logging.getLogger("styx.sdk")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -163,6 +170,10 @@ async def run_dag(
     return await DagRun(_engine(), dag, options, report).run()
 
 
+def _unseen(_count: int) -> None:
+    """Nobody watches how far a copy is."""
+
+
 def _dollars(amount: Decimal | float | None) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
@@ -238,6 +249,82 @@ async def cancel(cluster: str, job_ids: Sequence[int] | None = None) -> list[int
     """Cancel these jobs, or all; the numbers of those that this call cancelled."""
     _expect("cancel('cluster', [job_id])", (cluster, str), (job_ids, Sequence | None))
     return await _engine().cancel(cluster, job_ids)
+
+
+@_TwoFaced
+async def storage_ls(uri: str | None = None) -> list[BucketInfo] | list[StoredObject]:
+    """The buckets of this installation, or the objects at or below a URI, by key. Raises NotFound, Unsupported.
+
+    A store that cannot be asked for its buckets is logged, unless it has no credentials; the others are told.
+    """
+    _expect("storage_ls('s3://bucket')", (uri, str | None))
+    if uri is not None:
+        return await _engine().storage.objects(uri)
+    found, problems = await _engine().storage.buckets()
+    for name, problem in problems.items():
+        level = logging.DEBUG if isinstance(problem, AuthFailed) else logging.WARNING
+        log.log(level, "%s: %s", name, problem.message)
+    return found
+
+
+@_TwoFaced
+async def storage_cp(
+    source: str | PathLike[str], target: str | PathLike[str], *, recursive: bool = False, moved: Moved = _unseen
+) -> Transfer:
+    """Copy a file or an object, or with ``recursive`` all below; what was done. One of both, or both, is a URI."""
+    return await _moved(source, target, Mode(recursive=recursive), moved)
+
+
+@_TwoFaced
+async def storage_sync(
+    source: str | PathLike[str], target: str | PathLike[str], *, delete: bool = False, moved: Moved = _unseen
+) -> Transfer:
+    """Copy what differs between two directories; what was done. With ``delete`` the target then has nothing else.
+
+    Interrupted anywhere, call it again. ``moved`` is told of bytes that have gone over, from any thread.
+    """
+    return await _moved(source, target, Mode(sync=True, delete=delete), moved)
+
+
+async def _moved(source: str | PathLike[str], target: str | PathLike[str], mode: Mode, moved: Moved) -> Transfer:
+    _expect("storage_sync('directory', 's3://bucket/key')", (source, str | PathLike), (target, str | PathLike))
+    work = _engine().storage
+    planned = await work.plan(fspath(source), fspath(target), mode)
+    await work.carry_out(planned, moved)
+    return planned
+
+
+@_TwoFaced
+async def storage_rm(uri: str, *, recursive: bool = False) -> int:
+    """Remove an object, or with ``recursive`` all at or below the URI; how many. Raises NotFound where nothing is."""
+    _expect("storage_rm('s3://bucket/key')", (uri, str))
+    work = _engine().storage
+    found = await work.find(uri, recursive=recursive)
+    await work.remove(found)
+    return len(found.objects)
+
+
+@_TwoFaced
+async def storage_create(uri: str) -> None:
+    """Make a bucket. Idempotent for our own; raises Conflict when somebody else has the name."""
+    _expect("storage_create('s3://bucket')", (uri, str))
+    await _engine().storage.create(uri)
+
+
+@_TwoFaced
+async def storage_delete(name: str) -> None:
+    """Remove a bucket and all in it: by URI, or by the name of one of ours in whatever store. Raises NotFound."""
+    _expect("storage_delete('s3://bucket')", (name, str))
+    work = _engine().storage
+    for uri in await work.named([name]):
+        await work.delete(uri)
+
+
+@_TwoFaced
+async def storage_presign(uri: str, seconds: int = 3600, *, writing: bool = False) -> str:
+    """An address under which anybody can read, or write, the object for a while. Raises Unsupported."""
+    _expect("storage_presign('s3://bucket/key', 600)", (uri, str), (seconds, int))
+    return await _engine().storage.presign(uri, seconds, writing=writing)
 
 
 def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:

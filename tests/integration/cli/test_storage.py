@@ -113,7 +113,9 @@ def test_a_day_with_files(styx, tmp_path: Path) -> None:
 
     def said(*words: str) -> str:
         done = styx("storage", *words)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        # Of other stores that are installed here it may tell that they have no credentials.
+        ours = [line for line in done.stderr.splitlines() if "credentials" not in line]
+        assert (done.returncode, ours) == (0, []), done.stderr
         return done.stdout
 
     assert said("ls") == "No buckets. `styx storage create SCHEME://NAME` makes one.\n"

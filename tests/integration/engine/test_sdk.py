@@ -90,3 +90,31 @@ except ClusterNotFound as error:
 """)
     assert said[0].startswith("['local'")
     assert said[1] == "there is no cluster 'nope'" or "nope" in said[1]
+
+
+def test_files_in_stores(home: Path, tmp_path: Path) -> None:
+    """Copied, listed and removed, in calls and awaited."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("hello")
+    said = python(f"""
+import asyncio, pathlib, styx
+
+data = pathlib.Path({str(tmp_path)!r}) / "data"
+styx.storage_create("file://b")
+print(len(styx.storage_sync(data, "file://b/d", delete=True).plan.moves), [o.key for o in styx.storage_ls("file://b")])
+moved = []
+styx.storage_cp("file://b/d/a.txt", data / "copy.txt", moved=moved.append)
+print(sum(moved), (data / "copy.txt").read_text(), [bucket.size for bucket in styx.storage_ls()])
+
+async def main():
+    print(await styx.storage_rm.aio("file://b/d", recursive=True))
+    try:
+        await styx.storage_presign.aio("file://b/d")
+    except styx.StyxError as error:
+        print(error.code)
+    await styx.storage_delete.aio("b")
+    print(await styx.storage_ls.aio())
+
+asyncio.run(main())
+""")
+    assert said == ["1 ['d/a.txt']", "5 hello [5]", "1", "unsupported", "[]"]

@@ -39,19 +39,32 @@ _OVERRIDES = (
 
 
 def build_task(entrypoint: Sequence[str], options: Mapping[str, Any], *, check_files: bool = True) -> Task:
-    """The task that the arguments describe: a YAML file, ``-`` for YAML on stdin, or a command.
+    """The task that the arguments describe: a YAML file, here or in a store, ``-`` for YAML on stdin, or a command.
 
     ``options`` holds the values of the shared task options by parameter name; the task's own files need not be there
     without ``check_files``. Raises InvalidTask, click.UsageError.
     """
     from styx.spec import Task, load_task
+    from styx.spec.load import parse_bytes, sole
 
     envs, secrets = environment(options)
     changes = overrides(options)
     file = yaml_file(entrypoint)
     if file is None:
         return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
+    if "://" in file:
+        stored = parse_bytes(_stored(file), file)
+        return sole(stored, envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
     return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
+
+
+def _stored(uri: str) -> bytes:
+    """A task file in a store. Raises what asking the store raises, and BadInput for one that is too large."""
+    from styx.cli.session import connected
+    from styx.spec.reader import MAX_BYTES
+
+    with connected() as client:
+        return client.storage.read(uri, MAX_BYTES)
 
 
 def environment(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, object]]:

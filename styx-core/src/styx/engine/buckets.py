@@ -114,7 +114,7 @@ async def made(
     if mount.name not in await stores.buckets(storage):
         if not mount.persistent:
             context.store.mounts.claim(cluster, str(place))  # first, so that it is never forgotten
-        say("setup", f"making the bucket {place}")
+        say("files", f"making the bucket {place}")
         await stores.call(storage, storage.create, mount.name)
     if local_sources(mount):
         await _fill(stores, storage, place, mount, locate, say)
@@ -131,7 +131,7 @@ async def _fill(
     planned = await planning.between(stores, source, there, Mode(sync=True))
     total = sum(planned.sizes.values())
     if planned.plan.moves:
-        say("setup", f"copying {count(len(planned.plan.moves), 'file')}, {size(total)}, to {place}")
+        say("files", f"copying {count(len(planned.plan.moves), 'file')}, {size(total)}, to {place}")
     await carry_out(stores, planned, lambda _count: None)
 
 

@@ -87,7 +87,8 @@ what `styx explain -o json` prints.
 def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any) -> None:
     """Run a task on a cluster, making the cluster if need be.
 
-    ENTRYPOINT is a YAML file, '-' for YAML on standard input, or a command (after '--' when it has options). One
+    ENTRYPOINT is a YAML file or its URI, '-' for YAML on standard input, or a command (after '--' when it has
+    options). One
     word is run as a shell script as it is; several are kept apart. Without any, the cluster is made and nothing is run.
 
     Before anything that costs money is made, the offers are shown and you are asked; --yes says yes. Where there is no

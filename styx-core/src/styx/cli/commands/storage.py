@@ -208,6 +208,8 @@ def presign(uri: str, seconds: int, write: bool) -> None:
 
 
 def _show_buckets(client: Client, output: str) -> int:
+    from styx.api.errors import AuthFailed
+
     with looking("looking for buckets"):
         buckets, problems = client.storage.buckets()
     if output == "json":
@@ -221,7 +223,8 @@ def _show_buckets(client: Client, output: str) -> int:
             failure.say(problem.message, problem.hint, code=problem.code, details={"store": name, **problem.details})
         else:
             note(f"{name}: {clean(sentences(problem.message, problem.hint))}")
-    return next((problem.exit_code for problem in problems.values()), 0)
+    serious = (problem for problem in problems.values() if not isinstance(problem, AuthFailed))
+    return next((problem.exit_code for problem in serious), 0)  # a store without credentials is one that nobody uses
 
 
 def _move(source: str, target: str, mode: Mode, *, dry_run: bool, output: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,16 +59,24 @@ class StorageWork:
 
     async def buckets(self) -> tuple[list[BucketInfo], dict[str, StyxError]]:
         """This installation's buckets in all stores, by URI; and why some stores could not be asked, by name."""
-        usable, problems = self.stores.usable()
-        found: list[BucketInfo] = []
-        for storage in usable:
-            try:
-                names = await self.stores.buckets(storage)
-                found += await together(self._info(storage, name) for name in names)
-            except StyxError as error:
-                problems[storage.name] = error
+        named, problems = await self._named()
+        found = await together(self._info(storage, name) for storage, names in named for name in names)
         note_buckets(self._home, (bucket.uri for bucket in found))
         return sorted(found, key=lambda bucket: bucket.uri), problems
+
+    async def _named(self) -> tuple[list[tuple[Storage, list[str]]], dict[str, StyxError]]:
+        """The names of our buckets by store, all asked at once; and why some could not be."""
+        usable, problems = self.stores.usable()
+        answers = await asyncio.gather(*map(self.stores.buckets, usable), return_exceptions=True)
+        named: list[tuple[Storage, list[str]]] = []
+        for storage, answer in zip(usable, answers, strict=True):
+            if isinstance(answer, StyxError):
+                problems[storage.name] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                named.append((storage, answer))
+        return named, problems
 
     async def _info(self, storage: Storage, bucket: str) -> BucketInfo:
         uri = f"{storage.schemes[0]}://{bucket}"
@@ -126,23 +135,24 @@ class StorageWork:
         Raises NotFound for a name that no bucket of ours has, and BadInput for one that buckets of several stores have.
         """
         found: dict[str, None] = {}
-        ours = [bucket.uri for bucket in await self._ours()] if everything or not all(map(is_uri, words)) else []
+        ours: list[str] = []
+        problems: dict[str, StyxError] = {}
+        if everything or not all(map(is_uri, words)):
+            named, problems = await self._named()
+            ours = [str(Uri(storage.schemes[0], name)) for storage, names in named for name in names]
         for word in words:
             if is_uri(word):
                 found[str(bucket_of(word))] = None
                 continue
             matching = [uri for uri in ours if fnmatchcase(Uri.parse(uri).bucket, word)]
             if not matching:
-                raise NotFound(f"no bucket of ours is called {word!r}", hint="`styx storage ls` lists the buckets.")
+                unasked = f" {', '.join(problems)} could not be asked." if problems else ""
+                hint = f"`styx storage ls` lists the buckets.{unasked}"
+                raise NotFound(f"no bucket of ours is called {word!r}", hint=hint)
             if len(matching) > 1 and not set(word) & set("*?["):
                 raise BadInput(f"{word!r} is the name of several buckets", hint=f"Write one of {', '.join(matching)}.")
             found |= dict.fromkeys(matching)
         return list(dict.fromkeys(ours)) if everything else list(found)
-
-    async def _ours(self) -> list[BucketInfo]:
-        usable, _ = self.stores.usable()
-        named = [(storage, await self.stores.buckets(storage)) for storage in usable]
-        return [BucketInfo(each.name, f"{each.schemes[0]}://{name}") for each, names in named for name in names]
 
     async def delete(self, uri: str) -> None:
         """Remove a bucket and all in it. A bucket that is not there is success."""
