@@ -13,7 +13,9 @@ from statistics import median
 from benchmarks.report import Figure
 from styx.api.backend import JobState
 from styx.client.protocol import silent
+from styx.clock import SystemClock
 from styx.engine.engine import Engine
+from styx.engine.phases import Phases
 from styx.spec import Resources, Task
 
 LAUNCHES, EXECS, FLEET = 11, 51, 100
@@ -22,9 +24,11 @@ LAUNCHES, EXECS, FLEET = 11, 51, 100
 def figures(scratch: Path) -> Iterator[Figure]:
     """Latencies (wall clock, median) and the fleet."""
     os.environ["STYX_HOME"] = str(scratch / "launching")
-    new, existing = asyncio.run(_latencies())
+    new, existing, phases = asyncio.run(_latencies())
     yield Figure("accepted to first line, cluster there", 20, existing, "ms p50", "3.5 ms")
     yield Figure("accepted to first line, new cluster", 150, new, "ms p50", "69 ms")
+    for phase, taken in phases.items():
+        yield Figure(f"  of that, {phase}", 150, taken, "ms p50")
     os.environ["STYX_HOME"] = str(scratch / "fleet")
     seconds, lost, agent = asyncio.run(_fleet())
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -38,24 +42,29 @@ def _task() -> Task:
     return Task("bench").run("echo first").resources(Resources().infra("local"))
 
 
-async def _latencies() -> tuple[float, float]:
+async def _latencies() -> tuple[float, float, dict[str, float]]:
+    """Until the first line on a new cluster, on one that is there, and what each phase of the former took (ms)."""
     engine = Engine.open()
     try:
         await _first_line(engine, "warm-up", fresh=True)
-        new = [await _first_line(engine, f"new-{number}", fresh=True) for number in range(LAUNCHES)]
+        timed = [Phases(SystemClock(), silent) for _ in range(LAUNCHES)]
+        new = [await _first_line(engine, f"new-{n}", fresh=True, phases=phases) for n, phases in enumerate(timed)]
         existing = [await _first_line(engine, "warm-up", fresh=False) for _ in range(EXECS)]
         for record in await engine.status():
             await engine.down(record.name, silent)
-        return median(new), median(existing)
+        took = {phase: median(each.seconds[phase] for each in timed) * 1000 for phase in timed[0].seconds}
+        return median(new), median(existing), took
     finally:
         await engine.close()
 
 
-async def _first_line(engine: Engine, cluster: str, *, fresh: bool) -> float:
+async def _first_line(engine: Engine, cluster: str, *, fresh: bool, phases: Phases | None = None) -> float:
     """Milliseconds from asking until the first byte of output is here."""
     started = time.perf_counter()
     if fresh:
-        _, job, _ = await engine.launch(_task(), cluster, silent)
+        _, job, _ = await engine.launch(_task(), cluster, phases or silent)
+        if phases is not None:
+            phases.end()
     else:
         job = await engine.exec(_task(), cluster, silent)
     logs = engine.logs(cluster, job, follow=True, tail=None, rank=None, offsets=None)

@@ -129,8 +129,8 @@ def prepare(operation: str) -> None:
 @pytest.mark.parametrize(
     ("operation", "phase"),
     [
-        ("launch", "plan"), ("launch", "provision"), ("launch", "setup"), ("launch", "submit"), ("exec", "submit"),
-        ("start", "setup"),
+        ("launch", "plan"), ("launch", "provision"), ("launch", "agent"), ("launch", "submit"), ("exec", "submit"),
+        ("start", "agent"),
     ],
 )  # fmt: skip
 def test_in_a_phase(home: Path, operation: str, phase: str) -> None:

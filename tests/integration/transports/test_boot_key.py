@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,19 @@ def bring(host: Host) -> str:
     return " ".join(key.with_suffix(".pub").read_text().split()[:2])
 
 
+LISTENING = "Server listening"
+
+
+def files(host: Host) -> set[str]:
+    """The host keys that are on the machine."""
+    return {path.name for path in (host.directory / "ssh").glob("ssh_host_*")}
+
+
 class Record:
     """What one installation has on record of the machine, and what its user was told."""
 
     def __init__(self, host: Host, boot_key: str) -> None:
+        self._host = host
         self.pins: list[str] = []
         self.told: list[str] = []
         self.clock = FakeClock()
@@ -51,12 +62,19 @@ class Record:
 
     async def meet(self, **how: Any) -> str:
         """Meet it; the key that it is known by then."""
+        heard, before = self._host.log.count(LISTENING), files(self._host)
         node = self.contact(**how)
         try:
             assert (await node.run("echo hi")).text == "hi"
             return await node.host_key()
         finally:
             await node.close()
+            await asyncio.to_thread(self._settle, heard, before)
+
+    def _settle(self, heard: int, before: set[str]) -> None:
+        """Let the machine's sshd reload, where it was told to."""
+        while files(self._host) < before and self._host.log.count(LISTENING) == heard:
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -75,11 +93,6 @@ async def shows(host: Host, key: str) -> bool:
     finally:
         await node.close()
     return True
-
-
-def files(host: Host) -> set[str]:
-    """The host keys that are on the machine."""
-    return {path.name for path in (host.directory / "ssh").glob("ssh_host_*")}
 
 
 OWN = {KEY, f"{KEY}.pub"}
@@ -201,6 +214,14 @@ async def test_a_machine_that_has_no_other_key_and_can_have_none() -> None:
         assert record.told == [firstcontact.NO_OTHER]
 
 
+async def test_a_key_of_the_boot_data_where_the_machines_own_would_be(host: Host) -> None:
+    """It is no key of its own for that."""
+    record = Record(host, host.host_key)
+    assert await record.meet() == host.host_key
+    assert record.told == [firstcontact.NO_OTHER]
+    assert files(host) == OWN
+
+
 class TestCutShort:
     """Whenever a client is killed, the next one comes to the same end."""
 
@@ -260,8 +281,6 @@ async def test_another_client_was_quicker(host: Host, record: Record) -> None:
 
 async def test_two_clients_at_once(host: Host, record: Record) -> None:
     """Both come to know the same key, whoever takes the other away."""
-    import asyncio
-
     keys = await asyncio.gather(record.meet(), record.meet())
     assert keys == [host.host_key] * 2
     assert set(record.pins) == {host.host_key}

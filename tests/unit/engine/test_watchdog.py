@@ -102,4 +102,4 @@ async def test_a_launch_says_once_that_nothing_would_end_its_machines(world: Wor
     warnings = [sentence for sentence in said if "cannot end by themselves" in sentence]
     assert len(warnings) == 1
     assert "memory" in warnings[0]
-    assert said.index(warnings[0]) < said.index("starting the runtime on 1 node")
+    assert said.index(warnings[0]) < said.index("waiting for SSH on 1 node")

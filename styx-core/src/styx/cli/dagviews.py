@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Shape = dict[str, Any]
 
-_UNSAID = ("plan", "setup", "submit", "terminate")  # phases that every task goes through
+_UNSAID = ("plan", "connect", "agent", "files", "submit", "terminate", "time")  # phases that every task goes through
 
 
 def dag(found: Dag) -> Shape:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Report = Callable[[str, str], None]
 
 NOTE = "note"  # the phase of what is to stay in sight, and is told once
+TIME = "time"  # that of how long another took: in sight too, once there has been anything to see
 
 # A spinner for something that is over before this many seconds would only flicker, and importing rich takes time too.
 PATIENCE = 0.4
@@ -70,8 +71,8 @@ class _Spinner:
 
     def __call__(self, phase: str, sentence: str) -> None:
         with self._lock:
-            if phase == NOTE:
-                self._keep(clean(sentence))
+            if phase == NOTE or (phase == TIME and self._status is not None):
+                self._keep(phase, clean(sentence))
                 return
             self._text = f"{clean(phase)}: {clean(sentence)}"
             if self._timer is None:
@@ -81,14 +82,14 @@ class _Spinner:
             elif self._status is not None:
                 self._status.update(_plain(self._text))
 
-    def _keep(self, sentence: str) -> None:
+    def _keep(self, phase: str, sentence: str) -> None:
         if sentence in self._notes:
             return
         self._notes.add(sentence)
         if self._status is None:
-            note(f"{NOTE}: {sentence}")
+            note(f"{phase}: {sentence}")
         else:  # above what it draws
-            self._status.console.print(_plain(f"{NOTE}: {sentence}"), highlight=False, soft_wrap=True)
+            self._status.console.print(_plain(f"{phase}: {sentence}"), highlight=False, soft_wrap=True)
 
     def _start(self) -> None:
         from rich.console import Console

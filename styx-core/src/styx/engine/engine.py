@@ -30,6 +30,7 @@ from styx.engine.mounts import require_mountable, sync
 from styx.engine.obtain import Wish, plan_machines
 from styx.engine.operation import LOOK, operation
 from styx.engine.orphans import Orphan, Search, find_orphans
+from styx.engine.phases import timed
 from styx.engine.plan import Answered, Plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
@@ -46,6 +47,7 @@ from styx.store.claims import free
 from styx.store.holder import current
 from styx.store.records import ClusterRecord, Operation
 from styx.store.states import ClusterState
+from styx.transports.firstcontact import FirstContact
 from styx.transports.together import together
 
 DEFAULT_BACKEND = "agent"
@@ -150,24 +152,29 @@ class Engine:
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:
-            record = self.context.store.clusters.get(name)
-            if fast and record is not None and record.state is ClusterState.UP and not self._misplaced(name):
-                require_fit(ready.spec, record, account)
-                handle, made, setup = await self._handle(record), False, False
-            else:
-                if max_hourly_cost is not None and record is not None and record.state in _COMES_BACK:
-                    budget.require(self.context, record, max_hourly_cost)
-                wish = Wish(
-                    ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost, prefer
-                )
-                handle, made = await launch(self.context.fresh(), wish, progress)
-                handle = await self._handles.keep(handle)
-            try:
-                return name, await self._run(handle, ready, progress, setup=setup), made
-            except StyxError as error:
-                if made:
-                    error.hint = " ".join(filter(None, (error.hint, _stays_up(name))))
-                raise
+            wish = Wish(
+                ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost, prefer
+            )
+            with timed(self.context, name, progress) as phases:
+                handle, made, as_it_is = await self._obtain(wish, phases, fast=fast)
+                try:
+                    return name, await self._run(handle, ready, phases, setup=setup and not as_it_is), made
+                except StyxError as error:
+                    if made:
+                        error.hint = " ".join(filter(None, (error.hint, _stays_up(name))))
+                    raise
+
+    async def _obtain(self, wish: Wish, progress: Progress, *, fast: bool) -> tuple[Handle, bool, bool]:
+        """The cluster that is wished for, whether it was made, and whether it was taken as it is."""
+        name = wish.cluster
+        record = self.context.store.clusters.get(name)
+        if fast and record is not None and record.state is ClusterState.UP and not self._misplaced(name):
+            require_fit(wish.task, record, wish.account)
+            return await self._handle(record), False, True
+        if wish.max_hourly_cost is not None and record is not None and record.state in _COMES_BACK:
+            budget.require(self.context, record, wish.max_hourly_cost)
+        handle, made = await launch(self.context.fresh(), wish, progress)
+        return await self._handles.keep(handle), made, False
 
     async def exec(self, task: Task, cluster: str, progress: Progress) -> int | None:
         """Queue the task on a cluster that is up: no provisioning, no setup; the job's number."""
@@ -310,7 +317,10 @@ class Engine:
 
     async def shell(self, name: str, rank: int, command: str | None) -> list[str]:
         """The local program that opens a terminal on a node."""
-        return (await self._connected(name)).transport(rank).interactive(command)
+        way = (await self._connected(name)).transport(rank)
+        if isinstance(way, FirstContact):
+            await way.meet()  # that program knows nobody, and nobody lets it in
+        return way.interactive(command)
 
     async def _connected(self, name: str) -> Handle:
         return await self._handle(await self._up(name))

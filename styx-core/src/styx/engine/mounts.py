@@ -45,7 +45,7 @@ async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progr
     """Put everything the task brings on every node, in parallel. Idempotent: files are replaced, none removed."""
     if task.workdir is None and not task.file_mounts:
         return
-    progress("setup", "copying files")
+    progress("files", "copying files")
     stores = Stores(context)
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
         sources = await _resolve(context, stores, handle.name, task, Path(scratch), progress)
@@ -175,7 +175,7 @@ async def _fetch(stores: Stores, uris: Sequence[str], target: str, found: Source
 
 
 async def _mount(stores: Stores, handle: Handle, mounts: Sequence[MountRecord], progress: Progress) -> None:
-    progress("setup", f"mounting {', '.join(mount.uri for mount in mounts)}")
+    progress("files", f"mounting {', '.join(mount.uri for mount in mounts)}")
     commands = [
         (mount, buckets.mount_command(stores, mount.uri, mount.target, mount.cached, mount.read_only))
         for mount in mounts

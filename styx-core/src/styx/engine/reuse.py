@@ -74,6 +74,7 @@ async def _bring_up(context: Context, wish: Wish, cluster: ClusterRecord, progre
         policy = _fitting_policy(context, wish, cluster)
         handle = connect(context, cluster)
         async with handle.closed_on_error():
+            progress("agent", "making sure of the runtime")
             await context.backend.prepare(handle)  # a node may have been rebooted, or lost what the runtime had there
             if policy is not None:
                 await set_autostop(context, cluster, handle, policy)

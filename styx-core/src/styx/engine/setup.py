@@ -32,17 +32,18 @@ async def set_up(
     context.store.nodes.replace(cluster.name, records, holder=context.holder)
     # The policy first: once a node may stop itself, nobody must believe that it always runs.
     context.move(cluster.name, ClusterState.SETTING_UP, autostop=autostop, autostop_set=False)
+    newcomers = Newcomers(context, cluster, progress)
     handle = Handle(
         cluster.name,
         context.owner(cluster),
         [with_key(context.home, node) for node in nodes],
         context.clouds.get(cluster.cloud, cluster.account).cloud,
-        Newcomers(context, cluster, progress),
+        newcomers,
         Notices(context, cluster),
     )
-    progress("setup", f"starting the runtime on {len(nodes)} node{'s' if len(nodes) > 1 else ''}")
     async with handle.closed_on_error():
         try:
+            newcomers.wait_for([handle.transport(rank) for rank in range(len(nodes))])
             await context.backend.prepare(handle)
             if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
                 await _give_policy(context, cluster, handle, autostop)

@@ -7,6 +7,7 @@ it is bound to the node, not to its address.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from styx.engine.keys import private_key
 from styx.store.records import ClusterRecord
 from styx.transports import open_transport
 from styx.transports.firstcontact import PATIENCE, Acquaintance, FirstContact
+from styx.words import count
 
 
 def with_key(home: Path, node: Node) -> Node:
@@ -52,6 +54,8 @@ class Newcomers:
         self._remember = remember
         self._key = str(private_key(context.home))
         self._admission = Admission.to(context, cluster)
+        self._awaited = 0  # of which it is told when all have let us in
+        self._nodes = ""
 
     def __call__(self, node: Node) -> Transport:
         """A transport that makes sure of the key, and of the way where the provider may bar it."""
@@ -62,6 +66,20 @@ class Newcomers:
         if not self._wait and self._admission is None and (pinned := self._pinned(node)):
             return open_transport(Endpoint("ssh", {**endpoint.options, "host_key": pinned}))
         return FirstContact(endpoint, self._acquaintance(node, endpoint), self._context.clock, wait=self._wait)
+
+    def wait_for(self, ways: Sequence[Transport]) -> None:
+        """Tell that the machines on these ways are waited for; and that the runtime is started, once all let us in."""
+        self._awaited = sum(isinstance(way, FirstContact) for way in ways)
+        self._nodes = count(len(ways), "node")
+        if self._awaited:
+            self._say("connect", f"waiting for SSH on {count(self._awaited, 'node')}")
+        else:
+            self._say("agent", f"starting the runtime on {self._nodes}")
+
+    def _met(self) -> None:
+        self._awaited -= 1
+        if self._awaited == 0:
+            self._say("agent", f"starting the runtime on {self._nodes}")
 
     def _acquaintance(self, node: Node, endpoint: Endpoint) -> Acquaintance:
         name, rank = self._cluster.name, node.rank or 0
@@ -78,6 +96,7 @@ class Newcomers:
             pinned=lambda: self._pinned(node),
             pin=(lambda key: self._context.store.nodes.pin(name, rank, key)) if self._remember else None,
             tell=lambda sentence: self._tell(f"first contact with {where}: {sentence}"),
+            met=self._met,
             admit=admit if admission is not None else None,
             lost=self._cluster.launched_at is not None,
         )
@@ -90,7 +109,10 @@ class Newcomers:
         return next((each.host_key for each in known if (each.rank, each.node_id) == (node.rank or 0, node.id)), "")
 
     def _tell(self, sentence: str) -> None:
-        if self._progress is not None:
-            self._progress("note", sentence)
-        else:
+        if self._progress is None:
             log.warning("%s: %s", self._cluster.name, sentence)
+        self._say("note", sentence)
+
+    def _say(self, phase: str, sentence: str) -> None:
+        if self._progress is not None:
+            self._progress(phase, sentence)

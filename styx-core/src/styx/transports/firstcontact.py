@@ -52,13 +52,15 @@ class Acquaintance:
     """What core knows of a machine and does as it gets to know it. Each is called any number of times.
 
     ``pinned`` gives the host key on record, or nothing; ``pin`` puts one there, or is None where the machine is to be
-    trusted this once. ``tell`` takes sentences for the user. ``admit`` asks the provider to let SSH in from where this
-    client is, and says whether it did; None where nothing is barred. ``lost``: the key was on record once.
+    trusted this once. ``tell`` takes sentences for the user; ``met`` is called when the machine has let us in.
+    ``admit`` asks the provider to let SSH in from where this client is, and says whether it did; None where nothing is
+    barred. ``lost``: the key was on record once.
     """
 
     pinned: Callable[[], str]
     pin: Callable[[str], None] | None
     tell: Callable[[str], None]
+    met: Callable[[], None] = lambda: None
     admit: Callable[[], Awaitable[bool]] | None = None
     lost: bool = False
 
@@ -131,6 +133,7 @@ class FirstContact(SshTransport):
         self._met = True
         if not pinned or self._wait:  # just made, or started: the contact before may have been cut short
             await self._part_with_boot_key(key)
+        self._known.met()
 
     async def _introduce(self) -> str:
         """Trust a key that nobody has on record; what the user is to know of that."""
@@ -153,6 +156,8 @@ class FirstContact(SshTransport):
             own = await own_key(node.run)
         finally:
             await node.close()
+        if own is not None and own.split() == self._boot_key.split()[:2]:
+            own = None  # it has not made that itself
         if own is not None:
             self._trust(own)
             try:

@@ -37,7 +37,8 @@ A list of objects:
    autostop: {idle_minutes, down, wait_for, confirmed},
    operation, error: {code, message, hint}}
 With -v also nodes: [{rank, id, state, ip, private_ip, public_ip, seen_at}].
-With --history: [{at, cluster, kind, from, to, reason}].
+With --history: [{at, cluster, kind, from, to, reason}]; the reason of kind
+phases is how long each phase of a launch took.
 Unknown values are null, times ISO 8601 in UTC, money strings: USD an hour
 while it is up (hourly_cost), and while it is stopped (disk_hourly_cost).
 """
