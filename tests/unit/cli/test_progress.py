@@ -67,6 +67,19 @@ def test_notes_stay_in_sight(on_terminal):
     assert sum(line.endswith("note: beside [red]it") for line in lines) == 1
 
 
+def test_times_stay_in_sight_once_there_is_something_to_see(on_terminal):
+    """What was over before the spinner began is not told of; elsewhere each is a line."""
+    terminal = on_terminal()
+    with progress() as report:
+        report("time", "nothing took 0.00 s")
+        report("plan", "asking")
+        report._timer.join()
+        report("time", "plan took 2.00 s")
+        report("provision", "asking")
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).splitlines()
+    assert [line for line in lines if "took" in line] == ["time: plan took 2.00 s"]
+
+
 def test_nothing_to_say(capsys):
     """Without a step nothing is written."""
     with progress():

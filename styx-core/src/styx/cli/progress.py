@@ -71,8 +71,9 @@ class _Spinner:
 
     def __call__(self, phase: str, sentence: str) -> None:
         with self._lock:
-            if phase == NOTE or (phase == TIME and self._status is not None):
-                self._keep(phase, clean(sentence))
+            if phase in (NOTE, TIME):
+                if phase == NOTE or self._status is not None:
+                    self._keep(phase, clean(sentence))
                 return
             self._text = f"{clean(phase)}: {clean(sentence)}"
             if self._timer is None:
