@@ -128,7 +128,7 @@ class Client:
 
 
 class Agent:
-    """One agent's state directory, socket and home; started and ended at will."""
+    """One agent's state directory, socket and home; started and ended at will. ``ids``: as which user and groups."""
 
     def __init__(
         self, program: str, root: Path, env: dict[str, str] | None = None, python: str = sys.executable
@@ -139,6 +139,7 @@ class Agent:
         self.state = root / "state"
         self.home = root / "home"
         self.home.mkdir(parents=True, exist_ok=True)
+        self.ids: tuple[int, ...] = ()
         self._clients: list[Client] = []
         # A directory of its own: pytest's are too deep for a socket's path.
         self._sockets = tempfile.mkdtemp(prefix="styx-")
@@ -149,10 +150,17 @@ class Agent:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the program."""
+        user, *groups = self.ids or (None,)
         return subprocess.run(
             [self.python, "-I", "-S", self.program, *words], env=self.env, capture_output=True, text=True, timeout=60,
-            check=False,
+            check=False, user=user, group=user, extra_groups=groups or None,
         )  # fmt: skip
+
+    def run_as(self, user: int, *groups: int) -> None:
+        """Belong to this user, who is in these groups too."""
+        self.ids = (user, *groups)
+        for path in (self.root, *self.root.rglob("*"), Path(self._sockets)):
+            os.chown(path, user, user)
 
     def start(self, *extra: str) -> subprocess.CompletedProcess[str]:
         """Start the daemon."""

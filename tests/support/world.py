@@ -27,6 +27,7 @@ from styx.api import (
     JobSpec,
     JobState,
     LogChunk,
+    Login,
     NodeMetrics,
     PluginError,
     Services,
@@ -114,6 +115,7 @@ class Runtime:
     specs: list[JobSpec] = field(default_factory=list)
     autostop: Autostop | None = None
     notices: dict[int, datetime] = field(default_factory=dict)  # of preemption, by rank
+    containers: list[tuple[str, Login | None]] = field(default_factory=list)  # what was prepared, and how it was got
 
 
 class TableBackend(Backend):
@@ -144,6 +146,11 @@ class TableBackend(Backend):
         self._enter("backend.prepare")
         assert [node.rank for node in cluster.nodes] == list(range(len(cluster.nodes)))
         self.far.setdefault(cluster.key, Runtime()).alive = True
+
+    async def prepare_container(self, cluster: Cluster, image: str, login: Login | None = None) -> list[str]:
+        self._enter("backend.prepare_container")
+        self._runtime(cluster).containers.append((image, login))
+        return ["this node has GPUs, and containers cannot use them"]
 
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         self._enter("backend.submit")

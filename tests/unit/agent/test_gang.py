@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from styx.agent import loop
+from styx.agent.containers import Containers
 from styx.agent.gang import Gang
 from styx.agent.node import Node, read_config
 from styx.agent.notices import Notices
@@ -46,7 +47,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 def _environment(node: Node, gpus: list[int], **spec: Any) -> dict[str, str]:
     ranks: Any = _Ranks()
-    gang = Gang(node, ranks, Notices(node, ranks), 900.0)
+    gang = Gang(node, ranks, Containers(node, "/state/jobs"), Notices(node, ranks), 900.0)
 
     async def main() -> None:
         await gang.reserve({"job": 1, "rank": 0, "spec": {"run": "true", **spec}, "gpus": gpus})
@@ -83,10 +84,18 @@ def test_the_users_variables_win_and_secrets_last(node: Node) -> None:
     assert env["CUDA_VISIBLE_DEVICES"] == "0,1"
 
 
+def test_a_rank_in_a_container_keeps_the_images_variables(node: Node) -> None:
+    """Of the node's own environment it gets none, for a PATH or a home of the node means nothing in there."""
+    env = _environment(node, [1], container="image", env={"C": "job"}, secrets={"S": "secret"})
+    assert not {"PATH", "HOME", "USER", "SHELL"} & env.keys()
+    assert {name: env[name] for name in "ABCS"} == {"A": "cluster", "B": "cluster", "C": "job", "S": "secret"}
+    assert env["CUDA_VISIBLE_DEVICES"] == "1"
+
+
 def test_a_cancelled_claim_is_gone(node: Node) -> None:
     """After a cancel nothing is left to commit."""
     ranks: Any = _CancelRanks()
-    gang = Gang(node, ranks, Notices(node, ranks), 900.0)
+    gang = Gang(node, ranks, Containers(node, "/state/jobs"), Notices(node, ranks), 900.0)
 
     async def main() -> None:
         await gang.reserve({"job": 1, "rank": 0, "spec": {}})

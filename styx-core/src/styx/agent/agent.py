@@ -10,6 +10,7 @@ import time
 
 from . import check, contact, loop
 from .cluster import Cluster
+from .containers import Containers
 from .gang import Gang
 from .jobs import Jobs
 from .node import Node
@@ -47,7 +48,9 @@ class Agent:
         self.ranks = Ranks(state, self.node.token, _seconds(self.node.own, "STYX_AGENT_GRACE", GRACE), umask)
         vault = Vault(self.node.token, state, self.node.own.get("XDG_RUNTIME_DIR", ""))
         self.notices = Notices(self.node, self.ranks, _seconds(self.node.own, "STYX_AGENT_ANSWER", ANSWER))
-        gang = Gang(self.node, self.ranks, self.notices, _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED))
+        self.containers = Containers(self.node, self.ranks.root)
+        abandoned = _seconds(self.node.own, "STYX_AGENT_ABANDONED", ABANDONED)
+        gang = Gang(self.node, self.ranks, self.containers, self.notices, abandoned)
         self.jobs = Jobs(self.node, vault)
         member: dict[str, Handler] = {
             "gang.reserve": gang.reserve,
@@ -63,6 +66,7 @@ class Agent:
         self.methods: dict[str, Handler] = {
             "hello": telling(self.node.hello),
             "cluster.configure": self.configure,
+            "container.prepare": self.containers.prepare,
             "jobs.submit": self.jobs.submit,
             "jobs.list": telling(self.jobs.list),
             "jobs.wait": telling(self.jobs.wait),
@@ -99,6 +103,7 @@ class Agent:
             for rank in list(self.ranks.active.values()):
                 await self.ranks.cancel(rank.job, rank.rank)
             await self.ranks.kill_strays()
+            await self.containers.halt()
         self.stop()
         return {}
 

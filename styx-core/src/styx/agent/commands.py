@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Mapping, Sequence
 
 TOLD = 4000  # bytes of what a command has said that are of interest: its last ones
+TIDYING = 1.0  # seconds for one that is ended early to clear away what it has made
 # The status comes by a pipe: whoever waits for children here takes them all. What the script leaves running may hold
 # everything but the pipe.
 _WRAP = "(\n{script}\n) 3>&-\necho $? >&3\n"
@@ -28,11 +29,11 @@ class Done:
 
 
 async def run(script: str, words: Sequence[str], env: Mapping[str, str], timeout: float, stdin: bytes = b"") -> Done:
-    """Run a shell script with arguments in a session of its own; after ``timeout`` seconds, or cancelled, it is killed.
+    """Run a shell script with arguments in a session of its own; after ``timeout`` seconds, or cancelled, it is ended.
 
     What is given as ``stdin`` never touches a disk. Raises OSError when no process can be started.
     """
-    given, told = _memory(stdin), _memory(b"")
+    given, told = memory(stdin), memory(b"")
     reading, writing = os.pipe()
     try:
         actions = [
@@ -53,10 +54,18 @@ async def run(script: str, words: Sequence[str], env: Mapping[str, str], timeout
             return Done(None, _tail(told))
         finally:
             if who.alive():
-                process.send_group(pid, signal.SIGKILL)
+                loop.spawn(_end(who))
     finally:
         for descriptor in (given, told, reading, *([writing] if writing >= 0 else [])):
             os.close(descriptor)
+
+
+async def _end(who: process.Identity) -> None:
+    """End a command that is not waited for any more; it may clear away what it has made."""
+    process.send_group(who.pid, signal.SIGTERM)
+    await loop.sleep(TIDYING)
+    if who.alive():
+        process.send_group(who.pid, signal.SIGKILL)
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], actions: Sequence[tuple[Any, ...]]) -> int:
@@ -68,7 +77,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], actions: Sequence[tuple[A
         return os.posix_spawn("/bin/sh", argv, env, file_actions=actions, setsigdef=default, setpgroup=0)
 
 
-def _memory(content: bytes) -> int:
+def memory(content: bytes) -> int:
     """Return a descriptor of a file that is nowhere but in memory, with this in it and at its beginning."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("styx")

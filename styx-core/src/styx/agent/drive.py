@@ -105,6 +105,7 @@ class Drive:
             "setup": self._spec["setup"],
             "run": self._spec["run"],
             "workdir": self._spec["workdir"],
+            "container": self._spec.get("container", ""),
             "env": environment.of_rank(self._spec, self.job, rank, ips),
             "secrets": dict(secrets or {}),
         }

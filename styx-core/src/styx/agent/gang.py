@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .containers import Containers
     from .node import Node
     from .notices import Notices
     from .ranks import Rank, Ranks
@@ -25,8 +26,9 @@ HEARTBEAT = 2.0  # seconds between items of a watch at most
 class Gang:
     """The member's side of starting a job on several nodes at once."""
 
-    def __init__(self, node: Node, ranks: Ranks, notices: Notices, abandoned: float) -> None:
+    def __init__(self, node: Node, ranks: Ranks, containers: Containers, notices: Notices, abandoned: float) -> None:
         self._node = node
+        self._containers = containers
         self._notices = notices
         self._abandoned = abandoned
         self._ranks = ranks
@@ -36,7 +38,9 @@ class Gang:
         """Answer ``gang.reserve``. A rank that was started already stays as it is."""
         job, rank = _which(params)
         spec = check.mapping(params, "spec")
+        image = check.text(spec, "container", "", limit=1000)
         claim = {
+            "container": self._containers.of(image) if image else None,
             "setup": check.text(spec, "setup", ""),
             "run": check.text(spec, "run", ""),
             "workdir": check.text(spec, "workdir", "", limit=4096),
@@ -73,7 +77,7 @@ class Gang:
         return {}
 
     def _environment(self, claim: dict[str, Any]) -> dict[str, str]:
-        env = self._node.environment()
+        env = dict(self._node.configured()["env"]) if claim["container"] else self._node.environment()
         if self._node.facts["gpus"]:  # a job sees the devices that it has claimed, and those alone
             env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
             env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, claim["gpus"]))

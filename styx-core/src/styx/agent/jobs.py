@@ -295,6 +295,7 @@ def read_spec(params: dict[str, Any], secrets: list[str]) -> dict[str, Any]:
         "cpus": check.number(params, "cpus"),
         "gpus": check.number(params, "gpus"),
         "workdir": check.text(params, "workdir", "", limit=4096),
+        "container": check.text(params, "container", "", limit=1000),
         "task_id": check.text(params, "task_id", "", limit=500),
         "cluster_info": check.mapping(params, "cluster_info"),
     }

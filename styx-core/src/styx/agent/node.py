@@ -123,6 +123,7 @@ class Node:
             "configured": self.config is not None,
             "cluster_key": self.config["cluster_key"] if self.config else None,
             "epoch": self.epoch,
+            "containers": True,  # as jobs may ask for since they can
         }
 
     async def configure(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:

@@ -26,7 +26,7 @@ Times are unix seconds (float) or null, sizes bytes. Versions :data:`PROTOCOL` a
 Methods
     hello {protocol, client}
         -> {protocol, build, python, pid, boot_id, hostname, started_at, cpus, memory, gpus: [{index, name, memory}],
-        configured, cluster_key, epoch}
+        configured, cluster_key, epoch, containers: true}
     cluster.configure {cluster_key, cluster_name, rank, num_nodes, node_ips: [ip], peers: {"1": {"socket": path,
         "argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, notice: cmd or empty, epoch, home,
         env: {name: value}} -> {}
@@ -34,8 +34,10 @@ Methods
         agent, and which may start it. With a ``socket``, which is tried first, either may be left out. ``home`` is
         where jobs run and their HOME; ``env`` is added to every job's environment. ``notice`` is a command that
         succeeds once the provider has given notice that it takes this machine back.
-    jobs.submit {key, name, user, setup, run, envs, secrets, num_nodes, cpus, gpus, workdir, task_id,
-        cluster_info: {...}, epoch} -> {id}
+    container.prepare {image, registry, username, password} -> {said}
+        Fetches the image and starts this node's container, unless it runs. ``said`` is what the user should know.
+    jobs.submit {key, name, user, setup, run, envs, secrets, num_nodes, cpus, gpus, workdir, container: image or empty,
+        task_id, cluster_info: {...}, epoch} -> {id}
         The same key is the same job. A claim of 0 CPUs and 0 GPUs always starts; others start first in, first out.
     jobs.list {ids: [id] or absent} -> {jobs: [job]}, newest first, as many as one frame holds
         job: {id, key, name, user, state, submitted_at, started_at, ended_at, exit_code, num_nodes, cpus, gpus,
@@ -58,7 +60,8 @@ Notices
     answers knows: each of itself, and the head of those that run its jobs.
 
 From a head to its peers
-    gang.reserve {job, rank, spec: {setup, run, env, secrets, workdir}, cpus, gpus: [index], hold, epoch, seconds} -> {}
+    gang.reserve {job, rank, spec: {setup, run, env, secrets, workdir, container}, cpus, gpus: [index], hold, epoch,
+        seconds} -> {}
         Nothing starts; the claim lapses after ``seconds`` without a commit.
     gang.commit {job, rank} -> {}      start; idempotent; ``not_reserved`` after the claim has lapsed
     gang.go {job, rank} -> {}          let a rank that was reserved with ``hold`` go on from its set-up to its run
@@ -70,7 +73,7 @@ From a head to its peers
 
 Error codes
     bad_request, unknown_method, unsupported_protocol, not_found, stale_epoch, too_large, not_head, not_reserved,
-    unreachable, no_self_stop, no_space, too_many, cancelled, shutting_down, internal
+    unreachable, no_self_stop, no_container, no_space, too_many, cancelled, shutting_down, internal
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 
-from . import commands, files, loop, process
+from . import commands, containers, files, loop, process
 from .protocol import AgentError
 
 TYPE_CHECKING = False
@@ -69,8 +69,16 @@ class Rank:
     @property
     def head(self) -> str:
         """The token of the table whose job this is; empty when nobody said."""
+        return self._noted("head")
+
+    @property
+    def container(self) -> str:
+        """The name of the container that it runs in; empty for none."""
+        return self._noted("container")
+
+    def _noted(self, name: str) -> str:
         try:
-            with open(os.path.join(self.directory, "head")) as file:
+            with open(os.path.join(self.directory, name)) as file:
                 return file.read()
         except FileNotFoundError:
             return ""
@@ -97,7 +105,7 @@ class Ranks:
     """All ranks on this node. ``changed`` is notified whenever the phase of any of them has changed."""
 
     def __init__(self, state: str, token: str, grace: float, umask: int) -> None:
-        self._root = os.path.join(state, "jobs")
+        self.root = os.path.join(state, "jobs")  # a directory for each rank
         self._active_root = os.path.join(state, "active")
         self._token = token
         self._grace = grace
@@ -107,7 +115,7 @@ class Ranks:
         self.changed = loop.Signal()
         self.children = loop.Signal()  # notified on SIGCHLD
         self.logs = files.Watcher()
-        os.makedirs(self._root, exist_ok=True)
+        os.makedirs(self.root, exist_ok=True)
         os.makedirs(self._active_root, exist_ok=True)
 
     def adopt(self) -> None:
@@ -123,7 +131,7 @@ class Ranks:
 
     def abandon(self) -> None:
         """Take what runs for lost, and leave it alone: it belongs to whom this state was copied from."""
-        for name in os.listdir(self._root):
+        for name in os.listdir(self.root):
             job, _, rank = name.partition("-")
             found = self.find(int(job), int(rank)) if job.isdigit() and rank.isdigit() else None
             if found is not None:
@@ -136,11 +144,11 @@ class Ranks:
     @property
     def notice(self) -> str:
         """The file that is there once this machine is about to be taken back."""
-        return os.path.join(self._root, "preemption")
+        return os.path.join(self.root, "preemption")
 
     def directory(self, job: int, rank: int) -> str:
         """Return where this rank's files are."""
-        return os.path.join(self._root, f"{job:d}-{rank:d}")
+        return os.path.join(self.root, f"{job:d}-{rank:d}")
 
     def find(self, job: int, rank: int) -> Rank | None:
         """Return a rank that was started here, running or over; None when there never was one."""
@@ -180,7 +188,7 @@ class Ranks:
             raise AgentError("no_space", f"cannot start the job: {error.strerror}") from error
         self.active[job, rank] = started
         try:
-            pid = self._spawn(started, spec["workdir"], env)
+            pid = self._spawn(started, spec, env)
         except (OSError, ValueError) as error:  # an environment that is too long, or that no program can be given
             started.say(f"[styx: the job could not be started: {getattr(error, 'strerror', None) or error}]\n")
             started.close("exit.126")
@@ -200,6 +208,10 @@ class Ranks:
             contents["setup.sh"] = spec["setup"]
         if hold:
             contents["hold"] = ""
+        if spec.get("container"):
+            contents["container"] = spec["container"]["name"]
+            with open(SHIM) as file:  # the program's directory is not in the container
+                contents["shim.sh"] = file.read()
         for name, content in contents.items():
             with open(os.path.join(rank.directory, name), "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(content)
@@ -213,12 +225,14 @@ class Ranks:
         """Return what STYX_JOB is in every process of this job on this node."""
         return f"{self._token}-{job}"
 
-    def _spawn(self, rank: Rank, workdir: str, env: Mapping[str, str]) -> int:
-        """Start the shim and return its pid."""
-        home = env["HOME"]
+    def _spawn(self, rank: Rank, spec: Mapping[str, Any], env: Mapping[str, str]) -> int:
+        """Start the shim, or what stays here for one in a container, and return its pid."""
+        marker, workdir = self.marker(rank.job), spec["workdir"]
+        if spec.get("container"):
+            return containers.start(spec["container"], rank.directory, marker, self._umask, workdir, env)
         argv = [
-            "sh", SHIM, rank.directory, self._shell, self.marker(rank.job), process.boot_id(), f"{self._umask:03o}",
-            os.path.join(home, workdir),
+            "sh", SHIM, rank.directory, self._shell, marker, process.boot_id(), f"{self._umask:03o}",
+            os.path.join(env["HOME"], workdir),
         ]  # fmt: skip
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -343,6 +357,14 @@ class Ranks:
             await loop.sleep(0.02)
 
     async def _kill(self, rank: Rank, grace: float) -> None:
+        container = rank.container
+        if container:
+            await containers.end(container, self.marker(rank.job), grace)
+        await self._kill_here(rank, grace)
+        if container:  # what had only just been started there
+            await containers.end(container, self.marker(rank.job), 0.0)
+
+    async def _kill_here(self, rank: Rank, grace: float) -> None:
         marker = self._environment_marker(rank.job)
         leader = rank.identity
         deadline = time.monotonic() + grace

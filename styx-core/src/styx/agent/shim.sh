@@ -1,18 +1,21 @@
 # Runs one rank of a job and outlives the agent: sh shim.sh DIRECTORY SHELL MARKER BOOT_ID UMASK WORKDIR
 #
-# Who runs it is in the file "process": pid, start time, boot id.
+# Who runs it is in the file "process": pid, start time, boot id. In a container, where BOOT_ID is "-", that is who has
+# started the shim there: see container.sh.
 # How far it has come is the name of one file in DIRECTORY, changed by rename, which also works on a full disk:
 # phase.setting_up, phase.ready, phase.running, then exit.CODE or setup_exit.CODE.
 dir=$1 shell=$2 marker=$3 boot=$4 workdir=$6
 
 # Exclusive, so that of two starts of one rank, an agent's and its successor's, one wins.
-read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ started _ <"/proc/$$/stat"
-set -C
-if ! echo "$$ $started $boot" 2>/dev/null >"$dir/process"; then
-    [ -s "$dir/process" ] || mv "$dir"/phase.* "$dir/exit.126" # the disk is full
-    exit
+if [ "$boot" != - ]; then
+    read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ started _ <"/proc/$$/stat"
+    set -C
+    if ! echo "$$ $started $boot" 2>/dev/null >"$dir/process"; then
+        [ -s "$dir/process" ] || mv "$dir"/phase.* "$dir/exit.126" # the disk is full
+        exit
+    fi
+    set +C
 fi
-set +C
 
 umask "$5"
 cd "$workdir" 2>/dev/null || cd "$HOME" 2>/dev/null || cd /

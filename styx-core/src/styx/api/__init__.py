@@ -13,6 +13,7 @@ from styx.api.backend import (
     JobSpec,
     JobState,
     LogChunk,
+    Login,
     NodeMetrics,
 )
 from styx.api.catalog import (
@@ -199,6 +200,7 @@ __all__ = [
     "LaunchState",
     "Leftover",
     "LogChunk",
+    "Login",
     "Machine",
     "MachineType",
     "ModelRequest",

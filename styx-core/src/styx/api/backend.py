@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from styx.api.errors import Unsupported
 from styx.api.nodes import Node
 from styx.api.services import Services
 from styx.api.transport import Transport
@@ -43,7 +44,8 @@ class JobSpec:
     ``key`` makes submitting idempotent: the same key is the same job. ``setup`` and ``run`` are bash scripts; ``setup``
     runs on every node first. ``workdir`` is relative to the node's home. ``cpus`` and ``gpus`` are per node: they are
     what the first-in-first-out queue counts. ``secrets`` become environment variables like ``envs`` but are never
-    stored outside memory or tmpfs, logged or listed.
+    stored outside memory or tmpfs, logged or listed. With a ``container``, the name of an image, ``setup`` and ``run``
+    run in the node's container made from it (since 1.1).
     """
 
     key: str
@@ -58,6 +60,16 @@ class JobSpec:
     workdir: str = ""
     task_id: str = ""
     cluster_info: Mapping[str, str] = field(default_factory=dict)
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to get at images that not everybody may have: the registry and who we are there. Since 1.1."""
+
+    registry: str
+    username: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,16 @@ class Backend(ABC):
     @abstractmethod
     async def prepare(self, cluster: Cluster) -> None:
         """Install and start the runtime on every node. Idempotent; running jobs are not disturbed."""
+
+    async def prepare_container(self, cluster: Cluster, image: str, login: Login | None = None) -> Sequence[str]:
+        """Have a container made from this image on every node, for jobs that ask for it; what the user should know.
+
+        Idempotent: one that is there stays, with all that was installed in it. Until the runtime is removed, jobs find
+        it again, also when their node was rebooted. Raises BackendError where a node cannot have it, and Unsupported
+        where no node of this backend can. Since 1.1.
+        """
+        del image, login
+        raise Unsupported(f"backend {self.name!r} has no containers for {cluster.name!r}", capability="container")
 
     @abstractmethod
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:

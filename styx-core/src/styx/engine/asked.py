@@ -10,7 +10,7 @@ from typing import Any
 
 from styx.api.offers import DIVISIBLE, Offer
 from styx.engine.codec import offer_from_data
-from styx.spec.machine import DISK_TIERS
+from styx.spec.machine import DISK_TIERS, DOCKER
 from styx.spec.model import Alternative
 from styx.store.records import ClusterRecord
 
@@ -18,9 +18,22 @@ BEST = DISK_TIERS[-1]
 
 
 def image_in(wanted: Alternative, region: str) -> str | None:
-    """The image that is asked for there, as far as any is."""
-    image = wanted.image_id
-    return image.get(region) if isinstance(image, Mapping) else image
+    """The machines' image that is asked for there, as far as any is: a container's is none."""
+    image = _image(wanted, region)
+    return None if image is None or image.startswith(DOCKER) else image
+
+
+def container_in(wanted: Alternative, region: str) -> str | None:
+    """The image of the containers that jobs are to run in there, as far as any is asked for."""
+    images = wanted.image_id
+    inside = images.get("docker") if isinstance(images, Mapping) else None
+    image = inside or _image(wanted, region)
+    return image.removeprefix(DOCKER) if image is not None and (inside or image.startswith(DOCKER)) else None
+
+
+def _image(wanted: Alternative, region: str) -> str | None:
+    images = wanted.image_id
+    return images.get(region) if isinstance(images, Mapping) else images
 
 
 def ports_of(wanted: Alternative) -> tuple[int, ...]:
@@ -32,6 +45,7 @@ def to_data(wanted: Alternative, region: str) -> dict[str, Any]:
     """What the record says of it."""
     return {
         "image_id": image_in(wanted, region),
+        "container": container_in(wanted, region),
         "disk_size": wanted.disk_size,
         "disk_tier": wanted.disk_tier,
         "identity": wanted.identity,
@@ -52,6 +66,9 @@ def why_not(wanted: Alternative, cluster: ClusterRecord) -> str | None:
     identity = made.get("identity")
     if wanted.identity not in (None, identity):
         return f"identity {identity or 'of nobody'}, wanted {wanted.identity}"
+    container = container_in(wanted, cluster.region)
+    if container not in (None, made.get("container")):
+        return f"container {made.get('container') or 'of no image'}, wanted {container}"
     if DIVISIBLE in offer.capabilities:
         return None
     image = image_in(wanted, cluster.region)

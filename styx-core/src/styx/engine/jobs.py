@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from styx.api.backend import JobInfo, JobSpec, LogChunk
 from styx.api.errors import BadInput, JobNotFound
+from styx.engine.container import image_of
 from styx.engine.context import Context
 from styx.engine.handle import Handle, ranks
 from styx.engine.mounts import WORKDIR
@@ -34,6 +35,7 @@ def job_for(context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: 
         cpus=wanted.cpus.value if wanted.cpus else DEFAULT_CPUS,
         gpus=sum(device.count for device in wanted.accelerators),
         workdir=WORKDIR,
+        container=image_of(cluster),
         task_id=f"styx-{stamp}_{cluster.name}_{key[:6]}",
         cluster_info={
             "cluster_name": cluster.name,

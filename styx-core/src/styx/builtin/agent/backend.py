@@ -10,17 +10,20 @@ from typing import ClassVar
 from styx.api import (
     Autostop,
     Backend,
+    BackendError,
     Cluster,
     HostKeyChanged,
     JobInfo,
     JobSpec,
     LogChunk,
+    Login,
     NodeMetrics,
     Services,
     TransportError,
 )
 from styx.builtin.agent import channel, codec
 from styx.builtin.agent.connection import ConnectionLost, Message
+from styx.builtin.agent.docker import require_docker
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.remove import remove
 from styx.transports.process import ProcessTransport, user_name
@@ -30,6 +33,7 @@ from styx.transports.together import each, together
 # cluster; until servers share clusters there is nothing to tell apart.
 EPOCH = 0
 CANCEL_DEADLINE = 60.0  # seconds for the processes of cancelled jobs to end, by force if need be
+FETCH_DEADLINE = 3700.0  # seconds for an image to be there; the agent gives up before
 WAKE_DEADLINE = 15.0  # seconds; the head says what becomes of a job whose nodes cannot be reached
 HEAD = 0
 
@@ -57,8 +61,24 @@ class AgentBackend(Backend):
         # The head comes last: it may turn to the others at once, for jobs that it still has.
         await self._configure(cluster, nodes[HEAD], ips, peers)
 
+    async def prepare_container(self, cluster: Cluster, image: str, login: Login | None = None) -> list[str]:
+        """Have Docker on every node, installed if need be and allowed, fetch the image and start a container of it."""
+        nodes = self._all(cluster)
+        places = await together(node.places() for node in nodes)
+        await together(require_docker(node.transport, at) for node, at in zip(nodes, places, strict=True))
+        params = {"image": image, "registry": "", "username": "", "password": ""}
+        if login is not None:
+            params |= {"registry": login.registry, "username": login.username, "password": login.password}
+        answers = await together(node.call("container.prepare", params, deadline=FETCH_DEADLINE) for node in nodes)
+        return sorted({codec.clean(said) for answer in answers if (said := str(answer.get("said") or ""))})
+
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         """Queue a job with the head, once the agents that it may need are up: a node that was rebooted starts none."""
+        if job.container and not (await self._node(cluster, HEAD).hello()).get("containers"):
+            raise BackendError(
+                f"the agents of {cluster.name!r} are of a build that knows no containers",
+                hint=f"`styx launch -c {cluster.name}` brings them up to date.",
+            )
         if job.num_nodes > 1:
             _, failed = await each(_wake(node) for node in self._all(cluster)[1:])
             changed = [error for error in failed if isinstance(error, HostKeyChanged)]

@@ -35,8 +35,8 @@ def job_params(job: JobSpec, *, user: str, epoch: int) -> dict[str, Any]:
     return {
         "key": job.key, "name": job.name, "user": user, "setup": job.setup, "run": job.run,
         "envs": dict(job.envs), "secrets": dict(job.secrets), "num_nodes": job.num_nodes,
-        "cpus": job.cpus, "gpus": job.gpus, "workdir": job.workdir, "task_id": job.task_id,
-        "cluster_info": dict(job.cluster_info), "epoch": epoch,
+        "cpus": job.cpus, "gpus": job.gpus, "workdir": job.workdir, "container": job.container,
+        "task_id": job.task_id, "cluster_info": dict(job.cluster_info), "epoch": epoch,
     }  # fmt: skip
 
 
@@ -133,6 +133,8 @@ def refusal(error: AgentError | ProtocolError, node: str, cluster: str, job: int
             hint=f"`styx queue {cluster}` lists its jobs.",
         )
     what = clean(error.message) or clean(error.code)
+    if error.code == "no_container":
+        return BackendError(f"{node} cannot run jobs in a container: {what}", node=node)
     return BackendError(f"the agent on {node} refuses: {what}", hint=_HINTS.get(error.code), node=node)
 
 

@@ -1,8 +1,4 @@
-"""The Python that runs the agent on a node: found, or installed by the node's package manager, or said to be lacking.
-
-Nothing is installed on a machine that somebody owns and lends (the ssh cloud marks those): there the error says what to
-do. On a rented one nobody minds.
-"""
+"""The Python that runs the agent on a node: found, or installed by its package manager, or said to be lacking."""
 
 from __future__ import annotations
 
@@ -12,10 +8,10 @@ from dataclasses import dataclass
 
 from styx.api import BackendError, Transport
 from styx.builtin.agent.codec import clean
+from styx.builtin.agent.packages import INSTALLING, NO_RIGHTS, OWNED, installing
 from styx.builtin.agent.places import Places
 
 OLDEST = (3, 8)
-INSTALLING = 600.0  # seconds that a package manager gets
 _NEEDED = "The agent needs Python 3.8 or newer with its whole standard library."
 _HINT = "Install one: `apt-get install python3`, `dnf install python3.11`, `apk add python3`, or conda."
 _LISTED = 5  # interpreters that an error names
@@ -45,28 +41,10 @@ done
 """
 _FOUND = re.compile(r"(/[\w./+-]+) (\d{1,3})\.(\d{1,3})\.(\d{1,3}) ([\w,]+|-)")
 
-_OWNED = 77  # exit statuses of the command below
-_NO_RIGHTS = 78
-_INSTALL = f"""
-[ ! -d .styx/nodes ] || exit {_OWNED}
-if [ "$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as='sudo -n'; else exit {_NO_RIGHTS}; fi
-any() {{ # installs the first of these packages that there is
-  manager=$1
-  shift
-  for package; do $as $manager "$package" >&2 && return; done
-  return 1
-}}
-if command -v apt-get >/dev/null; then
-  wait='-o DPkg::Lock::Timeout=300'
-  $as apt-get $wait -q update >&2
-  any "env DEBIAN_FRONTEND=noninteractive apt-get $wait -q -y --no-install-recommends install" python3
-elif command -v dnf >/dev/null; then any 'dnf -q -y install' python3.11 python3.12 python3.9 python39 python38 python3
-elif command -v yum >/dev/null; then any 'yum -q -y install' python3.11 python38 python3
-elif command -v apk >/dev/null; then any 'apk add --no-progress' python3
-elif command -v zypper >/dev/null; then any 'zypper -q -n install' python311 python39 python3
-elif command -v pacman >/dev/null; then any 'pacman -Sy --noconfirm' python
-else exit {_NO_RIGHTS}; fi
-"""
+_INSTALL = installing(
+    apt="python3", dnf="python3.11 python3.12 python3.9 python39 python38 python3", yum="python3.11 python38 python3",
+    apk="python3", zypper="python311 python39 python3", pacman="python",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +93,9 @@ async def _look(transport: Transport) -> list[_Found]:
 async def _install(transport: Transport) -> str:
     """Have the package manager install one; what to tell when none is there afterwards."""
     result = await transport.run(_INSTALL, timeout=INSTALLING)
-    if result.status == _OWNED:
+    if result.status == OWNED:
         return ""
-    if result.status == _NO_RIGHTS:
+    if result.status == NO_RIGHTS:
         return " It cannot be installed without a package manager and the right to use it."
     said = result.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     return f" The node's package manager did not bring one: {clean(said)}" if said else ""

@@ -21,6 +21,16 @@ while kill -0 $pid 2>/dev/null && ! grep -qs '^State:.Z' /proc/$pid/status; do
   n=$((n+1)); sleep 0.05
 done"""
 
+# One that Docker does not remove is said to be there still; where nobody can ask Docker any more there is none.
+_CONTAINER = """if [ -e {mark} ]; then
+  for docker in docker 'sudo -n docker'; do
+    $docker version >/dev/null 2>&1 || continue
+    $docker rm -f {name} >/dev/null 2>&1 || $docker rm {name} 2>&1 | grep -q 'No such container' ||
+      {{ echo "Docker does not remove {name}" >&2; exit 1; }}
+    break
+  done
+fi"""
+
 
 async def remove(nodes: Sequence[AgentNode], *, keep: bool = False) -> list[Exception]:
     """End the agents of these nodes (the head first) and all jobs; what failed, by rank.
@@ -62,6 +72,7 @@ async def _clear(node: AgentNode, *, ended: bool, keep: bool) -> None:
     if not here:
         steps.append(_forget_key(places))
     if not keep:
+        steps += [_CONTAINER.format(mark=quote(f"{places.state}/jobs/container"), name=f"{places.key}-{places.rank}")]
         steps.append(_delete(places, shared=here))
     await install.check(node.transport, "\n".join(steps), "remove the agent", places)
 
