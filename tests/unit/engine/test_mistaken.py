@@ -22,9 +22,10 @@ def _catalogs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     shown = [
         (SimpleNamespace(cloud="far", distribution="styx-far", launchable=False),
-         SimpleNamespace(accelerators=lambda: [SimpleNamespace(name="H100")], types=lambda: ["p5.48xlarge"])),
+         SimpleNamespace(accelerators=lambda: [SimpleNamespace(name="H100")], types=lambda: ["p5.48xlarge"],
+                         regions=lambda: ["us-east-1", "us-west-1"])),
         (SimpleNamespace(cloud="torn", distribution="styx-torn", launchable=False),
-         SimpleNamespace(accelerators=broken, types=broken)),
+         SimpleNamespace(accelerators=broken, types=broken, regions=broken)),
     ]  # fmt: skip
     monkeypatch.setattr(mistakes, "catalogs", lambda: shown)
     monkeypatch.setattr(planning, "catalogs", lambda: shown)
@@ -42,6 +43,11 @@ def _catalogs(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"instance_type": "p5.48xlarg"}, "Nothing known has instance type 'p5.48xlarg'. Did you mean 'p5.48xlarge'?"),
         ({"instance_type": "SMALL"}, None),
         ({"cpus": 4}, None),
+        ({"infra": "far/us-esat-1"}, "Nothing known has region 'us-esat-1'. Did you mean 'us-east-1'?"),
+        ({"infra": "*/us-esat-1"}, "Nothing known has region 'us-esat-1'. Did you mean 'us-east-1'?"),
+        ({"infra": "memory/us-east-1"}, "Nothing known has region 'us-east-1'."),
+        ({"infra": "*/WEST"}, None),
+        ({"infra": "k8s/mine"}, None),
         ({"any_of": [{"accelerators": "H100"}, {"accelerators": "X1"}]}, "Nothing known has accelerator 'X1'."),
     ],
 )

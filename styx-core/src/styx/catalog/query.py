@@ -68,6 +68,10 @@ class Catalog:
         """The names of all types of machines. Raises CatalogError."""
         return [name for (name,) in self._database.ask("SELECT name FROM types")]
 
+    def regions(self) -> list[str]:
+        """The names of all regions. Raises CatalogError."""
+        return [name for (name,) in self._database.ask("SELECT DISTINCT region FROM places")]
+
     def transfer(self) -> list[tuple[str, str, Decimal]]:
         """What moving data costs: from a region, to a region, USD per GiB, with the wildcards of the snapshot."""
         rows = self._database.ask("SELECT from_region, to_region, price FROM transfer")

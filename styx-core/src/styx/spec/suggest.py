@@ -17,8 +17,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # only mistakes need it
 
     by_folded = {each.lower(): each for each in known}
-    same = next((each for each in by_folded.values() if looks(each) == looks(word)), None)
-    if same is not None:
-        return f"Did you mean {same!r}?"
+    for alike in (looks, lambda text: sorted(looks(text))):  # of words as close as each other one with the same letters
+        same = next((each for each in by_folded.values() if alike(each) == alike(word)), None)
+        if same is not None:
+            return f"Did you mean {same!r}?"
     close = get_close_matches(word.lower()[:100], by_folded, n=1, cutoff=0.66)
     return f"Did you mean {by_folded[close[0]]!r}?" if close else None
