@@ -9,7 +9,9 @@ import pytest
 
 from styx.builtin.agent.backend import AgentBackend
 from styx.testing.cluster import ProcessCluster, process_cluster
+from styx.testing.hosts import Host
 from styx.testing.surroundings import services
+from support.bare import strip
 
 
 @pytest.fixture
@@ -32,3 +34,12 @@ async def pair(backend: AgentBackend) -> AsyncIterator[ProcessCluster]:
     async with process_cluster(2) as made:
         await backend.prepare(made)
         yield made
+
+
+@pytest.fixture
+def bare(host: Host) -> Host:
+    """A host with a few tools and no Python."""
+    if not host.isolated:
+        pytest.skip("needs hosts in namespaces, so root and `ip netns`")
+    strip(host)
+    return host

@@ -14,15 +14,11 @@ import pytest
 from styx.api import BackendError
 from styx.builtin.agent.backend import AgentBackend
 from styx.testing.hosts import Host
+from support.bare import program
 from support.clusters import HostCluster, job, output
 
 UNUSED = ("config-*", "distutils", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter", "unittest")
 MINIMAL = "libpython3.11-minimal"  # Debian's
-# Everything that is on a host's PATH in these tests: no interpreter, and no real package manager.
-TOOLS = (
-    "cat chmod cp cut dd env expr false grep head id ln ls mkdir mv ps pwd readlink rm rmdir sed sh sleep stat test "
-    "touch tr true uname wc"
-)
 
 
 def give(host: Host, version: str, name: str = "python3") -> None:
@@ -50,25 +46,6 @@ def link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy(source, target)
-
-
-def program(host: Host, name: str, text: str) -> None:
-    """Put a shell script on the host's PATH."""
-    path = host.home / "bin" / name
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def bare(host: Host) -> Host:
-    """A host with a few tools and no Python."""
-    if not host.isolated:
-        pytest.skip("needs hosts in namespaces, so root and `ip netns`")
-    host.run("mkdir bin")
-    for tool in TOOLS.split():
-        host.run(f"ln -s {shutil.which(tool)} bin/{tool}")
-    host.configure(SetEnv="PATH=/root/bin")
-    return host
 
 
 @pytest.fixture
@@ -155,6 +132,34 @@ async def test_a_rented_machine_gets_its_python_from_its_package_manager(
     assert await output(backend, cluster, await backend.submit(cluster, job("echo hi"))) == {0: "hi\n"}
     assert [line.split()[-1] for line in bare.run("cat /tmp/asked").splitlines()] == ["update", "python3"]
     bare.run("rm bin/apt-get bin/python3; ls bin >/dev/null")
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 912 (apt-get)",
+        "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)",
+        "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.",
+        "E: Release file for http://deb.debian.org/debian is not valid yet (invalid for another 2h 3min 4s).",
+    ],
+)
+async def test_a_machine_that_updates_itself_at_its_first_boot_is_waited_for(
+    backend: AgentBackend, cluster: HostCluster, bare: Host, busy: str
+) -> None:
+    """Whatever lock it holds, at whatever step; one that was cut off in the midst of it is repaired first."""
+    program(bare, "dpkg", 'echo "dpkg $*" >>/tmp/asked')
+    program(
+        bare,
+        "apt-get",
+        f'echo "$*" >>/tmp/asked\n[ $(grep -c "" </tmp/asked) -gt 2 ] || {{ echo "{busy}" >&2; exit 100; }}\n'
+        'case "$*" in *" install python3") ln -s /usr/bin/python3 bin/python3; esac',
+    )
+    await backend.prepare(cluster)
+    asked = [" ".join(line.split()[-2:]) for line in bare.run("cat /tmp/asked").splitlines()]
+    repaired = ["--configure -a"] * ("interrupted" in busy)
+    update = "--no-install-recommends update"
+    assert asked == [update, *repaired, update, *([update] if not repaired else []), "install python3"]
+    bare.run("rm bin/apt-get bin/dpkg bin/python3; ls bin >/dev/null")
 
 
 async def test_nothing_is_installed_on_a_machine_that_somebody_owns(

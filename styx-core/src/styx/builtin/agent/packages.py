@@ -17,7 +17,8 @@ _PATIENTLY = """
 if [ "$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as='sudo -n'; else exit @NO_RIGHTS@; fi
 apt() {
   looks=0
-  while ! said=$($as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=60 -q -y "$@" 2>&1); do
+  while ! said=$($as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=60 -q -y \
+      --no-install-recommends "$@" 2>&1); do
     case $said in
       *'dpkg was interrupted'*) $as env DEBIAN_FRONTEND=noninteractive dpkg --configure -a >&2 ;;
       *'Could not get lock'* | *'Unable to lock'* | *'frontend lock'* | *'is not valid yet'*) ;;
@@ -32,7 +33,7 @@ any() { # installs the first of these packages that there is
   manager=$1
   shift
   for package; do
-    if [ "$manager" = apt ]; then apt install --no-install-recommends "$package" && return
+    if [ "$manager" = apt ]; then apt install "$package" && return
     else $as $manager "$package" >&2 && return; fi
   done
   return 1
