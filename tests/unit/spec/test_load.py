@@ -258,6 +258,10 @@ def test_many_documents_are_quick_or_refused(here: Path) -> None:
     assert len(dag(here, "".join(f"name: t{index}\nrun: x\n---\n" for index in range(5000)))) == 5000
     with pytest.raises(InvalidTask, match="more than 10000 tasks"):
         dag(here, "run: x\n---\n" * 10_001)
+    with pytest.raises(InvalidTask, match="in more than 1000000 ways") as refused:
+        dag(here, "name: a\nforeach: 1001\n---\nname: b\nforeach: 1001\n")
+    assert refused.value.file == "dag.yaml"
+    assert "Put one task between them" in str(refused.value.hint)
 
 
 def test_numbers_that_are_text_stay_as_they_are_written(load: Load) -> None:

@@ -21,7 +21,8 @@ PARALLEL = "parallel"  # a job group: all at once, and they may talk to each oth
 
 MAX_EDGES = 1_000_000
 
-_TOO_MANY = f"the tasks wait for each other in more than {MAX_EDGES} ways, which is the limit"
+TOO_MANY = f"the tasks wait for each other in more than {MAX_EDGES} ways, which is the limit"
+LESS = "Put one task between them, which waits for all of the earlier ones and which the later ones wait for."
 _SHOWN = 20  # names that a hint lists
 
 _current: ContextVar[Dag | None] = ContextVar("styx_dag", default=None)
@@ -94,7 +95,7 @@ class Dag:
                 self._edges[low, high] = None
         self._found = None
         if len(self._edges) > MAX_EDGES:
-            raise Place().error(_TOO_MANY)
+            raise Place().error(TOO_MANY, hint=LESS)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -187,7 +188,7 @@ class Dag:
             for output, field in needed(task.spec).items():
                 found[self._giver(output, self._place(index, field)), index] = None
             if len(found) > MAX_EDGES:
-                raise self._place(index, "depends_on").error(_TOO_MANY)
+                raise self._place(index, "depends_on").error(TOO_MANY, hint=LESS)
         return tuple(found)
 
     def _giver(self, output: Output, place: Place) -> int:

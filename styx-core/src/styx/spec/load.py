@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from styx.spec import fields, files, parse, sweep
-from styx.spec.dag import SERIAL, Dag
+from styx.spec.dag import LESS, MAX_EDGES, SERIAL, TOO_MANY, Dag
 from styx.spec.header import check_names, read_header, split
 from styx.spec.place import Place
 from styx.spec.task import Task
@@ -152,6 +152,8 @@ def dag_of(
     if dag.name is None and len(documents) == 1:
         dag.name = dag.tasks[0].spec.sweep or dag.tasks[0].spec.name
     if dag.execution == SERIAL and not any(task.spec.depends_on for task in dag.tasks):
+        if sum(len(earlier) * len(later) for earlier, later in pairwise(groups)) > MAX_EDGES:
+            raise Place(source.file).error(TOO_MANY, hint=LESS)
         _chain(dag, groups)
     if header is not None:
         check_names(dag, header, _place(source, header))
