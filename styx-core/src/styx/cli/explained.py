@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Shape = dict[str, Any]
 
 NOTHING_FITS = 75  # the exit code of NoOffer, which a launch ends with then
+_MANY = 10  # times as much: from there on nobody reads percents
 RUNNERS_UP = 6  # that are shown, of each type of machine the cheapest
 
 
@@ -159,7 +160,7 @@ def where(each: Choice) -> str:
 def _compared(cost: Decimal | None, first: Decimal | None) -> str:
     if cost is None or not first:
         return ""
-    return f"{(cost - first) / first:+.0%}"
+    return f"{(cost - first) / first:+.0%}" if cost < _MANY * first else f"{cost / first:.0f} times"
 
 
 def _refused_row(each: Refused) -> tuple[object, ...]:

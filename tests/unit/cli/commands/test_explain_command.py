@@ -60,6 +60,14 @@ def test_it_reads_well(styx):
     ]
 
 
+def test_how_much_more_it_costs(styx, client: FakeClient):
+    """In percent, or in times where that is much."""
+    prices = "20", "10", "199", "200", "5000"
+    client.choices = tuple(choice("aws/us-east-1", f"type-{price}", price) for price in prices)
+    compared = [line.split()[7:] for line in styx("explain", "--", "x").stdout.splitlines() if " type-" in line]
+    assert compared == [["-50%"], ["+895%"], ["10", "times"], ["250", "times"]]
+
+
 def test_all_offers(styx):
     """With --all also the dearer places of a type."""
     assert "aws/us-west-2" in styx("explain", "--all", "--", "x").stdout
