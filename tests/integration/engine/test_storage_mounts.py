@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 
-from styx.api import BackendError, Conflict, InvalidTask, NotFound, Unsupported
+from styx.api import BackendError, BadInput, Conflict, InvalidTask, NotFound, Unsupported
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.engine.storage import Mode
@@ -114,15 +116,17 @@ def test_several_sources_keep_their_names(ran: Ran, client: EmbeddedClient, tmp_
     (tmp_path / "dir").mkdir()
     (tmp_path / "dir" / "a").write_text("a\n")
     (tmp_path / "f").write_text("f\n")
-    task = HELLO.mount("d", {"name": "several", "source": [str(tmp_path / "dir"), str(tmp_path / "f")]})
+    task = HELLO.mount(
+        "d", {"name": "several", "store": "file", "source": [str(tmp_path / "dir"), str(tmp_path / "f")]}
+    )
     assert ran(task.run("cat d/dir/a d/f")) == "a\nf\n"
 
 
 def test_what_does_not_persist_goes_with_the_cluster(ran: Ran, client: EmbeddedClient) -> None:
     """A bucket that was made for the cluster is removed by its down; one that was there before is not."""
     client.storage.create("file://kept")
-    task = HELLO.mount("~/a", {"name": "scratch", "persistent": False})
-    task = task.mount("~/b", {"name": "kept", "persistent": False})
+    task = HELLO.mount("~/a", {"name": "scratch", "store": "file", "persistent": False})
+    task = task.mount("~/b", {"name": "kept", "store": "file", "persistent": False})
     ran(task.run("echo 1 > ~/a/1; echo 2 > ~/b/2"))
     assert keys(client, "file://scratch") == ["1"]
     client.down("c")
@@ -133,11 +137,11 @@ def test_what_does_not_persist_goes_with_the_cluster(ran: Ran, client: EmbeddedC
 
 def test_a_bucket_that_outlived_its_cluster_is_removed_later(ran: Ran, client: EmbeddedClient) -> None:
     """Where the cluster went without it, the next look at everything removes it."""
-    ran(HELLO.mount("~/a", {"name": "scratch", "persistent": False}).run("echo 1 > ~/a/1"))
+    ran(HELLO.mount("~/a", {"name": "scratch", "store": "file", "persistent": False}).run("echo 1 > ~/a/1"))
     client.down("c", forget=True)
     assert keys(client, "file://scratch") == ["1"]
     client.status(refresh=True)
-    assert client.storage.buckets() == ([], {})
+    assert client.storage.buckets()[0] == []
     assert client.store.mounts.left() == []
 
 
@@ -188,11 +192,32 @@ def test_a_store_that_nodes_do_not_see_cannot_be_mounted(client: EmbeddedClient)
     assert client.history("c") == []
 
 
+def test_which_store_is_said_before_a_machine_is_made(home: Path, tmp_path: Path) -> None:
+    """Where several are installed and none comes with the cloud, the error names them."""
+    client = EmbeddedClient()
+    context = client.engine.context
+    names, provided = context.plugins.names, context.plugins.provided
+    other = SimpleNamespace(name="other", plugin="elsewhere", status="ok")
+    with (
+        patch.object(context.plugins, "names", lambda kind: [*names(kind), *(["other"] if kind == "storage" else [])]),
+        patch.object(
+            context.plugins, "provided", lambda kind: [*provided(kind), *([other] if kind == "storage" else [])]
+        ),
+        pytest.raises(BadInput, match="which store") as refused,
+    ):
+        client.launch(
+            HELLO.mount("~/d", {"name": "n", "mode": "COPY", "source": str(tmp_path)}), LaunchOptions(cluster="c")
+        )
+    assert {"file", "other"} <= set((refused.value.hint or "").replace(",", " ").replace(".", " ").split())
+    assert client.history("c") == []
+    client.close()
+
+
 def test_somebody_elses_bucket(ran: Ran, client: EmbeddedClient, shared: Path) -> None:
     """A name that another has is a conflict, and the cluster stays for another try."""
     (shared / "theirs").mkdir(parents=True)
     with pytest.raises(Conflict, match="was not made by Styx"):
-        ran(HELLO.mount("~/d", {"name": "theirs"}).run("true"))
+        ran(HELLO.mount("~/d", {"name": "theirs", "store": "file"}).run("true"))
     assert client.status()[0].state is ClusterState.UP
 
 

@@ -21,7 +21,7 @@ from styx.engine.storage.stores import Stores
 from styx.engine.storage.transfer import carry_out
 from styx.engine.storage.uri import Uri, is_uri
 from styx.plugins.isolation import guard
-from styx.spec.model import StorageMount
+from styx.spec.model import StorageMount, TaskSpec
 from styx.words import count, size
 
 SWEEP_SECONDS = 30.0
@@ -59,12 +59,27 @@ def require_sense(stores: Stores, target: str, mount: StorageMount) -> None:
         understood = stores.of(uri)
         if named is not None and named is not understood:
             raise wrong(f"{uri} is not in the store {mount.store}", "Leave out store:.")
-    if mount.mode == COPY:
-        return
     if remote:
-        mount_command(stores, remote[0], target, mount.mode == CACHED, read_only(mount))
+        _require_mountable(stores, remote[0], target, mount)
     elif named is not None:
-        uri = str(Uri(named.schemes[0], mount.name or ""))
+        _require_mountable(stores, str(Uri(named.schemes[0], mount.name or "")), target, mount)
+
+
+def why_no_store(context: Context, cloud: str, task: TaskSpec) -> StyxError | None:
+    """Why a task that names no store for a bucket could not have it on this cloud; None where it can."""
+    stores = Stores(context)
+    for target, mount in task.file_mounts.items():
+        if isinstance(mount, StorageMount) and mount.name and not mount.store:
+            try:
+                uri = str(Uri(stores.default(cloud).schemes[0], mount.name))
+                _require_mountable(stores, uri, target, mount)
+            except StyxError as error:
+                return error
+    return None
+
+
+def _require_mountable(stores: Stores, uri: str, target: str, mount: StorageMount) -> None:
+    if mount.mode != COPY:
         mount_command(stores, uri, target, mount.mode == CACHED, read_only(mount))
 
 

@@ -29,6 +29,7 @@ from styx.api.names import Owner, new_attempt_id, slug
 from styx.api.nodes import Node
 from styx.api.offers import Offer, Scope
 from styx.engine import asked, budget, watchdog
+from styx.engine.buckets import why_no_store
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
@@ -130,7 +131,7 @@ def _unable(context: Context, wish: Wish, choice: Choice) -> StyxError | None:
         return error
     problem = why_not_on(cloud, wish.task)
     if problem is None:
-        return None
+        return why_no_store(context, cloud.name, wish.task)
     return InvalidTask(
         f"{choice.source}: {problem}",
         hint="Use a path that is relative, or begins with ~/, or run the task on another cloud.",
