@@ -17,7 +17,7 @@ from styx.api.transport import CommandResult
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
-from styx.engine import budget, jobs, lifecycle, recover
+from styx.engine import budget, container, jobs, lifecycle, recover
 from styx.engine.account import glance
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
@@ -158,6 +158,8 @@ class Engine:
             with timed(self.context, name, progress) as phases:
                 handle, made, as_it_is = await self._obtain(wish, phases, fast=fast)
                 try:
+                    if not as_it_is:
+                        await container.prepare(self.context, handle, ready.spec, phases)
                     return name, await self._run(handle, ready, phases, setup=setup and not as_it_is), made
                 except StyxError as error:
                     if made:

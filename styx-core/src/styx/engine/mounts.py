@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from styx.api.cloud import Cloud
 from styx.api.errors import BackendError, InvalidTask, NotFound
 from styx.api.transport import CommandResult, Transport
-from styx.engine import buckets
+from styx.engine import buckets, container
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.storage.stores import Stores
@@ -50,6 +50,8 @@ async def sync(context: Context, handle: Handle, task: TaskSpec, progress: Progr
     with tempfile.TemporaryDirectory(prefix="styx-fetch-") as scratch:
         sources = await _resolve(context, stores, handle.name, task, Path(scratch), progress)
         await together(_sync_node(handle, rank, task, sources, Path(scratch)) for rank in range(len(handle.nodes)))
+    if container.image_on(context, handle.name):
+        await container.show(handle, [target for target in task.file_mounts if not _beside_the_job(target)])
     if sources.mounts:
         context.store.mounts.add(sources.mounts)
         await _mount(stores, handle, sources.mounts, progress)
@@ -130,13 +132,14 @@ async def _resolve(
         return task.base_dir / Path(source).expanduser()
 
     found = Sources()
+    inside = bool(container.image_on(context, cluster))
     if isinstance(task.workdir, str):
         if is_uri(task.workdir):
             await _fetch(stores, (task.workdir,), WORKDIR, found, scratch / "workdir")
         else:
             found.files[WORKDIR] = locate(task.workdir)
     for index, (target, mount) in enumerate(task.file_mounts.items()):
-        place = _on_the_node(target)
+        place = container.place_of(_on_the_node(target)) if inside else _on_the_node(target)
         if isinstance(mount, str):
             if is_uri(mount):
                 await _fetch(stores, (mount,), place, found, scratch / str(index))
