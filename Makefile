@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench bench-peer leaks chaos live wheels clean
+.PHONY: help demo test check format docs picture bench bench-peer bench-s3 leaks chaos live wheels clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## Run a real task on this machine with `styx launch`
 	$(BIN)/styx launch --down examples/hello.yaml
@@ -46,8 +46,11 @@ bench: $(READY) ## Measure, and print asked, measured and floor
 bench-peer: $(READY) ## Measure Styx beside SkyPilot, which is installed apart below build/ (1.3 GB, minutes)
 	$(BIN)/python -m benchmarks.peer
 
+bench-s3: $(READY) ## Measure copies to and from S3 beside the AWS CLI, which is installed apart below build/ (minutes)
+	$(BIN)/python -m benchmarks.s3
+
 CLOUD ?= bazaar
-leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local); count what leaked or was lost
+leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local, aws); count what leaked or was lost
 	$(BIN)/python -m styx.testing.faults --cloud $(CLOUD) $(if $(HABITS),--habits "$(HABITS)") \
 		--report build/leaks-$(CLOUD).txt
 

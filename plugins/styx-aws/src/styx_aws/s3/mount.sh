@@ -99,19 +99,21 @@ other=--allow-other # containers see it too
   as_root sh -c 'echo user_allow_other >>/etc/fuse.conf' || other=
 set -- $other
 [ -z "$READ_ONLY" ] || set -- "$@" --read-only
+# What stays behind holds what it is given: no pipe, whose end somebody may wait for.
 if [ -n "$CACHED" ]; then
   need_rclone
   export RCLONE_CONFIG_STYX_TYPE=s3 RCLONE_CONFIG_STYX_ENV_AUTH=true RCLONE_CONFIG_STYX_REGION="$REGION"
   export RCLONE_CONFIG_STYX_NO_CHECK_BUCKET=true RCLONE_CONFIG_STYX_PROVIDER=AWS
   [ -z "$ENDPOINT" ] || export RCLONE_CONFIG_STYX_PROVIDER=Other RCLONE_CONFIG_STYX_ENDPOINT="$ENDPOINT"
-  said=$(rclone mount "styx:$BUCKET/$PREFIX" "$at" --daemon --config /dev/null --vfs-cache-mode full \
-    --cache-dir "$mine/cache" --log-file "$mine/log" "$@" 2>&1 </dev/null) || die "${said:-$(tail -n 3 "$mine/log")}"
+  rclone mount "styx:$BUCKET/$PREFIX" "$at" --daemon --config /dev/null --vfs-cache-mode full --vfs-write-back 1s \
+    --cache-dir "$mine/cache" --log-file "$mine/log" "$@" >"$mine/said" 2>&1 </dev/null ||
+    die "$(tail -n 3 "$mine/said" "$mine/log")"
 else
   need_mount_s3
   [ -n "$READ_ONLY" ] || set -- "$@" --allow-delete --allow-overwrite
   [ -z "$PREFIX" ] || set -- "$@" --prefix "$PREFIX"
   [ -z "$ENDPOINT" ] || set -- "$@" --endpoint-url "$ENDPOINT" --force-path-style
-  said=$(mount-s3 "$BUCKET" "$at" --region "$REGION" "$@" 2>&1 </dev/null) || die "$said"
+  mount-s3 "$BUCKET" "$at" --region "$REGION" "$@" >"$mine/said" 2>&1 </dev/null || die "$(cat "$mine/said")"
 fi
 printf '%s' "$what" >"$mine/what"
 ls "$at" >/dev/null 2>&1 || { unmount; die "it was mounted and cannot be read; may these credentials list it?"; }
