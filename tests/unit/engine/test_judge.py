@@ -157,3 +157,12 @@ def test_a_removal_is_remembered_through_blindness() -> None:
     assert judge(record, Sight(nodes=(node(0, R),), given_up=True)).state is C.TERMINATING
     assert judge(record, Sight(given_up=True)).state is None
     assert judge(record, Sight(nodes=(node(0, R),))).state is C.UP
+
+
+def test_stopped_nodes_are_no_end_of_a_start_that_was_asked_for_a_moment_ago() -> None:
+    """A list that is behind shows them as they were; once it cannot be, they are what they are shown to be."""
+    record = cluster("c", ClusterState.STARTING, num_nodes=2, launched_at=NOW)
+    nodes = tuple(node(rank, NodeState.STOPPED) for rank in (0, 1))
+    verdict = judge(record, Sight(nodes=nodes, settled=False))
+    assert (verdict.state, verdict.reason) == (ClusterState.STARTING, "it is not known yet what came of the start")
+    assert judge(record, Sight(nodes=nodes)).state is ClusterState.STOPPED

@@ -48,6 +48,8 @@ def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - o
     if cluster.state in _BEFORE_NODES:
         return _interrupted(cluster, sight)
     if sight.count(NodeState.STOPPED) == cluster.num_nodes:
+        if lagging and cluster.state is _S.STARTING:  # they may be seen as they were before
+            return Verdict(_S.STARTING, "it is not known yet what came of the start")
         by_itself = all(node.cause is Cause.SELF for node in sight.nodes)
         return Verdict(_S.STOPPED, "stopped by autostop" if by_itself else "all nodes are stopped")
     if cluster.state is _S.STOPPING:

@@ -12,7 +12,7 @@ from styx.testing.faults import Fault, Harness
 from styx.testing.faults.example import ShopBench
 from styx.testing.faults.harness import Total
 from styx.testing.faults.kinds import POSSIBLE, ROLES, SIMPLE_ROLES
-from styx.testing.faults.points import ENDS, every, repeated
+from styx.testing.faults.points import ENDS, LONGEST, every, repeated
 from styx.testing.faults.trial import Outcome, Point, Then, thens
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -23,17 +23,18 @@ def test_rows_of_the_same_call_are_cut_short() -> None:
     assert repeated(list("aoooooop")) == {3, 4}
     assert repeated(list("xtotototototoy")) == {5, 6, 7, 8}
     assert repeated(list("abab")) == set()
+    assert repeated(list("xlvsplvsplvsplvsplvspy")) == set(range(9, 13))
     assert repeated([]) == set()
 
 
 @given(st.lists(st.sampled_from("lto"), max_size=40))
 def test_a_call_that_is_left_out_has_the_same_around_it(names: list[str]) -> None:
-    """One or two calls before it and after it there is the same call, which is tried or has one again."""
+    """A few calls before it and after it there is the same call, which is tried or has one again."""
     left_out = repeated(names)
     for number in left_out:
         assert any(
             names[number - period] == names[number] == names[number + period]
-            for period in (1, 2)
+            for period in range(1, LONGEST + 1)
             if number - period * ENDS >= 0 and number + period * ENDS < len(names)
         )
     assert {0, len(names) - 1}.isdisjoint(left_out)
@@ -114,5 +115,8 @@ def test_every_method_of_the_contract_has_a_role() -> None:
 
     protocols = [getattr(api, name) for name in dir(api) if name.startswith("Supports")]
     methods = {name for kind in (api.Cloud, *protocols) for name in vars(kind) if not name.startswith("_")}
-    local = {"name", "traits", "faults", "port_address", "self_stop_command", "preemption_notice_command", "transport"}
+    local = {
+        "name", "traits", "faults", "policy", "port_address", "self_stop_command", "preemption_notice_command",
+        "transport",
+    }  # fmt: skip
     assert methods - local == set(ROLES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import RLock
@@ -63,15 +64,26 @@ class Bed:
         self.calls: list[Call] = []
         self.groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}  # placement groups, by account and region
         self.spot_requests: dict[str, dict[str, Any]] = {}
-        self.shown_until: int | None = None  # the change up to which the next list is told, for lists that are stale
+        self.at: float | None = None  # when the request under way counts as made, if not now
+        self.until: int | None = None  # the change up to which it is answered, for an answer that is stale
 
     def seconds(self) -> float:
         """The testbed's clock."""
-        return self.clock.monotonic()
+        return self.clock.monotonic() if self.at is None else self.at
 
     def now(self, later: float = 0.0) -> datetime:
         """The time of day on it, so many seconds from now."""
-        return self.clock.now() + timedelta(seconds=later)
+        ago = self.clock.monotonic() - self.seconds()
+        return self.clock.now() + timedelta(seconds=later - ago)
+
+    @contextmanager
+    def as_if(self, at: float | None, until: int | None) -> Iterator[None]:
+        """Answer one request as if it had come at that time, or as if what came after that change were not known."""
+        self.at, self.until = at, until
+        try:
+            yield
+        finally:
+            self.at = self.until = None
 
     def instances(self, account: str | None = None, region: str | None = None) -> Iterator[Any]:
         """Those of an account in a region, or all: moto's own, as they are now."""

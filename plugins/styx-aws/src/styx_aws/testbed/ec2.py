@@ -24,6 +24,8 @@ filter_dict_attribute_mapping.update({
     "client-token": "client_token", "instance-lifecycle": "lifecycle", "reservation-id": "reservation_id",
     "placement-group-name": "placement.group_name",
 })  # fmt: skip
+# Headers of the testbed's own, for requests that arrive late and answers that are stale: see Bed.as_if.
+AT, UNTIL = "X-Styx-At", "X-Styx-Until"
 
 
 class Ec2(EC2Response):
@@ -33,9 +35,11 @@ class Ec2(EC2Response):
 
     def call_action(self) -> Any:
         """One request at a time: moto's backends are not made for several."""
+        at, until = self.headers.get(AT), self.headers.get(UNTIL)
         with self.bed.lock:
             self.bed.life.tick()
-            return super().call_action()
+            with self.bed.as_if(None if at is None else float(at), None if until is None else int(until)):
+                return super().call_action()
 
     def serialized(self, action_result: ActionResult) -> Any:
         """With pages, and the status that goes with an error."""
@@ -72,7 +76,6 @@ class Ec2(EC2Response):
             _reservation(each, [instance for instance in instances if not ids or instance.id in ids])
             for each, instances in found
         ]
-        self.bed.shown_until = None
         return ActionResult({"Reservations": filter_reservations(reservations, filters)})
 
     def terminate_instances(self) -> ActionResult:
@@ -252,7 +255,7 @@ class Ec2(EC2Response):
     def _shown(self, instances: Iterable[Any]) -> Iterable[Any]:
         bed = self.bed
         for instance in instances:
-            shown = bed.history.shown(instance, bed.seconds(), bed.habits.lag, bed.shown_until)
+            shown = bed.history.shown(instance, bed.seconds(), bed.habits.lag, bed.until)
             if shown is not None:
                 yield shown
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Any
 
-from moto.core.utils import convert_to_flask_response
+from moto.core import responses
+from moto.core.utils import convert_to_flask_response, method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from styx_aws.testbed import images, prices
 from styx_aws.testbed.asked import Asked
 from styx_aws.testbed.bed import Bed, Call
+from styx_aws.testbed.control import control
 from styx_aws.testbed.ec2 import Ec2
 from styx_aws.testbed.habits import ACCOUNTS
 
@@ -31,7 +33,11 @@ _EXPIRED = {
 }
 _NO_TIME = ("ExpiredToken", "The security token included in the request is expired", 400)
 _DENIED = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException", "pricing": "AccessDeniedException"}
+_ONE_ADDRESS = frozenset({"ec2", "iam", "ssm", "sts"})  # services all whose requests go to one path
 _FREE = frozenset({"sts:GetCallerIdentity"})  # needs no permission
+
+# It looks at hundreds of methods, for each request.
+setattr(responses, "method_names_from_class", cache(method_names_from_class))  # noqa: B010 - no name of that module
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -42,7 +48,7 @@ class Front:
     def __init__(self, bed: Bed, command: Callable[[str, dict[str, Any]], Any] | None = None) -> None:
         Ec2.bed = bed
         self._bed = bed
-        self._command = command or (lambda name, words: _command(bed, name, words))
+        self._command = command or partial(control, bed)
         self._moto = DomainDispatcherApplication(_application)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -64,10 +70,12 @@ class Front:
         if asked.service == "ssm":
             for name in (asked.words.get("Name"), *asked.words.get("Names", ())):
                 images.provide(str(name), account, asked.region)
-        return self._forwarded(environ, start)
+        return self._forwarded(environ, start, asked.service)
 
-    def _forwarded(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        content: Iterable[bytes] = self._moto(environ, start)
+    def _forwarded(self, environ: dict[str, Any], start: Start, service: str = "") -> Iterable[bytes]:
+        # Moto's own dispatcher looks through all its services for each request.
+        answers = _application(service) if service in _ONE_ADDRESS else self._moto
+        content: Iterable[bytes] = answers(environ, start)
         return content
 
     def _refusal(self, asked: Asked, account: str) -> tuple[str, str, int] | None:
@@ -116,33 +124,7 @@ class Front:
         return machines.client if machines is not None and own else seen
 
 
-def _command(bed: Bed, name: str, words: dict[str, Any]) -> Any:
-    """The testbed's switches over HTTP: habits, refuse, interrupt, calls, instances."""
-    with bed.lock:
-        bed.life.tick()
-        match name:
-            case "habits":
-                for habit, value in words.items():
-                    setattr(bed.habits, habit, _like(getattr(bed.habits, habit), value))
-                return {each.name: str(getattr(bed.habits, each.name)) for each in dataclasses.fields(bed.habits)}
-            case "refuse":
-                bed.habits.refuse(**words)
-                return None
-            case "interrupt":
-                bed.life.interrupt(bed.instance(words["instance_id"]), float(words.get("seconds", 120)))
-                return None
-            case "calls":
-                return [dataclasses.astuple(call) for call in bed.calls]
-            case "instances":
-                return {each.id: each.state for each in bed.instances()}
-    raise KeyError(name)
-
-
-def _like(known: Any, value: Any) -> Any:
-    """JSON has no sets."""
-    return set(value) if isinstance(known, set) or (known is None and isinstance(value, list)) else value
-
-
+@cache
 def _application(service: Any) -> Any:
     application = create_backend_app(service)
     if service == "ec2":

@@ -12,6 +12,7 @@ from typing import Any, Self
 from styx.testing.hosts import in_namespaces, unavailable
 from styx_aws.testbed.bed import Bed, Time
 from styx_aws.testbed.habits import ACCOUNTS, Habits
+from styx_aws.testbed.things import things
 
 _TICK = 0.05  # seconds between two looks at what is due
 
@@ -104,12 +105,10 @@ class Testbed:
             self.bed.life.interrupt(self.bed.instance(instance_id), seconds)
 
     def left(self) -> list[str]:
-        """What bills: instances that are not terminated, volumes, addresses."""
+        """The ids of what bills."""
         with self.bed.lock:
-            found = [each.id for each in self.bed.instances() if each.state != "terminated"]
-            for backend in self.bed.backends():
-                found += [*backend.volumes, *(address.allocation_id for address in backend.addresses)]
-            return sorted(found)
+            self.bed.life.tick()
+            return sorted(each["id"] for each in things(self.bed) if each["bills"])
 
     def _tick(self) -> None:
         while not self._over.wait(_TICK):

@@ -19,6 +19,7 @@ from styx.testing.faults.trial import Outcome
 BENCHES = {
     "local": "styx.testing.faults.local:LocalBench",
     "bazaar": "styx.testing.faults.bazaar:BazaarBench",
+    "aws": "styx_aws.testbed.faults:AwsBench",  # with styx-aws[testbed]
 }
 
 

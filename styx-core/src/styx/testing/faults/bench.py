@@ -70,6 +70,13 @@ class FaultBench(ABC):
     # Faults that this provider cannot have, each with the reason, which is printed.
     impossible: ClassVar[Mapping[Fault, str]] = {}
 
+    @classmethod  # noqa: B027 - optional
+    def warm(cls) -> None:
+        """Called once before any is made: load what takes its time, for all processes that are forked from here.
+
+        By default nothing. It may leave neither a thread nor a connection.
+        """
+
     def __init__(self, directory: Path, variant: str = "") -> None:
         self.directory = directory
         self.variant = variant

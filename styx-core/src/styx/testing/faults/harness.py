@@ -91,6 +91,7 @@ class Harness:
         with tempfile.TemporaryDirectory(prefix="styx-faults-", dir=self._room, ignore_cleanup_errors=True) as name:
             root, total = Path(name), Total()
             Store.open(home=root / "warm").close()  # imports what opening one imports, and leaves nothing open
+            self.kind.warm()
             points: list[Point] = []
             for found in self._find(root, total):
                 points += found.points

@@ -15,7 +15,8 @@ from styx.testing.faults.tap import Counted, FaultTap
 from styx.testing.faults.trial import Point, thens
 from styx.testing.faults.world import NoGround, World
 
-ENDS = 2  # calls (or pairs) at the beginning and at the end of a row of the same that are tried
+ENDS = 2  # calls (or rounds) at the beginning and at the end of a row of the same that are tried
+LONGEST = 4  # calls in a round: a look may take several requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ def enumerate_points(world: World, operation: Operation) -> Enumeration:
 
 
 def repeated(names: Sequence[str]) -> set[int]:
-    """Which calls are in the middle of a row of the same, or of the same two in turn.
+    """Which calls are in the middle of a row of the same, or of the same few in turn.
 
     Waiting for something, a client looks again and again, or removes and looks; the world is the same every time.
     """
     found: set[int] = set()
-    for period in (1, 2):
+    for period in range(1, LONGEST + 1):
         start = 0
         while start < len(names):
             end = start + period

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from styx.testing.faults.harness import Total
@@ -26,9 +27,12 @@ def details(outcome: Outcome) -> str:
 
 
 def written(total: Total) -> Iterator[str]:
-    """The whole report, line by line: points in order, then what was left out and why, then what is wrong."""
+    """The whole report, line by line: points in order, the calls, what was left out and why, what is wrong."""
     outcomes = sorted(total.outcomes, key=_key)
     yield from map(line, outcomes)
+    calls = Counter((outcome.point.operation, outcome.point.method) for outcome in outcomes if outcome.reached)
+    for (operation, method), number in sorted(calls.items()):
+        yield f"tried      {number} x {method} of {operation}"
     for why, number in sorted(total.skipped.items()):
         yield f"left out   {number} x {why}"
     yield from (f"broken     {what}" for what in total.broken)
