@@ -14,6 +14,7 @@ BIN = Path(sys.executable).parent
 # Completes the words given as arguments as bash does on TAB, and prints the possibilities.
 BASH = """
 eval "$(styx completion bash)"
+compopt() { :; }  # works on TAB alone
 COMP_WORDS=("$@")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 COMP_LINE="$*"
@@ -62,7 +63,7 @@ def clusters(styx_home: Path) -> None:
     ("words", "expected"),
     [
         (("styx", "la"), ["launch"]),
-        (("styx", "st"), ["status", "start", "stop"]),
+        (("styx", "st"), ["status", "start", "stop", "storage"]),
         (("styx", "zzz"), [""]),
         (("styx", "launch", "--retry"), ["--retry-until-up"]),
         (("styx", "launch", "--disk-tier", "h"), ["high"]),
@@ -155,3 +156,17 @@ def test_other_shells_take_the_script(shell):
         "fish": "styx completion fish | source; complete -C 'styx laun'",
     }[shell]
     assert run([program, "-c"], script)
+
+
+@pytest.mark.parametrize("command", ["ls", "cp"])
+def test_uris_in_bash(styx_home: Path, command: str) -> None:
+    """Bash parts words at colons: what it is offered fits to the part that it replaces."""
+    from styx.store.seen import note_buckets
+
+    styx_home.mkdir(exist_ok=True)
+    note_buckets(styx_home, ["file://datasets", "file://models"])
+    assert "file://" in in_bash("styx", "storage", command, "fi")
+    assert in_bash("styx", "storage", command, "file", ":", "//") == ["//datasets/", "//models/"]
+    assert in_bash("styx", "storage", command, "file", ":", "//da") == ["//datasets/"]
+    assert in_bash("styx", "storage", "cp", "file", ":", "//models/a", "file", ":", "//m") == ["//models/"]
+    assert in_bash("styx", "storage", "delete", "mod") == ["models"]

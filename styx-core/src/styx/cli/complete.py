@@ -73,7 +73,8 @@ def uris(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
 def places(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """URIs, and the paths that the shell knows."""
     found = uris(ctx, param, incomplete)
-    return found if "://" in incomplete else [*found, CompletionItem(incomplete, type="file")]
+    # Paths first: bash forgets at that what came before, and looks for them where nothing follows.
+    return found if "://" in incomplete else [CompletionItem(incomplete, type="file"), *found]
 
 
 def bucket_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

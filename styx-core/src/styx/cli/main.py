@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from styx import __version__
-from styx.cli import added, debug, failure
+from styx.cli import added, bash, debug, failure
 from styx.cli.lazy import LazyGroup, import_command
 from styx.cli.table import COMMANDS, CommandRow
 from styx.cli.width import help_width
@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Only SystemExit passes through."""
     failure.expect(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
+    if os.environ.get(COMPLETION_VARIABLE) == "bash_complete":
+        bash.take_over()
     try:
         result = cli.main(args=arguments, prog_name="styx", standalone_mode=False)
     except click.Abort as error:
