@@ -1,7 +1,7 @@
-"""A server that behaves like AWS' APIs as far as a refresher asks them.
+"""Two servers that behave like AWS' APIs: one as far as a refresher asks them, and the testbed for the cloud.
 
-EC2's answers are moto's; before them stands a server of our own, for what moto lacks: pages, spot prices by zone, the
-price list, refusals and broken answers.
+The first has moto's answers of EC2, and before them a server of our own for what moto lacks: pages, spot prices by
+zone, the price list, refusals and broken answers.
 """
 
 from __future__ import annotations
@@ -12,17 +12,33 @@ import re
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from styx.api import CatalogEntry
+from styx.api import (
+    Boot,
+    CatalogEntry,
+    LaunchRequest,
+    Node,
+    Observation,
+    Offer,
+    OfferQuery,
+    Owner,
+    Receipt,
+    Scope,
+    new_attempt_id,
+)
 from styx.testing import FakeClock, pauses, services, serving
 from styx.testing.server import Answer, Asked
+from styx_aws import policy
+from styx_aws.cloud import AwsCloud
 from styx_aws.config import Settings
 from styx_aws.refresh import AwsRefresher
+from styx_aws.testbed import Testbed
 
 __all__ = ["pauses"]
 NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
@@ -171,3 +187,102 @@ def aws(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pauses: list
         }.items():  # fmt: skip
             monkeypatch.setenv(name, value)
         yield front
+
+
+REGION, HERE = "us-east-1", Scope("us-east-1")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIb1tGtyTyE1ntjZ3c4wbHjUtSCcjXHGNgHqUXTmMKZB"
+BOOT = Boot(f"{KEY} styx", "#!/bin/sh\n:\n")
+SMALL = Offer(
+    "aws", HERE, "t3.micro", 2, 1, REGION, f"{REGION}a", hourly_price=Decimal("0.0104"),
+    spot_hourly_price=Decimal("0.0040"), capabilities=frozenset({"burstable"}),
+)  # fmt: skip
+
+
+class Sold:
+    """A catalog of these offers."""
+
+    def __init__(self, *sold: Offer) -> None:
+        self.sold = sold
+
+    def offers(self, query: OfferQuery) -> Sequence[Offer]:
+        """All of them."""
+        return self.sold
+
+
+class Ec2:
+    """The testbed as one client sees it: a cloud of one installation, and what tests do with it again and again."""
+
+    def __init__(self, bed: Testbed, home: Path, clock: FakeClock) -> None:
+        self.bed, self.home, self.clock = bed, home, clock
+        self.cloud = self.client()
+        self.session = self.cloud.session
+        self.made: set[str] = set()
+
+    def client(self, place: str = "here", installation: str = "abc123", **settings: Any) -> AwsCloud:
+        """A cloud on a machine of this name."""
+        known = services(
+            self.home / place, Settings.model_validate(settings), installation=installation, clock=self.clock,
+            catalog=Sold(SMALL),
+        )  # fmt: skip
+        return AwsCloud(known)
+
+    def owner(self, cluster: str = "dev", installation: str = "abc123") -> Owner:
+        """A new attempt."""
+        return Owner(installation, cluster, new_attempt_id())
+
+    def request(self, owner: Owner | None = None, nodes: int = 1, offer: Offer = SMALL, **more: Any) -> LaunchRequest:
+        """What core would ask for."""
+        return LaunchRequest(owner or self.owner(), offer, tuple(range(nodes)), BOOT, **more)
+
+    def launched(self, nodes: int = 1, **more: Any) -> tuple[Owner, Receipt]:
+        """Machines that run."""
+        request = self.request(nodes=nodes, **more)
+        return request.owner, self.cloud.launch(self.cloud.prepare(request))
+
+    def seen(self, owner: Owner | None = None) -> Observation:
+        """What is there of this owner, or of everybody."""
+        return self.cloud.observe(HERE, None if owner is None else [owner])
+
+    def node(self, owner: Owner) -> Node:
+        """Its only machine."""
+        (node,) = self.seen(owner).nodes
+        return node
+
+    def instance(self, id_: str) -> dict[str, Any]:
+        """All that AWS says of a machine."""
+        (found,) = self.session.call("ec2:DescribeInstances", REGION, InstanceIds=[id_])["Reservations"]
+        (instance,) = found["Instances"]
+        return dict(instance)
+
+    def calls(self) -> list[str]:
+        """What was asked since this was called last."""
+        asked = [call.action for call in self.bed.bed.calls]
+        self.bed.bed.calls.clear()
+        self.made.update(asked)
+        return asked
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The time, of the client and of AWS."""
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def bed(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Iterator[Testbed]:
+    """AWS without hosts, new and empty, with this process as its client."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with Testbed(hosts=False, clock=clock) as bed:
+        for name, value in bed.environment().items():
+            monkeypatch.setenv(name, value)
+        yield bed
+
+
+@pytest.fixture
+def ec2(bed: Testbed, tmp_path: Path, clock: FakeClock) -> Iterator[Ec2]:
+    """A client of it. Whatever it asks must be in the policy."""
+    ec2 = Ec2(bed, tmp_path, clock)
+    yield ec2
+    ec2.calls()
+    assert ec2.made <= policy.declared()

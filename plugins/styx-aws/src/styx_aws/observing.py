@@ -113,11 +113,14 @@ def _node(instance: Instance, owner: Owner, region: str, ssh_port: int) -> Node:
         private_ip=instance.get("PrivateIpAddress"), public_ip=address,
         billing=billing, hourly_cost=_cost(billing, said),
         token=instance.get("ClientToken") or None, instance_type=instance["InstanceType"],
-        created_at=_utc(instance.get("LaunchTime")), region=region, zone=instance["Placement"]["AvailabilityZone"],
+        created_at=_born(instance), region=region, zone=instance["Placement"]["AvailabilityZone"],
     )  # fmt: skip
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def _born(instance: Instance) -> datetime | None:
+    """When it was made: its network interface was attached then. LaunchTime is when it was started last."""
+    moments = [each.get("Attachment", {}).get("AttachTime") for each in instance.get("NetworkInterfaces", ())]
+    moment: datetime | None = min(filter(None, [instance.get("LaunchTime"), *moments]), default=None)
     return None if moment is None else moment.astimezone(UTC)
 
 

@@ -12,6 +12,7 @@ from styx_aws.errors import asking
 
 FALLBACK_REGION = "us-east-1"  # where nothing names a region: every account has it
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_REFUSAL = 400  # the first HTTP status that is one
 _AT_ONCE = 16  # connections that each client may keep
 
 Answer = dict[str, Any]
@@ -55,7 +56,9 @@ class Session:
                     retries={"total_max_attempts": 1},
                 )  # fmt: skip
                 with asking(f"{service} in {where}"):
-                    self._clients[service, where] = session.client(service, region_name=where, config=once)
+                    made = session.client(service, region_name=where, config=once)
+                made.meta.events.register(f"before-parse.{service}", _require_words)
+                self._clients[service, where] = made
             return self._clients[service, where]
 
     def call(self, action: str, region: str = "", **asked: Any) -> Answer:
@@ -91,7 +94,17 @@ class Session:
     def _is_off(self, region: str) -> bool:
         """Whether the credentials are refused there because the region is not enabled: EC2 says the same of both."""
         try:
-            listed = self.call("ec2:DescribeRegions", AllRegions=True, RegionNames=[region])["Regions"]
+            enabled = self.call("ec2:DescribeRegions")["Regions"]
         except StyxError:
             return False
-        return any(each.get("OptInStatus") == "not-opted-in" for each in listed)
+        return region not in {each["RegionName"] for each in enabled}
+
+
+def _require_words(response_dict: Answer, **_: Any) -> None:
+    """Let a refusal without a word count by its status: botocore would find no XML in it and forget that."""
+    from botocore.exceptions import ClientError
+
+    status = int(response_dict["status_code"])
+    if status >= _REFUSAL and not response_dict["body"]:
+        meta = {"HTTPStatusCode": status, "HTTPHeaders": dict(response_dict["headers"])}
+        raise ClientError({"Error": {}, "ResponseMetadata": meta}, "request")

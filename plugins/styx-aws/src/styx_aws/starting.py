@@ -15,10 +15,11 @@ from styx_aws.removing import of_attempt, require_stoppable
 from styx_aws.session import Session
 
 _BACK = {"pending", "running"}
+_LAST = ("LaunchTime", "StateTransitionReason")  # which have the times in them
 
 
 def prepare_start(session: Session, installation: str, request: StartRequest) -> Prepared:
-    """The intent: which machines. When they were launched last is part of it, so that every start is another.
+    """The intent: which machines. When they started and stopped last is part of it, so that every start is another.
 
     Raises NotFound where one is not there any more.
     """
@@ -29,8 +30,8 @@ def prepare_start(session: Session, installation: str, request: StartRequest) ->
     if missing:
         raise NotFound(f"{owner.node_name(missing[0])} is no longer there: its disk is gone with it")
     ids = {str(rank): str(there[rank]["InstanceId"]) for rank in request.ranks}
-    since = {str(rank): str(there[rank].get("LaunchTime", "")) for rank in request.ranks}
-    payload = {"action": "start", "instances": ids, "launched": since}
+    since = {str(rank): [str(there[rank].get(key, "")) for key in _LAST] for rank in request.ranks}
+    payload = {"action": "start", "instances": ids, "since": since}
     return Prepared(owner, request.scope, request.ranks, json.dumps(payload, sort_keys=True))
 
 
