@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from styx.api import BadInput, InvalidRequest, NotFound, PluginError, RateLimited, Transient, Unsupported
+from styx.api import BadInput, InvalidRequest, NotFound, PluginError, QuotaExceeded, RateLimited, Transient, Unsupported
 from styx.engine.storage import Mode, StorageWork
 from styx.engine.storage.ends import PARTIAL
 from styx.engine.storage.transfer import Tally
 from styx.testing.memory import MemoryObjects, MemoryStorage
+from support.disks import small_disk
 from support.stores import broken
 from support.stores import work as work_of
 
@@ -264,6 +266,20 @@ async def test_a_failed_fetch_leaves_whole_files_only(tmp_path: Path) -> None:
     await copy(work, "memory://b", tmp_path / "t", MIRROR)
     assert tree(tmp_path / "t") == FILES
     assert not partial.exists()
+
+
+async def test_a_full_disk_is_said_and_the_rest_comes_later(work: StorageWork, tmp_path: Path) -> None:
+    """Where the disk fills up on the way down, the error says what to do; with room, the next run goes on."""
+    source = write(tmp_path / "s", {"a": "a", "large": "x" * (3 << 20)})
+    await copy(work, source, "file://b", ALL)
+    with small_disk(tmp_path / "small", "size=2m") as place:
+        with pytest.raises(QuotaExceeded) as full:
+            await copy(work, "file://b", place / "t", SYNC)
+        assert "Free some space" in (full.value.hint or "")
+        assert "large" not in tree(place / "t")
+        await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,size=8m", place], check=True)
+        await copy(work, "file://b", place / "t", SYNC)
+        assert tree(place / "t") == tree(source)
 
 
 async def test_two_who_fetch_the_same_into_one_place(work: StorageWork, tmp_path: Path) -> None:
