@@ -47,8 +47,8 @@ async def _latencies() -> tuple[float, float, dict[str, float]]:
     engine = Engine.open()
     try:
         await _first_line(engine, "warm-up", fresh=True)
-        timed = [Phases(SystemClock(), silent) for _ in range(LAUNCHES)]
-        new = [await _first_line(engine, f"new-{n}", fresh=True, phases=phases) for n, phases in enumerate(timed)]
+        timed: list[Phases] = []
+        new = [await _first_line(engine, f"new-{number}", fresh=True, timed=timed) for number in range(LAUNCHES)]
         existing = [await _first_line(engine, "warm-up", fresh=False) for _ in range(EXECS)]
         for record in await engine.status():
             await engine.down(record.name, silent)
@@ -58,13 +58,15 @@ async def _latencies() -> tuple[float, float, dict[str, float]]:
         await engine.close()
 
 
-async def _first_line(engine: Engine, cluster: str, *, fresh: bool, phases: Phases | None = None) -> float:
-    """Milliseconds from asking until the first byte of output is here."""
+async def _first_line(engine: Engine, cluster: str, *, fresh: bool, timed: list[Phases] | None = None) -> float:
+    """Milliseconds from asking until the first byte of output is here; the phases of a launch go to ``timed``."""
     started = time.perf_counter()
     if fresh:
-        _, job, _ = await engine.launch(_task(), cluster, phases or silent)
-        if phases is not None:
-            phases.end()
+        phases = Phases(SystemClock(), silent)
+        _, job, _ = await engine.launch(_task(), cluster, phases)
+        phases.end()
+        if timed is not None:
+            timed.append(phases)
     else:
         job = await engine.exec(_task(), cluster, silent)
     logs = engine.logs(cluster, job, follow=True, tail=None, rank=None, offsets=None)
