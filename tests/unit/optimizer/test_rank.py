@@ -159,7 +159,10 @@ def test_the_order_does_not_depend_on_the_order_of_the_answers(
 
 @given(spec=specs, shelf=shelves, nodes=st.integers(1, 4))
 def test_cheapest_first_or_in_the_order_given(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> None:
-    """Without an order price alone decides, unknown prices last; with one, price decides only within an alternative."""
+    """Without an order price alone decides, unknown prices last; with one, price decides only within an alternative.
+
+    What has devices that nobody asked for comes after what has none, whatever the price.
+    """
     choices = ranked(spec, shelf, nodes)[0]
     groups = [choices]
     if spec.ordered:
@@ -167,9 +170,12 @@ def test_cheapest_first_or_in_the_order_given(spec: ResourcesSpec, shelf: list[O
         assert positions == sorted(positions)
         groups = [[c for c, at in zip(choices, positions, strict=True) if at == n] for n in set(positions)]
     for group in groups:
-        known = [choice.hourly_cost for choice in group if choice.hourly_cost is not None]
-        assert known == sorted(known)
-        assert all(choice.hourly_cost is None for choice in group[len(known) :])
+        spoilt = [Judge(choice.alternative, nodes).spoils(choice.offer) for choice in group]
+        assert spoilt == sorted(spoilt)
+        for part in (group[: spoilt.count(False)], group[spoilt.count(False) :]):
+            known = [choice.hourly_cost for choice in part if choice.hourly_cost is not None]
+            assert known == sorted(known)
+            assert all(choice.hourly_cost is None for choice in part[len(known) :])
 
 
 def _position(spec: ResourcesSpec, choice: Choice) -> int:
