@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
+import shutil
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +28,40 @@ ELSEWHERE = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN",
     "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE",
 )  # fmt: skip
+
+
+# Where rclone stands for Mountpoint, whose program cannot be had from Debian: it takes the same arguments.
+_MOUNT_S3 = """#!/bin/sh
+echo "$@" >"$HOME/asked"
+bucket=$1 at=$2 prefix= options=
+shift 2
+while [ $# -gt 0 ]; do
+  case $1 in --prefix) prefix=$2; shift ;; --endpoint-url) RCLONE_CONFIG_S_ENDPOINT=$2; shift ;; --region) shift ;;
+  --read-only) options="$options $1" ;; esac
+  shift
+done
+export RCLONE_CONFIG_S_ENDPOINT RCLONE_CONFIG_S_TYPE=s3 RCLONE_CONFIG_S_PROVIDER=Other RCLONE_CONFIG_S_ENV_AUTH=true
+exec rclone mount "s:$bucket/$prefix" "$at" --daemon --config /dev/null $options
+"""
+
+
+def write_mount_s3(programs: Path) -> None:
+    """Put the stand-in for Mountpoint into a directory of programs."""
+    programs.mkdir(parents=True)
+    mount_s3 = programs / "mount-s3"
+    mount_s3.write_text(_MOUNT_S3)
+    mount_s3.chmod(0o755)
+
+
+@pytest.fixture
+def fuse() -> None:
+    """Skip where nothing can be mounted."""
+    if not Path("/dev/fuse").exists():
+        pytest.skip("there is no /dev/fuse here")
+    if not shutil.which("rclone") or not (shutil.which("fusermount3") or shutil.which("fusermount")):
+        pytest.skip("mounting needs rclone and fuse3")
+    if os.geteuid() != 0:
+        pytest.skip("taking away what is mounted needs root")
 
 
 @pytest.fixture(scope="session")

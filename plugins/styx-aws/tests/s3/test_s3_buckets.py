@@ -79,6 +79,24 @@ def test_a_bucket_of_another_installation_is_named(store: S3Storage, make: Calla
         assert theirs.value.owner == "abc123"
 
 
+def test_what_another_installation_has_made_is_read_only(store: S3Storage, make: Callable[..., S3Storage]) -> None:
+    """Nothing is stored, removed or promised to be written in its buckets."""
+    file = store.services.state_dir / "file"
+    file.write_text("mine")
+    store.put("ours", {"a": file})
+    other = make("zzz999")
+    assert [thing.key for thing in other.list("s3://ours")] == ["a"]
+    for work in (
+        lambda: other.put("ours", {"a": file}),
+        lambda: other.remove("ours", ["a"]),
+        lambda: other.presign("s3://ours/a", 60, writing=True),
+        lambda: other.mount_command("s3://ours", "data"),
+    ):
+        with pytest.raises(Conflict, match="belongs to the installation abc123"):
+            work()
+    assert other.mount_command("s3://ours", "data", read_only=True)
+
+
 def test_an_empty_bucket_that_nobody_marked_is_taken(store: S3Storage, aws: Any) -> None:
     """Whoever is killed between making and marking a bucket leaves one; made again it is theirs."""
     aws.create_bucket(Bucket="half-made")

@@ -17,21 +17,7 @@ import pytest
 from styx.api import NotFound, PermissionDenied
 from styx_aws.s3.storage import S3Storage
 
-from .conftest import Front
-
-# Where rclone stands for Mountpoint, whose program cannot be had from Debian: it takes the same arguments.
-_MOUNT_S3 = """#!/bin/sh
-echo "$@" >"$HOME/asked"
-bucket=$1 at=$2 prefix= options=
-shift 2
-while [ $# -gt 0 ]; do
-  case $1 in --prefix) prefix=$2; shift ;; --endpoint-url) RCLONE_CONFIG_S_ENDPOINT=$2; shift ;; --region) shift ;;
-  --read-only) options="$options $1" ;; esac
-  shift
-done
-export RCLONE_CONFIG_S_ENDPOINT RCLONE_CONFIG_S_TYPE=s3 RCLONE_CONFIG_S_PROVIDER=Other RCLONE_CONFIG_S_ENV_AUTH=true
-exec rclone mount "s:$bucket/$prefix" "$at" --daemon --config /dev/null $options
-"""
+from .conftest import Front, write_mount_s3
 
 
 class Node:
@@ -40,10 +26,7 @@ class Node:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.programs = home / "programs"
-        self.programs.mkdir(parents=True)
-        mount_s3 = self.programs / "mount-s3"
-        mount_s3.write_text(_MOUNT_S3)
-        mount_s3.chmod(0o755)
+        write_mount_s3(self.programs)
 
     def run(self, script: str | None, path: str | None = None) -> subprocess.CompletedProcess[str]:
         """The script's end, and what it said."""
@@ -75,17 +58,6 @@ def node(tmp_path: Path) -> Iterator[Node]:
         target = line.split()[1].replace("\\040", " ")
         if target.startswith(str(node.home)):
             subprocess.run(["umount", "-l", target], check=True)
-
-
-@pytest.fixture
-def fuse() -> None:
-    """Skip where nothing can be mounted."""
-    if not Path("/dev/fuse").exists():
-        pytest.skip("there is no /dev/fuse here")
-    if not shutil.which("rclone") or not (shutil.which("fusermount3") or shutil.which("fusermount")):
-        pytest.skip("mounting needs rclone and fuse3")
-    if os.geteuid() != 0:
-        pytest.skip("taking away what is mounted needs root")
 
 
 @pytest.mark.usefixtures("fuse")

@@ -34,6 +34,8 @@ class Bucket:
 
     def __init__(self, name: str, session: Session, region: str) -> None:
         self.name, self.region = name, region
+        self.owner: str | None = None  # who has marked it, once ``owner_known``
+        self.owner_known = False
         self._client = session.client("s3", region)
         # Where requests go is botocore's to know: styles of addresses, endpoints of other stores, and so on.
         url = str(self._client.generate_presigned_url("list_objects_v2", {"Bucket": name})).partition("?")[0]

@@ -86,14 +86,26 @@ def ours(account: Account, installation: str) -> list[str]:
 
 
 def owner_of(bucket: Bucket) -> str | None:
-    """The installation that the bucket is marked with."""
+    """The installation that the bucket is marked with; None where nobody has marked it, or nobody tells us."""
     try:
         tags = bucket.ask("GetBucketTagging")["TagSet"]
+    except PermissionDenied:
+        return None
     except NotFound as error:
         if code_of(error) != "NoSuchTagSet":
             raise
         return None
     return next((str(tag["Value"]) for tag in tags if tag["Key"] == TAG), None)
+
+
+def to_write_to(account: Account, name: str, installation: str) -> Bucket:
+    """The bucket, unless it is another installation's, which is Conflict. One that Styx has not made is nobody's."""
+    bucket = account.bucket(name)
+    if not bucket.owner_known:
+        bucket.owner, bucket.owner_known = owner_of(bucket), True
+    if bucket.owner not in {None, installation}:
+        raise _not_ours(name, bucket.owner)
+    return bucket
 
 
 def remove_objects(bucket: Bucket, things: Iterable[Mapping[str, str]]) -> None:

@@ -1,4 +1,7 @@
-"""S3 as a store: every bucket can be read and written that the credentials can; ours alone are made and removed."""
+"""S3 as a store: ours are made and removed, others are used as far as the credentials reach.
+
+What another installation of Styx has made is read only.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import ClassVar
 
 from styx.api import InvalidRequest, Moved, NotFound, PermissionDenied, Services, Storage, StoredObject
 from styx_aws.s3 import buckets, fetching, listing, mounting
-from styx_aws.s3.account import HANDS, Account
+from styx_aws.s3.account import HANDS, Account, Bucket
 from styx_aws.s3.config import S3Settings
 from styx_aws.s3.crew import work
 from styx_aws.s3.download import Downloads
@@ -92,7 +95,7 @@ class S3Storage(Storage):
         """Copy files to keys. Large ones go in parts, of which those that arrived are not sent again after a kill."""
         for key in files:
             check_key(key)
-        work(uploads(self._account.bucket(bucket), files, moved or _unseen), HANDS)
+        work(uploads(self._to_write_to(bucket), files, moved or _unseen), HANDS)
 
     def get(self, bucket: str, files: Mapping[str, Path], moved: Moved | None = None) -> None:
         """Copy objects to files, with their times. Drafts of large ones are gone on with after a kill."""
@@ -103,7 +106,7 @@ class S3Storage(Storage):
 
     def remove(self, bucket: str, keys: Collection[str]) -> None:
         """Remove objects, by the thousand. Where the bucket keeps versions they stay, as after any removal."""
-        buckets.remove_objects(self._account.bucket(bucket), ({"Key": key} for key in keys))
+        buckets.remove_objects(self._to_write_to(bucket), ({"Key": key} for key in keys))
 
     def same(self, path: Path, thing: StoredObject) -> bool:
         """By size and ETag; by size and time for objects that are encrypted with keys or were put in other parts."""
@@ -121,7 +124,8 @@ class S3Storage(Storage):
         check_key(place.key)
         if not 0 < seconds <= _LONGEST:
             raise InvalidRequest(f"an address of S3 holds for 1 to {_LONGEST} seconds, not {seconds}", field="seconds")
-        return self._account.bucket(place.bucket).wire.presign("PUT" if writing else "GET", place.key, seconds)
+        bucket = self._to_write_to(place.bucket) if writing else self._account.bucket(place.bucket)
+        return bucket.wire.presign("PUT" if writing else "GET", place.key, seconds)
 
     def fetch_command(self, uri: str, target: str) -> str | None:
         """Downloads by addresses that hold for an hour, where they are few enough for a command."""
@@ -132,7 +136,12 @@ class S3Storage(Storage):
     def mount_command(self, uri: str, target: str, *, cached: bool = False, read_only: bool = False) -> str | None:
         """Mountpoint for S3, or rclone with its cache. Brings short-lived credentials unless the node has a role."""
         place = parse(uri)
+        if not read_only:
+            self._to_write_to(place.bucket)
         return mounting.command(self._account, place, target, cached=cached, read_only=read_only)
+
+    def _to_write_to(self, bucket: str) -> Bucket:
+        return buckets.to_write_to(self._account, bucket, self.services.installation)
 
 
 def _unseen(_: int) -> None:
