@@ -77,7 +77,7 @@ class Gang:
         return {}
 
     def _environment(self, claim: dict[str, Any]) -> dict[str, str]:
-        env = dict(self._node.configured()["env"]) if claim["container"] else self._node.environment()
+        env = dict(self._node.configured()["env"]) if claim["container"] else self._node.environment_of_jobs()
         if self._node.facts["gpus"]:  # a job sees the devices that it has claimed, and those alone
             env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
             env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, claim["gpus"]))

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 
-from . import check, environment, process
+from . import check, environment, process, tools
 from .metrics import Sampler
 from .protocol import PROTOCOL, AgentError
 from .table import open_table
@@ -41,6 +41,7 @@ class Node:
         self.epoch: int = self.table.fact("epoch") or 0
         self._sampler: Sampler | None = None
         self._facts: dict[str, Any] | None = None
+        self._tools: str | None = None
 
     def settle(self) -> None:
         """Note which directory this is, once nothing in it is another's any more."""
@@ -100,8 +101,17 @@ class Node:
             self.table.set_fact("epoch", epoch)
             self.epoch = epoch
 
-    def environment(self) -> dict[str, str]:
+    def environment_of_jobs(self) -> dict[str, str]:
         """Return what every job on this node starts from."""
+        env = self.environment()
+        if "STYX_NODE" not in self.own:  # else it is somebody's own machine, with all that he has
+            if self._tools is None:
+                self._tools = tools.provide(self.state)
+            env["PATH"] = f"{self._tools}:{env['PATH']}"
+        return env
+
+    def environment(self) -> dict[str, str]:
+        """Return what every command on this node starts from."""
         return environment.of_node(self.own, {"home": "", "env": {}, **(self.config or {})})
 
     async def hello(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:

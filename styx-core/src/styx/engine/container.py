@@ -35,7 +35,7 @@ async def prepare(context: Context, handle: Handle, task: TaskSpec, progress: Pr
     if not image:
         return
     login = login_of({**task.envs, **task.secrets})
-    progress("setup", f"preparing the container {image}")
+    progress("container", f"preparing the container {image}")
     for note in await context.backend.prepare_container(handle, image, login):
         progress("note", note)
 

@@ -1,44 +1,15 @@
-"""Having a node's package manager install something: shell text for rented machines, also in their first minutes.
-
-Nothing is installed on a machine that somebody owns and lends (the ssh cloud marks those): there the error says what to
-do. On a rented one nobody minds.
-"""
+"""Having a node's package manager install something: ``styx/agent/packages.sh``, for nodes that have no agent yet."""
 
 from __future__ import annotations
 
-INSTALLING = 900.0  # seconds that a package manager gets, waiting for others included
-OWNED = 77  # exit statuses of what follows
-NO_RIGHTS = 78
+from pathlib import Path
 
-# A machine that was just booted updates itself, knows no mirror yet, or does not know the time: that passes. Locks of
-# apt's own lists are not waited for by it, and by older ones none are.
-_PATIENTLY = """
-[ ! -d .styx/nodes ] || exit @OWNED@
-if [ "$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as='sudo -n'; else exit @NO_RIGHTS@; fi
-apt() {
-  looks=0
-  while ! said=$($as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=60 -q -y \
-      --no-install-recommends "$@" 2>&1); do
-    case $said in
-      *'dpkg was interrupted'*) $as env DEBIAN_FRONTEND=noninteractive dpkg --configure -a >&2 ;;
-      *'Could not get lock'* | *'Unable to lock'* | *'frontend lock'* | *'is not valid yet'*) ;;
-      *) looks=150 ;;
-    esac
-    looks=$((looks + 1))
-    [ $looks -le 150 ] || { printf '%s\n' "$said" >&2; return 1; }
-    sleep 2
-  done
-}
-any() { # installs the first of these packages that there is
-  manager=$1
-  shift
-  for package; do
-    if [ "$manager" = apt ]; then apt install "$package" && return
-    else $as $manager "$package" >&2 && return; fi
-  done
-  return 1
-}
-"""
+from styx.agent import build
+
+INSTALLING = 900.0  # seconds that a package manager gets, waiting for others included
+OWNED = 77  # exit statuses of the script
+NO_RIGHTS = 78
+_SCRIPT = (Path(build.HERE) / "packages.sh").read_text(encoding="utf-8")
 
 
 def installing(*, apt: str, dnf: str, yum: str, apk: str, zypper: str, pacman: str) -> str:
@@ -56,5 +27,4 @@ def installing(*, apt: str, dnf: str, yum: str, apk: str, zypper: str, pacman: s
         "pacman": f"any 'pacman -Sy --noconfirm' {pacman}",
     }
     chosen = "".join(f"elif command -v {name} >/dev/null; then {way} || exit 1\n" for name, way in ways.items())
-    start = _PATIENTLY.replace("@OWNED@", str(OWNED)).replace("@NO_RIGHTS@", str(NO_RIGHTS))
-    return f"{start}{chosen.removeprefix('el')}else exit {NO_RIGHTS}; fi\n"
+    return f"home=$HOME\n{_SCRIPT}{chosen.removeprefix('el')}else exit {NO_RIGHTS}; fi\n"
