@@ -1,21 +1,21 @@
-"""Where the hosts of one run live: a slot, held by the lock of a file.
+"""Where the hosts of one run live: a slot, held by a lock.
 
 Directory, bridge, subnet and namespaces are named after the slot, and a lock ends with its process, however that ends:
-whatever bears the name of a slot whose lock we get was left by a run that was killed.
+whatever bears the name of a slot whose lock we get was left by a run that was killed. The lock is an abstract socket's
+name, which like that of a bridge is this machine's own, and which nobody can remove.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TextIO
 
 SLOTS = 64
 
@@ -28,7 +28,7 @@ def in_namespaces() -> bool:
 class Slot:
     """A number that names directory, bridge, subnet and namespaces, ours while we hold the lock."""
 
-    def __init__(self, number: int, lock: TextIO) -> None:
+    def __init__(self, number: int, lock: socket.socket) -> None:
         self.number = number
         self._lock = lock
         self.directory = _root() / str(number)
@@ -39,13 +39,12 @@ class Slot:
         """The first free one. All that are free are cleaned of what killed runs have left."""
         free: list[Slot] = []
         for number in range(SLOTS):
-            path = _root() / f"{number}.lock"
-            if free and not path.exists():
+            if free and not (_root() / str(number)).exists():
                 continue
-            lock = path.open("w")
+            lock = socket.socket(socket.AF_UNIX)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                lock.bind(f"\0styx-test-hosts-{os.getuid()}-{number}")
+            except OSError:
                 lock.close()
                 continue
             free.append(cls(number, lock))
