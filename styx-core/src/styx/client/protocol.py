@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
 # Called with (phase, sentence) as work goes on: ("provision", "waiting for 2 of 4 nodes"). Phases: plan, provision,
-# connect, agent, container, files, submit, stop, start, terminate; note, for a sentence that is to stay in sight when others have
-# come; and time, for how long a phase of a launch took.
+# connect, agent, container, files, submit, stop, start, terminate; note, for a sentence that is to stay in sight when
+# others have come; and time, for how long a phase of a launch took.
 Progress = Callable[[str, str], None]
 
 
