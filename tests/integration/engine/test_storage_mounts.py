@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from styx.client.protocol import LaunchOptions
 from styx.engine.storage import Mode
 from styx.spec import Task
 from styx.store.states import ClusterState
+from support.disks import small_disk
 
 Ran = Callable[[Task], str]
 HELLO = Task("files")
@@ -76,8 +78,7 @@ def test_a_start_mounts_again(ran: Ran, client: EmbeddedClient, tmp_path: Path, 
     put(client, tmp_path, "file://data/a", "a\n")
     ran(HELLO.mount("~/data", {"source": "file://data"}).run("cat ~/data/a"))
     client.stop("c")
-    (link,) = home.rglob("data")
-    link.unlink()  # as a mount would be gone
+    assert list(home.rglob("data")) == []  # unmounted, once all was written
     client.start("c")
     assert ran(HELLO.run("cat ~/data/a")) == "a\n"
     client.stop("c")
@@ -211,6 +212,20 @@ def test_which_store_is_said_before_a_machine_is_made(home: Path, tmp_path: Path
     assert {"file", "other"} <= set((refused.value.hint or "").replace(",", " ").replace(".", " ").split())
     assert client.history("c") == []
     client.close()
+
+
+def test_what_is_mounted_in_a_node_is_not_removed_with_it(ran: Ran, client: EmbeddedClient, tmp_path: Path) -> None:
+    """Whatever else is mounted below a node's home when it goes: files are not removed where they come from."""
+    home = Path(ran(HELLO.run("mkdir -p ~/deep/m; cd; pwd -P")).strip())
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "precious").write_text("kept")
+    with small_disk(tmp_path / "can mount", "size=1m"):
+        subprocess.run(["mount", "--bind", source, home / "deep" / "m"], check=True)
+    assert (home / "deep" / "m" / "precious").exists()
+    client.down("c")
+    assert not home.exists()
+    assert (source / "precious").read_text() == "kept"
 
 
 def test_somebody_elses_bucket(ran: Ran, client: EmbeddedClient, shared: Path) -> None:

@@ -16,6 +16,7 @@ from styx.api import Owner, new_attempt_id
 from styx.builtin.ssh import facts, marks
 from styx.builtin.ssh.marks import Mark
 from styx.builtin.ssh.release import release
+from support.disks import small_disk
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 Run = Callable[[str], subprocess.CompletedProcess[str]]
@@ -87,6 +88,20 @@ def test_a_release_removes_what_is_outside_of_the_home(run: Run, owner: Owner) -
     run(marks.reserve(Mark(owner, 0), NOW))
     assert run(release(owner)).returncode == 0
     assert not local.exists()
+
+
+def test_a_release_does_not_walk_into_mounts(run: Run, owner: Owner, tmp_path: Path) -> None:
+    """What a task had mounted in its directory is unmounted: its files stay where they come from."""
+    source, place = tmp_path / "source", tmp_path / "home" / "styx_workdir" / "a place"
+    source.mkdir()
+    (source / "precious").write_text("kept")
+    with small_disk(tmp_path / "can mount", "size=1m"):
+        run(marks.reserve(Mark(owner, 0), NOW))
+        place.mkdir(parents=True)
+        subprocess.run(["mount", "--bind", source, place], check=True)
+        assert run(release(owner)).returncode == 0
+    assert list((tmp_path / "home").iterdir()) == []
+    assert (source / "precious").read_text() == "kept"
 
 
 def test_sizes_are_told(run: Run) -> None:

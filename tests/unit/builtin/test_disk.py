@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from styx.api import InvalidRequest, NotFound, PermissionDenied, ProviderError, QuotaExceeded, Transient
-from styx.builtin.disk import draft_beside, refusals, translate, write_atomically
+from styx.builtin.disk import draft_beside, refusals, translate, unmount_below, write_atomically
+from support.disks import small_disk
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -64,3 +66,20 @@ def test_only_refusals_of_the_system_are_translated(tmp_path: Path) -> None:
         (tmp_path / "missing").read_text()
     with pytest.raises(KeyError), refusals("read that"):
         {}["missing"]
+
+
+def test_what_is_mounted_below_is_not_removed_with_it(tmp_path: Path) -> None:
+    """Mounts are taken away first, however deep, and nothing is said of a directory without any."""
+    source, node = tmp_path / "source", tmp_path / "a node"
+    (source / "sub").mkdir(parents=True)
+    (source / "kept").write_text("kept")
+    (node / "deep" / "m").mkdir(parents=True)
+    unmount_below(node)
+    unmount_below(tmp_path / "nowhere")
+    with small_disk(tmp_path / "other", "size=1m"):  # for root only, and where mounting works
+        for place, what in ((node / "deep" / "m", source), (node / "deep" / "m" / "sub", tmp_path / "other")):
+            subprocess.run(["mount", "--bind", what, place], check=True)
+        assert (node / "deep" / "m" / "kept").exists()
+        unmount_below(node)
+        assert list((node / "deep" / "m").iterdir()) == []
+    assert (source / "kept").read_text() == "kept"

@@ -117,6 +117,15 @@ class Storage(ABC):
         del uri, target, cached, read_only
         return None
 
+    def unmount_command(self, uri: str, target: str, *, cached: bool = False) -> str | None:
+        """A shell command that takes a mount away once all that was written through it is stored. Since 1.1.
+
+        It is run as :meth:`mount_command` is, when jobs have ended and before their nodes are stopped or removed; what
+        is not mounted is success. By default core unmounts by itself, and waits for nothing that is on its way.
+        """
+        del uri, target, cached
+        return None
+
     def fetch_command(self, uri: str, target: str) -> str | None:
         """A shell command that copies ``uri`` to ``target`` on a node without credentials; None if there is none.
 

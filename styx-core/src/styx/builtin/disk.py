@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +53,32 @@ def translate(error: OSError, action: str) -> ProviderError:
     if error.errno in _SENSELESS:
         return InvalidRequest(message)
     return Transient(message)
+
+
+# A function for scripts: takes away what is mounted below the directory $1. It fails where something stays mounted, for
+# whoever removes what is in there would remove it where it comes from.
+UNMOUNT_BELOW = r"""
+unmount_below() {
+  below=$(cd "$1" 2>/dev/null && pwd -P) || return 0
+  for try in one two; do
+    left=
+    while read -r _ at _; do
+      at=$(printf %b "$at")
+      case $at in "$below"/*) left=$at ;; *) continue ;; esac
+      fusermount3 -uz "$at" || fusermount -uz "$at" || umount -l "$at" || sudo -n umount -l "$at"
+    done </proc/self/mounts >/dev/null 2>&1
+  done
+  [ -z "$left" ]
+}
+"""
+
+
+def unmount_below(directory: Path) -> None:
+    """Take away what is mounted below a directory. Raises OSError (EBUSY) where something stays.
+
+    Whoever removes what is in there would remove it where it comes from.
+    """
+    script = f'{UNMOUNT_BELOW}unmount_below "$0"'
+    done = subprocess.run(["sh", "-c", script, str(directory)], stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise OSError(errno.EBUSY, "something is mounted in there", str(directory))

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from styx.api.errors import InvalidTask, StyxError, Unsupported
 from styx.api.storage import Storage
@@ -22,10 +23,25 @@ from styx.engine.storage.transfer import carry_out
 from styx.engine.storage.uri import Uri, is_uri
 from styx.plugins.isolation import guard
 from styx.spec.model import StorageMount, TaskSpec
+from styx.store.records import MountRecord
 from styx.words import count, size
 
 SWEEP_SECONDS = 30.0
 COPY, MOUNT, CACHED = "COPY", "MOUNT", "MOUNT_CACHED"
+
+
+# Takes away a mount, or a link that stands for one, at $at in the home; nothing there is success.
+_UNMOUNT = r"""
+[ ! -h "$at" ] || exec rm -f "$at"
+case $at in /*) ;; *) at=$(pwd -P)/$at ;; esac
+there() {
+  while read -r _ place _; do [ "$(printf %b "$place")" != "$at" ] || return 0; done </proc/self/mounts
+  return 1
+}
+there || exit 0
+fusermount3 -u "$at" || fusermount -u "$at" || umount "$at" || sudo -n umount "$at"
+! there
+"""
 
 
 def local_sources(mount: StorageMount) -> tuple[str, ...]:
@@ -110,6 +126,14 @@ def mount_command(stores: Stores, uri: str, target: str, cached: bool, only_read
             capability="mount",
         )
     return command
+
+
+def unmount_command(stores: Stores, mount: MountRecord) -> str:
+    """What a node runs to have the place there no more: its store's own way, or else the system's."""
+    storage = stores.of(mount.uri)
+    with guard(storage.name, "in unmount_command"):
+        command = storage.unmount_command(mount.uri, mount.target, cached=mount.cached)
+    return command or f"at={quote(mount.target)}\n{_UNMOUNT}"
 
 
 async def made(

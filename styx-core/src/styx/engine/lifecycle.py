@@ -27,7 +27,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.freshness import misplaced
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
-from styx.engine.mounts import mount_again
+from styx.engine.mounts import mount_again, unmount
 from styx.engine.observe import sight
 from styx.engine.operation import operation
 from styx.engine.papers import Papers, is_of, papers_of
@@ -61,7 +61,7 @@ async def stop(context: Context, name: str, progress: Progress) -> None:
         handle = connect(context, cluster) if cluster.state is _S.UP else None
         context.move(name, _S.STOPPING)  # before anything ends: killed here, the cluster does not pass for up
         if handle is not None:
-            await _shut_down(context, handle, keep=True)
+            await _shut_down(context, handle, progress, keep=True)
         await _stop_nodes(context, cluster, account, progress)
         context.move(name, _S.STOPPED, "stopped by the user", autostop=None, autostop_set=False, error=None)
 
@@ -188,7 +188,7 @@ async def down(context: Context, name: str, progress: Progress) -> None:
                 handle = connect(context, cluster)
         context.move(name, _S.TERMINATING, "removed by the user")  # before anything ends, as with stop
         if handle is not None:
-            await _shut_down(context, handle, keep=False)
+            await _shut_down(context, handle, progress, keep=False)
         try:
             await remove_all(context, cluster, progress)
             await buckets.remove_with(context, name, progress)
@@ -235,11 +235,12 @@ async def _find_here(context: Context, cluster: ClusterRecord) -> None:
         await look(context, cluster)
 
 
-async def _shut_down(context: Context, handle: Handle, *, keep: bool) -> None:
-    """End the runtime and its jobs; a node that cannot be reached is the provider's to stop."""
+async def _shut_down(context: Context, handle: Handle, progress: Progress, *, keep: bool) -> None:
+    """End the runtime and its jobs, and unmount; a node that cannot be reached is the provider's to stop."""
     try:
         async with asyncio.timeout(SHUTDOWN_SECONDS):
             await context.backend.shutdown(handle, keep=keep)
+        await unmount(context, handle, progress)
     except (TimeoutError, StyxError):
         return
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from styx.api.cloud import Cloud
-from styx.api.errors import BackendError, InvalidTask, NotFound
+from styx.api.errors import BackendError, InvalidTask, NotFound, StyxError
 from styx.api.transport import CommandResult, Transport
 from styx.engine import buckets, container
 from styx.engine.context import Context, Progress
@@ -29,6 +29,7 @@ WORKDIR = "styx_workdir"
 _MAKE_WORKDIR = f"mkdir -p {WORKDIR} && [ -e sky_workdir ] || ln -s {WORKDIR} sky_workdir"
 GIT_SECONDS = 600.0
 MOUNT_SECONDS = 900.0  # what mounts may have to be installed first
+UNMOUNT_SECONDS = 600.0  # for what was written last to be stored
 GIT_PROTOCOLS = "file:git:http:https:ssh"  # others, such as ext:: and fd::, run what the URL says
 
 
@@ -62,6 +63,25 @@ async def mount_again(context: Context, handle: Handle, progress: Progress) -> N
     mounts = context.store.mounts.of(handle.name)
     if mounts:
         await _mount(Stores(context), handle, mounts, progress)
+
+
+async def unmount(context: Context, handle: Handle, progress: Progress) -> None:
+    """Take away what is mounted on the nodes, once it is written. What cannot be is told, and keeps nobody waiting."""
+    mounts = context.store.mounts.of(handle.name)
+    if not mounts:
+        return
+    stores = Stores(context)
+
+    async def on_node(rank: int) -> None:
+        for mount in mounts:
+            try:
+                command = buckets.unmount_command(stores, mount)
+                what = f"unmount {mount.uri} at {mount.target!r} on node {rank}"
+                await run_script(handle.transport(rank), command, what, timeout=UNMOUNT_SECONDS)
+            except StyxError as error:
+                progress("note", f"{error.message}: what was written there last may not be stored")
+
+    await together(on_node(rank) for rank in range(len(handle.nodes)))
 
 
 def require_mountable(context: Context, task: TaskSpec) -> None:

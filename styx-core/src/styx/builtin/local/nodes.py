@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from styx.api import Conflict, Owner
-from styx.builtin.disk import write_atomically
+from styx.builtin.disk import unmount_below, write_atomically
 
 RUNNING, STOPPING, STOPPED, TERMINATING = "running", "stopping", "stopped", "terminating"
 BY_USER, BY_ITSELF = "user", "self"
@@ -219,6 +219,8 @@ def _read_node(owner: Owner, path: Path) -> LocalNode:
 def _remove_tree(path: Path) -> None:
     """Remove a tree that others may be removing too, and whose directories may forbid their owner to write."""
     opened = False
+    if _mounts_below(path):
+        unmount_below(path)
     while _there(path):
         try:
             shutil.rmtree(path)
@@ -229,6 +231,14 @@ def _remove_tree(path: Path) -> None:
                 raise
             _open_up(path)
             opened = True
+
+
+def _mounts_below(path: Path) -> bool:
+    """Whether anything may be mounted in there; asked without starting a program, as it hardly ever is."""
+    try:
+        return f"{path.resolve()}/" in Path("/proc/self/mounts").read_text(errors="replace").replace("\\040", " ")
+    except OSError:  # no such thing here: then it is for the system to refuse
+        return False
 
 
 def _open_up(path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shlex
 
 from styx.api import SelfStop
+from styx.builtin.disk import UNMOUNT_BELOW
 from styx.builtin.local.nodes import BY_ITSELF, GONE, STOPPED, STOPPING, LocalNode
 
 # The environment is compared line by line with newlines in values made spaces, so that rank 1 is not taken for rank 10
@@ -90,13 +91,17 @@ end_processes ""
 mark {STOPPED}
 """
 
-_REMOVE = """
+_REMOVE = (
+    UNMOUNT_BELOW
+    + """
 end_processes "$PPID"
 end_processes ""
 mv "$node" "$gone" || exit 1
 rmdir "$attempt" 2>/dev/null
+unmount_below "$gone" || exit 1
 rm -rf "$gone" 2>/dev/null || { chmod -R u+rwx "$gone"; rm -rf "$gone"; }
 """
+)
 
 
 def command(node: LocalNode, mode: SelfStop) -> str:

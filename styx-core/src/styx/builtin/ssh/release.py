@@ -9,6 +9,7 @@ from __future__ import annotations
 from shlex import quote
 
 from styx.api import Owner
+from styx.builtin.disk import UNMOUNT_BELOW
 from styx.builtin.ssh.marks import place
 
 # The pattern is put together from variables, so that no command line that carries this text matches it. Agents and the
@@ -87,7 +88,7 @@ if rmdir "$there/.styx/clusters" 2>/dev/null; then
 fi
 if rmdir .styx/clusters 2>/dev/null || [ ! -e .styx/clusters ]; then rm -rf .styx/agent; fi
 if [ "$others" -le 1 ]; then # nobody else uses this home
-  rm -rf styx_workdir
+  unmount_below styx_workdir && rm -rf styx_workdir
   [ ! -h sky_workdir ] || rm -f sky_workdir
 fi
 for rank in $held; do rm -f "$machine/$key-$rank"; done
@@ -99,7 +100,7 @@ exit 0
 def release(owner: Owner) -> str:
     """The command that gives the machine back if this attempt holds it. Idempotent; status 0 when it is done."""
     kill = f"kill_all() {{\n{_KILL}\n}}\n"
-    return f"key={quote(owner.name)}\n{kill}{place()}{_RELEASE}"
+    return f"key={quote(owner.name)}\n{kill}{UNMOUNT_BELOW}{place()}{_RELEASE}"
 
 
 def release_by_itself(owner: Owner) -> str:
