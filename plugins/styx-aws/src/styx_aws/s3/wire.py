@@ -75,7 +75,7 @@ class Wire:
             sent["Content-Length"] = str(len(body))
         if body and self.secure:
             payload = _UNSIGNED
-            sent["x-amz-checksum-crc32"] = crc32(body)
+            sent |= {"x-amz-checksum-crc32": crc32(body), "x-amz-sdk-checksum-algorithm": "CRC32"}
         else:
             payload = hashlib.sha256(body).hexdigest() if body else _EMPTY
         content: Any = body or None  # urllib3 takes what it says it does not: a view of bytes
