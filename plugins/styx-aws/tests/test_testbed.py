@@ -322,6 +322,35 @@ def test_images_are_named_by_public_parameters(client: Client) -> None:
         client.of("ssm").get_parameter(Name="/aws/service/canonical/nothing")
 
 
+def test_a_network_has_one_internet_gateway(client: Client) -> None:
+    """A second one is not attached."""
+    vpc = client.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    one, other = (client.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"] for _ in range(2))
+    client.ec2.attach_internet_gateway(InternetGatewayId=one, VpcId=vpc)
+    with refused("Resource.AlreadyAssociated"):
+        client.ec2.attach_internet_gateway(InternetGatewayId=other, VpcId=vpc)
+
+
+def test_a_region_can_be_off(client: Client) -> None:
+    """It is not listed, and nobody's keys are known there."""
+    client.habits.regions_off = {"eu-west-1"}
+    assert "eu-west-1" not in {each["RegionName"] for each in client.ec2.describe_regions()["Regions"]}
+    with refused("AuthFailure"):
+        client.of("ec2", "eu-west-1").describe_instances()
+    with refused("UnrecognizedClientException"):
+        client.newest(region="eu-west-1")
+
+
+def test_a_start_is_when_an_instance_was_launched(client: Client) -> None:
+    """As EC2 has it: the last time."""
+    instance_id = client.run("born")["Instances"][0]["InstanceId"]
+    before = client.about(instance_id)["LaunchTime"]
+    client.ec2.stop_instances(InstanceIds=[instance_id])
+    client.clock.advance(60)
+    client.ec2.start_instances(InstanceIds=[instance_id])
+    assert (client.about(instance_id)["LaunchTime"] - before).total_seconds() == 60
+
+
 def test_what_a_shutdown_means_can_be_changed(client: Client) -> None:
     """As EC2 lets it be, while the instance runs."""
     instance_id = client.run("s", InstanceInitiatedShutdownBehavior="terminate")["Instances"][0]["InstanceId"]

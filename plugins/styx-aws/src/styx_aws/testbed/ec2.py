@@ -47,7 +47,7 @@ class Ec2(EC2Response):
         if isinstance(result, dict) and not isinstance(action_result, PaginatedResult):
             self._page(result)
         status, headers, body = super().serialized(action_result)
-        return getattr(result, "status", status), headers, body
+        return result.status if isinstance(result, Refused) else status, headers, body
 
     def run_instances(self) -> ActionResult:
         """All of them or none, once for each token."""
@@ -108,6 +108,7 @@ class Ec2(EC2Response):
         def start(instance: Any) -> None:
             if instance in again:
                 instance.start()
+                instance.launch_time = self.bed.now()
                 self.bed.life.begin(instance)
 
         return self._changed("StartingInstances", start)
@@ -119,6 +120,13 @@ class Ec2(EC2Response):
             return super().modify_instance_attribute()
         self.ec2_backend.get_instance(self._get_param("InstanceId")).instance_initiated_shutdown_behavior = behaviour
         return EmptyResult()
+
+    def attach_internet_gateway(self) -> Any:
+        """One for a network."""
+        vpc = self._get_param("VpcId")
+        if any(gateway.vpc and gateway.vpc.id == vpc for gateway in self.ec2_backend.internet_gateways.values()):
+            raise Refused("Resource.AlreadyAssociated", f"Network {vpc} already has an internet gateway attached")
+        return super().attach_internet_gateway()
 
     def authorize_security_group_ingress(self) -> Any:
         """Hosts are told at once."""

@@ -84,8 +84,8 @@ class Front:
             return _UNKNOWN.get(asked.service, _NO_KEY)
         if asked.key in habits.expired:
             return _EXPIRED.get(asked.service, _NO_TIME)
-        if asked.region in habits.regions_off and asked.service == "ec2":
-            return _UNKNOWN["ec2"]  # as of a region that is not enabled
+        if asked.region in habits.regions_off and asked.service in ("ec2", "ssm"):
+            return _UNKNOWN[asked.service]  # nobody's keys are known there
         denied = asked.action in habits.denied
         if (denied or asked.action not in (habits.allowed or {asked.action})) and asked.action not in _FREE:
             said = (
