@@ -22,7 +22,14 @@ def test_every_action_that_the_cloud_knows_is_declared_and_no_other() -> None:
     """An action is named where it is asked for; what only happens inside of RunInstances is declared as such."""
     sources = [path for path in Path(styx_aws.__file__).parent.glob("*.py") if path.name != "policy.py"]
     named = {action for path in sources for action in ACTION.findall(path.read_text())}
-    assert named | set(policy.IMPLIED) | {"ec2:CreateTags"} == policy.declared()
+    assert named | set(policy.IMPLIED) | set(policy.ACTIONS["Storage"]) == policy.declared()
+
+
+def test_what_stores_need_is_what_the_readme_says() -> None:
+    """There each action has its reason; the tests of S3 deny and allow them one by one."""
+    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"`((?:s3|sts):[A-Z]\w+)`", page.partition("### What must be allowed")[2]))
+    assert said == set(policy.ACTIONS["Storage"])
 
 
 def test_with_what_is_declared_and_nothing_else_a_cluster_lives_and_goes(ec2: Ec2) -> None:

@@ -23,6 +23,12 @@ ACTIONS: Mapping[str, Sequence[str]] = {
         "ec2:DeleteInternetGateway", "ec2:DeleteVpc", "ec2:ImportKeyPair", "ec2:RevokeSecurityGroupIngress",
     ),
     "Launch": ("ec2:CreatePlacementGroup", "ec2:CreateTags", "ec2:RunInstances"),
+    "Storage": (
+        "s3:AbortMultipartUpload", "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion",
+        "s3:GetBucketTagging", "s3:GetEncryptionConfiguration", "s3:GetObject", "s3:ListAllMyBuckets", "s3:ListBucket",
+        "s3:ListBucketMultipartUploads", "s3:ListBucketVersions", "s3:ListMultipartUploadParts", "s3:PutBucketTagging",
+        "s3:PutLifecycleConfiguration", "s3:PutObject", "sts:GetFederationToken",
+    ),
 }  # fmt: skip
 # Of these only what Styx has made may be the object: it has the tag.
 MADE_BY_STYX: Mapping[str, Sequence[str]] = {
