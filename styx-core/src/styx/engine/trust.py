@@ -53,7 +53,7 @@ class Newcomers:
         self._wait = wait
         self._remember = remember
         self._key = str(private_key(context.home))
-        self._admission = Admission.to(context, cluster)
+        self._admission = Admission.to(context, cluster) if remember else None
         self._awaited = 0  # of which it is told when all have let us in
         self._nodes = ""
 

@@ -14,7 +14,8 @@ from styx.transports.ssh import SshTransport
 PATIENCE = 240.0  # seconds; providers call a machine running long before its sshd listens
 PAUSE_FIRST, PAUSE_MOST = 0.25, 4.0
 ANSWER = 10.0  # seconds for one try
-LOGIN = 60.0  # seconds from the first answer until a machine has to let us in: boot data is often taken up after that
+LOGIN = 60.0  # seconds from the first answer until a machine has to let us in: keys are often put there after that
+BOOT_DATA = 180.0  # the same where boot data has to bring a host key: images may install updates before they run it
 SILENCE = 60.0  # seconds after which it is no boot any more that nothing answers: the way may be barred
 ADMITTED = 30.0  # seconds more for a machine to which the way was opened
 
@@ -105,7 +106,8 @@ class FirstContact(SshTransport):
     async def meet(self) -> None:
         """Wait until the machine lets us in and is known. Idempotent. Raises HostKeyChanged, TransportError."""
         async with self._meeting:
-            patience, pause = _Patience(self._clock, self._wait), PAUSE_FIRST
+            answered = BOOT_DATA if self._boot_key and not self._pinned() else LOGIN
+            patience, pause = _Patience(self._clock, self._wait, answered), PAUSE_FIRST
             while not self._met:
                 pinned = self._pinned()
                 try:
@@ -187,14 +189,13 @@ class FirstContact(SshTransport):
 
 
 class _Patience:
-    """How long one contact may take, on a clock that is passed in."""
+    """How long one contact may take, on a clock that is passed in: ``wait`` seconds, or ``answered`` from an answer."""
 
-    def __init__(self, clock: Clock, wait: float) -> None:
+    def __init__(self, clock: Clock, wait: float, answered: float) -> None:
         self._clock = clock
-        self._began = clock.monotonic()
-        self._wait = wait
-        self._until = self._began + wait
-        self._silent_until = self._began + min(wait, SILENCE)
+        self._answer_wait = min(wait, answered)
+        self._until = clock.monotonic() + wait
+        self._silent_until = clock.monotonic() + min(wait, SILENCE)
         self._silent = True
         self._answered = False
 
@@ -205,7 +206,7 @@ class _Patience:
         answers = isinstance(error, HostKeyChanged) or isinstance(error.__cause__, asyncssh.PermissionDenied)
         if answers and not self._answered:
             self._answered = True
-            self._until = self._clock.monotonic() + min(self._wait, LOGIN)
+            self._until = self._clock.monotonic() + self._answer_wait
         self._silent = not (self._answered or isinstance(error.__cause__, ConnectionRefusedError))
 
     @property
