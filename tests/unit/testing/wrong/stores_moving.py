@@ -145,6 +145,14 @@ class NowhereToRead(MemoryStorage):
         return "http://127.0.0.1:9/object"
 
 
+@WRONG.breaks("test_what_is_not_mounted_can_be_unmounted")
+class UnmountsWithoutALook(MemoryStorage):
+    """Takes for granted that something is mounted."""
+
+    def unmount_command(self, uri: str, target: str, *, cached: bool = False) -> str | None:
+        return f"rmdir {target}"
+
+
 @WRONG.breaks("test_a_mount_shows_and_takes_files")
 class MountsNothing(MemoryStorage):
     """A directory of no bucket."""

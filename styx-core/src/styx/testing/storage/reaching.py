@@ -64,7 +64,7 @@ class ReachingRules(StorageRules):
         if not mounts_here:
             pytest.skip("this machine cannot mount it")
         target = home / "mnt" / "target"
-        with _unmounted(target):
+        with _unmounted(target, storage.unmount_command(shelf.at(bucket, "data/"), "mnt/target"), home):
             said = [_run(command, home), _run(command, home)]
             seen = sorted(path.name for path in target.iterdir()) if target.is_dir() else None
             read = (target / "a.txt").read_bytes() if seen else None
@@ -79,6 +79,22 @@ class ReachingRules(StorageRules):
             change="mount the prefix, not the bucket, at the target in the home, unless that is done already",
         )
 
+    @since(1, 1)
+    def test_what_is_not_mounted_can_be_unmounted(self, storage: Storage, shelf: Shelf, tmp_path: Path) -> None:
+        """Taking away what is not there, because it was taken away already or never was, is success."""
+        home = tmp_path / "home"
+        home.mkdir()
+        command = storage.unmount_command(shelf.at(shelf.name(), "data/"), "mnt/target")
+        if command is None:
+            pytest.skip("the store leaves unmounting to core")
+        said = _run(command, home)
+        expect(
+            not said,
+            did=f"run where nothing is mounted the command of unmount_command() said {said}",
+            contract="what is not mounted is success",
+            change="look whether it is mounted, in /proc/self/mounts, before unmounting it",
+        )
+
 
 def _run(command: str, home: Path) -> str:
     """Run it as core does, as a script on standard input in the home; what it said if it failed."""
@@ -91,11 +107,13 @@ def _run(command: str, home: Path) -> str:
 
 
 @contextlib.contextmanager
-def _unmounted(target: Path) -> Iterator[None]:
+def _unmounted(target: Path, command: str | None, home: Path) -> Iterator[None]:
     """Take the mount away at the end, so that all is written, and nothing of it stays on this machine."""
     try:
         yield
     finally:
+        if command is not None:
+            _run(command, home)
         if target.is_symlink():
             target.unlink()
         for program in (["fusermount3", "-u"], ["fusermount", "-u"], ["umount"]):
