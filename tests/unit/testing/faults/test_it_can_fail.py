@@ -20,7 +20,7 @@ from styx.testing.faults import Fault, Harness, Total, world
 from styx.testing.faults.audit import Harm
 from styx.testing.faults.bazaar import BazaarBench
 from styx.testing.faults.fork import forked
-from styx.testing.faults.trial import Point
+from styx.testing.faults.trial import Point, Then
 
 # pytest-xdist has a thread of its own in each worker; what is forked here touches none of what it holds.
 pytestmark = [pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"), pytest.mark.timeout(300)]
@@ -103,6 +103,22 @@ class Deaf(Deviating):
         return cloud
 
 
+class Reticent(Deviating):
+    """Lists what it is asked for by name, and nothing to who asks what there is."""
+
+    @staticmethod
+    def deviate(cloud: Cloud) -> Cloud:
+        """Show nothing to nobody in particular."""
+        observe = cloud.observe
+
+        def keep(scope: Any, owners: Any) -> Any:
+            seen = observe(scope, owners)
+            return replace(seen, nodes=(), leftovers=(), launches=()) if owners is None else seen
+
+        cloud.observe = keep  # type: ignore[method-assign]
+        return cloud
+
+
 def at(method: str, *faults: Fault) -> Callable[[Point], bool]:
     """These faults at calls of this method."""
     return lambda point: point.method == method and point.fault in faults
@@ -119,14 +135,14 @@ def test_the_reference_passes(tmp_path: Path) -> None:
     """Where nothing is wrong, nothing is found: the same points as below, with the cloud and the engine as they are."""
     total = tried(BazaarBench, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
     assert total.fine, [*map(str, total.outcomes)]
-    assert total.line == "points 5, leaked 0, lost 0"
+    assert total.line == "points 7, leaked 0, lost 0"
 
 
 def test_a_cloud_that_tags_too_late_leaks(tmp_path: Path) -> None:
     """A machine of a client that was killed is nobody's, and bills for ever."""
     total = tried(TagsLater, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED))
-    assert total.points == total.bad(Harm.LEAKED) == 5
-    assert total.line.startswith("points 5, leaked 5, ")
+    assert total.points == total.bad(Harm.LEAKED) == 7
+    assert total.line.startswith("points 7, leaked 7, ")
     assert not total.fine
 
 
@@ -141,6 +157,13 @@ def test_a_cloud_that_lies_is_found_out(tmp_path: Path) -> None:
     total = tried(Deaf, tmp_path, "stop", at("check", Fault.CUT))
     assert total.points == total.bad(Harm.WRONG) > 0
     assert any("is said to be stopped" in flaw.what for outcome in total.outcomes for flaw in outcome.flaws)
+
+
+def test_a_cloud_that_does_not_tell_what_there_is_leaks_with_the_database(tmp_path: Path) -> None:
+    """As long as it is on record nothing is amiss; once it is not, nobody ever hears of the machines again."""
+    total = tried(Reticent, tmp_path, "launch", at("launch", Fault.UNCOMMITTED))
+    leaked = [outcome.point.then for outcome in total.outcomes if outcome.count(Harm.LEAKED)]
+    assert (total.points, leaked) == (3, [Then.RECOVER])
 
 
 @pytest.fixture
@@ -171,8 +194,8 @@ def intent_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_engine_that_commits_its_intent_too_late_leaks(tmp_path: Path, variant: str) -> None:
     """Killed in between, it has bought machines that nothing stands for once the record of their cluster is gone."""
     total = tried(BazaarBench, tmp_path, "launch", at("launch", Fault.UNREAD, Fault.UNCOMMITTED), variant)
-    assert total.points == 5
-    assert total.bad(Harm.LEAKED) == 2, total.line
+    assert total.points == 7
+    assert total.bad(Harm.LEAKED) == 4, total.line
 
 
 def test_an_engine_that_drops_a_record_too_early_loses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from styx.testing.faults.client import CLUSTER, Step
 from styx.testing.faults.fork import End, Ended
 from styx.testing.faults.kinds import KILLS, SUSPENSIONS, Fault, Role
 from styx.testing.faults.operations import OPERATIONS, Operation
+from styx.testing.faults.recovery import lose_database, recover
 from styx.testing.faults.tap import FaultTap
 from styx.testing.faults.world import World, ids_of, shown
 
@@ -32,12 +33,16 @@ class Then(StrEnum):
     AGAIN = "again"
     DOWN = "down"
     TWICE = "again, killed at its first change, and again"
+    RECOVER = "the database is lost, and what is there taken up again"
 
 
 def thens(fault: Fault, role: Role) -> tuple[Then, ...]:
     """What may follow: whoever goes on with something half done may be killed as well."""
     half_done = fault in {Fault.UNREAD, Fault.UNANSWERED, Fault.LATE} and role in {Role.BUY, Role.CHANGE}
-    return tuple(Then) if half_done else (Then.AGAIN, Then.DOWN)
+    if half_done:
+        return tuple(Then)
+    forgotten = (Then.RECOVER,) if fault is Fault.UNCOMMITTED and role in {Role.BUY, Role.CHANGE} else ()
+    return (Then.AGAIN, Then.DOWN, *forgotten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,11 @@ def _afterwards(outcome: Outcome, world: World, operation: Operation, victim: _V
     if not outcome.reached:
         return
     _expect(outcome, outcome.point.fault, went_well=well)
+    if outcome.point.then is Then.RECOVER:
+        lose_database(world.home)
+        _next(outcome, world, "recover", partial(_recover, world, operation))
+        _next(outcome, world, "down", partial(_down, world))
+        return
     _next(outcome, world, "status", partial(_status, world, operation, operation.wanted if well else ANY))
     if outcome.point.then is Then.TWICE:
         second = _Victim(world, operation, replace(outcome.point, fault=Fault.UNREAD), strike_at=None)
@@ -196,6 +206,16 @@ async def _again(world: World, operation: Operation, engine: Engine) -> Any:
     return True, _state(engine), flaws
 
 
+async def _recover(world: World, operation: Operation, engine: Engine) -> Any:
+    """Take up all that there is of ours, once it is sure to be listed, or remove what cannot be a cluster."""
+    _pass_time(world, engine)
+    told = await recover(engine)
+    book, truth = await world.book(engine), world.truth()
+    flaws = audit.leaks(book, truth, world.keep) + audit.untruths(book, truth)
+    flaws += audit.losses(book, truth, _kept(world, operation))
+    return True, told, flaws
+
+
 async def _remove(world: World, engine: Engine) -> Any:
     """Remove the cluster, if there is one."""
     flaws: list[Flaw] = []
@@ -209,9 +229,8 @@ async def _remove(world: World, engine: Engine) -> Any:
 async def _down(world: World, engine: Engine) -> Any:
     """At last everything is removed, and after some time nothing is left but what others have."""
     _, _, flaws = await _remove(world, engine)
-    settle = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
     for _ in range(ROUNDS):
-        world.bench.pass_time(max(2 * settle, LEAST_WAIT))
+        _pass_time(world, engine)
         await engine.status(refresh=True)
     book, truth = await world.book(engine), world.truth()
     left = audit.left_over(truth, world.keep, ())
@@ -222,6 +241,11 @@ async def _down(world: World, engine: Engine) -> Any:
     if engine.context.store.clusters.get(CLUSTER) is not None:
         flaws.append(Flaw(Harm.WRONG, f"it was removed, and is {_state(engine)}"))
     return True, f"{len(truth.things)} things left", flaws
+
+
+def _pass_time(world: World, engine: Engine) -> None:
+    settle = engine.context.clouds.get(world.bench.name).cloud.traits.settle_after
+    world.bench.pass_time(max(2 * settle, LEAST_WAIT))
 
 
 def _kept(world: World, operation: Operation) -> Iterable[tuple[str, frozenset[str]]]:
