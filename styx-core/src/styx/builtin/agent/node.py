@@ -22,6 +22,7 @@ from styx.builtin.agent.places import Places, find_places
 DEADLINE = 30.0  # seconds for an answer, unless the request is one that waits for something
 SHUTDOWN_DEADLINE = 60.0  # seconds for all processes of all jobs to end, by force if need be
 RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each attempt to reconnect
+_BROKEN = 15.0  # seconds for a connection that breaks during installation to be there again
 _STEADY = 60.0  # a connection that lasted this many seconds earns all attempts again
 
 
@@ -97,8 +98,21 @@ class AgentNode:
     async def ensure_running(self, shared: Path) -> Message:
         """Install this build's agent and start it, unless it runs already; its answer to ``hello``.
 
-        One of another build is replaced: jobs run under shims of their own and do not notice.
+        One of another build is replaced: jobs run under shims of their own and do not notice. Where the connection
+        breaks in the midst of it, as when a machine that was just booted gets its sshd set up, it goes on.
         """
+        until = self._clock.monotonic() + _BROKEN
+        while True:
+            try:
+                return await self._installed_and_started(shared)
+            except HostKeyChanged:
+                raise
+            except TransportError:
+                if self._places is None or self._clock.monotonic() > until:  # never reached, or for too long
+                    raise
+            await self._clock.sleep(RETRY_DELAYS[1])
+
+    async def _installed_and_started(self, shared: Path) -> Message:
         places = await self.places()
         build, _ = install.archive()
         if await self._listening(places):
