@@ -218,11 +218,13 @@ class Ec2:
         self.session = self.cloud.session
         self.made: set[str] = set()
 
-    def client(self, place: str = "here", installation: str = "abc123", **settings: Any) -> AwsCloud:
-        """A cloud on a machine of this name."""
+    def client(
+        self, place: str = "here", installation: str = "abc123", sold: Sequence[Offer] = (SMALL,), **settings: Any
+    ) -> AwsCloud:
+        """A cloud on a machine of this name, with these offers in its catalog."""
         known = services(
             self.home / place, Settings.model_validate(settings), installation=installation, clock=self.clock,
-            catalog=Sold(SMALL),
+            catalog=Sold(*sold),
         )  # fmt: skip
         return AwsCloud(known)
 

@@ -12,8 +12,10 @@ import pytest
 from styx.api import (
     Accelerator,
     Conflict,
+    InsufficientCapacity,
     InvalidRequest,
     NotFound,
+    OfferQuery,
     OutcomeUnknown,
     Prepared,
     Transient,
@@ -56,11 +58,13 @@ def test_a_launch_is_one_request_for_all_machines(ec2: Ec2) -> None:
 
 
 def test_a_launch_in_a_prepared_region_takes_few_calls(ec2: Ec2) -> None:
-    """Of a new client: who it is, image, network, keys and the launch itself."""
+    """Of a new client: who it is, image, network, keys and the launch itself. Where there are regions is known."""
+    list(ec2.cloud.scopes())
     ec2.launched()
     ec2.calls()
     other = ec2.client()
     other.check()
+    assert list(other.offers(OfferQuery()))
     other.launch(other.prepare(ec2.request()))
     calls = ec2.calls()
     assert len(calls) <= MOST_CALLS, calls
@@ -236,3 +240,14 @@ def test_another_installations_attempt_is_not_launched(ec2: Ec2) -> None:
     """Its name would be on machines that it does not know of."""
     with pytest.raises(Conflict, match="another installation"):
         ec2.cloud.prepare(ec2.request(ec2.owner(installation="zzz999")))
+
+
+def test_what_was_made_for_a_launch_that_is_refused_goes_with_it(ec2: Ec2) -> None:
+    """It costs nothing, and is found by its owner."""
+    ec2.bed.habits.capacity["g5.xlarge"] = 1
+    request = ec2.request(nodes=2, offer=fast(ec2), ports=(80,))
+    with pytest.raises(InsufficientCapacity):
+        ec2.cloud.launch(ec2.cloud.prepare(request))
+    assert {each.kind for each in ec2.seen(request.owner).leftovers} == {"placement group", "security group"}
+    ec2.cloud.terminate(request.offer.scope, request.owner, ())
+    assert ec2.seen(request.owner).leftovers == ()

@@ -33,6 +33,7 @@ from styx.api import (
 from styx_aws import groups, launching, observing, policy, ports, removing, starting
 from styx_aws.config import Settings, is_region
 from styx_aws.errors import code_of
+from styx_aws.regions import Regions
 from styx_aws.secret import Secret
 from styx_aws.session import Session
 from styx_aws.whereabouts import networks
@@ -68,7 +69,7 @@ class AwsCloud(Cloud):
         self.settings = config if isinstance(config, Settings) else Settings.model_validate(config)
         self.session = Session(self.settings.profile)
         self._secret = Secret(services.state_dir / "secret")
-        self._regions: tuple[str, ...] = ()
+        self._regions = Regions(self.session, self.settings, services.state_dir / "regions.json", services.clock)
         self._given_back: set[Owner] = set()  # those whose dead machines nobody needs to hear of any more
         self._lock = threading.Lock()
 
@@ -79,7 +80,7 @@ class AwsCloud(Cloud):
 
     def faults(self) -> Sequence[Fault]:
         """Regions of the settings that the account cannot use."""
-        enabled = self._enabled() if self.settings.regions else ()
+        enabled = self._regions.enabled() if self.settings.regions else ()
         missing = [region for region in self.settings.regions if region not in enabled]
         return [
             Fault(f"{region} is off for this account, or there is no such region", serious=True) for region in missing
@@ -87,13 +88,13 @@ class AwsCloud(Cloud):
 
     def scopes(self) -> Iterable[Scope]:
         """The regions of the settings, else all that are enabled for the account."""
-        return [Scope(region) for region in self._places()]
+        return [Scope(region) for region in self._regions.all()]
 
     def offers(self, query: OfferQuery) -> Iterable[Offer]:
         """What the catalog has in regions that may be used."""
         catalog = self.services.catalog
         sold = catalog.offers(query) if catalog is not None else ()
-        places = set(self._places()) if sold else set()
+        places = set(self._regions.for_sale()) if sold else set()
         return [offer for offer in sold if offer.region in places]
 
     def prepare(self, request: LaunchRequest) -> Prepared:
@@ -197,16 +198,6 @@ class AwsCloud(Cloud):
 
     def _seat(self) -> str:
         return f"styx client {self._secret.derive('client').hex()[:12]}"
-
-    def _places(self) -> tuple[str, ...]:
-        return self.settings.regions or self._enabled()
-
-    def _enabled(self) -> tuple[str, ...]:
-        """The regions that are on for the account: asked once, for they change with years."""
-        if not self._regions:
-            answer = self.session.call("ec2:DescribeRegions")
-            self._regions = tuple(sorted(region["RegionName"] for region in answer["Regions"]))
-        return self._regions
 
     def _require_ours(self, owner: Owner) -> None:
         if owner.installation != self.services.installation:
