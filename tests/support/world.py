@@ -224,7 +224,7 @@ class Plugins:
         return {"cloud": sorted(self.world.clouds), "backend": ["agent"]}.get(kind, [])
 
     def provided(self, kind: str) -> list[SimpleNamespace]:
-        return [SimpleNamespace(name=name) for name in [*self.names(kind), *self.world.switched_off]]
+        return [SimpleNamespace(name=name, plugin=name) for name in [*self.names(kind), *self.world.switched_off]]
 
     def with_capability(self, capability: str) -> list[str]:
         return []

@@ -129,7 +129,7 @@ async def test_files_that_a_cloud_cannot_have(new_world: Callable[..., World], t
     ("changes", "error"),
     [
         ({"workdir": {"url": "https://me:hunter2@example.org/x"}}, "holds a password or token"),
-        ({"file_mounts": {"d": {"name": "bucket"}}}, "can mount buckets"),
+        ({"file_mounts": {"d": {"name": "bucket"}}}, "which store a bucket is to be in"),
         ({"file_mounts": {"d": "nosuch://bucket"}}, "understands nosuch://"),
     ],
 )

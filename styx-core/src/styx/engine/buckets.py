@@ -71,6 +71,8 @@ def require_sense(stores: Stores, target: str, mount: StorageMount) -> None:
     if not (remote or mount.name):
         raise wrong("local files need the name of a bucket to go to", "Add name: with one that nobody else has.")
     named = stores.called(mount.store) if mount.store else None
+    if mount.name and named is None:
+        stores.require_default()
     for uri in remote:
         understood = stores.of(uri)
         if named is not None and named is not understood:

@@ -107,6 +107,12 @@ class Stores:
             hint=f"Write store: with one of {', '.join(chosen)}." if chosen else "Install a plugin with a store.",
         )
 
+    def require_default(self) -> None:
+        """Raise BadInput where on no cloud there is a store for the buckets of a task that names none."""
+        homes = {each.plugin for each in self._plugins.provided("cloud")}
+        if not any(each.plugin in homes for each in self._plugins.provided("storage") if each.name in self.names()):
+            self.default("")
+
     def _schemes(self, name: str) -> tuple[str, ...]:
         with guard(name, "in schemes"):
             schemes: tuple[str, ...] = tuple(self._plugins.load("storage", name).schemes)

@@ -174,7 +174,8 @@ def _settle(source: StoreEnd, target: LocalEnd, place: Path, batch: Sequence[str
     """Give fetched files the time of their objects, by which they are known again, and put them in their places."""
     made: set[Path] = set()
     for name in batch:
-        path, written = target.path(name), int(source.objects[name].modified_at.timestamp() * 1e9)
+        # A microsecond earlier: rounded, it must not come out as later than the object.
+        path, written = target.path(name), (int(source.objects[name].modified_at.timestamp() * 1e6) - 1) * 1000
         with _refusals(f"write {path}"):
             if path.parent not in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
