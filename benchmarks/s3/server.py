@@ -91,7 +91,11 @@ class Shelf:
         bucket = asked.key.partition("/")[0]
         if "list-type" not in asked.query:
             kind = "ListMultipartUploadsResult" if "uploads" in asked.query else ""
-            return _said(f"<{kind}></{kind}>") if kind else _refused("404 Not Found", "NoSuchThing")
+            return (
+                _said(f"<{kind}></{kind}>")
+                if kind
+                else _refused("404 Not Found", "NoSuchTagSet" if "tagging" in asked.query else "NoSuchConfiguration")
+            )
         prefix = f"{bucket}/{asked.query.get('prefix', [''])[0]}"
         most = int(asked.query.get("max-keys", [str(PAGE)])[0])
         with self._lock:

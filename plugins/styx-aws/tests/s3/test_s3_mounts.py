@@ -8,7 +8,8 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ class Node:
         assert done.returncode == 0, done.stderr
 
 
+def until(done: Callable[[], bool]) -> None:
+    """Wait for what rclone does by itself: it sends what was written a second later."""
+    give_up = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < give_up, "it has not come about in half a minute"
+        time.sleep(0.1)
+
+
+def end_rclone(at: Path) -> None:
+    """Kill what serves the mount."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended by itself
+            words = entry.read_bytes().split(b"\0")
+            if words[0].endswith(b"rclone") and os.fsencode(at) in words:
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
     """One on which nothing is mounted, before or after."""
@@ -76,10 +94,39 @@ def test_a_mounted_prefix_is_read_and_written(store: S3Storage, aws: Any, node: 
         (at / "out").write_text("from the node")
     node.must(script)
     wanted = ["data/out", "other"] if cached else ["other"]
-    give_up = time.monotonic() + 30  # what is written to the cache goes over a second later
-    while (found := [thing.key for thing in store.list("s3://ours")]) != wanted and time.monotonic() < give_up:
-        time.sleep(0.1)
-    assert found == wanted
+    until(lambda: [thing.key for thing in store.list("s3://ours")] == wanted)
+
+
+@pytest.mark.usefixtures("fuse")
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_mount_is_taken_away_once_all_is_stored(store: S3Storage, node: Node, cached: bool) -> None:
+    """What was written a moment ago is in the bucket then; what is not mounted is success."""
+    script = store.unmount_command("s3://ours", "data", cached=cached)
+    node.must(script)
+    node.must(store.mount_command("s3://ours", "data", cached=cached))
+    (node.home / "data" / "late").write_text("late")
+    node.must(script)
+    assert not (node.home / "data").is_mount()
+    assert [thing.key for thing in store.list("s3://ours")] == ["late"]
+    assert list(node.home.glob(".styx/s3/*/credentials")) == []
+    node.must(script)
+
+
+@pytest.mark.usefixtures("fuse")
+def test_what_is_not_stored_yet_is_not_given_up(store: S3Storage, front: Front, node: Node) -> None:
+    """Where rclone was killed with something unsent, that is said; mounted again it is sent."""
+    mount = store.mount_command("s3://ours", "data", cached=True)
+    node.must(mount)
+    front.refuse("PUT", "/ours/late", 503, "SlowDown", times=1000)
+    (node.home / "data" / "late").write_text("late")
+    until(lambda: front.count("PUT", "/ours/late") > 0)
+    end_rclone(node.home / "data")
+    unmount = store.unmount_command("s3://ours", "data", cached=True)
+    assert "not all that was written is in the bucket" in node.run(unmount).stderr
+    front.refusals.clear()
+    node.must(mount)
+    node.must(unmount)
+    assert [thing.key for thing in store.list("s3://ours")] == ["late"]
 
 
 @pytest.mark.usefixtures("fuse")
@@ -88,10 +135,7 @@ def test_a_mount_with_nobody_behind_it_is_made_again(store: S3Storage, aws: Any,
     aws.put_object(Bucket="ours", Key="a", Body=b"a")
     script = store.mount_command("s3://ours", "data", cached=True)
     node.must(script)
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        words = entry.read_bytes().split(b"\0")
-        if words[0].endswith(b"rclone") and os.fsencode(node.home / "data") in words:
-            os.kill(int(entry.parent.name), signal.SIGKILL)
+    end_rclone(node.home / "data")
     with pytest.raises(OSError, match=r"not connected|connection abort"):
         list((node.home / "data").iterdir())
     node.must(script)

@@ -1,12 +1,4 @@
-# Mounts a bucket on a node. Before it stand: BUCKET PREFIX TARGET REGION ENDPOINT CACHED READ_ONLY CREDENTIALS NAME;
-# the last is of this mount, ENDPOINT and CREDENTIALS may be empty, CACHED and READ_ONLY are yes or empty.
-
-die() { echo "cannot mount s3://$BUCKET/$PREFIX at $TARGET: $*" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
-
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; elif has sudo && sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
-}
+# Mounts a bucket on a node, unless it is mounted. node.sh stands before it.
 
 package() {
   if has apt-get; then
@@ -62,18 +54,12 @@ sys.exit(not direct.open(ask, timeout=2).read().strip())
 END
 }
 
-is_mounted() { awk -v at="$at" '{ gsub(/\\040/, " ", $2) } $2 == at { found = 1 } END { exit !found }' /proc/self/mounts; }
-
 unmount() {
   fusermount3 -uz "$at" 2>/dev/null || fusermount -uz "$at" 2>/dev/null || as_root umount -l "$at" 2>/dev/null ||
     die "what was mounted there cannot be removed"
 }
 
-PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin:$HOME/.local/bin
-cd || exit
-mine=$HOME/.styx/s3/$NAME
 what="$BUCKET/$PREFIX ${CACHED:-no} ${READ_ONLY:-no}"
-case $TARGET in /*) at=$TARGET ;; *) at=$(pwd -P)/$TARGET ;; esac
 
 if is_mounted; then
   [ -f "$mine/what" ] || die "something else is mounted there"
@@ -107,7 +93,7 @@ if [ -n "$CACHED" ]; then
   [ -z "$ENDPOINT" ] || export RCLONE_CONFIG_STYX_PROVIDER=Other RCLONE_CONFIG_STYX_ENDPOINT="$ENDPOINT"
   rclone mount "styx:$BUCKET/$PREFIX" "$at" --daemon --config /dev/null --vfs-cache-mode full --vfs-write-back 1s \
     --cache-dir "$mine/cache" --log-file "$mine/log" "$@" >"$mine/said" 2>&1 </dev/null ||
-    die "$(tail -n 3 "$mine/said" "$mine/log")"
+    die "$(tail -qn 3 "$mine/said" "$mine/log" 2>/dev/null)"
 else
   need_mount_s3
   [ -n "$READ_ONLY" ] || set -- "$@" --allow-delete --allow-overwrite
@@ -116,4 +102,7 @@ else
   mount-s3 "$BUCKET" "$at" --region "$REGION" "$@" >"$mine/said" 2>&1 </dev/null || die "$(cat "$mine/said")"
 fi
 printf '%s' "$what" >"$mine/what"
-ls "$at" >/dev/null 2>&1 || { unmount; die "it was mounted and cannot be read; may these credentials list it?"; }
+ls "$at" >"$mine/said" 2>&1 || {
+  unmount
+  die "it was mounted and cannot be read: $(tail -qn 1 "$mine/said" "$mine/log" 2>/dev/null)"
+}

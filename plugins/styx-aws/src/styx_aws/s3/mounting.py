@@ -1,4 +1,4 @@
-"""The script that mounts a bucket on a node, and the credentials that it takes there."""
+"""The scripts that mount a bucket on a node and take the mount away, and the credentials that it takes there."""
 
 from __future__ import annotations
 
@@ -25,20 +25,31 @@ def command(account: Account, place: Place, target: str, *, cached: bool, read_o
     Raises NotFound for a missing bucket, PermissionDenied where no credentials for the node may be asked for.
     """
     bucket = account.bucket(place.bucket)
-    prefix = place.folder
+    return _script(
+        "mount", place, target, cached=cached, REGION=bucket.region, ENDPOINT=bucket.endpoint,
+        READ_ONLY="yes" if read_only else "",
+        CREDENTIALS=_credentials(account, bucket, place.folder, read_only=read_only),
+    )  # fmt: skip
+
+
+def undoing(place: Place, target: str, *, cached: bool) -> str:
+    """``unmount.sh``, told the same. Asks nobody."""
+    return _script("unmount", place, target, cached=cached)
+
+
+def _script(doing: str, place: Place, target: str, *, cached: bool, **more: str) -> str:
     told = {
+        "DOING": doing,
         "BUCKET": place.bucket,
-        "PREFIX": prefix,
+        "PREFIX": place.folder,
         "TARGET": target.removeprefix("~/"),  # it is run in the home
-        "REGION": bucket.region,
-        "ENDPOINT": bucket.endpoint,
         "CACHED": "yes" if cached else "",
-        "READ_ONLY": "yes" if read_only else "",
-        "CREDENTIALS": _credentials(account, bucket, prefix, read_only=read_only),
         "NAME": hashlib.sha256(target.encode()).hexdigest()[:16],
+        **more,
     }
-    script = resources.files(__package__).joinpath("mount.sh").read_text(encoding="utf-8")
-    return "".join(f"{name}={quote(value)}\n" for name, value in told.items()) + script
+    here = resources.files(__package__)
+    texts = (here.joinpath(name).read_text(encoding="utf-8") for name in ("node.sh", f"{doing}.sh"))
+    return "".join((*(f"{name}={quote(value)}\n" for name, value in told.items()), *texts))
 
 
 def _credentials(account: Account, bucket: Bucket, prefix: str, *, read_only: bool) -> str:

@@ -140,6 +140,10 @@ class S3Storage(Storage):
             self._to_write_to(place.bucket)
         return mounting.command(self._account, place, target, cached=cached, read_only=read_only)
 
+    def unmount_command(self, uri: str, target: str, *, cached: bool = False) -> str | None:
+        """Waits until rclone has sent what was written, ten minutes at most, and takes the mount away."""
+        return mounting.undoing(parse(uri), target, cached=cached)
+
     def _to_write_to(self, bucket: str) -> Bucket:
         return buckets.to_write_to(self._account, bucket, self.services.installation)
 
