@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from styx.api import Accelerator, NotFound
+from styx.api import Accelerator, InvalidRequest, NotFound
 from styx_aws.images import _user, default_parameter, image
 
 if TYPE_CHECKING:
@@ -80,3 +80,13 @@ def test_who_logs_in_goes_by_the_images_name(name: str, user: str) -> None:
 def test_an_image_may_say_who_logs_in() -> None:
     """By a tag, for images of one's own."""
     assert _user({"Name": "my own", "Tags": [{"Key": "styx-user", "Value": "core"}]}) == "core"
+
+
+def test_an_image_without_a_disk_is_refused(ec2: Ec2) -> None:
+    """What a shutdown does to its machines cannot be set, and they cannot be stopped."""
+    known = image(ec2.session, ec2.request().offer, None)
+    with ec2.bed.bed.lock:
+        (backend,) = ec2.bed.bed.backends("111111111111", "us-east-1")
+        backend.describe_images(ami_ids=[known.id])[0].root_device_type = "instance-store"
+    with pytest.raises(InvalidRequest, match="no disk to keep"):
+        image(ec2.session, ec2.request().offer, known.id)

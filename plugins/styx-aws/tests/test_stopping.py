@@ -76,6 +76,9 @@ def test_spot_machines_cannot_be_stopped(ec2: Ec2) -> None:
     assert "styx down" in str(caught.value.hint)
     with pytest.raises(Unsupported):
         ec2.cloud.set_shutdown(HERE, owner, SelfStop.STOP)
+    ec2.calls()
+    ec2.cloud.set_shutdown(HERE, owner, SelfStop.TERMINATE)
+    assert ec2.calls() == ["ec2:DescribeInstances"]
     assert ec2.node(owner).state is NodeState.RUNNING
 
 

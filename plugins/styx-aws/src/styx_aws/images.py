@@ -64,6 +64,8 @@ def image(session: Session, offer: Offer, wanted: str | None) -> Image:
         raise InvalidRequest(
             f"the image {found} is made for {arch}, and {offer.instance_type} is {offer.arch}", field="image_id"
         )
+    if about.get("RootDeviceType") == "instance-store":
+        raise InvalidRequest(f"the image {found} is of a kind that has no disk to keep", field="image_id")
     root = about.get("RootDeviceName") or "/dev/sda1"
     disks = {each.get("DeviceName"): each.get("Ebs", {}) for each in about.get("BlockDeviceMappings", ())}
     return Image(found, _user(about), root, int(disks.get(root, {}).get("VolumeSize") or 1))

@@ -7,7 +7,7 @@ of the key for the first contact. So a launch that is repeated is the same to th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,8 @@ from styx_aws.network import place
 from styx_aws.secret import Secret
 from styx_aws.session import Session
 
+GroupOf = Callable[[str, str], str]  # of a region and a VPC in it
+
 _SCRIPT_MOST = 16 * 1024  # bytes of user data
 _KEY_ROOM = 512  # of these for the private key
 _HOPS = 2  # from a container on the machine to the metadata service
@@ -40,7 +42,7 @@ _NOT_KNOWN = {
 }  # fmt: skip
 
 
-def prepare(session: Session, secret: Secret, request: LaunchRequest, group_of: Any, vpc: str) -> Prepared:
+def prepare(session: Session, secret: Secret, request: LaunchRequest, group_of: GroupOf, vpc: str) -> Prepared:
     """The intent. ``group_of`` makes the installation's security group of a VPC ready, and tells its id. Idempotent."""
     offer, region = request.offer, request.offer.scope.name
     if request.spot and offer.spot_hourly_price is None:

@@ -52,10 +52,15 @@ def stop(session: Session, region: str, installation: str, owner: Owner, receipt
         session.call("ec2:StopInstances", region, InstanceIds=[str(each["InstanceId"]) for each in found])
 
 
+def is_spot(instance: Instance) -> bool:
+    """Whether it was bought at a spot price."""
+    return instance.get("InstanceLifecycle") == "spot"
+
+
 def require_stoppable(found: Sequence[Instance]) -> None:
     """Raise Unsupported where one is a spot machine: bought by a one-time request, it has an end and no pause."""
     for each in found:
-        if each.get("InstanceLifecycle") == "spot":
+        if is_spot(each):
             raise Unsupported(
                 f"{each['InstanceId']} is a spot machine, which cannot be stopped", capability="stop",
                 hint="`styx down` removes it; autostop with --down does so by itself.",

@@ -11,7 +11,7 @@ from styx.api import NotFound, NotYet, Owner, Prepared, Receipt, SelfStop, Start
 from styx_aws import tags
 from styx_aws.errors import waiting
 from styx_aws.observing import GONE, instances, rank_of, state_of
-from styx_aws.removing import of_attempt, require_stoppable
+from styx_aws.removing import is_spot, of_attempt, require_stoppable
 from styx_aws.session import Session
 
 _BACK = {"pending", "running"}
@@ -65,6 +65,7 @@ def set_shutdown(session: Session, region: str, installation: str, owner: Owner,
     ]
     if mode is SelfStop.STOP:
         require_stoppable(found)
+    found = [each for each in found if not is_spot(each)]  # which are removed by it anyway
     _behave(session, region, [str(each["InstanceId"]) for each in found], mode)
 
 
