@@ -103,6 +103,15 @@ class Deaf(Deviating):
         return cloud
 
 
+class Alike(BazaarBench):
+    """Its variants differ in how they launch, and in nothing else."""
+
+    @classmethod
+    def differs(cls, variant: str, operation: str) -> bool:
+        """Say so."""
+        return variant == "kind" or operation == "launch"
+
+
 class Reticent(Deviating):
     """Lists what it is asked for by name, and nothing to who asks what there is."""
 
@@ -164,6 +173,13 @@ def test_a_cloud_that_does_not_tell_what_there_is_leaks_with_the_database(tmp_pa
     total = tried(Reticent, tmp_path, "launch", at("launch", Fault.UNCOMMITTED))
     leaked = [outcome.point.then for outcome in total.outcomes if outcome.count(Harm.LEAKED)]
     assert (total.points, leaked) == (3, [Then.RECOVER])
+
+
+def test_what_is_the_same_in_another_variant_is_not_tried_again(tmp_path: Path) -> None:
+    """No point of it is counted, and that nothing was tried is no pass."""
+    total = tried(Alike, tmp_path, "down", at("terminate", Fault.UNREAD))
+    assert (total.points, total.broken, total.fine) == (0, [], False)
+    assert tried(Alike, tmp_path, "launch", at("launch", Fault.CUT)).points > 0
 
 
 @pytest.fixture

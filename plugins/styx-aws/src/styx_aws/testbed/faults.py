@@ -26,7 +26,7 @@ from styx_aws.testbed.wire import REGIONS, Wire, refusal, role
 LAG = 1.0  # seconds that lists are behind
 _SOON = 0.05  # seconds: each look at a machine on its way is a request, and one is like the other
 _HABITS = {"lag": LAG, "boot": _SOON, "stop": _SOON, "go": _SOON}
-ELSEWHERE = "elsewhere"  # the variant in which all is sold out but where this installation has never been
+ELSEWHERE = "elsewhere"  # the variant in which a launch has to go where this installation has never been
 
 
 class AwsBench(FaultBench):
@@ -43,6 +43,11 @@ class AwsBench(FaultBench):
         os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # a thousand images, of which none is asked for
         _warmed()
 
+    @classmethod
+    def differs(cls, variant: str, operation: str) -> bool:
+        """Only a launch goes elsewhere."""
+        return variant != ELSEWHERE or operation == "launch"
+
     def __init__(self, directory: Path, variant: str = "") -> None:
         super().__init__(directory, variant)
         self._url = ""
@@ -52,9 +57,15 @@ class AwsBench(FaultBench):
         self._url = world.find(self.directory) or world.begin(self.directory, **_HABITS)
 
     def ready(self) -> None:
-        """Where the task is to go elsewhere there is no room any more in the region in which everything is."""
+        """Where the task is to go elsewhere there is no quota in the one region, and no network in the other."""
         if self.variant == ELSEWHERE:
-            world.told(self._url, "habits", capacity={f"{REGIONS[0]}{letter}": 0 for letter in "ab"})
+            refused = {"action": "ec2:RunInstances", "code": "VcpuLimitExceeded", "region": REGIONS[0]}
+            world.told(self._url, "refuse", **refused, times=1_000_000)
+            ec2 = self._wire().client("ec2", REGIONS[1])
+            for subnet in ec2.describe_subnets()["Subnets"]:
+                ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+            for vpc in ec2.describe_vpcs()["Vpcs"]:
+                ec2.delete_vpc(VpcId=vpc["VpcId"])
 
     def cloud(self, services: Services) -> Cloud:
         """A cloud whose requests go to this world."""

@@ -77,6 +77,12 @@ class FaultBench(ABC):
         By default nothing. It may leave neither a thread nor a connection.
         """
 
+    @classmethod
+    def differs(cls, variant: str, operation: str) -> bool:
+        """Whether this operation is another in this variant than in the first; one that is the same is left out."""
+        del variant, operation
+        return True
+
     def __init__(self, directory: Path, variant: str = "") -> None:
         self.directory = directory
         self.variant = variant

@@ -104,7 +104,12 @@ class Harness:
             return total
 
     def _find(self, root: Path, total: Total) -> Iterator[Enumeration]:
-        places = [(variant, operation) for variant in self.variants for operation in self.operations]
+        places = [
+            (variant, operation)
+            for variant in self.variants
+            for operation in self.operations
+            if self.kind.differs(variant, operation)
+        ]
         found = dict(shared_out(lambda place: self._enumerate(root, *place), places, self._processes))
         for place in places:
             answer = found[place]
