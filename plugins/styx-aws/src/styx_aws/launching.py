@@ -44,33 +44,42 @@ _NOT_KNOWN = {
 
 def prepare(session: Session, secret: Secret, request: LaunchRequest, group_of: GroupOf, vpc: str) -> Prepared:
     """The intent. ``group_of`` makes the installation's security group of a VPC ready, and tells its id. Idempotent."""
-    offer, region = request.offer, request.offer.scope.name
-    if request.spot and offer.spot_hourly_price is None:
+    offer, region, owner = request.offer, request.offer.scope.name, request.owner
+    price = offer.price(spot=request.spot)
+    if request.spot and price is None:
         raise Unsupported(f"{offer.instance_type} is not sold as spot in {offer.zone or region}", capability="spot")
     labels = tags.labels(request.labels)
     found = image(session, offer, request.image)
     disk = root_disk(found, request.disk_gib, request.disk_tier)
-    there = place(session, region, offer.zone, vpc)
-    user_data = bootdata.template(request.boot, found.user, bootdata.public_key(secret, request.owner))
+    public = bootdata.public_key(secret, owner)
+    user_data = bootdata.template(request.boot, found.user, public)
     if len(user_data.encode()) + _KEY_ROOM > _SCRIPT_MOST:
         raise InvalidRequest(f"what the machine is told for its first boot has more than {_SCRIPT_MOST} bytes")
-    asked: dict[str, Any] = {
+    there = place(session, region, offer.zone, vpc)
+    asked = {
         "ImageId": found.id,
-        "InstanceType": offer.instance_type,
+        "KeyName": key_pair(session, region, owner.installation, request.boot.authorized_key),
+        "NetworkInterfaces": [_interface(there.subnet, group_of(region, there.vpc))],
+        "BlockDeviceMappings": [disk],
+        "TagSpecifications": _tags(request, found, labels, public),
+        **_machines(request),
+    }
+    payload = {
+        "action": "launch", "request": asked, "user_data": user_data, "vpc": there.vpc, "ports": sorted(request.ports),
+        "hourly": None if price is None else str(price),
+    }  # fmt: skip
+    return Prepared(owner, offer.scope, request.ranks, json.dumps(payload, sort_keys=True))
+
+
+def _machines(request: LaunchRequest) -> dict[str, Any]:
+    """How many of which kind, and what they may do."""
+    asked: dict[str, Any] = {
+        "InstanceType": request.offer.instance_type,
         "MinCount": len(request.ranks),
         "MaxCount": len(request.ranks),
-        "KeyName": key_pair(session, region, request.owner.installation, request.boot.authorized_key),
-        "NetworkInterfaces": [
-            {
-                "DeviceIndex": 0, "SubnetId": there.subnet, "Groups": [group_of(region, there.vpc)],
-                "AssociatePublicIpAddress": True,
-            }
-        ],
-        "BlockDeviceMappings": [disk],
         "InstanceInitiatedShutdownBehavior": "terminate",
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": _HOPS},
-        "TagSpecifications": _tags(request, found, labels, bootdata.public_key(secret, request.owner)),
-    }  # fmt: skip
+    }
     if request.spot:
         spot = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
         asked["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": spot}
@@ -79,12 +88,11 @@ def prepare(session: Session, secret: Secret, request: LaunchRequest, group_of: 
         asked["IamInstanceProfile"] = {key: request.identity}
     if placement.wanted(request):
         asked["Placement"] = {"GroupName": request.owner.name}
-    price = offer.price(spot=request.spot)
-    payload = {
-        "action": "launch", "request": asked, "user_data": user_data, "vpc": there.vpc, "ports": sorted(request.ports),
-        "hourly": None if price is None else str(price),
-    }  # fmt: skip
-    return Prepared(request.owner, offer.scope, request.ranks, json.dumps(payload, sort_keys=True))
+    return asked
+
+
+def _interface(subnet: str, group: str) -> dict[str, Any]:
+    return {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": True}
 
 
 def launch(session: Session, secret: Secret, prepared: Prepared, payload: dict[str, Any]) -> Receipt:
