@@ -17,10 +17,11 @@ STYX = str(Path(sys.executable).with_name("styx"))
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds (user and system) and peak memory (MiB) of one process."""
+    """CPU seconds (user and system) and peak memory (MiB) of one process, and what it said on standard error."""
 
     cpu: float
     peak: float
+    said: str = ""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -35,13 +36,13 @@ def run(command: Sequence[str], env: Mapping[str, str]) -> Usage:
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert child.stderr is not None
-    said = child.stderr.read()
+    said = child.stderr.read().decode(errors="replace")
     child.stderr.close()
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed ({child.returncode}): {said.decode(errors='replace')[-500:]}")
-    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        raise RuntimeError(f"{' '.join(command)} failed ({child.returncode}): {said[-500:]}")
+    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
 
 
 @dataclass(frozen=True, slots=True)
