@@ -18,6 +18,7 @@ import pytest
 from styx.api import BackendError, Login
 from styx.builtin.agent import install
 from styx.builtin.agent.backend import AgentBackend
+from styx.engine import container
 from styx.testing.cluster import ProcessCluster, process_cluster
 from support import before, docker
 from support.clusters import job, output, until
@@ -67,6 +68,24 @@ async def test_containers_outlive_a_stop(backend: AgentBackend, pair: ProcessClu
     await backend.prepare(pair)
     number = await backend.submit(pair, job("ls /usr", num_nodes=2, container=image))
     assert await output(backend, pair, number) == {0: "it\n", 1: "it\n"}
+
+
+async def test_file_mounts_show_in_the_container(backend: AgentBackend, pair: ProcessCluster, image: str) -> None:
+    """Wherever they are meant to be, also those that came after it was made; told twice, they are shown once."""
+    await backend.prepare_container(pair, image)
+    targets = ["/data/set", "~/.config/tool/", "words", "/data/set"]
+    for rank in range(2):
+        for target in targets:
+            file = pair.home(rank) / container.place_of(target).removeprefix("~/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{rank} {target}\n")
+    for _ in range(2):
+        await container.show(pair, targets)  # type: ignore[arg-type]
+    number = await backend.submit(pair, job("cat /data/set ~/.config/tool ~/words", num_nodes=2, container=image))
+    expected = "{0} /data/set\n{0} ~/.config/tool/\n{0} words\n"
+    assert await output(backend, pair, number) == {rank: expected.format(rank) for rank in range(2)}
+    noted = (pair.home(0) / ".styx_container/mounts").read_text()
+    assert noted == "/data/set\n.config/tool\nwords\n"
 
 
 async def test_agents_of_the_build_before_are_given_no_job_for_a_container(

@@ -22,6 +22,7 @@ POLL = 0.1  # seconds between looks at ranks whose directories cannot be watched
 DYING = 0.02  # seconds between looks at ranks whose end is near; that of an adopted one is not signalled
 DRAIN = 0.5  # seconds between looks at whether a rank's output has arrived, after its exit code
 DRAINS = 60  # looks until it is taken as complete all the same
+UNSEEN = 6  # the same where daemons may be in a container, which only root can see
 PHASES = ("setting_up", "ready", "running")
 ENDS = {"exit": "exited", "setup_exit": "setup_failed", "lost": "lost"}
 
@@ -297,7 +298,8 @@ class Ranks:
         rank.exit_seen = rank.exit_seen or now
         if now - rank.exit_seen < DRAIN:
             return False
-        if rank.drains < DRAINS and not process.marked(self._environment_marker(rank.job)):
+        most = UNSEEN if rank.container else DRAINS
+        if rank.drains < most and not process.marked(self._environment_marker(rank.job)):
             rank.exit_seen = now
             rank.drains += 1
             return False
