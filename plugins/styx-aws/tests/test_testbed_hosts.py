@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import getpass
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -190,3 +192,23 @@ def test_what_is_terminated_leaves_nothing(yard: Yard) -> None:
     assert machines.running() == [other]
     machines.close()
     assert not directory.exists()
+
+
+def test_without_namespaces_user_data_do_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For there they would change this machine; a host is a port, its user this one, and that is said."""
+    for module in ("styx.testing.hosts.slots", "styx.testing.hosts.host", "styx_aws.testbed.machines"):
+        monkeypatch.setattr(f"{module}.in_namespaces", lambda: False)
+    monkeypatch.setattr("styx_aws.testbed.testbed.in_namespaces", lambda: False)
+    with Testbed() as aws:
+        assert "user data do not run" in aws.cannot
+        yard = Yard(aws, tmp_path)
+        boot_key = [{"ResourceType": "instance", "Tags": [{"Key": "styx-boot-key", "Value": "ecdsa-sha2-nistp256 A"}]}]
+        (one,) = yard.run(UserData=f"#!/bin/sh\ntouch {tmp_path}/ran\n", TagSpecifications=boot_key)
+        about = yard.about(one)
+        assert about.get("Tags", []) == []
+        image = yard.ec2.describe_images(ImageIds=[yard.image])["Images"][0]
+        user = {tag["Key"]: tag["Value"] for tag in image["Tags"]}["styx-user"]
+        with socket.create_connection((about["PublicIpAddress"], int(aws.environment()["STYX_AWS_SSH_PORT"]))) as there:
+            assert there.recv(8) == b"SSH-2.0-"
+        assert user == getpass.getuser()
+    assert not (tmp_path / "ran").exists()

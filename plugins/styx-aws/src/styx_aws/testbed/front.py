@@ -68,8 +68,9 @@ class Front:
         if asked.action == "pricing:GetProducts":
             return _answer(start, 200, "application/x-amz-json-1.1", self._products(asked))
         if asked.service == "ssm":
+            machines = self._bed.machines
             for name in (asked.words.get("Name"), *asked.words.get("Names", ())):
-                images.provide(str(name), account, asked.region)
+                images.provide(str(name), account, asked.region, "" if machines is None else machines.user)
         return self._forwarded(environ, start, asked.service)
 
     def _forwarded(self, environ: dict[str, Any], start: Start, service: str = "") -> Iterable[bytes]:

@@ -27,22 +27,26 @@ _NAMES = (  # parameter, name of the image, whose
 _ARCHITECTURES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64"}
 
 
-def provide(name: str, account: str, region: str) -> None:
-    """Have the parameter and the image that it names, where the name is one of a public image."""
+def provide(name: str, account: str, region: str, user: str = "") -> None:
+    """Have the parameter and the image that it names, where the name is one of a public image.
+
+    ``user`` is who logs in, where that is not who the image's maker has thought of.
+    """
     for pattern, called, owner in _NAMES:
         if match := re.fullmatch(pattern, name):
             said = {"arch": "amd64", **match.groupdict()}
-            _provide(name, called.format(**said), said["arch"], owner, account, region)
+            tags = {"styx-user": user} if user else None
+            _provide(name, called.format(**said), said["arch"], account, region, owner_id=owner, tags=tags)
 
 
-def _provide(parameter: str, name: str, arch: str, owner: str, account: str, region: str) -> None:
+def _provide(parameter: str, name: str, arch: str, account: str, region: str, **more: Any) -> None:
     from moto.ssm.models import Parameter, ssm_backends
 
     known = ssm_backends[account][region]._parameters  # noqa: SLF001 - names below /aws cannot be put
     if known.get(parameter):
         return
     image = f"ami-{hashlib.sha256(f'{region}{parameter}'.encode()).hexdigest()[:17]}"
-    register(account, region, image, name=name, architecture=_ARCHITECTURES.get(arch, "x86_64"), owner_id=owner)
+    register(account, region, image, name=name, architecture=_ARCHITECTURES.get(arch, "x86_64"), **more)
     newest = Parameter(  # type: ignore[abstract]
         account, parameter, image, "String", None, None, None, datetime.now(UTC), 1, "text"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import getpass
 import gzip
 import subprocess
 import threading
@@ -59,12 +60,19 @@ class Machines:
             ip("addr", "add", f"{self.server}/32", "dev", self._slot.bridge)
 
     @property
+    def user(self) -> str:
+        """Who logs in where it is not who logs in to the image."""
+        return "" if self.isolated else getpass.getuser()
+
+    @property
     def directory(self) -> Path:
         """Where their disks are, as long as they are there."""
         return self._slot.directory
 
     def boot(self, instance: Any, ready: Callable[[str], None]) -> None:
         """Switch the instance's machine on; ``ready`` is told its public address, with the testbed's lock held."""
+        if not self.isolated:  # nobody has put the key there that boot data bring
+            instance.ec2_backend.delete_tag_keys([instance.id], ["styx-boot-key"])
 
         def work() -> None:
             machine = self._on(instance)
@@ -198,16 +206,16 @@ class Machines:
         pair = instance.ec2_backend.key_pairs.get(instance.key_name)
         (keys / "authorized_keys").write_text(f"{pair.public_key}\n" if pair is not None else "")
         data = _user_data(instance)
-        if not data.startswith(b"#!"):
-            return  # what else cloud-init knows is not asked for here
-        place = "/tmp" if host.isolated else str(host.directory / "tmp")  # noqa: S108 - the host's own
+        if not host.isolated or not data.startswith(b"#!"):
+            return  # of this machine nothing must be changed; and what else cloud-init knows is not asked for
         script = host.directory / "tmp" / "part-001"
-        script.write_bytes(data if host.isolated else _with_places(data, host))
+        script.write_bytes(data)
         script.chmod(0o700)
         with machine.console.open("ab") as console:
             machine.first_boot = subprocess.Popen(
-                host.argv(f"{place}/part-001"), env=host.environment(), stdin=subprocess.DEVNULL, stdout=console,
-                stderr=subprocess.STDOUT, process_group=0, cwd="/",
+                host.argv("/tmp/part-001"),  # noqa: S108 - the host's own
+                env=host.environment(), stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
+                process_group=0, cwd="/",
             )  # fmt: skip
 
     def _admit(self) -> None:
@@ -237,11 +245,3 @@ class Machines:
 def _user_data(instance: Any) -> bytes:
     content = base64.b64decode(str(instance.user_data or ""))
     return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-
-
-def _with_places(data: bytes, host: Host) -> bytes:
-    """The script for a host that shares this machine's root: what it means to write there goes to the host's own."""
-    places = {"/etc/ssh": host.directory / "ssh", f"/home/{USER}": host.home, "/root": host.home}
-    for known, own in places.items():
-        data = data.replace(known.encode(), str(own).encode())
-    return data

@@ -46,8 +46,8 @@ class Testbed:
             return f"there are no hosts behind instances, because this machine {why}."
         if not in_namespaces():
             return (
-                "without root and iproute2 hosts are ports of this machine: user data does not run as root, and there "
-                "is no metadata service and no security group."
+                "without root and iproute2 hosts are ports of this machine, and user data do not run, nor is there a "
+                "metadata service or a security group that keeps anybody out."
             )
         return ""
 

@@ -29,7 +29,7 @@ from styx_aws.testbed.front import OWN, Front
 
 _ABOUT = "world.json"
 _LOOK = 0.5  # seconds between two looks at whether it is still wanted
-_IDLE = 300.0
+_IDLE = 4 * 3600.0  # where whoever wanted it was killed and could not remove the directory
 
 
 def begin(directory: Path, **habits: Any) -> str:
