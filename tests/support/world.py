@@ -114,6 +114,7 @@ class Runtime:
     jobs: list[JobInfo] = field(default_factory=list)
     specs: list[JobSpec] = field(default_factory=list)
     autostop: Autostop | None = None
+    notice_command: str | None = None
     notices: dict[int, datetime] = field(default_factory=dict)  # of preemption, by rank
     containers: list[tuple[str, Login | None]] = field(default_factory=list)  # what was prepared, and how it was got
 
@@ -145,7 +146,8 @@ class TableBackend(Backend):
     async def prepare(self, cluster: Cluster) -> None:
         self._enter("backend.prepare")
         assert [node.rank for node in cluster.nodes] == list(range(len(cluster.nodes)))
-        self.far.setdefault(cluster.key, Runtime()).alive = True
+        runtime = self.far.setdefault(cluster.key, Runtime())
+        runtime.alive, runtime.notice_command = True, cluster.preemption_notice_command()
 
     async def prepare_container(self, cluster: Cluster, image: str, login: Login | None = None) -> list[str]:
         self._enter("backend.prepare_container")

@@ -32,11 +32,15 @@ def give_notice(world: World, rank: int = 0) -> None:
 
 
 async def test_nodes_of_spot_clusters_are_told_how_to_ask(world: World) -> None:
-    """By the cloud's own command for this offer; what nobody takes back asks for nothing."""
+    """By the cloud's own command for this offer, whoever prepares them; what nobody takes back asks for nothing."""
     engine = await launched(world)
-    assert (await engine._connected("c")).preemption_notice_command() == 'test -e "$HOME/.preempted"'
+    (spot,) = world.runtimes.values()
+    for _ in range(2):
+        assert spot.notice_command == 'test -e "$HOME/.preempted"'
+        spot.notice_command = None
+        await world.engine().launch(SPOT, "c", quiet)
     await engine.launch(Task("t").run("x"), "d", quiet)
-    assert (await engine._connected("d")).preemption_notice_command() is None
+    assert [each.notice_command for each in world.runtimes.values() if each is not spot] == [None]
 
 
 async def test_a_notice_is_an_event_of_the_cluster_once(world: World) -> None:
