@@ -276,6 +276,21 @@ def test_two_sets_of_keys_are_two_accounts(client: Client) -> None:
             getattr(boto3.client(service, "us-east-1", **nobody), ask)()
 
 
+def test_keys_of_a_session_are_their_accounts(client: Client) -> None:
+    """What STS hands out is known everywhere afterwards, each key to whoever asked for it."""
+    import boto3
+
+    client.of("s3", number=2).create_bucket(Bucket="theirs")
+    for number, account, buckets in ((1, "111111111111", []), (2, "222222222222", ["theirs"])):
+        given = client.of("sts", number=number).get_federation_token(Name="node")["Credentials"]
+        login = {
+            "aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"], "endpoint_url": client.aws.url, "region_name": "us-east-1",
+        }  # fmt: skip
+        assert boto3.client("sts", **login).get_caller_identity()["Account"] == account
+        assert [each["Name"] for each in boto3.client("s3", **login).list_buckets()["Buckets"]] == buckets
+
+
 def test_actions_can_be_denied_and_keys_expire(client: Client) -> None:
     """By name, or all but those that are named; who one is can always be asked."""
     client.told("habits", denied=["ec2:RunInstances"])

@@ -62,6 +62,7 @@ class Bed:
         self.lock = RLock()
         self.machines: Machines | None = None
         self.calls: list[Call] = []
+        self.handed_out: dict[str, str] = {}  # keys of sessions, each with its account
         self.groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}  # placement groups, by account and region
         self.spot_requests: dict[str, dict[str, Any]] = {}
         self.at: float | None = None  # when the request under way counts as made, if not now

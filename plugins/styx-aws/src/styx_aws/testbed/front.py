@@ -17,6 +17,7 @@ from styx_aws.testbed.bed import Bed, Call
 from styx_aws.testbed.control import control
 from styx_aws.testbed.ec2 import Ec2
 from styx_aws.testbed.habits import ACCOUNTS
+from styx_aws.testbed.sts import Sts
 
 OWN = "/_testbed/"
 _UNKNOWN = {  # an access key that no account has
@@ -46,7 +47,7 @@ class Front:
     """The WSGI application of a testbed."""
 
     def __init__(self, bed: Bed, command: Callable[[str, dict[str, Any]], Any] | None = None) -> None:
-        Ec2.bed = bed
+        Ec2.bed = Sts.bed = bed
         self._bed = bed
         self._command = command or partial(control, bed)
         self._moto = DomainDispatcherApplication(_application)
@@ -60,7 +61,7 @@ class Front:
         if asked is None:
             return self._forwarded(environ, start)
         with self._bed.lock:
-            account = ACCOUNTS.get(asked.key, "")
+            account = ACCOUNTS.get(asked.key) or self._bed.handed_out.get(asked.key, "")
             self._bed.calls.append(Call(account, asked.region, asked.action))
             if refusal := self._refusal(asked, account):
                 return _answer(start, *asked.says_no(*refusal))
@@ -128,8 +129,9 @@ class Front:
 @cache
 def _application(service: Any) -> Any:
     application = create_backend_app(service)
-    if service == "ec2":
-        application.view_functions["EC2Response.dispatch"] = convert_to_flask_response(Ec2.dispatch)
+    for name, ours in (("EC2Response", Ec2), ("TokenResponse", Sts)):
+        if f"{name}.dispatch" in application.view_functions:
+            application.view_functions[f"{name}.dispatch"] = convert_to_flask_response(ours.dispatch)
     return application
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from styx.testing.hosts import Host, Slot, in_namespaces
 from styx.testing.hosts.slots import ip
+from styx_aws.testbed import mountpoint
 from styx_aws.testbed.metadata import Metadata
 from styx_aws.testbed.security import groups_of, lets_in
 
@@ -147,6 +148,7 @@ class Machines:
                 machine.host.address = self._slot.loopback(machine.number)
         machine.host.on_shutdown = lambda _: self._shut_down(instance)
         machine.host.start()
+        mountpoint.provide(machine.host.directory / "programs")
         self._connect(machine, instance)
         if first:
             self._first_boot(machine, instance)
