@@ -30,7 +30,7 @@ from styx_aws.s3.storage import S3Storage
 from styx_aws.s3 import storage
 storage.HANDS = 1
 home, what, path = sys.argv[1:]
-store, seen = S3Storage(services(Path(home))), []
+store, seen = S3Storage(services(Path(home), installation="abc123")), []
 def moved(count):
     seen.append(count)
     if len(seen) == {after}:

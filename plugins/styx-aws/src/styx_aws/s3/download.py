@@ -23,6 +23,7 @@ from styx_aws.s3.wire import read
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 _CHUNK = 1 << 18
 _EMPTY = frozenset({"InvalidRange", "416"})  # the answer to a range of an object that has no bytes
+_ENCRYPTION = "x-amz-server-side-encryption"  # with keys of KMS, ETags say nothing of the content
 _CHANGED = frozenset({"PreconditionFailed", "412"})
 
 
@@ -101,10 +102,10 @@ class Downloads:
         large = _Large(self._get, key, path, draft, etag, modified, missing)
         if there:
             self._moved(total - sum(piece.length for piece in missing))
+        large.doubtful = bool(there) and not answer.headers.get(_ENCRYPTION, "").startswith("aws:kms")
         if not missing:
             return [large.finish]
-        first = answer if 1 not in there else None
-        large.resumed = bool(there)
+        first = answer if 1 not in there and pieces[0].length == PART else None
         return [partial(large.bring, piece, self._moved, first if piece.number == 1 else None) for piece in missing]
 
 
@@ -118,7 +119,7 @@ class _Large:
         self._modified = modified
         self._missing = {piece.number for piece in missing}
         self._lock = threading.Lock()
-        self.resumed = True
+        self.doubtful = False
 
     def bring(self, piece: Part, moved: Moved, answer: Any = None) -> None:
         """Copy a part from the answer, or from one that is asked for."""
@@ -144,7 +145,7 @@ class _Large:
     def finish(self) -> None:
         """All is there. What another process has left is looked at before it is believed."""
         with asking_disk(f"write {self._path}"):
-            if self.resumed and matches(self._draft.descriptor, self._draft.size, self._etag) is False:
+            if self.doubtful and matches(self._draft.descriptor, self._draft.size, self._etag) is False:
                 self._draft.discard()
                 raise Transient(f"{self._path}: the draft of an earlier download was damaged, and is removed")
             self._draft.finish(self._modified)
@@ -156,9 +157,9 @@ class _Large:
     def _copy(self, answer: Any, piece: Part) -> None:
         at, end = piece.offset, piece.offset + piece.length
         with closing(answer), asking_disk(f"write {self._path}"):
-            while chunk := read(answer, _CHUNK):
+            while (chunk := read(answer, _CHUNK)) and at + len(chunk) <= end:
                 self._draft.fill(chunk, at)
                 at += len(chunk)
-            if at != end:
+            if chunk or at != end:
                 raise Transient(f"{self._key!r}: an answer of S3 has another length than the part it is to be")
             self._draft.arrived(piece)

@@ -66,6 +66,7 @@ if is_mounted; then
   [ "$(cat "$mine/what")" = "$what" ] && ls "$at" >/dev/null 2>&1 && exit 0
   unmount # ours, of something else or with nobody behind it any more
 fi
+[ -c /dev/fuse ] || as_root modprobe fuse 2>/dev/null
 [ -c /dev/fuse ] || die "this machine has no /dev/fuse; use mode: COPY, or start the container with that device"
 mkdir -p "$at" 2>/dev/null || { as_root mkdir -p "$at" && as_root chown "$(id -u):$(id -g)" "$at"; } ||
   die "the directory cannot be made"
