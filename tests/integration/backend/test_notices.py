@@ -31,6 +31,17 @@ async def test_a_notice_is_told_with_the_next_answer(backend: AgentBackend, aske
         assert abs(cluster.noticed[0] - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+async def test_a_node_that_is_lost_after_a_notice_is_not_said_to_go_on(backend: AgentBackend) -> None:
+    """Whoever followed a job there is told where to look."""
+    async with process_cluster(spot=True) as cluster:
+        await backend.prepare(cluster)
+        node = backend._node(cluster, 0)
+        assert "The job goes on" in (node.lost(OSError("gone"), 1).hint or "")
+        cluster.give_notice(0)
+        await _until_noticed(backend, cluster, "jobs")
+        assert "Its provider had announced that it takes it back" in (node.lost(OSError("gone"), 1).hint or "")
+
+
 async def _until_noticed(backend: AgentBackend, cluster: ProcessCluster, asked: str) -> None:
     async with asyncio.timeout(30):
         while not cluster.noticed:

@@ -39,6 +39,7 @@ class AgentNode:
         self._key = key
         self._clock = clock
         self._hear = hear
+        self._noticed = False  # whether this node was given notice that it is taken back
         self._places: Places | None = None
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
@@ -84,6 +85,7 @@ class AgentNode:
 
     def _heard(self, message: Message) -> Message:
         for rank, at in notices(message).items():
+            self._noticed = self._noticed or rank == self.rank
             self._hear(rank, at)
         return message
 
@@ -219,6 +221,8 @@ class AgentNode:
         hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached."
         if job is not None:
             hint = f"The job goes on: `styx logs {self.cluster} {job}` comes back to it."
+        if self._noticed:
+            hint = f"Its provider had announced that it takes it back: `styx status {self.cluster}` tells if it did."
         return TransportError(f"the connection to {self.label} was lost: {error}", hint=hint, node=str(self.rank))
 
 
