@@ -62,7 +62,7 @@ def _chosen(session: Session, region: str, wanted: str) -> dict[str, Any] | None
         if found is None:
             raise NotFound(
                 f"there is no VPC {wanted!r} in {region}",
-                hint="clouds.aws.vpc names one by id or by its tag Name; clouds.aws.regions keeps to its regions.",
+                hint="Name one in clouds.aws.vpc by id or by its tag Name, and its regions in clouds.aws.regions.",
             )
         return found
     return next((vpc for vpc in known if _mark(vpc) is not None), None) or next(
