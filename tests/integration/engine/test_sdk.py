@@ -88,7 +88,7 @@ try:
 except ClusterNotFound as error:
     print(error.message)
 """)
-    assert said[0].startswith("['local'")
+    assert "'local'" in said[0]
     assert said[1] == "there is no cluster 'nope'" or "nope" in said[1]
 
 
