@@ -47,6 +47,13 @@ class Desk:
         assert self.aws.bed.machines is not None
         return self.aws.bed.machines.running()
 
+    def gone(self, machine: str) -> None:
+        """Wait until a machine has gone by itself."""
+        give_up = time.monotonic() + 60
+        while machine in self.hosts():
+            assert time.monotonic() < give_up, "it runs on"
+            time.sleep(0.2)
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -79,11 +86,19 @@ def test_a_machine_that_stops_itself_is_stopped(desk: Desk) -> None:
     """Autostop needs no credentials on the machine: it shuts down, and EC2 does what was said for that."""
     desk.styx("launch", *SMALL, "-c", "one", "-i", "0", "--", "true")
     (machine,) = [each for each in desk.aws.bed.instances() if each.state != "terminated"]
-    give_up = time.monotonic() + 60
-    while desk.hosts():
-        assert time.monotonic() < give_up, "it runs on"
-        time.sleep(0.2)
+    desk.gone(machine.id)
     assert machine.instance_initiated_shutdown_behavior == "stop"
     assert '"stopped"' in desk.styx("status", "-r", "-o", "json")
     desk.styx("down", "-y", "one")
+    assert desk.aws.left() == []
+
+
+def test_a_spot_machine_that_is_taken_back_is_preempted(desk: Desk) -> None:
+    """It is told so by its metadata service, and goes; status says what became of it."""
+    desk.styx("launch", "-y", "--infra", "aws/us-east-1", "-t", "g4dn.xlarge", "--use-spot", "-c", "spot", "--", "true")
+    (machine,) = desk.hosts()
+    desk.aws.interrupt(machine, seconds=1)
+    desk.gone(machine)
+    assert '"preempted"' in desk.styx("status", "-r", "-o", "json")
+    desk.styx("down", "-y", "spot")
     assert desk.aws.left() == []
