@@ -307,6 +307,29 @@ async def test_buckets_and_problems_are_told_together(tmp_path: Path, objects: M
         await work.objects("other://b")
 
 
+class Lying(MemoryStorage):
+    """Lists what is no object, and fails as code does."""
+
+    def list(self, uri):
+        """Names alone."""
+        return ["a", "b"]
+
+    def put(self, bucket, files, moved=None):
+        """Not written yet."""
+        raise KeyError("bucket")
+
+
+async def test_a_store_that_is_wrong_is_named_with_its_method(tmp_path: Path) -> None:
+    """What is no answer of a store, or no error of one, is the plugin's fault, and says where."""
+    work = work_of(tmp_path / "home", memory=(Lying, MemoryObjects()))
+    await work.create("memory://b")
+    with pytest.raises(PluginError, match=r"'memory' failed in list: .* which is no StoredObject"):
+        await work.objects("memory://b")
+    planned = await work.plan(str(write(tmp_path / "s", {"a": "a"})), "memory://b", ALL)
+    with pytest.raises(PluginError, match="'memory' failed in put: KeyError"):
+        await work.carry_out(planned, lambda _: None)
+
+
 async def test_removing_objects(work: StorageWork, tmp_path: Path) -> None:
     """One object alone, or all at or below a key; buckets stay."""
     await copy(work, write(tmp_path / "s", FILES), "file://b/x", ALL)

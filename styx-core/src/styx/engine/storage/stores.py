@@ -119,14 +119,20 @@ class Stores:
         return schemes
 
     async def call(
-        self, storage: Storage, function: Callable[..., ResultT], *args: object, done: Callable[[], int] = lambda: 0
+        self,
+        storage: Storage,
+        function: Callable[..., ResultT],
+        *args: object,
+        done: Callable[[], int] = lambda: 0,
+        name: str = "",
     ) -> ResultT:
         """Call a method of a store in a thread, and again where it says so: all of them may be repeated.
 
-        ``done`` tells how far it is. A failure further on than any before counts as the first. One who is cancelled
-        waits for nothing: whoever asks again goes on from what is there.
+        ``name`` is the method's, where the function is not it. ``done`` tells how far it is: a failure further on than
+        any before counts as the first. One who is cancelled waits for nothing: whoever asks again goes on from what is
+        there.
         """
-        name = getattr(function, "__name__", "a call")
+        name = name or getattr(function, "__name__", "a call")
         tries, waited, before = 0, 0.0, done()
         while True:
             last: ProviderError
@@ -157,7 +163,7 @@ class Stores:
         def listed() -> list[StoredObject]:
             return _objects(islice(storage.list(uri), most))
 
-        return await self.call(storage, listed)
+        return await self.call(storage, listed, name="list")
 
     async def buckets(self, storage: Storage) -> list[str]:
         """The buckets of this installation."""
@@ -165,7 +171,7 @@ class Stores:
         def listed() -> list[str]:
             return sorted(map(str, storage.buckets()))
 
-        return await self.call(storage, listed)
+        return await self.call(storage, listed, name="buckets")
 
 
 def _guarded(plugin: str, name: str, function: Callable[..., ResultT], *args: object) -> ResultT:

@@ -129,8 +129,7 @@ async def _move(stores: Stores, end: StoreEnd, work: Callable[..., None], files:
         tally.settle(before)
         work(end.place.bucket, files, tally)
 
-    move.__name__ = work.__name__
-    await stores.call(end.storage, move, done=lambda: tally.total)
+    await stores.call(end.storage, move, done=lambda: tally.total, name=work.__name__)
 
 
 def _count(tally: Tally, sizes: dict[str, int], batch: Sequence[str]) -> None:
