@@ -217,6 +217,14 @@ def test_states_take_the_time_they_are_told(client: Client) -> None:
     assert seen == ["pending", "running", "stopping", "stopped", "pending", "shutting-down", "terminated"]
 
 
+def test_what_happens_while_nobody_asks_happens_at_its_time(client: Client) -> None:
+    """A list that is behind is so by its seconds, not by how long it was not asked for."""
+    client.habits.boot, client.habits.lag = 10.0, 5.0
+    instance_id = client.run("alone")["Instances"][0]["InstanceId"]
+    client.clock.advance(16)
+    assert client.states() == {instance_id: "running"}
+
+
 def test_a_spot_instance_is_taken_back(client: Client) -> None:
     """It cannot be stopped, its request is listed, and it goes for a reason that says so."""
     tags = [{"ResourceType": "spot-instances-request", "Tags": [{"Key": "a", "Value": "b"}]}]

@@ -79,12 +79,13 @@ class Bed:
 
     @contextmanager
     def as_if(self, at: float | None, until: int | None) -> Iterator[None]:
-        """Answer one request as if it had come at that time, or as if what came after that change were not known."""
+        """Let something happen at that time, or be answered as if what came after that change were not known."""
+        before = self.at, self.until
         self.at, self.until = at, until
         try:
             yield
         finally:
-            self.at = self.until = None
+            self.at, self.until = before
 
     def instances(self, account: str | None = None, region: str | None = None) -> Iterator[Any]:
         """Those of an account in a region, or all: moto's own, as they are now."""

@@ -25,12 +25,13 @@ class Life:
         self.notices: dict[str, datetime] = {}  # by instance: when its interruption will be
 
     def tick(self) -> None:
-        """Let happen what is due."""
+        """Let happen what is due, at the time at which it was due, however long nobody has asked."""
         now = self._bed.seconds()
-        due = [each for each in self._due if each[0] <= now]
+        due = sorted((each for each in self._due if each[0] <= now), key=lambda each: each[0])
         self._due = [each for each in self._due if each[0] > now]
-        for _, happen in due:
-            happen()
+        for at, happen in due:
+            with self._bed.as_if(at, None):
+                happen()
 
     def begin(self, instance: Any) -> None:
         """It was asked for, or for another time: pending, and running when it has booted."""
