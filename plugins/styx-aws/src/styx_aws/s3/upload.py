@@ -41,7 +41,7 @@ def _put(bucket: Bucket, key: str, path: Path, moved: Moved) -> None:
     """Bring over a file in one request."""
     with asking_disk(f"read {path}"), path.open("rb", buffering=0) as file:
         status = os.fstat(file.fileno())
-        content = file.read(PART + 1)
+        content = file.read(status.st_size + 1)
         if _changed(status, os.fstat(file.fileno())) or len(content) != status.st_size:
             raise _unsteady(path)
     patiently(lambda: read(bucket.wire.send("PutObject", "PUT", key, body=content)))
