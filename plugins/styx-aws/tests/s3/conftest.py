@@ -100,6 +100,8 @@ class Front:
         self.moto = urlsplit(moto).netloc
         self.asked: list[tuple[str, str]] = []
         self.refusals: list[tuple[str, str, int, str]] = []
+        self.regions: list[str] = []  # that requests were signed for
+        self.headers: dict[str, str] = {}  # that every answer has
         self._lock = threading.Lock()
 
     def count(self, method: str, part: str) -> int:
@@ -129,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.front.regions += [scope.split("/")[2] for scope in [self.headers.get("Authorization", "")] if scope]
         wrong = self.front.take(self.command, self.path)
         if wrong is not None and wrong[0]:
             said = f"<Error><Code>{wrong[1]}</Code><Message>No.</Message></Error>".encode()
@@ -150,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**headers, **self.front.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         with suppress(ConnectionError):  # who is killed, or wants no more, does not listen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -49,6 +50,31 @@ def test_buckets_are_made_in_the_region_of_the_settings(
     """Where none is named it is us-east-1, which AWS calls None."""
     make(region=region).create("somewhere")
     assert aws.get_bucket_location(Bucket="somewhere")["LocationConstraint"] == where
+
+
+def test_a_bucket_elsewhere_is_found_where_it_is(
+    make: Callable[..., S3Storage], front: Front, aws: Any, tmp_path: Path
+) -> None:
+    """AWS says where when it is asked in the wrong region, and all that follows is asked there."""
+    aws.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    store = make(region="us-east-1")
+    front.headers["x-amz-bucket-region"] = "eu-west-1"
+    front.refuse("GET", "/far?", 301, "PermanentRedirect")
+    (tmp_path / "file").write_text("x")
+    store.put("far", {"a": tmp_path / "file"})
+    assert front.regions[0] == "us-east-1"
+    assert set(front.regions[1:]) == {"eu-west-1"}
+
+
+def test_a_bucket_that_may_not_be_listed_is_used(
+    store: S3Storage, front: Front, make: Callable[..., S3Storage], tmp_path: Path
+) -> None:
+    """Many may write to a bucket and not list it: AWS says where it is all the same."""
+    front.headers["x-amz-bucket-region"] = "eu-west-1"
+    front.refuse("GET", "/ours?list-type", 403, "AccessDenied")
+    (tmp_path / "file").write_text("x")
+    make().put("ours", {"a": tmp_path / "file"})
+    assert front.regions[-1] == "eu-west-1"
 
 
 def test_a_bucket_of_another_account_is_a_conflict(
