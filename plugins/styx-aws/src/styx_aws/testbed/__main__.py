@@ -27,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
         if aws.cannot:
             sys.stderr.write(f"testbed: {aws.cannot}\n")
         if command:
-            return subprocess.run(command, env={**os.environ, **aws.environment()}, check=False).returncode
+            with subprocess.Popen(command, env={**os.environ, **aws.environment()}) as process:
+                signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+                status = process.wait()
+            return status if status >= 0 else 128 - status  # as a shell has it
         for name, value in aws.environment().items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
