@@ -22,13 +22,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hosts", choices=("yes", "no"), default="yes", help="whether instances have hosts behind")
     options = parser.parse_args(own)
     over = Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    running: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        over.set()
+        for process in running:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, end)
     with Testbed(hosts=options.hosts == "yes") as aws:
         if aws.cannot:
             sys.stderr.write(f"testbed: {aws.cannot}\n")
         if command:
             with subprocess.Popen(command, env={**os.environ, **aws.environment()}) as process:
-                signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+                running.append(process)
+                if over.is_set():  # told so before it was among them
+                    process.terminate()
                 status = process.wait()
             return status if status >= 0 else 128 - status  # as a shell has it
         for name, value in aws.environment().items():
