@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,33 @@ def test_a_bucket_that_outlived_its_cluster_is_removed_later(ran: Ran, client: E
     assert keys(client, "file://scratch") == ["1"]
     client.status(refresh=True)
     assert client.storage.buckets()[0] == []
+    assert client.store.mounts.left() == []
+
+
+def test_a_bucket_that_was_refused_does_not_go_with_the_cluster(shared: Path, client: EmbeddedClient) -> None:
+    """Where somebody else had the name, the cluster goes without it; who makes that bucket later on keeps it."""
+    taken = shared / "taken"
+    taken.mkdir(parents=True)
+    (taken / "theirs").touch()
+    task = HELLO.mount("~/a", {"name": "taken", "store": "file", "persistent": False})
+    with pytest.raises(Conflict):
+        client.launch(task.run("true"), LaunchOptions(cluster="c"))
+    client.down("c")
+    assert (taken / "theirs").exists()
+    shutil.rmtree(taken)
+    client.storage.create("file://taken")
+    client.status(refresh=True)
+    assert client.storage.buckets()[0] != []
+
+
+def test_a_bucket_that_is_somebody_elses_by_now_stays(ran: Ran, client: EmbeddedClient, shared: Path) -> None:
+    """One that was made for the cluster, and replaced by another of that name, is no reason for down to fail."""
+    ran(HELLO.mount("~/a", {"name": "scratch", "store": "file", "persistent": False}).run("echo 1 > ~/a/1"))
+    shutil.rmtree(shared / "scratch")
+    (shared / "scratch").mkdir()
+    (shared / "scratch" / "theirs").touch()
+    client.down("c")
+    assert (shared / "scratch" / "theirs").exists()
     assert client.store.mounts.left() == []
 
 

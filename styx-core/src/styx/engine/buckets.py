@@ -12,7 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
-from styx.api.errors import InvalidTask, StyxError, Unsupported
+from styx.api.errors import (
+    AuthFailed,
+    Conflict,
+    InvalidRequest,
+    InvalidTask,
+    PermissionDenied,
+    QuotaExceeded,
+    StyxError,
+    Unsupported,
+)
 from styx.api.storage import Storage
 from styx.engine.context import Context, Progress
 from styx.engine.storage import ends, planning
@@ -28,6 +37,7 @@ from styx.words import count, size
 
 SWEEP_SECONDS = 30.0
 COPY, MOUNT, CACHED = "COPY", "MOUNT", "MOUNT_CACHED"
+_REFUSALS = (AuthFailed, Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, Unsupported)  # nothing was made
 
 
 # Takes away a mount, or a link that stands for one, at $at in the home; nothing there is success.
@@ -156,7 +166,11 @@ async def made(
         if not mount.persistent:
             context.store.mounts.claim(cluster, str(place))  # first, so that it is never forgotten
         say("files", f"making the bucket {place}")
-        await stores.call(storage, storage.create, mount.name)
+        try:
+            await stores.call(storage, storage.create, mount.name)
+        except _REFUSALS:  # it is not ours, so it must not go with the cluster if it is made by somebody else
+            context.store.mounts.release(cluster, str(place))
+            raise
     if local_sources(mount):
         await _fill(stores, storage, place, mount, locate, say)
     return (str(place),)
@@ -210,5 +224,6 @@ async def sweep(context: Context) -> None:
 
 async def _remove(context: Context, stores: Stores, cluster: str, uri: str) -> None:
     storage = stores.of(uri)
-    await stores.call(storage, storage.delete, Uri.parse(uri).bucket)
+    with suppress(Conflict):  # somebody else's by now, and theirs to remove
+        await stores.call(storage, storage.delete, Uri.parse(uri).bucket)
     context.store.mounts.release(cluster, uri)
