@@ -8,6 +8,7 @@ import pytest
 
 from styx.builtin.agent.backend import AgentBackend
 from styx.testing import BackendConformance, services
+from support import docker
 
 
 class TestAgentBackend(BackendConformance):
@@ -17,6 +18,11 @@ class TestAgentBackend(BackendConformance):
     def backend(self, tmp_path: Path) -> AgentBackend:
         """The backend, with a state directory of its own."""
         return AgentBackend(services(tmp_path))
+
+    @pytest.fixture
+    def container_image(self) -> str:
+        """A small image, where there is a Docker engine."""
+        return "" if docker.missing() else docker.make_image()
 
     @pytest.fixture
     def stop_patience(self) -> float:

@@ -23,6 +23,11 @@ class Suite(BackendConformance):
         return self.kind(services(tmp_path, MemoryRuntimes(grace=0.2)))
 
     @pytest.fixture
+    def container_image(self) -> str:
+        """What those with containers call theirs."""
+        return str(getattr(self.kind, "image", ""))
+
+    @pytest.fixture
     def patience(self) -> float:
         """Enough for a slow machine, as nothing but a fault uses it up."""
         return 10.0

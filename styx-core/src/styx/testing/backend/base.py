@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import ClassVar, NoReturn
 
 import pytest
@@ -37,6 +38,16 @@ class BackendRules(ProviderRules):
     def make_cluster(self) -> Callable[[int], AbstractAsyncContextManager[ProcessCluster]]:
         """Makes a cluster of n nodes."""
         return process_cluster
+
+    @pytest.fixture
+    def make_spot_cluster(self) -> Callable[[int], AbstractAsyncContextManager[ProcessCluster]]:
+        """Makes a cluster of n nodes that can be given notice."""
+        return partial(process_cluster, spot=True)
+
+    @pytest.fixture
+    def container_image(self) -> str:
+        """The name of an image that the nodes can have, with a shell; empty where none is at hand."""
+        return ""
 
     @pytest.fixture
     def node_cpus(self) -> float:

@@ -65,8 +65,11 @@ class MemoryBackend(Backend):
         return self._runtime(cluster).submit(job).id
 
     async def jobs(self, cluster: Cluster, ids: Collection[int] | None = None) -> list[JobInfo]:
-        """List jobs from the last to the first."""
-        jobs = reversed(self._runtime(cluster).jobs)
+        """List jobs from the last to the first, and tell of nodes that were given notice."""
+        runtime = self._runtime(cluster)
+        for rank, at in (await runtime.notices()).items():
+            cluster.preemption_noticed(rank, at)
+        jobs = reversed(runtime.jobs)
         return [job.info() for job in jobs if ids is None or job.id in ids]
 
     async def wait(self, cluster: Cluster, job_id: int) -> JobInfo:

@@ -58,6 +58,7 @@ class Runtime:
         self._changed = asyncio.Event()
         self._policy: Autostop | None = None
         self._idle_since = clock.monotonic()
+        self._noticed: dict[int, datetime] = {}
         self._watch = asyncio.create_task(self._watch_idleness())
 
     # -- changes: everything that waits, waits for these
@@ -225,6 +226,18 @@ class Runtime:
             if process.returncode is None:
                 _signal(process, signal.SIGTERM)
                 asyncio.get_running_loop().call_later(self._grace, _make_end, process)
+
+    # -- what the nodes hear
+
+    async def notices(self) -> dict[int, datetime]:
+        """Which nodes were given notice that they are taken back, and when that was seen first."""
+        command = self.cluster.preemption_notice_command()
+        for rank in range(len(self.cluster.nodes)):
+            if command is None or rank in self._noticed:
+                continue
+            if (await self.cluster.transport(rank).run(command)).status == 0:
+                self._noticed.setdefault(rank, self._clock.now())
+        return dict(self._noticed)
 
     # -- the idle clock
 
