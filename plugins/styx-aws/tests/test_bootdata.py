@@ -132,6 +132,14 @@ def test_a_secret_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
         Secret(tmp_path / "nowhere" / "secret").derive("a")
 
 
+@pytest.mark.parametrize("kept", [b"", b"short"])
+def test_a_secret_that_is_damaged_is_not_used(tmp_path: Path, kept: bytes) -> None:
+    """What is made of it could be guessed."""
+    (tmp_path / "secret").write_bytes(kept)
+    with pytest.raises(InvalidConfig, match="is damaged"):
+        Secret(tmp_path / "secret").derive("a")
+
+
 def test_a_key_is_imported_once(ec2: Ec2) -> None:
     """Under a name that goes by its content, in each region."""
     name = keys.key_pair(ec2.session, "us-east-1", "abc123", KEY)

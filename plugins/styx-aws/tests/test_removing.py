@@ -100,6 +100,17 @@ def test_other_attempts_and_installations_stay(ec2: Ec2) -> None:
         ec2.cloud.terminate(HERE, ec2.owner(installation="zzz999"), [theirs])
 
 
+def test_a_machine_that_has_lost_its_tags_is_removed_all_the_same(ec2: Ec2) -> None:
+    """By the token that it was made with, where the receipt names both; other machines that it names stay."""
+    owner, receipt = ec2.launched()
+    _, others = ec2.launched()
+    lost = [receipt.node_ids[0], others.node_ids[0]]
+    ec2.session.client("ec2", HERE.name).delete_tags(Resources=lost)
+    ec2.bed.bed.calls.clear()
+    ec2.cloud.terminate(HERE, owner, [receipt, Receipt("forged", others.node_ids)])
+    assert [ec2.instance(id_)["State"]["Name"] for id_ in lost] == ["terminated", "running"]
+
+
 def test_a_machine_that_is_protected_says_so(ec2: Ec2) -> None:
     """Somebody has switched on that it cannot be removed."""
     owner, receipt = ec2.launched()

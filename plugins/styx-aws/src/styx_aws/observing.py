@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -54,9 +54,14 @@ def instances(
     wanted = tags.filters(installation, owners)
     if ids:
         wanted.append({"Name": "instance-id", "Values": sorted(ids)})
-    pages = session.pages("ec2:DescribeInstances", region, Filters=wanted, MaxResults=PAGE)
-    found = (each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"])
-    return tags.of(owners, installation, found)
+    return tags.of(owners, installation, matching(session, region, wanted))
+
+
+def matching(session: Session, region: str, filters: list[tags.Filter]) -> Iterator[Instance]:
+    """The machines that fit, whosever they are."""
+    for page in session.pages("ec2:DescribeInstances", region, Filters=filters, MaxResults=PAGE):
+        for reservation in page["Reservations"]:
+            yield from reservation["Instances"]
 
 
 def state_of(instance: Instance) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from styx.api import NotYet, Owner, Receipt, Unsupported
-from styx_aws import leftovers
+from styx_aws import leftovers, tags
 from styx_aws.errors import done_already, waiting
-from styx_aws.observing import GONE, Instance, instances, state_of
+from styx_aws.observing import GONE, Instance, instances, matching, state_of
 from styx_aws.session import Session
 
 _GOING = {"shutting-down", GONE}
@@ -16,12 +16,19 @@ _GOING = {"shutting-down", GONE}
 def of_attempt(
     session: Session, region: str, installation: str, owner: Owner, receipts: Sequence[Receipt]
 ) -> list[Instance]:
-    """The machines of an attempt, found by tag; and those that receipts name, if their tags say that they are its."""
+    """The machines of an attempt, found by tag; and those that a receipt names, by the token that they were made with.
+
+    A receipt alone is no licence: it may be wrong, and tags that name somebody else count more. But tags can be lost.
+    """
     found = instances(session, region, installation, [owner])
-    named = {id_ for receipt in receipts for id_ in receipt.node_ids.values()}
-    if missing := named - {str(each["InstanceId"]) for each in found}:
+    listed = {str(each["InstanceId"]) for each in found}
+    missing = {id_ for receipt in receipts for id_ in receipt.node_ids.values()} - listed
+    if missing:
+        tokens = {receipt.token for receipt in receipts}
         # A filter, for ids that are not known yet, or any more, are an error elsewhere.
-        found += instances(session, region, installation, [owner], ids=missing)
+        for each in matching(session, region, [{"Name": "instance-id", "Values": sorted(missing)}]):
+            if each.get("ClientToken") in tokens and Owner.from_tags(tags.read(each)) in {None, owner}:
+                found.append(each)
     return found
 
 

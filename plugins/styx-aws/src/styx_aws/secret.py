@@ -30,15 +30,26 @@ class Secret:
     def _read(self) -> bytes:
         try:
             with suppress(FileNotFoundError):
-                return self._path.read_bytes()
+                return self._whole(self._path.read_bytes())
             draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
             try:
                 with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                     out.write(secrets.token_bytes(_BYTES))
+                    out.flush()
+                    os.fsync(out.fileno())
                 with suppress(FileExistsError):  # of many processes one wins
                     os.link(draft, self._path)
             finally:
                 draft.unlink(missing_ok=True)
-            return self._path.read_bytes()
+            return self._whole(self._path.read_bytes())
         except OSError as error:
             raise InvalidConfig(f"cannot keep a secret in {self._path}: {error}") from error
+
+    def _whole(self, kept: bytes) -> bytes:
+        """What anybody could guess is no secret."""
+        if len(kept) != _BYTES:
+            raise InvalidConfig(
+                f"{self._path} is damaged: it has {len(kept)} bytes instead of {_BYTES}",
+                hint="Remove it. A launch that is under way then goes on by what is seen of its machines.",
+            )
+        return kept
