@@ -101,6 +101,7 @@ class FakeClient:
     beside: list[str] = field(default_factory=list)
     unwritable: StoreError | None = None
     spans: list[Span] = field(default_factory=list)
+    unbilled: set[str] = field(default_factory=set)
     tombstones: list[str] = field(default_factory=list)
     found: Search = field(default_factory=lambda: Search(()))
 
@@ -291,6 +292,9 @@ class FakeClient:
         self._enter("shell", name, rank, command)
         self._record(name)
         return ["ssh", f"{name}-{rank}", *([command] if command else [])]
+
+    def billed(self) -> Mapping[str, Decimal | None]:
+        return {name: record.hourly_cost for name, record in self.clusters.items() if name not in self.unbilled}
 
     def costs(self, days: int | None = None) -> CostReport:
         self._enter("costs", days)

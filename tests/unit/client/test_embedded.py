@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -105,6 +106,18 @@ def test_a_loss_is_told_until_a_complete_search_finds_nothing() -> None:
     again = EmbeddedClient()
     assert again.lost() is None
     again.close()
+
+
+def test_what_is_billed_right_now() -> None:
+    """A launch that failed without a machine costs nothing any more, whatever it would cost if it were up."""
+    with Store.open() as store:
+        for name in ("failed", "up"):
+            store.clusters.create(cluster(name, ClusterState.PROVISIONING, hourly_cost=Decimal("1.50")))
+        store.clusters.transition("failed", ClusterState.FAILED)
+        assert store.clusters.get("failed").hourly_cost == Decimal("1.50")  # type: ignore[union-attr]
+    client = EmbeddedClient()
+    assert client.billed() == {"up": Decimal("1.50")}
+    client.close()
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Shape = dict[str, Any]
 
 
-def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) -> Shape:
-    """One cluster; ``nodes`` only where they were asked for (``styx status -v``)."""
+def cluster(record: ClusterRecord, billed: Decimal | None, nodes: Sequence[NodeRecord] | None = None) -> Shape:
+    """One cluster, and what it is billed for right now; ``nodes`` only where they were asked for (``status -v``)."""
     shape: Shape = {
         "name": record.name,
         "state": str(record.state),
@@ -41,6 +41,7 @@ def cluster(record: ClusterRecord, nodes: Sequence[NodeRecord] | None = None) ->
         "spot": record.spot,
         "hourly_cost": usd(record.hourly_cost),
         "disk_hourly_cost": usd(record.disk_hourly_cost),
+        "billed_hourly_cost": usd(billed),
         "task": record.task_name or None,
         "user": record.user or None,
         "created_at": _time(record.created_at),

@@ -16,6 +16,7 @@ from styx.store import Store
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.client.costs import CostReport
@@ -280,6 +281,10 @@ class EmbeddedClient:
     def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
         """See :class:`~styx.client.protocol.Client`."""
         return self.loop.run(self.engine.shell(name, rank, command))
+
+    def billed(self) -> Mapping[str, Decimal | None]:
+        """See :class:`~styx.client.protocol.Client`."""
+        return {span.cluster: span.hourly_cost for span in self.records.spans.going_on()}
 
     def costs(self, days: int | None = None) -> CostReport:
         """See :class:`~styx.client.protocol.Client`."""

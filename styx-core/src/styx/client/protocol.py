@@ -194,6 +194,12 @@ class Client(Protocol):
     def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
         """The argument list of a local program that opens a terminal on a node."""
 
+    def billed(self) -> Mapping[str, Decimal | None]:
+        """What clusters are billed for right now: USD an hour for all nodes, None where nobody said how much.
+
+        One that is not in it is billed for nothing, as far as is known. Nothing is looked at.
+        """
+
     def costs(self, days: int | None = None) -> CostReport:
         """What clusters have cost, ever or in the last days; those that may have changed are looked at first."""
 

@@ -25,6 +25,7 @@ KEYS = [
     "spot",
     "hourly_cost",
     "disk_hourly_cost",
+    "billed_hourly_cost",
     "task",
     "user",
     "created_at",
@@ -305,3 +306,17 @@ def test_a_stopped_cluster_shows_what_it_costs_now(styx, client: FakeClient):
     assert [first[column:].split()[0], second[column:].split()[0]] == ["$0.0200", "-"]
     found = json.loads(styx("status", "-o", "json").stdout)[0]
     assert (found["hourly_cost"], found["disk_hourly_cost"]) == ("1.50", "0.02")
+    assert found["billed_hourly_cost"] == "0.02"
+
+
+def test_a_failed_cluster_without_machines_shows_that_it_costs_nothing(styx, client: FakeClient):
+    """What it would cost if it were up is in JSON alone; one that still has machines shows that everywhere."""
+    client.add("held", "failed", hourly_cost=Decimal("1.50"))
+    client.add("gone", "failed", hourly_cost=Decimal("1.50"))
+    client.unbilled.add("gone")
+    header, gone, held = styx("status").stdout.splitlines()
+    column = header.index("COST/H")
+    assert [gone[column:].split()[0], held[column:].split()[0]] == ["$0.00", "$1.50"]
+    found = {each["name"]: each for each in json.loads(styx("status", "-o", "json").stdout)}
+    assert [found["gone"][key] for key in ("hourly_cost", "billed_hourly_cost")] == ["1.50", "0"]
+    assert [found["held"][key] for key in ("hourly_cost", "billed_hourly_cost")] == ["1.50", "1.50"]

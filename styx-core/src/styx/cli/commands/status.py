@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,15 +33,16 @@ styx status -o json | jq '.[] | select(.state == "up") | .name'
 JSON = """
 A list of objects:
   {name, state, infra, cloud, region, zone, account, instance_type,
-   resources, num_nodes, spot, hourly_cost, disk_hourly_cost, task, user,
-   created_at, launched_at, updated_at,
+   resources, num_nodes, spot, hourly_cost, disk_hourly_cost,
+   billed_hourly_cost, task, user, created_at, launched_at, updated_at,
    autostop: {idle_minutes, down, wait_for, confirmed},
    operation, error: {code, message, hint}}
 With -v also nodes: [{rank, id, state, ip, private_ip, public_ip, seen_at}].
 With --history: [{at, cluster, kind, from, to, reason}]; the reason of kind
 phases is how long each phase of a launch took.
 Unknown values are null, times ISO 8601 in UTC, money strings: USD an hour
-while it is up (hourly_cost), and while it is stopped (disk_hourly_cost).
+while it is up (hourly_cost), while it is stopped (disk_hourly_cost), and
+right now (billed_hourly_cost), which is 0 where no machine of it is left.
 """
 
 
@@ -89,13 +91,15 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     why = client.outdated()
     if why is not None:
         note(clean(sentences(f"This is what was on record last, nothing was looked at: {why.message}", why.hint)))
+    costs = _costs(client, records)
     if output == "json":
-        click.echo(json_text([views.cluster(r, client.nodes(r.name) if verbose else None) for r in records]))
+        nodes = {record.name: client.nodes(record.name) for record in records if verbose}
+        click.echo(json_text([views.cluster(r, costs[r.name], nodes.get(r.name)) for r in records]))
         return
     if not records:
         click.echo(_nothing(client))
     else:
-        click.echo(_details(client, records) if verbose else _table(records))
+        click.echo(_details(client, records, costs) if verbose else _table(records, costs))
         for record in records if not verbose else ():
             if record.state == "unknown":
                 note(_why_unknown(client, record))
@@ -141,7 +145,7 @@ def _nothing(client: Client) -> str:
     )
 
 
-def _table(records: Sequence[ClusterRecord]) -> str:
+def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]) -> str:
     now = datetime.now(UTC)
     named = any(r.account not in ("", "default") for r in records)
     rows = [
@@ -152,7 +156,7 @@ def _table(records: Sequence[ClusterRecord]) -> str:
             *((r.account,) if named else ()),
             r.num_nodes,
             _machine(r),
-            money(r.disk_hourly_cost if r.state == "stopped" else r.hourly_cost),
+            money(costs[r.name]),
             autostop.describe(r.autostop, confirmed=r.autostop_set),
             ago(r.launched_at or r.created_at, now),
         )
@@ -162,12 +166,18 @@ def _table(records: Sequence[ClusterRecord]) -> str:
     return table(("NAME", "STATE", "INFRA", *account, "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"), rows)
 
 
+def _costs(client: Client, records: Sequence[ClusterRecord]) -> dict[str, Decimal | None]:
+    """What each is billed for right now, in USD an hour; None where nobody said."""
+    billed = client.billed()
+    return {r.name: r.disk_hourly_cost if r.state == "stopped" else billed.get(r.name, Decimal(0)) for r in records}
+
+
 def _machine(record: ClusterRecord) -> str:
     words = (record.resources or record.instance_type, "[spot]" if record.spot else "")
     return " ".join(word for word in words if word)
 
 
-def _details(client: Client, records: Sequence[ClusterRecord]) -> str:
+def _details(client: Client, records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]) -> str:
     blocks = []
     for record in records:
         facts = {
@@ -181,7 +191,8 @@ def _details(client: Client, records: Sequence[ClusterRecord]) -> str:
             "error": (record.error or {}).get("message", ""),
             "what to do": (record.error or {}).get("hint", ""),
         }
-        lines = [_table([record]), *(f"  {label + ':':<14} {clean(fact)}" for label, fact in facts.items() if fact)]
+        lines = [_table([record], costs)]
+        lines += [f"  {label + ':':<14} {clean(fact)}" for label, fact in facts.items() if fact]
         nodes = client.nodes(record.name)
         if nodes:
             cells = [(n.rank, n.state, views.address(n), n.private_ip, n.node_id, ago(n.seen_at)) for n in nodes]
