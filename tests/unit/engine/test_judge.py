@@ -134,6 +134,24 @@ def test_a_cluster_of_two(state: C, nodes: list[NodeState], expected: C | None, 
     assert (verdict.state, verdict.reason) == (expected, reason)
 
 
+def test_a_preemption_has_the_words_of_the_provider() -> None:
+    """Whether all nodes were taken back or some."""
+    record, words = cluster("c", C.UP, num_nodes=2, launched_at=NOW), "Server.SpotInstanceTermination"
+    some = judge(record, Sight(nodes=(node(0, R),), going=1, evidence=words, preempted=True))
+    assert (some.state, some.reason) == (C.PREEMPTED, f"the provider took nodes back: {words}")
+    everything = judge(record, Sight(going=2, evidence=words, preempted=True))
+    assert (everything.state, everything.reason) == (C.PREEMPTED, f"the provider took the nodes back: {words}")
+
+
+def test_what_is_left_of_a_cluster_is_to_be_removed() -> None:
+    """A launch goes on with all nodes or with none, and the hint says no other."""
+    advice = "`styx down c` removes what is left; then launch again."
+    for state in (C.UP, C.SETTING_UP, C.PREEMPTED):
+        record = cluster("c", state, num_nodes=2, launched_at=NOW)
+        assert judge(record, Sight(nodes=(node(0, R),))).hint == advice
+    assert judge(cluster("c", C.SETTING_UP, num_nodes=1), Sight(nodes=(node(0, R),))).hint == ""
+
+
 def test_autostop_is_recognised() -> None:
     """A cluster whose nodes stopped themselves was stopped by autostop; one with --down that is gone removed itself."""
     record = cluster("c", C.UP, launched_at=NOW, autostop=Autostop(5, down=True))

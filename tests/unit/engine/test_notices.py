@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from styx.api import Cause, Node, NodeState, Observation
+from styx.api import Cause, ClusterNotUp, Node, NodeState, Observation
 from styx.engine.observe import sight
 from styx.engine.papers import Papers
 from styx.spec import Resources, Task
@@ -99,16 +99,25 @@ async def test_what_vanishes_without_a_notice_is_lost(world: World) -> None:
 
 
 async def test_one_of_two_nodes_taken_back_is_a_preemption_that_stays_one(world: World) -> None:
-    """Also once nobody lists the node that is gone any more."""
+    """Also once nobody lists the node that is gone any more; what is advised is what a launch asks for."""
     engine = await launched(world, nodes=2)
     give_notice(world, 1)
     await engine.queue("c")
+    (record,) = await engine.status()
+    advice = "`styx down c` removes {}; then launch again."
+    assert record.error is not None
+    assert record.error["hint"].endswith(advice.format("the others"))
     gone = world.store.nodes.of("c")[1].node_id
     world.account.delete(gone)
     world.clock.advance(3600.0)
     for _ in range(2):
         (record,) = await engine.status(refresh=True)
         assert record.state is ClusterState.PREEMPTED
+        assert record.error is not None
+        assert record.error["hint"] == advice.format("what is left")
+    with pytest.raises(ClusterNotUp) as refused:
+        await engine.launch(SPOT, "c", quiet)
+    assert refused.value.hint == advice.format("what is left")
 
 
 async def test_a_preempted_cluster_is_made_anew(world: World) -> None:

@@ -68,10 +68,11 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
         if stopped == wanted:
             return Verdict(_S.STOPPING if cluster.state in (_S.UP, _S.FAILED) else _S.STOPPED, "all nodes are stopping")
         if sight.preempted or cluster.state is _S.PREEMPTED:
-            return Verdict(_S.PREEMPTED, "the provider took nodes back")
+            return _taken_back(cluster, sight)
         if running + sight.count(NodeState.PENDING) == wanted:
             return Verdict(_S.UNKNOWN, f"booting: {wanted - running} of {count(wanted, 'node')}")
-        return Verdict(_S.FAILED, f"running: {running} of {count(wanted, 'node')}, stopped: {stopped}")
+        reason = f"running: {running} of {count(wanted, 'node')}, stopped: {stopped}"
+        return Verdict(_S.FAILED, reason, _what_to_do(cluster, sight))
     if cluster.state is _S.FAILED or cluster.launched_at is None:
         return Verdict(_S.FAILED, f"{count(wanted, 'node')} up, but the cluster was not set up")
     return Verdict(_S.UP, "all nodes run")
@@ -80,7 +81,22 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
 def _interrupted(cluster: ClusterRecord, sight: Sight) -> Verdict:
     what = cluster.state.replace("_", " ")
     running = sight.count(NodeState.RUNNING)
-    return Verdict(_S.FAILED, f"interrupted while {what}; running: {running} of {count(cluster.num_nodes, 'node')}")
+    reason = f"interrupted while {what}; running: {running} of {count(cluster.num_nodes, 'node')}"
+    return Verdict(_S.FAILED, reason, _what_to_do(cluster, sight))
+
+
+def _taken_back(cluster: ClusterRecord, sight: Sight) -> Verdict:
+    """Preempted, with the provider's own words where it has any."""
+    what = "nodes" if sight.nodes else "the nodes"
+    why = f": {sight.evidence}" if sight.evidence else ""
+    return Verdict(_S.PREEMPTED, f"the provider took {what} back{why}", _what_to_do(cluster, sight))
+
+
+def _what_to_do(cluster: ClusterRecord, sight: Sight) -> str:
+    """The hint where some nodes are left, which no launch goes on with; else empty, for the usual one."""
+    if 0 < len(sight.nodes) < cluster.num_nodes:
+        return f"`styx down {cluster.name}` removes what is left; then launch again."
+    return ""
 
 
 def _unseen(sight: Sight) -> str:
@@ -97,7 +113,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     if rest and (removed or removes_itself):
         return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
     if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED, _S.FAILED):
-        return Verdict(_S.PREEMPTED, "the provider took the nodes back")
+        return _taken_back(cluster, sight)
     if sight.complete and not sight.settled and state in (_S.PROVISIONING, _S.SETTLING):
         return Verdict(_S.SETTLING, "it is not known yet what came of the launch")
     if not sight.proves_absence:
@@ -109,7 +125,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     if removes_itself:
         return Verdict(None, "removed itself by autostop")
     if state is _S.PREEMPTED:
-        return Verdict(_S.PREEMPTED, "the provider took the nodes back")
+        return _taken_back(cluster, sight)
     if state in _BEFORE_NODES or cluster.launched_at is None:
         return Verdict(_S.FAILED, "interrupted before any node was made")
     return Verdict(_S.LOST, "the nodes vanished")

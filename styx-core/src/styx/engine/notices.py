@@ -50,5 +50,8 @@ def _warned(cluster: ClusterRecord, reason: str) -> dict[str, object]:
     """What the record of a cluster that is up says until it is known what became of it."""
     if cluster.state is not ClusterState.UP:
         return {}
-    hint = f"Save what matters: `styx launch -c {cluster.name}` makes it anew once it is gone."
+    anew = f"`styx launch -c {cluster.name}` makes it anew once it is gone."
+    if cluster.num_nodes > 1:
+        anew = f"once it is gone, `styx down {cluster.name}` removes the others; then launch again."
+    hint = f"Save what matters: {anew}"
     return {"error": {"code": "preempted", "message": reason, "hint": hint}}
