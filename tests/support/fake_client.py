@@ -101,6 +101,7 @@ class FakeClient:
     beside: list[str] = field(default_factory=list)
     unwritable: StoreError | None = None
     spans: list[Span] = field(default_factory=list)
+    told: Mapping[str, object] = field(default_factory=lambda: {"container": None})  # by nodes that are taken up
     unbilled: set[str] = field(default_factory=set)
     tombstones: list[str] = field(default_factory=list)
     found: Search = field(default_factory=lambda: Search(()))
@@ -207,7 +208,7 @@ class FakeClient:
 
     def adopt(self, orphan: Orphan) -> ClusterRecord:
         self._enter("adopt", orphan.name)
-        return self.add(orphan.name, cloud=orphan.cloud)
+        return self.add(orphan.name, cloud=orphan.cloud, request=self.told)
 
     def discard(self, orphan: Orphan, progress: Progress = silent) -> None:
         self._enter("discard", orphan.name)

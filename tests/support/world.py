@@ -154,6 +154,11 @@ class TableBackend(Backend):
         self._runtime(cluster).containers.append((image, login))
         return ["this node has GPUs, and containers cannot use them"]
 
+    async def container_image(self, cluster: Cluster) -> str | None:
+        self._enter("backend.container_image")
+        prepared = self._runtime(cluster).containers
+        return prepared[-1][0] if prepared else ""
+
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         self._enter("backend.submit")
         runtime = self._runtime(cluster)

@@ -19,6 +19,7 @@ from styx.api import BackendError, Login
 from styx.builtin.agent import install
 from styx.builtin.agent.backend import AgentBackend
 from styx.engine import container
+from styx.testing import services
 from styx.testing.cluster import ProcessCluster, process_cluster
 from support import before, docker
 from support.clusters import job, output, until
@@ -56,6 +57,19 @@ async def test_containers_of_a_cluster_from_their_first_to_their_last_day(
     await backend.submit(pair, job("setsid sleep 300 & sleep 300", num_nodes=2, container=image))
     await backend.shutdown(pair)
     assert [docker.inspect(f"{pair.key}-{rank}") for rank in range(2)] == [None, None]
+
+
+async def test_the_next_client_learns_of_the_container(
+    backend: AgentBackend, pair: ProcessCluster, image: str, tmp_path: Path
+) -> None:
+    """From the nodes alone, as after the database was lost; a build that has noted no image leaves it open."""
+    other = AgentBackend(services(tmp_path / "other"))
+    assert await other.container_image(pair) == ""
+    await backend.prepare_container(pair, image)
+    assert await other.container_image(pair) == image
+    (mark,) = pair.home(0).glob(".styx/clusters/*/0/jobs/container")
+    mark.write_text("")
+    assert await other.container_image(pair) is None
 
 
 async def test_containers_outlive_a_stop(backend: AgentBackend, pair: ProcessCluster, image: str) -> None:

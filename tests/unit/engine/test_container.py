@@ -8,6 +8,7 @@ from styx.api import BackendError, BadInput, InvalidTask, LaunchRequest, Login
 from styx.engine import asked, container
 from styx.spec import Resources, Task
 from styx.spec.model import Alternative
+from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
 from support.world import HELLO, Runtime, World, quiet
 
@@ -101,3 +102,37 @@ async def test_a_container_that_cannot_be_had_is_told_before_any_job(world: Worl
     assert (record.state, runtime(world).specs) == (ClusterState.UP, [])
     await world.engine().launch(with_image("docker:a"), "c", quiet)
     assert len(runtime(world).specs) == 1
+
+
+async def recovered(world: World, *, reachable: bool = True) -> ClusterRecord:
+    """The only cluster, on record again after the database was lost."""
+    world.lose_the_database()
+    if not reachable:
+        world.failures.append(("backend.container_image", BackendError("it does not answer")))
+    engine = world.engine()
+    (orphan,) = (await engine.orphans()).orphans
+    return await engine.adopt(orphan)
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_a_cluster_that_was_taken_up_again_keeps_its_container(world: World, *, reachable: bool) -> None:
+    """Its nodes know which; where they did not say so at once, they are asked before the next job."""
+    await world.engine().launch(with_image("docker:a/b"), "c", quiet)
+    record = await recovered(world, reachable=reachable)
+    assert record.request == ({"container": "a/b"} if reachable else {})
+    with pytest.raises(BadInput, match="container a/b, wanted c"):
+        await world.engine().exec(with_image("docker:c"), "c", quiet)
+    await world.engine().exec(HELLO, "c", quiet)
+    await world.engine().launch(HELLO.resources(Resources(ports=("8080",))), "c", quiet)
+    assert [spec.container for spec in runtime(world).specs] == ["a/b"] * 3
+    assert runtime(world).containers == [("a/b", None)] * 2
+
+
+async def test_a_cluster_that_was_taken_up_again_without_a_container(world: World) -> None:
+    """It has none, and a task that wants one is not run beside it; whatever else it wants is not known."""
+    await world.engine().launch(HELLO, "c", quiet)
+    assert (await recovered(world)).request == {"container": None}
+    with pytest.raises(BadInput, match="container of no image, wanted c"):
+        await world.engine().exec(with_image("docker:c"), "c", quiet)
+    await world.engine().exec(with_image("other-machine-image"), "c", quiet)
+    assert [spec.container for spec in runtime(world).specs] == ["", ""]

@@ -94,7 +94,7 @@ ensure() { # IMAGE HOME JOBS
 
 create() { # IMAGE HOME JOBS
     image=$1 home=$2 jobs=$3
-    : >"$jobs/container" # so that whoever removes the node knows
+    echo "$image" >"$jobs/container" # so that whoever removes the node knows, or takes it up again
     while read -r what size _; do [ "$what" != MemTotal: ] || half=$((size / 2)); done </proc/meminfo
     set -- --name "$name" --label styx --network host --user 0:0 --cap-add SYS_PTRACE --workdir / \
         --entrypoint /bin/sh --shm-size "${half:-1048576}k" --security-opt label=disable \

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "container.sh")
 FETCHING = 3600.0  # seconds for an image to be fetched and started
 TALKING = 60.0  # seconds for Docker to do what it is told
-MARK = "container"  # in the directory of jobs: there is a container
+MARK = "container"  # in the directory of jobs: there is a container, of this image
 _EXEC = 'exec /bin/sh "$@"'
 
 
@@ -62,6 +62,15 @@ class Containers:
         """End all that runs in the container, if there is one."""
         if os.path.exists(os.path.join(self._jobs, MARK)):
             await commands.run(_EXEC, [SCRIPT, self.name, "halt"], os.environ, TALKING)
+
+
+def image_for(jobs: str) -> str | None:
+    """Return the image of the container that belongs to this directory of jobs; empty without one, None if unknown."""
+    try:
+        with open(os.path.join(jobs, MARK), errors="replace") as file:
+            return file.read(2000).strip() or None
+    except FileNotFoundError:
+        return ""
 
 
 def start(

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 
-from . import check, environment, process, tools
+from . import check, containers, environment, process, tools
 from .metrics import Sampler
 from .protocol import PROTOCOL, AgentError
 from .table import open_table
@@ -134,6 +134,7 @@ class Node:
             "cluster_key": self.config["cluster_key"] if self.config else None,
             "epoch": self.epoch,
             "containers": True,  # as jobs may ask for since they can
+            "container": containers.image_for(os.path.join(self.state, "jobs")),
         }
 
     async def configure(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:

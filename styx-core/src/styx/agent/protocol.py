@@ -26,7 +26,7 @@ Times are unix seconds (float) or null, sizes bytes. Versions :data:`PROTOCOL` a
 Methods
     hello {protocol, client}
         -> {protocol, build, python, pid, boot_id, hostname, started_at, cpus, memory, gpus: [{index, name, memory}],
-        configured, cluster_key, epoch, containers: true}
+        configured, cluster_key, epoch, containers: true, container: image, empty for none or null if unknown}
     cluster.configure {cluster_key, cluster_name, rank, num_nodes, node_ips: [ip], peers: {"1": {"socket": path,
         "argv": [...]}}, self_stop: {"stop": cmd or null, "down": cmd or null}, notice: cmd or empty, epoch, home,
         env: {name: value}} -> {}

@@ -178,6 +178,14 @@ class Backend(ABC):
         del image, login
         raise Unsupported(f"backend {self.name!r} has no containers for {cluster.name!r}", capability="container")
 
+    async def container_image(self, cluster: Cluster) -> str | None:
+        """The image of the container that the nodes have for jobs; empty for none, None where nobody can tell.
+
+        For clusters that are on record again after the database was lost. Since 1.1.
+        """
+        del cluster
+        return None
+
     @abstractmethod
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         """Queue a job and return its number (1, 2, ...). Idempotent on ``job.key``."""

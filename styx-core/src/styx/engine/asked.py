@@ -61,14 +61,14 @@ def why_not(wanted: Alternative, cluster: ClusterRecord) -> str | None:
     """
     made: Mapping[str, Any] = cluster.request
     offer = offer_from_data(cluster.offer)
-    if not made:
+    container = container_in(wanted, cluster.region)
+    if made and container not in (None, made.get("container")):
+        return f"container {made.get('container') or 'of no image'}, wanted {container}"
+    if not made.keys() - {"container"}:  # it was taken up again, and only the nodes could be asked
         return None
     identity = made.get("identity")
     if wanted.identity not in (None, identity):
         return f"identity {identity or 'of nobody'}, wanted {wanted.identity}"
-    container = container_in(wanted, cluster.region)
-    if container not in (None, made.get("container")):
-        return f"container {made.get('container') or 'of no image'}, wanted {container}"
     if DIVISIBLE in offer.capabilities:
         return None
     image = image_in(wanted, cluster.region)

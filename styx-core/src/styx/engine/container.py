@@ -29,6 +29,16 @@ def image_on(context: Context, name: str) -> str:
     return "" if cluster is None else image_of(cluster)
 
 
+async def learn(context: Context, handle: Handle) -> None:
+    """Ask the nodes of a cluster that was taken up again which container it has, once. Raises what the backend does."""
+    cluster = context.store.clusters.get(handle.name)
+    if cluster is None or cluster.request:
+        return
+    image = await context.backend.container_image(handle)
+    if image is not None:
+        context.store.clusters.modify(handle.name, lambda found: {} if found.request else _having(image))
+
+
 async def prepare(context: Context, handle: Handle, task: TaskSpec, progress: Progress) -> None:
     """Have the cluster's container on every node, where it has one. Idempotent. Raises InvalidTask, BackendError."""
     image = image_on(context, handle.name)
@@ -38,6 +48,10 @@ async def prepare(context: Context, handle: Handle, task: TaskSpec, progress: Pr
     progress("container", f"preparing the container {image}")
     for note in await context.backend.prepare_container(handle, image, login):
         progress("note", note)
+
+
+def _having(image: str) -> dict[str, object]:
+    return {"request": {"container": image or None}}
 
 
 def place_of(target: str) -> str:

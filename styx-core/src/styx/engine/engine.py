@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
@@ -35,7 +36,7 @@ from styx.engine.plan import Answered, Plan
 from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
 from styx.engine.references import resolved
-from styx.engine.reuse import require_fit
+from styx.engine.reuse import ANSWER_SECONDS, require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
 from styx.engine.storage import StorageWork
 from styx.optimizer.rank import Choice
@@ -158,6 +159,7 @@ class Engine:
             with timed(self.context, name, progress) as phases:
                 handle, made, as_it_is = await self._obtain(wish, phases, fast=fast)
                 try:
+                    await container.learn(self.context, handle)
                     if not as_it_is:
                         await container.prepare(self.context, handle, ready.spec, phases)
                     return name, await self._run(handle, ready, phases, setup=setup and not as_it_is), made
@@ -183,8 +185,10 @@ class Engine:
         with redacting(task.spec.secrets.values()):
             record = await self._up(cluster)
         async with self._ready(task, "exec") as ready:
-            require_fit(ready.spec, record)
-            return await self._run(await self._handle(record), ready, progress, setup=False)
+            handle = await self._handle(record)
+            await container.learn(self.context, handle)
+            require_fit(ready.spec, self._known(cluster))
+            return await self._run(handle, ready, progress, setup=False)
 
     @asynccontextmanager
     async def _ready(self, task: Task, what: str) -> AsyncIterator[Task]:
@@ -244,8 +248,16 @@ class Engine:
         return found
 
     async def adopt(self, orphan: Orphan) -> ClusterRecord:
-        """Take an orphan up as a cluster. Idempotent. Raises ClusterBusy when its name is taken."""
-        return await recover.adopt(self.context.fresh(), orphan)
+        """Take an orphan up as a cluster. Idempotent. Raises ClusterBusy when its name is taken.
+
+        Which container its jobs run in is known where its nodes say so now; else they are asked before the next job.
+        """
+        record = await recover.adopt(self.context.fresh(), orphan)
+        if record.state is ClusterState.UP:
+            with suppress(StyxError, TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await container.learn(self.context, await self._handle(record))
+        return self.context.store.clusters.get(record.name) or record
 
     async def discard(self, orphan: Orphan, progress: Progress) -> None:
         """Remove all of an orphan."""

@@ -64,7 +64,7 @@ async def _open_ports(context: Context, wish: Wish, name: str, progress: Progres
         return
     account = context.clouds.get(cluster.cloud, cluster.account)
     await account.call(cloud.open_ports, Scope(cluster.scope), context.owner(cluster), ports)
-    if cluster.request:
+    if "ports" in cluster.request:
         opened = sorted({*asked.ports_of(wanted), *cluster.request["ports"]})  # type: ignore[misc]
         context.store.clusters.update(name, holder=context.holder, request={**cluster.request, "ports": opened})
 

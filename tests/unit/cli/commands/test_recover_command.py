@@ -80,6 +80,19 @@ def test_recover_takes_up_what_was_a_cluster(styx, client: FakeClient):
     assert [call for call in client.calls if call[0] in {"adopt", "discard"}] == [("adopt", "dev")]
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"container": "a/b"}, "up, with jobs in the container a/b."),
+        ({}, "up; it is not known yet whether jobs run in a container there: its nodes are asked before the next one."),
+    ],
+)
+def test_recover_says_what_is_known_of_a_container(styx, client: FakeClient, told: dict[str, object], said: str):
+    """Its name where the nodes have told it, and that it is not known where they have not."""
+    client.found, client.told = Search((orphan(),)), told
+    assert styx("recover", "-y").stdout == f"Cluster dev is on record again: {said}\n"
+
+
 def test_recover_down_removes(styx, client: FakeClient):
     """With --down all that is ours goes, disks too."""
     client.found = Search((orphan(), STRANGER, DISK))

@@ -72,6 +72,10 @@ class AgentBackend(Backend):
         answers = await together(node.call("container.prepare", params, deadline=FETCH_DEADLINE) for node in nodes)
         return sorted({codec.clean(said) for answer in answers if (said := str(answer.get("said") or ""))})
 
+    async def container_image(self, cluster: Cluster) -> str | None:
+        """As the head remembers it; agents of builds that do not tell do not know."""
+        return codec.image((await self._node(cluster, HEAD).hello()).get("container"))
+
     async def submit(self, cluster: Cluster, job: JobSpec) -> int:
         """Queue a job with the head, once the agents that it may need are up: a node that was rebooted starts none."""
         if job.container and not (await self._node(cluster, HEAD).hello()).get("containers"):

@@ -144,6 +144,13 @@ def clean(text: str) -> str:
     return kept if len(kept) <= TEXT_LIMIT else f"{kept[:TEXT_LIMIT]}..."
 
 
+def image(told: object) -> str | None:
+    """The name of an image as a node tells it, empty for none; None where it tells none, or what can be none."""
+    if not isinstance(told, str) or len(told) > TEXT_LIMIT or not told.isprintable() or told.startswith("-"):
+        return None
+    return told
+
+
 def integer(message: Message, name: str, least: int = 0, most: int = _LARGEST) -> int:
     """A whole number within bounds."""
     value = message.get(name)

@@ -20,6 +20,7 @@ from styx.words import count
 if TYPE_CHECKING:
     from styx.client.protocol import Client
     from styx.engine.orphans import Orphan
+    from styx.store.records import ClusterRecord
 
 EXAMPLES = """
 styx status --orphans        # only look
@@ -70,7 +71,15 @@ def _carry_out(client: Client, orphan: Orphan, *, down: bool) -> None:
         click.echo(f"{clean(orphan.name)} is gone.")
     else:
         record = client.adopt(orphan)
-        click.echo(f"Cluster {clean(record.name)} is on record again: {record.state}.")
+        click.echo(f"Cluster {clean(record.name)} is on record again: {record.state}{_inside(record)}.")
+
+
+def _inside(record: ClusterRecord) -> str:
+    """Which container its jobs run in: known where its nodes have said so."""
+    if not record.request:
+        return "; it is not known yet whether jobs run in a container there: its nodes are asked before the next one"
+    image = record.request.get("container")
+    return f", with jobs in the container {clean(str(image))}" if image else ""
 
 
 def _chosen(orphans: Sequence[Orphan], names: Sequence[str], *, down: bool) -> tuple[Orphan, ...]:
