@@ -156,7 +156,7 @@ class SshTransport(Transport):
         """The ``ssh`` program with this node's key pinned, and a terminal there if there is one here."""
         return [
             *self.target.openssh(),
-            *(["-t"] if sys.stdin.isatty() else []),
+            "-t" if sys.stdin.isatty() else "-T",  # said either way: ssh remarks on what it finds out by itself
             "--",
             self.target.destination,
             *([command] if command is not None else []),
