@@ -185,7 +185,7 @@ class Judge:
 
     def _dear(self, price: Decimal | None) -> str:
         if price is None and self.wanted.use_spot:
-            return "not sold as spot"
+            return "no spot price is known"
         asked = "its price is not known" if price is None else f"${price}/h"
         return f"{asked}, wanted at most ${self.wanted.max_hourly_cost:g}"
 
