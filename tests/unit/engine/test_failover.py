@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,10 +16,12 @@ from styx.api import (
     InsufficientCapacity,
     NoOffer,
     Offer,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     Scope,
     StyxError,
+    Traits,
 )
 from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE, where
 from styx.optimizer.blocks import CAPACITY
@@ -26,6 +30,7 @@ from styx.spec import Resources
 from styx.spec.infra import infra
 from styx.spec.model import Alternative
 from styx.spec.place import Place
+from styx.testing.memory.kinds import SwitchableMemoryCloud
 from support.world import HELLO, World, quiet
 
 SMALL = HELLO.resources(Resources(instance_type="small"))
@@ -194,3 +199,54 @@ async def test_a_moment_where_a_pause_is_meant(world: World) -> None:
         world.account.fail_next("launch", RateLimited("slow down", retry_after=1_900_000_000.0))
     await world.engine().launch(SMALL, "c", quiet, retry_until_up=True)
     assert world.clock.monotonic() <= 3600
+
+
+LAG = 30.0  # seconds that the listing may be behind
+
+
+class Lagging(SwitchableMemoryCloud):
+    """A cloud whose absences count only after a while."""
+
+    traits: ClassVar[Traits] = replace(SwitchableMemoryCloud.traits, settle_after=LAG)
+
+
+@pytest.fixture
+async def lagging(tmp_path: Path) -> AsyncIterator[World]:
+    """A world with that cloud, which sells in ten zones."""
+    world = World(tmp_path, Lagging)
+    east = world.account.offers[0]
+    world.account.offers = tuple(replace(east, zone=f"east-{number}") for number in range(10))
+    yield world
+    await world.close()
+
+
+async def test_the_next_place_is_asked_at_once(lagging: World) -> None:
+    """Nobody waits for the proof that a refusal made nothing while others might give what is wanted."""
+    for number in range(9):
+        lagging.account.fail_next("launch", InsufficientCapacity("none left", scope=f"east-{number}"))
+    began = lagging.clock.monotonic()
+    await lagging.engine().launch(SMALL, "c", quiet)
+    assert lagging.clock.monotonic() - began < LAG
+    await lagging.clock.sleep(LAG)
+    await lagging.engine().status(refresh=True)
+    assert lagging.store.attempts.tombstones() == []
+
+
+async def test_where_no_place_gives_anything_the_proof_is_waited_for_once(lagging: World) -> None:
+    """After ten refusals the record goes with all that stood for them, one lag later."""
+    for number in range(10):
+        lagging.account.fail_next("launch", InsufficientCapacity("none left", scope=f"east-{number}"))
+    began = lagging.clock.monotonic()
+    with pytest.raises(NoOffer):
+        await lagging.engine().launch(SMALL, "c", quiet)
+    assert LAG <= lagging.clock.monotonic() - began < 2 * LAG
+    assert (lagging.store.clusters.list(), lagging.store.attempts.unclosed()) == ([], [])
+
+
+async def test_what_was_not_answered_is_waited_for(lagging: World) -> None:
+    """A call whose answer was lost may have made machines: they are looked for before another place is asked."""
+    lagging.account.fail_next("launch", OutcomeUnknown("no answer"))
+    lagging.account.fail_next("launch", NONE)
+    began = lagging.clock.monotonic()
+    await lagging.engine().launch(SMALL, "c", quiet)
+    assert lagging.clock.monotonic() - began >= LAG

@@ -84,12 +84,14 @@ async def first_to_give(
     ask: Callable[[Choice], Awaitable[Given]],
     refuse: Callable[[Choice], str | None],
     replan: Callable[[], Awaitable[Plan]] | None,
+    tidy: Callable[[], Awaitable[None]],
     progress: Progress,
 ) -> tuple[Choice, Given]:
     """The first choice that gives what is asked of it, and that.
 
-    ``refuse`` says why a choice is not to be asked for at all. With ``replan`` it goes on until one gives, planning
-    anew each time; else raises NoOffer with the whole story. Raises at once what no other place would help with.
+    ``refuse`` says why a choice is not to be asked for at all; ``tidy`` is called when none has given anything. With
+    ``replan`` it goes on until one gives, planning anew each time; else raises NoOffer with the whole story. Raises at
+    once what no other place would help with.
     """
     blocklist, pause = Blocklist(context), FIRST_PAUSE
     last_resort = True
@@ -111,6 +113,7 @@ async def first_to_give(
             except (ProviderError, PluginError) as error:
                 story[where(choice)] = error.message
                 _tell(blocklist.note(error, choice), choice, blocklist.now, progress)
+        await tidy()
         wait = None if replan is None else blocklist.pause(found.choices, pause)
         if wait is None or replan is None:
             raise _nowhere(story)

@@ -114,7 +114,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
         return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
     if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED, _S.FAILED):
         return _taken_back(cluster, sight)
-    if sight.complete and not sight.settled and state in (_S.PROVISIONING, _S.SETTLING):
+    if sight.complete and not sight.settled and state in (_S.PLANNING, _S.PROVISIONING, _S.SETTLING):
         return Verdict(_S.SETTLING, "it is not known yet what came of the launch")
     if not sight.proves_absence:
         return Verdict(_S.UNKNOWN, f"not everything could be looked at{_unseen(sight)}")

@@ -13,6 +13,7 @@ from typing import Any
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud
 from styx.api.errors import (
+    BadInput,
     ClusterBusy,
     ClusterNotFound,
     InvalidRequest,
@@ -37,9 +38,10 @@ from styx.engine.failover import first_to_give, where
 from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
 from styx.engine.mounts import why_not_on
-from styx.engine.papers import Papers, is_of
+from styx.engine.papers import Papers, is_of, papers_of
 from styx.engine.plan import Answered, Plan, plan
 from styx.engine.provision import Again, drive
+from styx.engine.removal import UNSEEN_DEADLINE, remove
 from styx.engine.setup import require_autostop, set_up
 from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import Alternative, TaskSpec
@@ -163,6 +165,7 @@ def _policy(wish: Wish, choice: Choice) -> Autostop | None:
 
 async def make(context: Context, wish: Wish, found: Plan, progress: Progress) -> Handle:
     """Try the choices in turn until one gives nodes, then set them up. The cluster is PLANNING and ours."""
+    tidy = partial(_tidy, context, wish.cluster, progress)
     try:
         choice, nodes = await first_to_give(
             context,
@@ -170,17 +173,37 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
             partial(_attempt, context, wish, progress),
             partial(_too_dear, wish),
             partial(plan_machines, context, wish, progress) if wish.retry_until_up else None,
+            tidy,
             progress,
         )
     except asyncio.CancelledError:
         _come_to_nothing(context, wish.cluster, None)
         raise
     except StyxError as error:
+        await tidy()
         _come_to_nothing(context, wish.cluster, error)
         raise
+    await tidy(wait=False)
     cluster = context.store.clusters.get(wish.cluster)
     assert cluster is not None
     return await set_up(context, cluster, nodes, _policy(wish, choice), progress)
+
+
+async def _tidy(context: Context, name: str, progress: Progress, *, wait: bool = True) -> None:
+    """Be done with what was refused to this launch: nothing of it is there, or it goes, or it stays a tombstone.
+
+    ``wait``: until an absence counts.
+    """
+    cluster = context.store.clusters.get(name)
+    if cluster is None:
+        return
+    attempts = context.store.attempts.of(name)
+    given_up = [each for each in attempts if each.state is AttemptState.TOMBSTONE and is_of(each, cluster)]
+    for papers in papers_of(given_up):
+        with suppress(ProviderError, PluginError, BadInput):
+            account = context.clouds.get(papers.newest.cloud, papers.newest.account)
+            patience = account.cloud.traits.settle_after + UNSEEN_DEADLINE if wait else 0.0
+            await remove(context, account, [papers], progress, patience=patience)
 
 
 def _come_to_nothing(context: Context, name: str, error: StyxError | None) -> None:

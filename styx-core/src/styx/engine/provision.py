@@ -19,7 +19,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.intent import ASKED_AT_MOST, ask, commit_intent, prepare
 from styx.engine.observe import Sight, sight
 from styx.engine.papers import Papers
-from styx.engine.removal import give_up, in_doubt
+from styx.engine.removal import REMOVAL_DEADLINE, give_up, in_doubt
 from styx.engine.waiting import Wait
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
@@ -38,10 +38,11 @@ async def drive(
     tombstones stay and the removal is repeated by whoever works on the cluster next. A start (whose machines hold the
     user's disks) has no ``again``: a failure then removes nothing and only ends the intent.
     """
-    attempt = _Attempt(context, account, papers, progress, again)
+    attempt, asked = _Attempt(context, account, papers, progress, again), False
     try:
         for intent in papers.open:
             attempt.papers = attempt.papers.having(await ask(context, account, intent))
+        asked = True
         nodes = await attempt.until_running()
     except (ProviderError, PluginError) as error:  # a provider that breaks may have done anything before it did
         if again is None:
@@ -49,7 +50,11 @@ async def drive(
                 context.settle(intent, AttemptState.SETTLED, error.to_wire())
         else:
             _tell_of_strangers(context, account, attempt.papers, error)
-            await give_up(context, account, attempt.papers, error, progress)
+            outright = not asked and isinstance(error, ProviderError) and not _in_doubt(context, papers)
+            # It has made nothing, says the provider. The proof of that is left to whoever tidies up at the end: other
+            # places need not wait for it.
+            patience = 0.0 if outright else REMOVAL_DEADLINE
+            await give_up(context, account, attempt.papers, error, progress, patience=patience)
         raise
     cluster = context.require_hold(papers.newest.cluster)
     if cluster.state is ClusterState.SETTLING:
@@ -63,6 +68,12 @@ async def drive(
     if again is not None and (doubt := in_doubt(account.cloud, Papers(tuple(stored)))):
         progress("note", doubt)
     return nodes
+
+
+def _in_doubt(context: Context, papers: Papers) -> bool:
+    """Whether a call of the attempt was not answered, so that machines may have come of it."""
+    cluster = context.store.clusters.get(papers.newest.cluster)
+    return cluster is None or cluster.state is ClusterState.SETTLING or bool(papers.receipts or papers.last_call)
 
 
 def _tell_of_strangers(context: Context, account: CloudAccount, papers: Papers, error: StyxError) -> None:

@@ -28,15 +28,21 @@ def in_doubt(cloud: Cloud, papers: Papers) -> str:
 
 
 async def give_up(
-    context: Context, account: CloudAccount, papers: Papers, error: StyxError, progress: Progress
+    context: Context,
+    account: CloudAccount,
+    papers: Papers,
+    error: StyxError,
+    progress: Progress,
+    *,
+    patience: float = REMOVAL_DEADLINE,
 ) -> None:
-    """Never replay this attempt again, and remove what it made, as far as the provider lets us.
+    """Never replay this attempt again, and remove what it made, as far as the provider lets us in ``patience`` seconds.
 
     Raises ClusterBusy, and touches nothing, when another client has taken the cluster over: it may use the machines.
     """
     given_up = context.give_up(papers.newest.cluster, papers.owner, error.to_wire())
     with suppress(ProviderError, PluginError):  # the tombstones stay, and the first error says more
-        await remove(context, account, papers_of(given_up), progress)
+        await remove(context, account, papers_of(given_up), progress, patience=patience)
 
 
 async def remove(
