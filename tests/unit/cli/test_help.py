@@ -53,6 +53,13 @@ def test_every_help_begins_with_a_sentence(path):
     assert first[0].isupper()
 
 
+@pytest.mark.parametrize("path", sorted(ALL.keys() - LEAVES.keys()))
+def test_no_summary_is_cut_where_commands_are_listed(path):
+    """The first sentence of each command has room in the list of its group."""
+    _, listed = text(path).split("Commands:\n")
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("path", sorted(LEAVES))
 def test_every_command_has_examples(path):
     """Examples are in a section of their own, and each begins with the program or a shell's doing around it."""

@@ -91,7 +91,10 @@ def catalog() -> None:
 @options.output_option
 @click.pass_context
 def status(ctx: click.Context, clouds: tuple[str, ...], verbose: bool, output: str) -> None:
-    """Show which catalogs there are, and of which day; FROM is a package, or updated if fetched since."""
+    """Show which catalogs there are, and of which day.
+
+    FROM is a package, or updated if fetched since.
+    """
     states = [_state(shelf) for shelf in shelves_of(clouds)]
     if output == "json":
         click.echo(json_text([_state_shape(state) for state in states]))
@@ -112,9 +115,10 @@ def status(ctx: click.Context, clouds: tuple[str, ...], verbose: bool, output: s
 @options.output_option
 @click.pass_context
 def update(ctx: click.Context, clouds: tuple[str, ...], force: bool, output: str) -> None:
-    """Ask providers what they sell now: all that can be asked, or those named. The credentials are those of the cloud.
+    """Ask providers what they sell now.
 
-    The old catalog stays until all of the new one is there, and where anything goes wrong.
+    All that can be asked, or those named, with the credentials of the cloud. The old catalog stays until all of the new
+    one is there, and where anything goes wrong.
     """
     from styx.api.errors import StyxError
 
@@ -145,7 +149,10 @@ def update(ctx: click.Context, clouds: tuple[str, ...], force: bool, output: str
 @click.argument("cloud", shell_complete=catalogs)
 @options.output_option
 def diff(cloud: str, output: str) -> None:
-    """Show what differs between the catalog that the package of a cloud brought and the one fetched since."""
+    """Show what has changed in the catalog of a cloud.
+
+    From the one that its package brought to the one fetched since.
+    """
     from styx.catalog.diff import compare
 
     (shelf,) = shelves_of((cloud,))

@@ -38,10 +38,10 @@ def compat() -> None:
 @click.argument("directory", type=click.Path(path_type=Path))
 @options.output_option
 def check(directory: Path, output: str) -> None:
-    """Read all task files below DIRECTORY and say what does not parse, and why.
+    """Read task files and say what does not parse, and why.
 
-    Where DIRECTORY has a verdicts.json, which says what SkyPilot's own parser made of each, the two are compared.
-    Deliberate differences: docs/skypilot.md.
+    All below DIRECTORY. Where DIRECTORY has a verdicts.json, which says what SkyPilot's own parser made of each, the
+    two are compared. Deliberate differences: docs/skypilot.md.
     """
     from styx.compat.check import check as read
 

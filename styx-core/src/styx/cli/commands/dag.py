@@ -93,10 +93,11 @@ def show(file: str, everything: bool, output: str, **arguments: Any) -> None:
 @options.output_option
 @click.pass_context
 def run(ctx: click.Context, /, file: str, output: str, **arguments: Any) -> None:
-    """Run the tasks of a file, each on a cluster of its own that is removed when the task has ended.
+    """Run the tasks of a file, each on a cluster of its own.
 
-    Tasks that do not wait for each other run side by side. One that fails stops those that come after it and no
-    others. Everything ends with this command: Ctrl-C removes what is running, unless --keep is given.
+    A cluster is removed when its task has ended. Tasks that do not wait for each other run side by side. One that fails
+    stops those that come after it and no others. Everything ends with this command: Ctrl-C removes what is running,
+    unless --keep is given.
     """
     found = _read(file, arguments)
     wanted = _run_options(arguments)

@@ -73,9 +73,10 @@ def gpus() -> None:
 @options.accepted("-v", "--verbose")
 @options.output_option
 def list_(name: str | None, all_regions: bool, infra: str | None, output: str) -> None:
-    """List accelerators, or with NAME the machines that have it, each in the region where it costs least.
+    """List accelerators, or with NAME the machines that have it.
 
-    Prices are those of the clouds' catalogs, in USD per hour; `styx catalog status` tells how old they are.
+    Each machine in the region where it costs least. Prices are those of the clouds' catalogs, in USD per hour; `styx
+    catalog status` tells how old they are.
     """
     place = _place(infra)
     opened = _open(place)

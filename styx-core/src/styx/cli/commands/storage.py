@@ -84,7 +84,7 @@ def storage() -> None:
 @options.output_option
 @click.pass_context
 def ls(ctx: click.Context, uri: str | None, recursive: bool, output: str) -> None:
-    """List the buckets of this installation, or what is at or below a URI."""
+    """List the buckets of this installation, or what is at a URI."""
     with connected() as client:
         if uri is None:
             ctx.exit(_show_buckets(client, output))
@@ -106,7 +106,10 @@ def ls(ctx: click.Context, uri: str | None, recursive: bool, output: str) -> Non
 @option("--dry-run", "--dryrun", "dry_run", is_flag=True, help="Only show what would be copied.")
 @options.output_option
 def cp(source: str, target: str, recursive: bool, dry_run: bool, output: str) -> None:
-    """Copy a file or an object, or with -r all below; one of SOURCE and TARGET, or both, is a URI."""
+    """Copy a file or an object, or with -r all below.
+
+    One of SOURCE and TARGET, or both, is a URI.
+    """
     from styx.engine.storage import Mode
 
     _move(source, target, Mode(recursive=recursive), dry_run=dry_run, output=output)
@@ -120,10 +123,10 @@ def cp(source: str, target: str, recursive: bool, dry_run: bool, output: str) ->
 @options.accepted("-r", "--recursive")
 @options.output_option
 def sync(source: str, target: str, delete: bool, dry_run: bool, output: str) -> None:
-    """Copy what differs between two directories, of which one or both are in a store.
+    """Copy what differs between two directories.
 
-    What .gitignore names is left alone at both ends; a .styxignore (or .skyignore) at the top of the directory replaces
-    that. Interrupted anywhere, run it again.
+    One or both are in a store. What .gitignore names is left alone at both ends; a .styxignore (or .skyignore) at the
+    top of the directory replaces that. Interrupted anywhere, run it again.
     """
     from styx.engine.storage import Mode
 
@@ -170,7 +173,10 @@ def create(uri: str) -> None:
 @options.yes_option
 @click.pass_context
 def delete(ctx: click.Context, buckets: tuple[str, ...], everything: bool, yes: bool) -> None:
-    """Remove buckets and all in them: URIs, or names and patterns of this installation's buckets."""
+    """Remove buckets and all in them.
+
+    They are given by URIs, or by names and patterns of this installation's buckets.
+    """
     if bool(buckets) == everything:
         raise click.UsageError("name buckets, or say --all")
     with connected() as client:
@@ -202,7 +208,10 @@ def delete(ctx: click.Context, buckets: tuple[str, ...], everything: bool, yes: 
 )
 @option("--write", is_flag=True, help="An address to write the object (PUT) rather than to read it.")
 def presign(uri: str, seconds: int, write: bool) -> None:
-    """Print an address under which anybody who has it can read an object for a while, where the store has such."""
+    """Print an address from which anybody can read an object.
+
+    Whoever has it can, for a while; not every store has such.
+    """
     with connected() as client:
         click.echo(client.storage.presign(uri, seconds, writing=write))
 
