@@ -65,10 +65,10 @@ async def test_a_removal_waits_as_long_as_ever_although_the_clock_is_set_forward
 ) -> None:
     """Time that has not passed settles nothing: a machine that is listed late is still known."""
     world = new_world(Slow)
+    began = world.clock.monotonic()
     await world.engine().launch(HELLO, "c", quiet)
     world.hide_machines()
     set_once(world, monkeypatch, HOUR)
-    began = world.clock.monotonic()
     await world.engine().down("c", quiet)
     assert SETTLE_AFTER - 1 <= world.clock.monotonic() - began < 2 * SETTLE_AFTER
 

@@ -84,11 +84,14 @@ async def _remove(context: Context, account: CloudAccount, papers: Papers, progr
         await account.call(account.cloud.terminate, papers.scope, papers.owner, papers.receipts)
         seen = await context.lookout(account).look(papers.scope, [papers.owner])
         left, rest = len(papers.mine(seen)), len(papers.rest(seen))
-        if seen.complete and wait.settled(papers, account.cloud) and not left and not rest:
-            return True
+        unsettled = 0.0
+        if seen.complete and not left and not rest:
+            unsettled = wait.until_settled(papers, account.cloud)
+            if unsettled <= 0:
+                return True
         _lose_patience(papers, seen, wait.seconds, patience)
         progress("terminate", f"waiting for {count(left, 'node') if left else 'the last nodes'} to go")
-        await wait.pause()
+        await wait.pause(unsettled)  # looks before that would prove nothing
     return False
 
 

@@ -26,16 +26,22 @@ class Wait:
         """How long it has lasted."""
         return self._clock.monotonic() - self._since
 
-    async def pause(self) -> None:
-        """Let some time pass before the next look, and more before the one after that."""
-        await self._clock.sleep(self._pause)
+    async def pause(self, least: float = 0.0) -> None:
+        """Let some time pass before the next look, ``least`` seconds or more, and more before the one after that."""
+        await self._clock.sleep(max(self._pause, least))
         self._pause = min(self._pause * 1.5, POLL_MOST)
 
     def settled(self, papers: Papers, cloud: Cloud) -> bool:
-        """Whether an absence of this attempt counts yet: listings may lag behind the last call.
+        """Whether an absence of this attempt counts yet: listings may lag behind the last call."""
+        return self.until_settled(papers, cloud) <= 0
 
-        That was before the wait; one that seems to have been made later is taken for one that was made as it began.
+    def until_settled(self, papers: Papers, cloud: Cloud) -> float:
+        """Seconds until an absence of this attempt counts; negative or 0 when it does.
+
+        The last call was before the wait; one that seems to have been made later is taken for one that was made as it
+        began.
         """
         last = papers.last_call
-        before = 0.0 if last is None else max((self._began - last).total_seconds(), 0.0)
-        return last is None or before + self.seconds >= cloud.traits.settle_after
+        if last is None:
+            return 0.0
+        return cloud.traits.settle_after - max((self._began - last).total_seconds(), 0.0) - self.seconds
