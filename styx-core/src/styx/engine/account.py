@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from styx.api.cloud import Cloud, Identity
 from styx.api.errors import NotYet, OutcomeUnknown, ProviderError, RateLimited, Transient, WrongAccount
@@ -21,7 +21,9 @@ from styx.engine.workers import Overdue, Workers
 from styx.optimizer.blocks import seconds
 from styx.optimizer.rank import label
 from styx.plugins.isolation import failure, guard
-from styx.store.turns import Turns
+
+if TYPE_CHECKING:
+    from styx.store.turns import Turns  # the database is loaded by whoever has one
 
 CALLS_AT_ONCE = 8  # per account
 DEADLINE = 300.0  # seconds for a call with all its repetitions

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from styx.api.errors import RateLimited, StoreError
 from styx.api.services import Clock
 from styx.optimizer.blocks import HOLD_MOST
-from styx.store.turns import Turns
+
+if TYPE_CHECKING:
+    from styx.store.turns import Turns  # the database is loaded by whoever has one
 
 SLACK = 0.05  # seconds of a turn in which the call must begin; twice as many after each that was missed
 SLACK_MOST = 5.0  # a turn is time that all others wait
