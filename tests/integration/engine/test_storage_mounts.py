@@ -12,9 +12,11 @@ from unittest.mock import patch
 import pytest
 
 from styx.api import BackendError, BadInput, Conflict, InvalidTask, NotFound, Unsupported
+from styx.builtin.file.storage import FileStorage
 from styx.client.embedded import EmbeddedClient
 from styx.client.protocol import LaunchOptions
 from styx.engine.storage import Mode
+from styx.engine.storage.uri import Uri
 from styx.spec import Task
 from styx.store.states import ClusterState
 from support.disks import small_disk
@@ -78,8 +80,10 @@ def test_a_start_mounts_again(ran: Ran, client: EmbeddedClient, tmp_path: Path, 
     client.storage.create("file://data")
     put(client, tmp_path, "file://data/a", "a\n")
     ran(HELLO.mount("~/data", {"source": "file://data"}).run("cat ~/data/a"))
-    client.stop("c")
-    assert list(home.rglob("data")) == []  # unmounted, once all was written
+    said: list[str] = []
+    client.stop("c", lambda _, line: said.append(line))
+    assert "unmounting file://data, once what was written is stored" in said  # which may take minutes
+    assert list(home.rglob("data")) == []
     client.start("c")
     assert ran(HELLO.run("cat ~/data/a")) == "a\n"
     client.stop("c")
@@ -111,6 +115,25 @@ def test_a_bucket_is_made_and_filled(ran: Ran, client: EmbeddedClient, tmp_path:
     assert [key for key in now if now[key] != written[key]] == ["a"]
     client.down("c")
     assert keys(client, "file://made") != []  # it persists, unless the task says otherwise
+
+
+def test_a_bucket_that_is_missing_is_made_before_it_is_mounted(
+    ran: Ran, client: EmbeddedClient, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the store, asked in advance how it is mounted, says that it is not there; a URI must be there."""
+    mount_command = FileStorage.mount_command
+
+    def strict(self: FileStorage, uri: str, target: str, **options: bool) -> str | None:
+        if not (shared / Uri.parse(uri).bucket).exists():
+            raise NotFound(f"no bucket at {uri}")
+        return mount_command(self, uri, target, **options)
+
+    monkeypatch.setattr(FileStorage, "mount_command", strict)
+    with pytest.raises(NotFound):
+        client.launch(HELLO.mount("~/d", {"source": "file://new"}).run("true"), LaunchOptions(cluster="c"))
+    assert client.history("c") == []
+    ran(HELLO.mount("~/d", {"name": "new", "store": "file"}).run("echo kept > ~/d/a"))
+    assert keys(client, "file://new") == ["a"]
 
 
 def test_several_sources_keep_their_names(ran: Ran, client: EmbeddedClient, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from styx.api.errors import (
     Conflict,
     InvalidRequest,
     InvalidTask,
+    NotFound,
     PermissionDenied,
     QuotaExceeded,
     StyxError,
@@ -90,7 +91,7 @@ def require_sense(stores: Stores, target: str, mount: StorageMount) -> None:
     if remote:
         _require_mountable(stores, remote[0], target, mount)
     elif named is not None:
-        _require_mountable(stores, str(Uri(named.schemes[0], mount.name or "")), target, mount)
+        _require_mountable_once_made(stores, str(Uri(named.schemes[0], mount.name or "")), target, mount)
 
 
 def why_no_store(context: Context, cloud: str, task: TaskSpec) -> StyxError | None:
@@ -100,7 +101,7 @@ def why_no_store(context: Context, cloud: str, task: TaskSpec) -> StyxError | No
         if isinstance(mount, StorageMount) and mount.name and not mount.store:
             try:
                 uri = str(Uri(stores.default(cloud).schemes[0], mount.name))
-                _require_mountable(stores, uri, target, mount)
+                _require_mountable_once_made(stores, uri, target, mount)
             except StyxError as error:
                 return error
     return None
@@ -109,6 +110,12 @@ def why_no_store(context: Context, cloud: str, task: TaskSpec) -> StyxError | No
 def _require_mountable(stores: Stores, uri: str, target: str, mount: StorageMount) -> None:
     if mount.mode != COPY:
         mount_command(stores, uri, target, mount.mode == CACHED, read_only(mount))
+
+
+def _require_mountable_once_made(stores: Stores, uri: str, target: str, mount: StorageMount) -> None:
+    """As above, for a bucket that a launch makes where it is missing: a store may say that it is not there."""
+    with suppress(NotFound):
+        _require_mountable(stores, uri, target, mount)
 
 
 def read_only(mount: StorageMount) -> bool:

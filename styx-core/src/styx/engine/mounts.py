@@ -71,6 +71,7 @@ async def unmount(context: Context, handle: Handle, progress: Progress) -> None:
     if not mounts:
         return
     stores = Stores(context)
+    progress("files", f"unmounting {', '.join(mount.uri for mount in mounts)}, once what was written is stored")
 
     async def on_node(rank: int) -> None:
         for mount in mounts:
