@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from styx.api import PermissionDenied, ProviderError, RateLimited, Transient
+from styx.testing.server import running
 from styx_aws.session import Session
 
 if TYPE_CHECKING:
@@ -51,3 +54,35 @@ def test_all_pages_are_read(ec2: Ec2) -> None:
     pages = list(ec2.session.pages("ec2:DescribeSubnets", "us-east-1"))
     assert len(pages) > 2
     assert len({subnet["SubnetId"] for page in pages for subnet in page["Subnets"]}) == 6
+
+
+class _Page(BaseHTTPRequestHandler):
+    status: int
+
+    def do_POST(self) -> None:
+        """Answer whatever is asked with a page for people."""
+        page = b"<html><body>Sign in</body></html>"
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [(200, Transient, "a page for people"), (403, PermissionDenied, "403"), (429, RateLimited, "429")],
+)
+def test_a_page_for_people_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, status: int, kind: type[ProviderError], said: str
+) -> None:
+    """That of a proxy says nothing of what is there; one that refuses counts by its status."""
+    handler = type("Handler", (_Page,), {"status": status})
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        with pytest.raises(kind, match=said):
+            Session().call("ec2:DescribeInstances", "us-east-1")

@@ -101,10 +101,17 @@ class Session:
 
 
 def _require_words(response_dict: Answer, **_: Any) -> None:
-    """Let a refusal without a word count by its status: botocore would find no XML in it and forget that."""
-    from botocore.exceptions import ClientError
+    """Let a refusal without a word of AWS' count by its status: botocore would find no XML in it and forget that.
 
-    status = int(response_dict["status_code"])
-    if status >= _REFUSAL and not response_dict["body"]:
+    A page for people instead of an answer comes from something on the way: a proxy, a sign-in page. It says nothing.
+    """
+    from botocore.exceptions import ClientError
+    from botocore.parsers import ResponseParserError
+
+    status, body = int(response_dict["status_code"]), response_dict["body"]
+    is_page = isinstance(body, bytes) and body.lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
+    if status >= _REFUSAL and (is_page or not body):
         meta = {"HTTPStatusCode": status, "HTTPHeaders": dict(response_dict["headers"])}
         raise ClientError({"Error": {}, "ResponseMetadata": meta}, "request")
+    if is_page:
+        raise ResponseParserError("it is a page for people, and not of AWS: is there a proxy or a sign-in page?")

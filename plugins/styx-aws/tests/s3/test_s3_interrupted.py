@@ -189,7 +189,8 @@ def test_a_lost_answer_to_the_last_request_is_no_failure(store: S3Storage, front
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(503, "SlowDown"), (500, "InternalError"), (0, ""), (400, "RequestTimeout")]
+    ("status", "code"),
+    [(503, "SlowDown"), (500, "InternalError"), (0, ""), (400, "RequestTimeout"), (200, "answered by a proxy")],
 )
 def test_requests_are_repeated(
     store: S3Storage, front: Front, pauses: list[float], big: Path, tmp_path: Path, status: int, code: str

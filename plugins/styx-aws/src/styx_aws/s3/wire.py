@@ -97,6 +97,12 @@ class Wire:
                 raise Transient(f"s3:{operation} has no answer: {error}") from error
             if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise _refused(operation, answer)
+        if "ETag" not in answer.headers:  # S3 says it whenever a part or an object was read or written
+            answer.close()
+            raise Transient(
+                f"{key!r}: the answer to s3:{operation} is not of S3",
+                hint="Something on the way has answered: a proxy, or a sign-in page.",
+            )
         return answer
 
     def presign(self, method: str, key: str, seconds: int) -> str:
