@@ -265,6 +265,8 @@ def test_prices_are_those_of_the_catalog_unless_others_are_set(client: Client) -
     client.habits.spot["g5.xlarge", "us-east-1a"] = Decimal("0.31")
     history = client.ec2.describe_spot_price_history(InstanceTypes=["g5.xlarge"])["SpotPriceHistory"]
     assert {each["AvailabilityZone"]: each["SpotPrice"] for each in history}["us-east-1a"] == "0.31"
+    plain = client.ec2.describe_spot_price_history(InstanceTypes=["m5.large"])["SpotPriceHistory"]
+    assert {Decimal(each["SpotPrice"]) for each in plain} == {Decimal("0.0384")}  # of 0.096
 
 
 def test_two_sets_of_keys_are_two_accounts(client: Client) -> None:

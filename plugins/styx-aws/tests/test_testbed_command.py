@@ -20,6 +20,12 @@ def test_a_command_runs_in_the_testbeds_environment() -> None:
     assert done.stderr == "testbed: no hosts were asked for: instances are answers of the interface alone.\n"
 
 
+def test_its_help_tells_of_the_command() -> None:
+    """What runs in it comes after two dashes."""
+    done = subprocess.run([*TESTBED, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "[-- COMMAND...]" in done.stdout) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize("command", [[], ["--", "sh", "-c", "echo export begun; exec sleep 60"]])
 def test_it_ends_when_it_is_told_to(command: list[str]) -> None:
     """Without a command it prints what a shell has to know, and runs on; either way it goes with its command."""

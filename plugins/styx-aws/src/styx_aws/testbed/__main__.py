@@ -18,7 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command in the testbed's environment, or print that environment and run until ended."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
-    parser = argparse.ArgumentParser(prog="python -m styx_aws.testbed", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m styx_aws.testbed", usage="%(prog)s [-h] [--hosts {yes,no}] [-- COMMAND...]",
+        description="AWS on this machine, as long as COMMAND runs, which finds it in its environment; without one the"
+        " environment is printed, for a shell, and AWS is there until this is ended.",
+    )  # fmt: skip
     parser.add_argument("--hosts", choices=("yes", "no"), default="yes", help="whether instances have hosts behind")
     options = parser.parse_args(own)
     over = Event()

@@ -1,4 +1,7 @@
-"""Prices in the words of AWS' interfaces: those of the snapshot that the plugin ships, unless others are set."""
+"""Prices in the words of AWS' interfaces: those of the snapshot that the plugin ships, unless others are set.
+
+On the spot market of AWS everything has a price. Where the snapshot knows none, it is a part of the price on demand.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+
+_SPOT_SHARE = Decimal("0.4")
 
 
 class Price(NamedTuple):
@@ -53,8 +58,9 @@ def spot_history(
 ) -> list[dict[str, Any]]:
     """The entries of the answer to DescribeSpotPriceHistory: the newest price of each type and zone."""
     prices = {
-        (name, zone): price.spot
-        for name, each in known(region).items() for price in each if price.spot for zone in price.zones
+        (name, zone): price.spot or str(Decimal(price.on_demand) * _SPOT_SHARE)
+        for name, each in known(region).items() for price in each if price.spot or price.on_demand
+        for zone in price.zones
     }  # fmt: skip
     prices |= {place: str(price) for place, price in set_prices.items() if place[1].startswith(region)}
     wanted = set(types)
