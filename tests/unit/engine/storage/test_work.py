@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -188,6 +189,24 @@ async def test_a_mistyped_prefix_empties_nothing(work: StorageWork, tmp_path: Pa
     with pytest.raises(NotFound):
         await work.plan("file://b/slip", str(target), MIRROR)
     assert tree(target) == FILES
+
+
+async def test_a_disk_that_is_not_mounted_empties_nothing(work: StorageWork, tmp_path: Path) -> None:
+    """Of a directory without a file, and of links that lead nowhere, it is not believed that all of it has gone."""
+    source = write(tmp_path / "s", FILES)
+    await copy(work, source, "file://b/x", ALL)
+    before = await keys(work, "file://b/x")
+    (tmp_path / "empty" / "folder").mkdir(parents=True)
+    with pytest.raises(BadInput, match="there is no file in"):
+        await work.plan(str(tmp_path / "empty"), "file://b/x", MIRROR)
+    for name in FILES:
+        top = source / name.partition("/")[0]
+        if not top.is_symlink():
+            shutil.rmtree(top) if top.is_dir() else top.unlink()
+            top.symlink_to("/nowhere/else")
+    (source / "new").write_text("new")
+    assert await copy(work, source, "file://b/x", MIRROR) == (["new"], [])
+    assert set(await keys(work, "file://b/x")) == {*before, "x/new"}
 
 
 async def test_keys_that_are_no_paths(work: StorageWork, objects: MemoryObjects, tmp_path: Path) -> None:

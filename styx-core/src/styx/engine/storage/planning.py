@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from styx.api.errors import BadInput, NotFound
 from styx.engine.storage import ends
 from styx.engine.storage.ends import End, LocalEnd, StoreEnd
-from styx.engine.storage.plan import Plan, plan
+from styx.engine.storage.plan import Plan, parents, plan
 from styx.engine.storage.stores import CALLS_AT_ONCE, Stores
 from styx.engine.storage.transfer import Transfer, require_room, require_tree
 from styx.engine.storage.uri import Uri, is_uri
@@ -45,13 +46,15 @@ async def transfer(stores: Stores, source: str, target: str, mode: Mode) -> Tran
 async def between(stores: Stores, source: End, target: End, mode: Mode) -> Transfer:
     """What is to be done that the target has what the source has."""
     same = await _same(stores, source, target) if mode.sync else frozenset[str]()
-    ignored = [ends.kept_by(end.root) for end in (source, target) if mode.delete and isinstance(end, LocalEnd)]
+    kept = [ends.kept_by(end.root) for end in (source, target) if mode.delete and isinstance(end, LocalEnd)]
+    if isinstance(source, LocalEnd) and source.left_out:
+        kept.append(partial(_is_at, frozenset(source.left_out)))  # a link whose disk is not mounted has not gone
     found = plan(
         source.sizes,
         target.sizes,
         same.__contains__,
         delete=mode.delete,
-        kept=lambda name: any(kept(name) for kept in ignored),
+        kept=lambda name: any(keeps(name) for keeps in kept),
     )
     if isinstance(target, LocalEnd):
         assert isinstance(source, StoreEnd)
@@ -59,6 +62,10 @@ async def between(stores: Stores, source: End, target: End, mode: Mode) -> Trans
         require_tree(found, str(source.place))
         require_room(target, found)
     return Transfer(source, target, found)
+
+
+def _is_at(places: Collection[str], name: str) -> bool:
+    return name in places or any(above in places for above in parents(name))
 
 
 def _require_apart(source: Uri, target: Uri, mode: Mode) -> None:
@@ -93,7 +100,10 @@ def _local_source(path: Path, mode: Mode) -> tuple[End, bool]:
     if path.is_dir():
         if not (mode.recursive or mode.sync):
             raise BadInput(f"{path} is a directory", hint="Add -r to copy all in it.")
-        return ends.directory(path, ignore=mode.sync), False
+        found = ends.directory(path, ignore=mode.sync)
+        if mode.delete and not found.files:  # a disk that is not mounted looks like this, too
+            raise BadInput(f"there is no file in {path}: --delete would remove all", hint="`styx storage rm -r` does.")
+        return found, False
     if not path.is_file():
         raise BadInput(f"{path} {'is neither a file nor a directory' if path.exists() else 'does not exist'}")
     if mode.sync:
