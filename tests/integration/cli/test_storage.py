@@ -163,6 +163,17 @@ def test_errors_have_hints_and_codes(styx, tmp_path: Path) -> None:
     assert error["code"] == "not_found"
 
 
+def test_a_link_to_a_directory_is_left_out_and_told(styx, bucket: Path, tmp_path: Path) -> None:
+    """By what it is; everything else is copied."""
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "a").write_text("a")
+    (source / "link").symlink_to("sub")
+    done = styx("storage", "sync", str(source), "file://b")
+    assert done.stdout.startswith("Copied 1 file, 1 B, in ")
+    assert "left out: link, a link to a directory or to nothing, or a name that is no text\n" in done.stderr
+
+
 def test_consent_is_asked_for(styx, tmp_path: Path) -> None:
     """Nothing is removed by rm and delete where nobody can be asked and nobody has said yes."""
     styx("storage", "create", "file://b")

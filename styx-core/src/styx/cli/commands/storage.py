@@ -241,7 +241,7 @@ def _move(source: str, target: str, mode: Mode, *, dry_run: bool, output: str) -
         with looking("comparing" if mode.sync else "looking"):
             planned = client.storage.plan(source, target, mode)
         for name in planned.left_out:
-            note(f"left out: {clean(name)} leads to no file, or its name is no text")
+            note(f"left out: {clean(name)}, a link to a directory or to nothing, or a name that is no text")
         seconds = None if dry_run else _carry_out(client, planned)
         if output == "json":
             click.echo(json_text(storageviews.transfer_shape(planned, seconds)))
