@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -162,6 +165,27 @@ def test_addresses_read_and_write_for_a_while(store: S3Storage, tmp_path: Path) 
     for seconds in (0, 7 * 86400 + 1):
         with pytest.raises(InvalidRequest, match="604800"):
             store.presign("s3://ours/new", seconds)
+
+
+@pytest.mark.parametrize("program", ["curl", "wget", "python3"])
+def test_nobody_on_a_node_sees_what_opens_an_object(store: S3Storage, aws: Any, tmp_path: Path, program: str) -> None:
+    """Whichever program fetches, a signed address is not among its arguments, which every process list shows."""
+    real = sys.executable if program == "python3" else shutil.which(program)
+    if real is None:
+        pytest.skip(f"{program} is not installed")
+    key = 'it\'s "a" $key; #1?%'
+    aws.put_object(Bucket="ours", Key=key, Body=b"content")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("mkdir", "mv", "rm"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    (programs / program).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{tmp_path}/seen\nexec {real} "$@"\n')
+    (programs / program).chmod(0o755)
+    command = store.fetch_command(f"s3://ours/{key}", "~/there/it")
+    assert command is not None
+    subprocess.run(["/bin/sh", "-s"], input=command, text=True, cwd=tmp_path, env={"PATH": str(programs)}, check=True)
+    assert (tmp_path / "there" / "it").read_bytes() == b"content"
+    assert "ignature" not in (tmp_path / "seen").read_text()
 
 
 def test_a_node_fetches_what_is_not_too_much(store: S3Storage, aws: Any, shelf: Any) -> None:

@@ -11,14 +11,15 @@ from styx_aws.s3.uri import Place, path_below
 
 _SECONDS = 3600
 _LONGEST = 64 << 10  # bytes: a shell takes no argument that is much longer
+# Whoever has an address may read: it is on no command line of a program, which others on the node could see.
 _FETCH = r"""fetch() {
   case $2 in */*) mkdir -p -- "${2%/*}" || return ;; esac
   if command -v curl >/dev/null; then
-    curl -fsS --retry 5 --retry-connrefused -o "$2.styx-part" -- "$1"
+    printf 'url = "%s"\n' "$1" | curl -fsS --retry 5 --retry-connrefused -o "$2.styx-part" -K -
   elif command -v wget >/dev/null; then
-    wget -q -t 5 -O "$2.styx-part" -- "$1"
+    printf '%s\n' "$1" | wget -q -t 5 -O "$2.styx-part" -i -
   else
-    python3 -c 'import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])' "$1" "$2.styx-part"
+    printf '%s\n' "$1" | python3 -c 'import sys, urllib.request as u;u.urlretrieve(input(), sys.argv[1])' "$2.styx-part"
   fi && mv -f -- "$2.styx-part" "$2" || { rm -f -- "$2.styx-part"; echo "cannot fetch $2" >&2; return 1; }
 }
 """
