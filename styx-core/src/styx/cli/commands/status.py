@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,8 @@ from styx.cli.session import connected
 from styx.words import sentences
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from styx.client.protocol import Client
     from styx.store.records import ClusterRecord
 
@@ -168,6 +169,8 @@ def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]
 
 def _costs(client: Client, records: Sequence[ClusterRecord]) -> dict[str, Decimal | None]:
     """What each is billed for right now, in USD an hour; None where nobody said."""
+    from decimal import Decimal
+
     billed = client.billed()
     return {r.name: r.disk_hourly_cost if r.state == "stopped" else billed.get(r.name, Decimal(0)) for r in records}
 
