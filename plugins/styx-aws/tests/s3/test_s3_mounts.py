@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from styx.api import NotFound, PermissionDenied
@@ -226,3 +228,21 @@ def test_who_may_not_make_credentials_is_told(store: S3Storage, front: Front) ->
     with pytest.raises(PermissionDenied) as denied:
         store.mount_command("s3://ours", "data")
     assert denied.value.action == "sts:GetFederationToken"
+
+
+def test_credentials_of_a_mount_are_for_its_prefix_alone(store: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it has letters that are wildcards to a policy."""
+    bodies: list[str] = []
+    read = boto3.session.Session.client
+
+    def client(self: Any, service: str, *args: Any, **kwargs: Any) -> Any:
+        made = read(self, service, *args, **kwargs)
+        if service == "sts":
+            made.meta.events.register("provide-client-params.sts", lambda params, **_: bodies.append(params["Policy"]))
+        return made
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    store.mount_command("s3://ours/a*b?$/", "data")
+    listing, objects, _ = json.loads(bodies[0])["Statement"]
+    assert objects["Resource"] == "arn:aws:s3:::ours/a${*}b${?}${$}/*"
+    assert listing["Condition"]["StringLike"]["s3:prefix"] == ["a${*}b${?}${$}/", "a${*}b${?}${$}/*"]

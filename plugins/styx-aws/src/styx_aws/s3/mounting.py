@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from importlib import resources
 from shlex import quote
 from typing import Any
@@ -79,12 +80,13 @@ def _federated(account: Account, bucket: Bucket, policy: str) -> Any:
 def _policy(bucket: Bucket, prefix: str, *, read_only: bool) -> dict[str, Any]:
     name = f"arn:{bucket.partition}:s3:::{bucket.name}"
     listing: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": name}
+    literal = re.sub(r"[*?$]", r"${\g<0>}", prefix)  # as policies write what is no wildcard and no variable
     if prefix:
-        listing["Condition"] = {"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}}
+        listing["Condition"] = {"StringLike": {"s3:prefix": [literal, f"{literal}*"]}}
     objects = {
         "Effect": "Allow",
         "Action": list(_READING if read_only else _WRITING),
-        "Resource": f"{name}/{prefix}*",
+        "Resource": f"{name}/{literal}*",
     }
     keys = {
         "Effect": "Allow",
