@@ -83,6 +83,13 @@ class Boxed(MemoryBackend):
         return await super().submit(cluster, job)
 
 
+class Forgetful(Boxed):
+    """Says that there are no containers, whoever has made some."""
+
+    async def container_image(self, cluster: Cluster) -> str | None:
+        return ""
+
+
 class RunsOutside(Boxed):
     """Takes the name of an image for a remark."""
 
@@ -99,5 +106,6 @@ class MakesAnew(Boxed):
 
 
 if _can_unshare:
+    WRONG.breaks("test_a_fresh_object_knows_the_container")(Forgetful)
     WRONG.breaks("test_jobs_run_in_the_container")(RunsOutside)
     WRONG.breaks("test_preparing_a_container_again_keeps_it")(MakesAnew)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
-from styx.api import BackendError, JobSpec, JobState, Unsupported
+from styx.api import Backend, BackendError, JobSpec, JobState, Unsupported
 from styx.testing.backend.base import BackendRules
 from styx.testing.backend.bench import GROUND, Bench
 from styx.testing.since import since
@@ -63,6 +64,20 @@ class ContainerRules(BackendRules):
             did=f"after prepare_container() was called again, a job that looks for what one before made {found.state}",
             contract="prepare_container() is idempotent: one that is there stays, with all that was installed in it",
             change="look first whether the cluster's container is there",
+        )
+
+    @since(1, 1)
+    async def test_a_fresh_object_knows_the_container(
+        self, bench: Bench, fresh: Callable[[], Backend], container_image: str
+    ) -> None:
+        """Asked by a client that has no record of the cluster, it names the image, or says that nobody can tell."""
+        await self._contained(bench, container_image)
+        told = await bench.call(fresh().container_image(bench.cluster), "container_image()")
+        expect(
+            told in {container_image, None},
+            did=f"with a container of {container_image} made, another object tells that it is of {told!r}",
+            contract="the image of the container that the nodes have for jobs, None where nobody can tell",
+            change="note the image on the node; or leave container_image() as it is inherited",
         )
 
     async def _contained(self, bench: Bench, image: str) -> None:
