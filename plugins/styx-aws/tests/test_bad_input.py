@@ -128,6 +128,14 @@ def test_an_image_for_other_processors_is_refused(ec2: Ec2) -> None:
     assert caught.value.field == "image_id"
 
 
+@pytest.mark.parametrize("identity", ["nobody", "arn:aws:iam::111111111111:instance-profile/nobody"])
+def test_an_unknown_identity_is_a_value_of_the_task(ec2: Ec2, identity: str) -> None:
+    """No other place will take it, so that none is tried."""
+    with pytest.raises(InvalidRequest, match="Invalid IAM Instance Profile") as caught:
+        ec2.launched(identity=identity)
+    assert caught.value.field == "identity"
+
+
 def test_an_unknown_type_is_an_offer_that_is_gone(ec2: Ec2) -> None:
     """The catalog may be older than AWS."""
     offer = replace(ec2.request().offer, instance_type="m9.huge")

@@ -9,6 +9,8 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.utils import filter_iam_instance_profiles
+from moto.iam.exceptions import NotFoundException
 
 from styx_aws.testbed.bed import Bed
 
@@ -39,6 +41,7 @@ class Purchase:
     key_name: str | None
     security_groups: Sequence[str]
     action: str = "ec2:RunInstances"
+    profile: tuple[str | None, str | None] = (None, None)  # of IAM: its ARN, its name
 
     @classmethod
     def of(cls, request: Any) -> Purchase:
@@ -52,6 +55,7 @@ class Purchase:
             request.current_account, request.region, zone or f"{request.region}a", zone,
             ask("InstanceType", "m1.small"), int(ask("MinCount", 1)), ask("InstanceMarketOptions.MarketType") == "spot",
             ask("ImageId"), ask("Placement.GroupName") or "", ask("KeyName"), groups,
+            profile=(ask("IamInstanceProfile.Arn"), ask("IamInstanceProfile.Name")),
         )  # fmt: skip
 
     @classmethod
@@ -91,6 +95,16 @@ def sold(bed: Bed, backend: Any, purchase: Purchase) -> None:
     for group in purchase.security_groups:
         if backend.get_security_group_from_id(group) is None:
             raise Refused("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+    try:
+        filter_iam_instance_profiles(purchase.account, "aws", *purchase.profile)
+    except NotFoundException:
+        arn, wanted = purchase.profile
+        field = "arn" if arn else "name"
+        raise Refused(
+            "InvalidParameterValue",
+            f"Value ({arn or wanted}) for parameter iamInstanceProfile.{field} is invalid. "
+            f"Invalid IAM Instance Profile {field}",
+        ) from None
     if purchase.group and purchase.group not in bed.groups.get((purchase.account, purchase.region), {}):
         raise Refused("InvalidPlacementGroup.Unknown", f"The Placement Group '{purchase.group}' is unknown.")
 
