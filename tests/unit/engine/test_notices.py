@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -118,6 +119,23 @@ async def test_one_of_two_nodes_taken_back_is_a_preemption_that_stays_one(world:
     with pytest.raises(ClusterNotUp) as refused:
         await engine.launch(SPOT, "c", quiet)
     assert refused.value.hint == advice.format("what is left")
+
+
+async def test_what_is_left_of_a_preempted_cluster_is_billed(world: World) -> None:
+    """In full, until the last of its nodes has gone, too; then nothing is, and a launch may make it anew."""
+    engine = await launched(world, nodes=2)
+    give_notice(world, 1)
+    await engine.queue("c")
+    first, second = (node.node_id for node in world.store.nodes.of("c"))
+    for gone, billed in ((second, [Decimal("0.05")]), (first, [])):
+        world.account.delete(gone)
+        world.clock.advance(3600.0)
+        for _ in range(2):
+            (record,) = await engine.status(refresh=True)
+            assert record.state is ClusterState.PREEMPTED
+            assert [span.hourly_cost for span in world.store.spans.going_on()] == billed
+    assert record.error is not None
+    assert record.error["hint"].startswith("`styx launch -c c` goes on from here")
 
 
 async def test_a_preempted_cluster_is_made_anew(world: World) -> None:

@@ -52,7 +52,14 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
         if papers.recovered and seen.keys() - (before.keys() or set(papers.node_ids.values())):
             cluster = _grown(context, cluster, found)
         costs.note(context, cluster.name, found.nodes, found.surplus)
+    elif found.proves_absence and _was_partly_left(context, cluster):
+        context.store.nodes.replace(cluster.name, [], holder=context.holder)
     return replace(judge(cluster, found), intents=papers.intents)
+
+
+def _was_partly_left(context: Context, cluster: ClusterRecord) -> bool:
+    """Whether some nodes of a cluster that was taken back were still there when it was looked at last."""
+    return cluster.state is ClusterState.PREEMPTED and len(context.store.nodes.of(cluster.name)) < cluster.num_nodes
 
 
 async def _renamed(context: Context, cluster: ClusterRecord) -> str:
@@ -165,10 +172,18 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
         return None
     error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else _explain(cluster, verdict)
     if verdict.state is cluster.state:
-        if verdict.state is ClusterState.UNKNOWN and error != cluster.error:  # why may be another reason by now
+        if _says_more(cluster, error):
             return context.store.clusters.update(cluster.name, holder=context.holder, error=error)
         return context.store.clusters.get(cluster.name)
     return context.move(cluster.name, verdict.state, verdict.reason, error=error)
+
+
+def _says_more(cluster: ClusterRecord, error: Mapping[str, str] | None) -> bool:
+    """Whether a look at a cluster in the state on record has something new: why it is unseen, or what to do."""
+    before = cluster.error or {}
+    if cluster.state is ClusterState.PREEMPTED:  # the provider's words are kept after it has forgotten them
+        return (error or {}).get("hint") != before.get("hint")
+    return cluster.state is ClusterState.UNKNOWN and error != cluster.error
 
 
 def _close(context: Context, intents: Iterable[AttemptRecord]) -> bool:

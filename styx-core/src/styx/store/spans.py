@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from styx.store import schema
 from styx.store.database import Database
@@ -21,7 +21,7 @@ FULL, DISK_ONLY = "full", "disk_only"
 
 _S = ClusterState
 _IN_FULL = frozenset({_S.PROVISIONING, _S.SETTING_UP, _S.UP, _S.STARTING})
-_NOT_AT_ALL = frozenset({_S.PLANNING, _S.PREEMPTED, _S.LOST})
+_NOT_AT_ALL = frozenset({_S.PLANNING, _S.LOST})
 
 _T, _A, _N = schema.spans, schema.attempts, schema.nodes
 _GOING_ON = select(_T).where(_T.c.ended_at.is_(None))
@@ -31,6 +31,7 @@ _DROP = delete(_T).where(_T.c.id == bindparam("key"))
 _INSERT = insert(_T)
 _ANSWERED = select(_A.c.owner, _A.c.state).where(_A.c.cluster == bindparam("key"), _A.c.receipt.is_not(None))
 _HAS_NODES = select(exists().where(_N.c.cluster == bindparam("key")))
+_NODES = select(func.count()).select_from(_N).where(_N.c.cluster == bindparam("key"))
 
 
 def follow(connection: Connection, now: datetime, before: ClusterRecord | None, after: ClusterRecord | None) -> None:
@@ -107,6 +108,8 @@ def _billing(
 ) -> str | None:
     if after.state in _IN_FULL:
         return FULL
+    if after.state is _S.PREEMPTED:
+        return FULL if _some_are_left(connection, after) else None
     if after.state is _S.STOPPED:
         return DISK_ONLY
     if after.state in _NOT_AT_ALL or (after.state is _S.FAILED and not _alive(connection, after)):
@@ -122,6 +125,11 @@ def _alive(connection: Connection, cluster: ClusterRecord) -> bool:
         return True
     rows = connection.execute(_ANSWERED, {"key": cluster.name})
     return any(_of(row.owner, cluster) and row.state != AttemptState.CLOSED for row in rows)
+
+
+def _some_are_left(connection: Connection, cluster: ClusterRecord) -> bool:
+    """Whether a cluster was taken back in part. Where no node is left, all of before are on record, or none."""
+    return 0 < (connection.scalar(_NODES, {"key": cluster.name}) or 0) < cluster.num_nodes
 
 
 def _made(connection: Connection, cluster: ClusterRecord) -> bool:
