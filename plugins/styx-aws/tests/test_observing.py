@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from styx.api import Billing, Cause, InsufficientCapacity, InvalidRequest, LaunchState, NodeState, Owner, QuotaExceeded
-from styx_aws import tags
+from styx_aws import reasons, tags
 
 if TYPE_CHECKING:
     from conftest import Ec2
@@ -110,6 +110,16 @@ def test_a_machine_that_was_taken_back_is_told_until_it_is_given_up(ec2: Ec2) ->
         assert "Server.SpotInstanceTermination" in node.evidence
     ec2.cloud.terminate(ec2.seen().scope, owner, [receipt])
     assert ec2.seen(owner).nodes == ()
+
+
+def test_evidence_says_nothing_twice() -> None:
+    """AWS has the code in its message, too, and in the words for the change of state."""
+    code = "Server.SpotInstanceTermination"
+    message, change = f"{code}: Spot instance termination", f"{code} (2026-11-30 13:39:33 UTC)"
+    told = {"StateReason": {"Code": code, "Message": message}, "StateTransitionReason": change}
+    assert reasons.evidence(told) == f"{message}; {change}"
+    assert reasons.evidence({"StateReason": {"Code": code}}) == code
+    assert reasons.evidence({"StateTransitionReason": ""}) == ""
 
 
 def test_a_machine_that_was_removed_is_not_told_of(ec2: Ec2) -> None:

@@ -30,8 +30,11 @@ def _code(instance: Mapping[str, Any]) -> str:
 def evidence(instance: Mapping[str, Any]) -> str:
     """AWS' own words for the last change of state; empty where it has none."""
     reason = instance.get("StateReason") or {}
-    words = dict.fromkeys([reason.get("Message"), instance.get("StateTransitionReason"), reason.get("Code")])
-    return "; ".join(str(each) for each in words if each)
+    words: list[str] = []
+    for each in (reason.get("Message"), instance.get("StateTransitionReason"), reason.get("Code")):
+        if each and not any(each in said for said in words):
+            words.append(str(each))
+    return "; ".join(words)
 
 
 def cause(instance: Mapping[str, Any]) -> Cause:
