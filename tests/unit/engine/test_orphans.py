@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from styx.api import AuthFailed, Autostop, ClusterBusy, Idempotency, NodeState
+from styx.api import AuthFailed, Autostop, Billing, ClusterBusy, Idempotency, NodeState, Observation
 from styx.engine.orphans import Orphan
 from styx.store import Store
 from styx.store.states import ClusterState
@@ -139,6 +140,21 @@ async def test_a_forgotten_cluster_is_shown_until_it_is_gone(world: World) -> No
     assert orphan.given_up
     assert await found(world) == []
     assert world.machines() == []
+
+
+@pytest.mark.parametrize(("billing", "shown"), [(Billing.NONE, 0), (Billing.FULL, 1)])
+async def test_what_is_gone_and_only_listed_is_no_orphan(world: World, billing: Billing, shown: int) -> None:
+    """Some providers list machines for an hour after they have gone; as long as they bill they are shown."""
+    await world.engine().launch(HELLO, "c", quiet)
+    lose_the_database(world)
+    cloud, account = world.clouds["memory"]
+
+    def observe(self: Any, *arguments: Any) -> Observation:
+        seen: Observation = cloud.observe(self, *arguments)
+        return replace(seen, nodes=tuple(replace(n, state=NodeState.TERMINATING, billing=billing) for n in seen.nodes))
+
+    world.clouds["memory"] = (type("Listing", (cloud,), {"observe": observe}), account)
+    assert len(await found(world)) == shown
 
 
 async def test_a_place_that_cannot_be_looked_at_is_named(world: World) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from styx.api.errors import StyxError
 from styx.api.names import Owner
-from styx.api.nodes import Leftover, Node, Observation
+from styx.api.nodes import Billing, Leftover, Node, NodeState, Observation
 from styx.api.offers import Scope
 from styx.engine import answers, costs
 from styx.engine.clouds import CloudAccount
@@ -163,6 +163,8 @@ def _sort_out(context: Context, sweep: _Sweep, known: Sequence[AttemptRecord]) -
         ids = {id_: p.owner for p in papers.values() for id_ in p.node_ids}
         parts: dict[Owner | str, tuple[list[Node], list[Leftover]]] = {}
         for node in seen.nodes:
+            if node.state is NodeState.TERMINATING and node.billing is Billing.NONE:
+                continue  # some providers list what is gone for an hour
             parts.setdefault(node.owner or ids.get(node.id) or node.id, ([], []))[0].append(node)
         for leftover in seen.leftovers:
             parts.setdefault(leftover.owner or leftover.id, ([], []))[1].append(leftover)
