@@ -147,6 +147,19 @@ async def test_no_patience_helps_against_bad_credentials(world: World) -> None:
     assert world.record() is None
 
 
+@pytest.mark.parametrize(("error", "helps"), [(AuthFailed("expired."), False), (Conflict("taken."), True)])
+async def test_patience_is_only_advised_where_it_may_help(world: World, error: ProviderError, helps: bool) -> None:
+    """What is wrong with credentials is not waited for; and sentences are told with one stop."""
+    for _ in range(2):
+        world.account.fail_next("launch", error)
+    story = Story()
+    with pytest.raises(NoOffer) as refused:
+        await world.engine().launch(SMALL, "c", story)
+    assert ("--retry-until-up" in (refused.value.hint or "")) is helps
+    assert "`styx check`" in (refused.value.hint or "")
+    assert any(f"{error.message.rstrip('.')}; " in line for line in story.lines)
+
+
 async def test_the_plan_is_redone(world: World) -> None:
     """An offer that comes up while it waits is taken; one that is no longer made is not asked for."""
     for _ in range(2):

@@ -114,9 +114,9 @@ async def first_to_give(
                 story[where(choice)] = error.message
                 _tell(blocklist.note(error, choice), choice, blocklist.now, progress)
         await tidy()
-        wait = None if replan is None else blocklist.pause(found.choices, pause)
+        wait = blocklist.pause(found.choices, pause)
         if wait is None or replan is None:
-            raise _nowhere(story)
+            raise _nowhere(story, patience_helps=wait is not None)
         progress("provision", f"nothing free; trying again in {wait:.0f} s")
         await context.clock.sleep(wait)
         pause, last_resort = min(pause * BACKOFF, LONGEST_PAUSE), False
@@ -157,7 +157,7 @@ def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> No
     place = block.zone or block.region or block.account
     what = f"{block.instance_type} in {place}" if block.instance_type else block.cloud
     until = "in this launch" if block.until is None else f"for {_span(block.until - now)}"
-    progress("provision", f"{where(choice)}: {block.reason}; {what} is not asked for again {until}")
+    progress("provision", f"{where(choice)}: {block.reason.rstrip('.')}; {what} is not asked for again {until}")
 
 
 def _tell_what_is_passed_over(choices: tuple[Choice, ...], blocklist: Blocklist, progress: Progress) -> None:
@@ -180,10 +180,11 @@ def _span(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _nowhere(story: dict[str, str]) -> NoOffer:
+def _nowhere(story: dict[str, str], *, patience_helps: bool) -> NoOffer:
     lines = "".join(f"\n  {place}: {why}" for place, why in story.items())
     return NoOffer(
         f"no place would give the machines:{lines}",
-        hint="-r/--retry-until-up keeps trying; `styx check` shows which clouds can be used.",
+        hint=("-r/--retry-until-up keeps trying; " if patience_helps else "")
+        + "`styx check` shows which clouds can be used.",
         reasons=story,
     )
