@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-import venv
 from pathlib import Path
 
-from benchmarks.install import install
+from benchmarks.install import programs
 from benchmarks.process import ROOT
 
 REQUIREMENT = "skypilot[aws,gcp,azure,kubernetes,lambda,runpod]==0.14.1"
@@ -27,14 +24,7 @@ OFFLINE = {
 
 def ready() -> Path:
     """The ``bin`` directory of the environment, which is made if need be. Raises CalledProcessError."""
-    stamp, wanted = FOLDER / "stamp", f"{REQUIREMENT} on {sys.version}"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-        print(f"making an environment with {REQUIREMENT}; it takes a few minutes ...", file=sys.stderr, flush=True)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        venv.create(FOLDER / "env", with_pip=False)
-        install(FOLDER / "env" / "bin" / "python", REQUIREMENT)
-        stamp.write_text(wanted, encoding="utf-8")
-    return FOLDER / "env" / "bin"
+    return programs(REQUIREMENT, FOLDER)
 
 
 def surroundings(home: Path, more: Path) -> dict[str, str]:
