@@ -166,6 +166,16 @@ async def test_launches_at_the_same_time_share_their_looks(tmp_path: Path) -> No
     assert looks[1] <= 3 * looks[0]
 
 
+async def test_a_removal_says_why_it_waits_once_nothing_is_listed(searchable: World) -> None:
+    """A list so soon after the launch proves nothing: it is looked again, once, and that is told with the time."""
+    told: list[str] = []
+    await searchable.engine().launch(HELLO, "c", quiet)
+    await searchable.engine().down("c", lambda _, line: told.append(line))
+    waits = [line for line in told if line.startswith("nothing is listed any more; looking again in ")]
+    assert len(waits) == 1, told
+    assert searchable.record() is None
+
+
 async def test_what_a_launch_costs_in_calls(tmp_path: Path) -> None:
     """Where machines boot at once, a launch is the provider's own minimum (ask, look) and one question who we are."""
     world = World(tmp_path, Idempotency.TOKEN, boot_seconds=0.0)

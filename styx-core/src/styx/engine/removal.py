@@ -90,9 +90,15 @@ async def _remove(context: Context, account: CloudAccount, papers: Papers, progr
             if unsettled <= 0:
                 return True
         _lose_patience(papers, seen, wait.seconds, patience)
-        progress("terminate", f"waiting for {count(left, 'node') if left else 'the last nodes'} to go")
+        progress("terminate", _waited_for(left, unsettled))
         await wait.pause(unsettled)  # looks before that would prove nothing
     return False
+
+
+def _waited_for(left: int, unsettled: float) -> str:
+    if unsettled > 0:
+        return f"nothing is listed any more; looking again in {max(unsettled, 1):.0f} s, when lists are sure to be complete"
+    return f"waiting for {count(left, 'node') if left else 'what is beside the nodes'} to go"
 
 
 def _lose_patience(papers: Papers, seen: Observation, waited: float, patience: float) -> None:
