@@ -97,7 +97,8 @@ async def _remove(context: Context, account: CloudAccount, papers: Papers, progr
 
 def _waited_for(left: int, unsettled: float) -> str:
     if unsettled > 0:
-        return f"nothing is listed any more; looking again in {max(unsettled, 1):.0f} s, when lists are sure to be complete"
+        later = f"{max(unsettled, 1):.0f} s"
+        return f"nothing is listed any more; looking again in {later}, when lists are sure to be complete"
     return f"waiting for {count(left, 'node') if left else 'what is beside the nodes'} to go"
 
 
