@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from styx.plugins.paths import make_private
+
 _PAUSE = 0.02
 
 
@@ -17,7 +19,7 @@ def locked(path: str, patience: float) -> Iterator[bool]:
 
     Raises TimeoutError after so many seconds, and OSError where the file cannot be made.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_private(os.path.dirname(path))
     deadline = time.monotonic() + patience
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

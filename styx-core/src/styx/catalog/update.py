@@ -28,6 +28,7 @@ from styx.catalog.sources import Shelf
 from styx.plugins.config import validated
 from styx.plugins.contract import load_refresher
 from styx.plugins.isolation import guard
+from styx.plugins.paths import make_private
 
 UNFINISHED = ".new"
 COUNTED = 5000  # entries between two words on how many there are
@@ -91,7 +92,7 @@ def services_for(shelf: Shelf, clock: Clock) -> Services:
         section = validated(shelf.config_plugin, shelf.config, section, f"clouds.{shelf.cloud}")
     state_dir = home() / shelf.cloud
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(str(state_dir))
     except OSError as error:
         problem = f"cannot make {state_dir}: {error.strerror}"
         raise CatalogError(problem, hint="Set STYX_HOME elsewhere.", cloud=shelf.cloud) from error

@@ -12,6 +12,7 @@ from styx.catalog.query import CloudOffers
 from styx.config import ACCOUNTS, DEFAULT_ACCOUNT, Config
 from styx.engine.account import CloudAccount
 from styx.plugins.manager import PluginManager
+from styx.plugins.paths import make_private
 from styx.store.turns import Turns
 
 __all__ = ["DEFAULT_ACCOUNT", "CloudAccount", "Clouds"]
@@ -67,7 +68,7 @@ class Clouds:
         own = name if account == DEFAULT_ACCOUNT else f"{name}@{account}"
         state_dir = self._home / own if kind == "cloud" else self._home / f"{kind}-{name}"
         try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(str(state_dir))
         except OSError as error:
             raise StoreError(f"cannot make {state_dir}: {error.strerror}", hint="Set STYX_HOME elsewhere.") from error
         section = self._config.section(kind, name)

@@ -21,11 +21,19 @@ def settings_file() -> str:
     return os.path.join(home(), "plugins.json")
 
 
+def make_private(directory: str) -> None:
+    """Make a directory, and those above it that are missing, with mode 0700. Idempotent. Raises OSError."""
+    # Of the directories above, makedirs() would leave the mode to the umask: the first to write would open all of them.
+    if directory and not os.path.isdir(directory):
+        make_private(os.path.dirname(directory))
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+
+
 def write_atomically(path: str, text: str) -> None:
     """Replace the file whole, making its directory (mode 0700). Raises OSError and leaves the old file."""
     from styx.replacing import replacing
 
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_private(os.path.dirname(path))
     draft = f"{path}.{os.getpid()}.{get_ident()}.tmp"
     with replacing(path, draft), open(draft, "w", encoding="utf-8") as file:
         file.write(text)
