@@ -183,8 +183,7 @@ def test_a_lost_database_is_recovered_from_names(shop: Workshop, server: Any, st
         path.unlink()
     assert clusters(shop) == {}
     assert "$0.0200" in shop.styx("status", "--orphans")
-    shop.styx("recover", "-y")
-    said = shop.styx("exec", "one", "--", "echo", "still there")
+    said = shop.styx("recover", "-y") + shop.styx("exec", "one", "--", "echo", "still there")
     assert "still there" in said
     assert "first contact with node 0" in said
     shop.styx("down", "-y", "one")
