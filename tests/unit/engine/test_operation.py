@@ -55,6 +55,35 @@ async def test_who_only_looks_is_waited_for(world: World) -> None:
     await task
 
 
+async def test_a_cancellation_just_as_it_ends_is_not_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is cancelled while the lease's renewal is being ended is cancelled, and the cluster is free."""
+    world.store.clusters.create(cluster("c"))
+    context = world.engine().context
+    ending = asyncio.Event()
+
+    async def renew(*_: object) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ending.set()
+            await asyncio.sleep(0)
+
+    async def work() -> None:
+        async with operation(context.fresh(), "c", "stop"):
+            await asyncio.sleep(0)  # so that the renewal has begun
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "_renew", renew)
+    task = asyncio.ensure_future(work())
+    await ending.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert task.cancelled()
+    async with operation(context.fresh(), "c", "down"):
+        pass
+
+
 async def test_a_renewal_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is busy for a moment ends no operation, and the lease is given back as ever."""
     world.store.clusters.create(cluster("c"))

@@ -51,9 +51,12 @@ async def renewing(context: Context, cluster: str) -> AsyncIterator[None]:
         yield
     finally:
         renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewal
-        context.store.clusters.release(cluster, context.holder)
+        try:
+            await asyncio.wait({renewal})  # to await itself would make its cancellation and ours the same
+        finally:
+            context.store.clusters.release(cluster, context.holder)
+        if not renewal.cancelled():
+            renewal.result()
 
 
 async def _renew(context: Context, cluster: str) -> None:
