@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -49,6 +50,14 @@ def _clean_environment() -> Iterator[None]:
         os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
         _settle_in(home)
         yield
+
+
+@pytest.fixture
+def heard_hangups() -> Iterator[None]:
+    """A hangup is heard, here and by what the test starts, also where the tests were started by ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

@@ -77,6 +77,7 @@ def test_a_graph(styx, tmp_path: Path):
     assert json.loads(styx("status", "-o", "json").stdout) == []
 
 
+@pytest.mark.usefixtures("heard_hangups")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_leaves_nothing(start, styx, tmp_path: Path, stop: signal.Signals):
     """What runs is removed before the command ends; what waits never starts."""

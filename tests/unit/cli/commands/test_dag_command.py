@@ -197,7 +197,7 @@ def _signalled(monkeypatch: pytest.MonkeyPatch, *signals: signal.Signals) -> lis
     return outlived
 
 
-@pytest.mark.usefixtures("client")
+@pytest.mark.usefixtures("client", "heard_hangups")
 def test_further_interruptions(styx, monkeypatch: pytest.MonkeyPatch):
     """The second says what is waited for, a third leaves it and says so; hangups, of which many come, do neither."""
     outlived = _signalled(monkeypatch, signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
