@@ -34,9 +34,9 @@ async def drive(
 ) -> list[Node]:
     """Take an attempt with an open intent to running nodes, wherever it was left. All or nothing.
 
-    Raises the provider's error after everything of the attempt has been removed; if the removal fails too, the
-    tombstones stay and the removal is repeated by whoever works on the cluster next. A start (whose machines hold the
-    user's disks) has no ``again``: a failure then removes nothing and only ends the intent.
+    Raises the provider's error after everything of the attempt has been removed; if the removal fails too, or nobody
+    waits for it to be proved, the tombstones stay and it is repeated by whoever works on the cluster next. A start
+    (whose machines hold the user's disks) has no ``again``: a failure then removes nothing and only ends the intent.
     """
     attempt, asked = _Attempt(context, account, papers, progress, again), False
     try:
