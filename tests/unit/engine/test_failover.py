@@ -12,6 +12,7 @@ import pytest
 
 from styx.api import (
     AuthFailed,
+    ClusterBusy,
     Conflict,
     InsufficientCapacity,
     NoOffer,
@@ -23,6 +24,7 @@ from styx.api import (
     StyxError,
     Traits,
 )
+from styx.engine import obtain
 from styx.engine.failover import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE, where
 from styx.optimizer.blocks import CAPACITY
 from styx.optimizer.rank import Choice
@@ -263,3 +265,15 @@ async def test_what_was_not_answered_is_waited_for(lagging: World) -> None:
     began = lagging.clock.monotonic()
     await lagging.engine().launch(SMALL, "c", quiet)
     assert lagging.clock.monotonic() - began >= LAG
+
+
+async def test_others_that_removed_the_cluster_as_it_came_up(lagging: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that was suspended while it tidied up finds the cluster gone, and says so."""
+    lagging.account.fail_next("launch", InsufficientCapacity("none left", scope="east-0"))
+
+    async def suspended(*_: object, **__: object) -> None:
+        lagging.store.clusters.remove("c", "removed by the user")
+
+    monkeypatch.setattr(obtain, "remove", suspended)
+    with pytest.raises(ClusterBusy, match="another client has removed cluster"):
+        await lagging.engine().launch(SMALL, "c", quiet)

@@ -184,8 +184,7 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
         _come_to_nothing(context, wish.cluster, error)
         raise
     await tidy(wait=False)
-    cluster = context.store.clusters.get(wish.cluster)
-    assert cluster is not None
+    cluster = context.require_hold(wish.cluster)  # this process may have been suspended, and others have removed it
     return await set_up(context, cluster, nodes, _policy(wish, choice), progress)
 
 
