@@ -140,7 +140,7 @@ async def test_a_rented_machine_gets_its_python_from_its_package_manager(
         "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 912 (apt-get)",
         "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)",
         "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.",
-        "E: Release file for http://deb.debian.org/debian is not valid yet (invalid for another 2h 3min 4s).",
+        "E: Release file for http://mirror.example/debian is not valid yet (invalid for another 2h 3min 4s).",
     ],
 )
 async def test_a_machine_that_updates_itself_at_its_first_boot_is_waited_for(
