@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import os
 import shutil
 import threading
@@ -62,19 +61,6 @@ def fuse() -> None:
         pytest.skip("mounting needs rclone and fuse3")
     if os.geteuid() != 0:
         pytest.skip("taking away what is mounted needs root")
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """A server of moto's own."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
