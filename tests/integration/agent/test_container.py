@@ -51,8 +51,8 @@ def agent(make: Make, request: pytest.FixtureRequest, program: str) -> Iterator[
 
 
 def name(agent: Agent) -> str:
-    """The agent's container."""
-    return f"{agent.root.parent.name}-0"
+    """The agent's container: one engine serves all tests, and directories of two workers share their names."""
+    return f"{agent.root.parent.name}-{os.getpid()}-0"
 
 
 def ready(agent: Agent, image: str, **params: Any) -> Client:
