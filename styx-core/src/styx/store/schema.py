@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0005"
+REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -155,4 +155,121 @@ buckets = Table(
     metadata,
     Column("cluster", Text, primary_key=True),
     Column("uri", Text, primary_key=True),
+)
+
+# No row ever goes, so that no number is given twice. What GET /v1/jobs filters by has an index that ends with the id.
+managed_jobs = Table(
+    "managed_jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    *_texts("name", "state", "created_at", "updated_at", "task", "options"),
+    Column("sealed", Text),
+    *_texts("user", "pool", "group"),
+    Column("rank", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    *_texts("needs"),
+    Column("waiting", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    *_texts("server"),
+    Column("epoch", Integer, nullable=False),
+    *_texts("cluster"),
+    Column("cluster_job", Integer),
+    Column("runs", Integer, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("recoveries", Integer, nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    *_texts("reason"),
+    Column("error", Text),
+    Column("exit_code", Integer),
+    *_texts("outputs"),
+    Column("cost", Text),
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    Index("ix_managed_jobs_state", "state", "id"),
+    Index("ix_managed_jobs_user", "user", "id"),
+    Index("ix_managed_jobs_user_state", "user", "state", "id"),
+    Index("ix_managed_jobs_name", "name", "id"),
+    Index("ix_managed_jobs_group", "group", "id"),
+    Index("ix_managed_jobs_pool", "pool", "state", "id"),
+    Index("ix_managed_jobs_server", "server", "state", "id"),
+    Index("ix_managed_jobs_turn", "state", "waiting", "priority", "id"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("job", Integer, nullable=False),
+    *_texts("kind", "from_state", "to_state", "reason"),
+    Index("ix_job_events_job", "job", "id"),
+)
+
+# Servers that work on this store. One whose time is over has left its work to the others.
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *_texts("host"),
+    Column("pid", Integer, nullable=False),
+    *_texts("started", "boot_id", "version", "url", "started_at", "seen_at", "expires_at"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    *_texts("role", "created_at"),
+    Column("disabled", Boolean, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user", Text, ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    *_texts("name", "digest", "scopes", "created_at"),
+    Column("expires_at", Text),
+    Column("revoked_at", Text),
+    Column("used_at", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *_texts("at", "user", "token", "address", "method", "path"),
+    Column("status", Integer, nullable=False),
+    *_texts("request"),
+    Index("ix_audit_user", "user", "id"),
+)
+
+# What takes a while, and goes on without the client that asked for it.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *_texts("kind", "user", "state", "created_at", "updated_at", "arguments"),
+    Column("sealed", Text),
+    *_texts("server"),
+    Column("epoch", Integer, nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    Column("ended_at", Text),
+    Index("ix_requests_created_at", "created_at", "id"),
+    Index("ix_requests_server", "server", "state"),
+)
+
+# What was answered under idempotency keys.
+answers = Table(
+    "answers",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    *_texts("fingerprint"),
+    Column("status", Integer, nullable=False),
+    *_texts("body", "created_at"),
+    Index("ix_answers_created_at", "created_at"),
 )
