@@ -11,7 +11,7 @@ import pluggy
 import pytest
 
 from styx import hookspecs
-from styx.api import BadInput
+from styx.api import BadInput, InvalidConfig
 from styx.hookspecs import Event
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "hooks"
@@ -76,3 +76,15 @@ def test_the_secret_is_read_for_its_own_scheme_only(tmp_path: Path) -> None:
     assert pm.hook.styx_secret(reference="file:../token") is None
     with pytest.raises(BadInput, match=r"there is no .*gone"):
         pm.hook.styx_secret(reference="file:gone")
+
+
+def test_the_sealing_key_is_the_one_that_is_mounted(tmp_path: Path) -> None:
+    """Where none is mounted it is left to others; what is no key is refused."""
+    module, pm = example("styx_sealing_key")
+    module.MOUNTED = tmp_path / "key"
+    assert pm.hook.styx_sealing_key() is None
+    module.MOUNTED.write_text(f"{'ab' * 32}\n")
+    assert pm.hook.styx_sealing_key() == b"\xab" * 32
+    module.MOUNTED.write_text("hello")
+    with pytest.raises(InvalidConfig, match="is not hexadecimal"):
+        pm.hook.styx_sealing_key()

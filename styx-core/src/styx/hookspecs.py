@@ -109,3 +109,23 @@ def styx_secret(reference: str) -> str | None:
     reference. Plugins are asked in order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours
     that leads nowhere.
     """
+
+
+@hookspec(firstresult=True)
+def styx_sealing_key() -> bytes | None:
+    """The 32 bytes under which secrets at rest are encrypted, for instance from a key-management service.
+
+    Asked once, as a server or a command that submits jobs begins. Return None to leave it to other plugins; when nobody
+    has one it is ``secret.key`` in the home. Secrets that were sealed under another key cannot be opened any more. A
+    plugin that has this hook and fails, or cannot be used, stops the server: it never goes on with another key.
+    """
+
+
+@hookspec
+def styx_routes() -> Any:
+    """Add endpoints to ``styx-server``: return a ``fastapi.APIRouter``.
+
+    Its routes appear below ``/v1/x/PLUGIN`` and in the OpenAPI document. Who calls them has shown a token already:
+    ``request.state.caller`` says whose. Methods other than GET and HEAD need the role ``member``. A plugin whose routes
+    cannot be made is named in the log, and the server does without them.
+    """

@@ -14,8 +14,8 @@ from styx.plugins.kinds import BEHAVIOUR_HOOKS, KINDS
 from styx.plugins.manager import PluginManager
 from support.plugin_packages import MANIFEST, Package
 
-IMPLEMENTS = """
-implements = ["styx_event", "styx_doctor", "styx_policy", "styx_secret"]
+IMPLEMENTS = f"""
+implements = {list(BEHAVIOUR_HOOKS)}
 hooks = "styx_acme.hooks"
 """
 WITH_HOOKS = IMPLEMENTS + MANIFEST.replace("[contract]\n", '[contract]\nhooks = "1.0"\n')

@@ -1,0 +1,1 @@
+"""The server: the engine and the managed jobs of an installation behind an HTTP interface."""
