@@ -1,0 +1,105 @@
+"""Where the server of a home is written down, and whom that is believed of."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from styx.api import PluginError, TransportError
+from styx.client import local
+
+
+@pytest.fixture
+def server(styx_home: Path) -> local.LocalServer:
+    """This process, as the server of the home."""
+    return local.announce("http://127.0.0.1:1", "styx_a_b", "s1")
+
+
+def test_a_server_is_found_by_what_it_writes_down(server, styx_home: Path):
+    """What a server announces is found, and only its user can read it, for its token is there."""
+    assert local.find() == server
+    assert stat.S_IMODE((styx_home / local.FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(styx_home.stat().st_mode) == 0o700
+    local.withdraw(server)
+    assert local.find() is None
+
+
+def test_a_process_that_has_the_number_of_a_dead_server_is_none(server, styx_home: Path):
+    """A pid is used again: a process that was started at another time is not the server."""
+    said = json.loads((styx_home / local.FILE).read_text())
+    (styx_home / local.FILE).write_text(json.dumps({**said, "started": "1"}))
+    assert local.find() is None
+
+
+def test_a_newer_announcement_stays(server):
+    """A server that ends takes back its own announcement and no other's."""
+    newer = local.announce("http://127.0.0.1:2", "styx_a_b", "s2")
+    local.withdraw(server)
+    assert local.find() == newer
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"url": 1, "token": "", "pid": "x"}', '{"pid": -1}'])
+def test_what_is_no_announcement(styx_home: Path, content: str):
+    """A file that says nothing of a server is as none."""
+    styx_home.mkdir()
+    (styx_home / local.FILE).write_text(content)
+    assert local.find() is None
+
+
+def test_an_announcement_of_another_version(server, styx_home: Path):
+    """What a newer server says beyond what is known here is passed over."""
+    said = json.loads((styx_home / local.FILE).read_text())
+    (styx_home / local.FILE).write_text(json.dumps({**said, "new": 1}))
+    assert local.find() == server
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
+    """Without the extra the error names it, and what else there is."""
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(PluginError) as raised:
+        local.ensure()
+    assert "styx-core[server]" in (raised.value.hint or "")
+    assert "styx api login" in (raised.value.hint or "")
+
+
+def test_a_server_that_does_not_start_says_why(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
+    """What it wrote before it ended is in the error."""
+    monkeypatch.setattr(local, "PROGRAM", (sys.executable, "-c", "raise SystemExit('no room for me')"))
+    monkeypatch.setattr(local, "require_installed", lambda: None)
+    with pytest.raises(TransportError, match="ended with status 1 as it was started:\nno room for me"):
+        local.ensure()
+
+
+def test_stopping_one_that_is_gone(server):
+    """Who is gone already has ended by itself."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    assert local.stop(replace(server, pid=done.pid))
+
+
+def test_a_long_log_is_put_aside_under_its_writer(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
+    """The log begins anew when it has become long; the writer goes on with the file that it has open."""
+    monkeypatch.setattr(local, "MAX_LOG", 10)
+    log = styx_home / local.LOG
+    styx_home.mkdir()
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"a long line of the past\n")
+        local._trim(log)
+        writer.write(b"news\n")
+        local._trim(log)
+    assert log.read_bytes() == b"news\n"
+    assert (styx_home / f"{local.LOG}.1").read_bytes() == b"a long line of the past\n"
+
+
+def test_the_last_lines_of_the_log(styx_home: Path):
+    """The end of a long log is read without the rest of it."""
+    assert local.last_lines(2) == []
+    styx_home.mkdir()
+    (styx_home / local.LOG).write_text("".join(f"line {number}\n" for number in range(10_000)))
+    assert local.last_lines(2) == ["line 9998", "line 9999"]
