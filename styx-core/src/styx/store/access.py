@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from styx.api.errors import Wire
+from styx.api.errors import BadInput, Wire
 
 
 class Role(StrEnum):
@@ -104,3 +104,21 @@ class Answer:
     status: int  # 0 while the first one is still being answered
     body: str
     created_at: datetime
+
+
+class UserNotFound(BadInput):
+    """No user of that name is on record."""
+
+    code = "user_not_found"
+
+
+class TokenNotFound(BadInput):
+    """No token of that id is on record."""
+
+    code = "token_not_found"
+
+
+class RequestNotFound(BadInput):
+    """No request of that id is on record."""
+
+    code = "request_not_found"

@@ -158,7 +158,7 @@ class JobQuery:
     """Which managed jobs to list: those that agree with all that is not None, newest first.
 
     ``after`` is the ``id`` of the last one of the page before; ``ended`` False leaves out those that have ended.
-    There is an index for each of these alone, and for ``user`` with ``state``; other pairs raise BadInput.
+    There is an index for each of these alone, and for ``user`` with ``state`` or ``ended``; others raise BadInput.
     """
 
     state: str | None = None
@@ -170,7 +170,6 @@ class JobQuery:
     oldest_first: bool = False
     after: int | None = None
     limit: int = 100
-
 
 
 @dataclass(frozen=True, slots=True)

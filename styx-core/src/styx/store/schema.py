@@ -168,9 +168,9 @@ managed_jobs = Table(
     *_texts("user", "pool", "group"),
     Column("rank", Integer, nullable=False),
     Column("size", Integer, nullable=False),
-    *_texts("needs"),
+    *_texts("needs", "needed_by"),
     Column("waiting", Integer, nullable=False),
-    Column("priority", Integer, nullable=False),
+    Column("turn", Integer, nullable=False),  # the priority, negated: the highest is the first in the index
     *_texts("server"),
     Column("epoch", Integer, nullable=False),
     *_texts("cluster"),
@@ -186,14 +186,17 @@ managed_jobs = Table(
     Column("cost", Text),
     Column("started_at", Text),
     Column("ended_at", Text),
+    Column("ended", Boolean, nullable=False),
     Index("ix_managed_jobs_state", "state", "id"),
+    Index("ix_managed_jobs_ended", "ended", "id"),
     Index("ix_managed_jobs_user", "user", "id"),
     Index("ix_managed_jobs_user_state", "user", "state", "id"),
+    Index("ix_managed_jobs_user_ended", "user", "ended", "id"),
     Index("ix_managed_jobs_name", "name", "id"),
     Index("ix_managed_jobs_group", "group", "id"),
-    Index("ix_managed_jobs_pool", "pool", "state", "id"),
+    Index("ix_managed_jobs_pool", "pool", "id"),
     Index("ix_managed_jobs_server", "server", "state", "id"),
-    Index("ix_managed_jobs_turn", "state", "waiting", "priority", "id"),
+    Index("ix_managed_jobs_turn", "state", "waiting", "turn", "id", "user", "pool"),
 )
 
 job_events = Table(
@@ -259,6 +262,7 @@ requests = Table(
     Column("error", Text),
     Column("ended_at", Text),
     Index("ix_requests_created_at", "created_at", "id"),
+    Index("ix_requests_user", "user", "created_at", "id"),
     Index("ix_requests_server", "server", "state"),
 )
 

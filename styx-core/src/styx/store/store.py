@@ -11,18 +11,25 @@ from typing import Self
 from sqlalchemy import URL
 
 from styx.config import home as default_home
+from styx.store.answers import Answers
 from styx.store.attempts import Attempts
+from styx.store.audit import Audit
 from styx.store.blocks import Blocks
 from styx.store.clusters import Clusters
 from styx.store.create import create_file, ensure_schema, installation
 from styx.store.database import Database, parse_url, utc_now
 from styx.store.events import Events
+from styx.store.jobs import ManagedJobs
 from styx.store.memory import Memory, remember
 from styx.store.mounts import Mounts
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
+from styx.store.requests import Requests
+from styx.store.servers import Servers
 from styx.store.spans import Spans
+from styx.store.tokens import Tokens
 from styx.store.turns import Turns
+from styx.store.users import Users
 
 
 class Store:
@@ -44,6 +51,13 @@ class Store:
         self.turns = Turns(database)
         self.blocks = Blocks(database)
         self.mounts = Mounts(database)
+        self.jobs = ManagedJobs(database)
+        self.servers = Servers(database)
+        self.requests = Requests(database)
+        self.users = Users(database)
+        self.tokens = Tokens(database)
+        self.audit = Audit(database)
+        self.answers = Answers(database)
 
     @classmethod
     def open(

@@ -40,8 +40,8 @@ def _jobs() -> None:
         *_maybe("sealed"),
         *_texts("user", "pool", "group"),
         *_numbers("rank", "size"),
-        *_texts("needs"),
-        *_numbers("waiting", "priority"),
+        *_texts("needs", "needed_by"),
+        *_numbers("waiting", "turn"),
         *_texts("server"),
         *_numbers("epoch"),
         *_texts("cluster"),
@@ -53,18 +53,21 @@ def _jobs() -> None:
         sa.Column("exit_code", sa.Integer()),
         *_texts("outputs"),
         *_maybe("cost", "started_at", "ended_at"),
+        _flag("ended"),
         sa.PrimaryKeyConstraint("id", name="pk_managed_jobs"),
         sa.UniqueConstraint("key", name="uq_managed_jobs_key"),
     )
     for name, columns in {
         "state": ["state", "id"],
+        "ended": ["ended", "id"],
         "user": ["user", "id"],
         "user_state": ["user", "state", "id"],
+        "user_ended": ["user", "ended", "id"],
         "name": ["name", "id"],
         "group": ["group", "id"],
-        "pool": ["pool", "state", "id"],
+        "pool": ["pool", "id"],
         "server": ["server", "state", "id"],
-        "turn": ["state", "waiting", "priority", "id"],
+        "turn": ["state", "waiting", "turn", "id", "user", "pool"],
     }.items():
         op.create_index(f"ix_managed_jobs_{name}", "managed_jobs", columns)
     op.create_table(
@@ -97,6 +100,7 @@ def _servers() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_requests"),
     )
     op.create_index("ix_requests_created_at", "requests", ["created_at", "id"])
+    op.create_index("ix_requests_user", "requests", ["user", "created_at", "id"])
     op.create_index("ix_requests_server", "requests", ["server", "state"])
 
 

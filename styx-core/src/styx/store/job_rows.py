@@ -1,0 +1,79 @@
+"""Rows of managed jobs and their events, written inside a caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from styx.store import schema
+from styx.store.managed import ManagedJob, ManagedState
+from styx.store.rows import columns, managed_job, plain, write_time
+
+_T = schema.managed_jobs
+SELECT = select(*(-_T.c.turn if field.name == "priority" else _T.c[field.name] for field in fields(ManagedJob)))
+UPDATE = update(_T).where(_T.c.id == bindparam("number"))
+_LOCK = SELECT.where(_T.c.id.in_(bindparam("numbers", expanding=True))).order_by(_T.c.id).with_for_update()
+_APPEND = insert(schema.job_events)
+_AT_ONCE = 10_000  # fewer than either database takes as parameters of one statement
+
+KeyT = TypeVar("KeyT")
+# A job, the state it goes to (None: it stays), and why.
+Change = tuple[ManagedJob, ManagedState | None, str]
+
+
+def locked(connection: Connection, numbers: Collection[int]) -> dict[int, ManagedJob]:
+    """Those of these jobs that are on record, by number; nobody else can change them until the transaction is over."""
+    return {
+        row.id: managed_job(row)
+        for some in chunks(sorted(set(numbers)))
+        for row in connection.execute(_LOCK, {"numbers": some})
+    }
+
+
+def write(connection: Connection, before: ManagedJob, changes: Mapping[str, Any]) -> ManagedJob:
+    """Set fields of a job; the job as it is then."""
+    after = replace(before, **changes)
+    connection.execute(UPDATE, {"number": before.id, **columns(changes), "ended": after.state.ended})
+    return after
+
+
+def ending(now: datetime) -> dict[str, Any]:
+    """What changes of a job when it ends, apart from its state."""
+    return {"ended_at": now, "sealed": None}
+
+
+def cancel(connection: Connection, now: datetime, jobs: Sequence[tuple[ManagedJob, str]]) -> None:
+    """End jobs that wait for their turn, each with the reason given."""
+    state = ManagedState.CANCELLED
+    if jobs:
+        same = {**columns({"state": state, "updated_at": now, **ending(now)}), "ended": True}
+        connection.execute(UPDATE, [{"number": job.id, "reason": plain(why), **same} for job, why in jobs])
+        append(connection, now, [(job, state, why) for job, why in jobs])
+
+
+def append(connection: Connection, now: datetime, changes: Iterable[Change], kind: str = "state") -> None:
+    """Add an event for each of these, in the same transaction as what it tells of."""
+    at = write_time(now)
+    connection.execute(
+        _APPEND,
+        [
+            {
+                "at": at,
+                "job": job.id,
+                "kind": kind,
+                "from_state": "" if to in (None, job.state) else job.state.value,
+                "to_state": "" if to is None else to.value,
+                "reason": plain(why),
+            }
+            for job, to, why in changes
+        ],
+    )
+
+
+def chunks(keys: Sequence[KeyT]) -> Iterable[Sequence[KeyT]]:
+    """As many at once as one statement takes."""
+    return (keys[at : at + _AT_ONCE] for at in range(0, len(keys), _AT_ONCE))

@@ -1,0 +1,220 @@
+"""Managed jobs: submitting, taking up, moving and cancelling them. Each change and its event are one transaction.
+
+Who works on a job names the epoch under which it took it up, and is refused once another has a newer one. On PostgreSQL
+the rows of jobs are locked in the order of their ids, a server's row before them, so that no two wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from styx.api.errors import JobNotFound, StoreError
+from styx.store import job_rows, pages, schema
+from styx.store.admission import admit
+from styx.store.database import Database
+from styx.store.graph import closure, let_go_on, stop
+from styx.store.managed import (
+    ENDED,
+    UNDER_WAY,
+    JobEvent,
+    JobQuery,
+    Limits,
+    ManagedJob,
+    ManagedState,
+    NewJob,
+    Superseded,
+    legal,
+)
+from styx.store.rows import job_event, managed_job, write_time
+from styx.store.submission import submit
+
+_T = schema.managed_jobs
+_GET = job_rows.SELECT.where(_T.c.id == bindparam("number"))
+_LOCK = _GET.with_for_update()
+_ON_SERVER = job_rows.SELECT.where(
+    _T.c.server == bindparam("name"), _T.c.state.in_([state.value for state in UNDER_WAY])
+)
+_MINE = _ON_SERVER.order_by(_T.c.id)
+_CANCELLING = _ON_SERVER.with_only_columns(_T.c.id).where(_T.c.cancelling).order_by(_T.c.id)
+_COUNTS = (
+    select(_T.c.state, func.count().label("number"))
+    .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
+    .group_by(_T.c.state)
+)
+_ASK = update(_T).where(_T.c.id == bindparam("number"))
+_NEWEST_EVENTS = (
+    select(schema.job_events)
+    .where(schema.job_events.c.job == bindparam("number"))
+    .order_by(schema.job_events.c.id.desc())
+    .limit(bindparam("most"))
+)
+
+# Set by who works on the job. The rest is said once, when it is submitted, or has methods of its own.
+_CHANGEABLE = frozenset(
+    {"cluster", "cluster_job", "runs", "restarts", "recoveries", "reason", "error", "exit_code", "outputs", "cost",
+     "started_at"}
+)  # fmt: skip
+
+
+class ManagedJobs:
+    """Managed jobs by number. Every method may raise StoreError; one that is given an unknown number, JobNotFound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit(self, jobs: Sequence[NewJob]) -> list[ManagedJob]:
+        """Put jobs on record, all or none, each waiting for its turn; the jobs in the order given.
+
+        Idempotent on their keys: the same submission again gives the same jobs, as they are by then. Raises BadInput
+        when a key was used for something else, or when jobs need each other in a circle.
+        """
+        return submit(self._database, jobs)
+
+    def get(self, number: int) -> ManagedJob:
+        """One job."""
+        with self._database.read() as connection:
+            return _found(connection.execute(_GET, {"number": number}).first(), number)
+
+    def page(self, query: JobQuery) -> list[ManagedJob]:
+        """One page of jobs; fewer than ``query.limit`` are the last. Raises BadInput for what has no index."""
+        statement = pages.statement(query)
+        with self._database.read() as connection:
+            return [managed_job(row) for row in connection.execute(statement)]
+
+    def admit(self, server: str, limits: Limits) -> list[ManagedJob]:
+        """Let the next jobs start, as many as the limits allow: they are this server's now, and ``starting``.
+
+        No job is given to two servers, and the limits of users and pools hold for all servers together. Raises
+        Superseded when the server is not on record (any more): nobody would take over what it took.
+        """
+        return admit(self._database, server, limits)
+
+    def own(self, number: int, server: str) -> ManagedJob:
+        """Take up one of this server's jobs: from now on only who names the new ``epoch`` may change it.
+
+        Raises Superseded when the job is not this server's (any more). One that has ended is returned as it is.
+        """
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            if before.state.ended:
+                return before
+            if before.server != server:
+                raise Superseded(f"managed job {number} is not, or not any more, this server's")
+            now = self._database.now(connection)
+            return job_rows.write(connection, before, {"epoch": before.epoch + 1, "updated_at": now})
+
+    def move(self, number: int, epoch: int, to: ManagedState, *, reason: str = "", **changes: Any) -> ManagedJob:
+        """Move a job to another state and set fields, with an event; the job as it is then.
+
+        When it first runs, ``started_at`` is set; when it ends, its secrets go, and the jobs that need it come nearer
+        to their turn, or are cancelled if it has not succeeded. Moving to the state it is in sets the fields alone.
+        Raises Superseded when another has taken the job up, StoreError when the move is not legal.
+        """
+        _check(changes)
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            _require(before, epoch)
+            if before.state.ended or not legal(before.state, to):
+                raise StoreError(f"managed job {number} cannot go from {before.state} to {to}")
+            now = self._database.now(connection)
+            if to is ManagedState.RUNNING and before.started_at is None:
+                changes = {"started_at": now, **changes}
+            if to.ended:
+                changes = {**changes, **job_rows.ending(now)}
+            changes = {**changes, "state": to, "reason": reason or changes.get("reason", ""), "updated_at": now}
+            after = job_rows.write(connection, before, changes)
+            if to is not before.state:
+                job_rows.append(connection, now, [(before, to, reason)])
+            if to is ManagedState.SUCCEEDED:
+                let_go_on(connection, now, number)
+            elif to.ended:
+                stop(connection, now, after)
+            return after
+
+    def update(self, number: int, epoch: int, **changes: Any) -> ManagedJob:
+        """Set fields of a job that has not ended. Raises Superseded when another has taken it up."""
+        _check(changes)
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            _require(before, epoch)
+            if before.state.ended:
+                raise StoreError(f"managed job {number} has {before.state}: nothing of it changes any more")
+            return job_rows.write(connection, before, {**changes, "updated_at": self._database.now(connection)})
+
+    def note(self, number: int, kind: str, reason: str = "") -> None:
+        """Note something that happened to a job, other than a change of state, which notes itself."""
+        with self._database.write() as connection:
+            job = _found(connection.execute(_GET, {"number": number}).first(), number)
+            job_rows.append(connection, self._database.now(connection), [(job, None, reason)], kind)
+
+    def cancel(self, numbers: Collection[int], *, reason: str = "") -> list[int]:
+        """Ask that these end; the numbers of those that had not ended yet, in order.
+
+        Those that wait for their turn end at once, with those that need them. The others do once the server that
+        works on them (:meth:`cancelling`) has stopped them. Idempotent. With an unknown number nothing is cancelled.
+        """
+        with self._database.write() as connection:
+            jobs = job_rows.locked(connection, closure(connection, numbers))
+            for number in numbers:
+                _found(jobs.get(number), number)
+            now = self._database.now(connection)
+            asked = [jobs[number] for number in sorted(set(numbers)) if not jobs[number].state.ended]
+            pending = [job for job in asked if job.state is ManagedState.PENDING]
+            working = [job for job in asked if job.state is not ManagedState.PENDING and not job.cancelling]
+            if working:
+                change = {"cancelling": True, "updated_at": write_time(now)}
+                connection.execute(_ASK, [{"number": job.id, **change} for job in working])
+                job_rows.append(connection, now, [(job, None, reason) for job in working], "cancel")
+            job_rows.cancel(connection, now, [(job, reason) for job in pending])
+            for job in pending if len(jobs) > len(set(numbers)) else ():
+                stop(connection, now, replace(job, state=ManagedState.CANCELLED))
+            return [job.id for job in asked]
+
+    def cancelling(self, server: str) -> list[int]:
+        """The numbers of this server's jobs that somebody wants to end."""
+        with self._database.read() as connection:
+            return list(connection.scalars(_CANCELLING, {"name": server}))
+
+    def under_way(self, server: str) -> list[ManagedJob]:
+        """The jobs that this server has to work on, oldest first."""
+        with self._database.read() as connection:
+            return [managed_job(row) for row in connection.execute(_MINE, {"name": server})]
+
+    def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
+        """The last ``limit`` things that happened to a job, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_NEWEST_EVENTS, {"number": number, "most": limit}).all()
+            if not rows:
+                _found(connection.execute(_GET, {"number": number}).first(), number)
+        return [job_event(row) for row in reversed(rows)]
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state, of those that have not ended; a state without any is left out."""
+        with self._database.read() as connection:
+            return {row.state: row.number for row in connection.execute(_COUNTS)}
+
+
+def _found(row: Any, number: int) -> ManagedJob:
+    if row is None:
+        raise JobNotFound(f"no managed job {number}", hint="`styx jobs queue` lists the jobs there are.", job=number)
+    return row if isinstance(row, ManagedJob) else managed_job(row)
+
+
+def _locked(connection: Connection, number: int) -> ManagedJob:
+    """The job, which nobody else can change until the transaction is over."""
+    return _found(connection.execute(_LOCK, {"number": number}).first(), number)
+
+
+def _require(job: ManagedJob, epoch: int) -> None:
+    if job.epoch != epoch:
+        raise Superseded(f"managed job {job.id} was taken up anew: epoch {job.epoch}, and not {epoch}")
+
+
+def _check(changes: Collection[str]) -> None:
+    wrong = sorted(set(changes) - _CHANGEABLE)
+    if wrong:
+        raise TypeError(f"field {wrong[0]!r} of a managed job cannot be set this way")

@@ -1,0 +1,124 @@
+"""What takes a while and goes on without the client that asked for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from styx.api.errors import StoreError, Wire
+from styx.store import schema
+from styx.store.access import RequestNotFound, RequestRecord, RequestState
+from styx.store.database import Database
+from styx.store.managed import Superseded
+from styx.store.rows import all_columns, columns, request_record
+from styx.store.servers import require
+
+_T = schema.requests
+_GET = select(_T).where(_T.c.id == bindparam("which"))
+_LOCK = _GET.with_for_update()
+_INSERT = insert(_T)
+_UPDATE = update(_T).where(_T.c.id == bindparam("which"))
+_NEWEST = select(_T).order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(bindparam("most"))
+_PLACE = select(_T.c.created_at).where(_T.c.id == bindparam("last"))
+_OLDER = tuple_(_T.c.created_at, _T.c.id) < tuple_(bindparam("at"), bindparam("last"))
+_MINE = (
+    select(_T)
+    .where(_T.c.server == bindparam("name"), _T.c.state == RequestState.RUNNING.value)
+    .order_by(_T.c.created_at, _T.c.id)
+)
+_CANCELLING = _MINE.with_only_columns(_T.c.id).where(_T.c.cancelling)
+
+
+class Requests:
+    """Requests by id. Every method may raise StoreError; one that is given an unknown id, RequestNotFound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, record: RequestRecord) -> RequestRecord:
+        """Put a request on record, for ``record.server`` to work on. Raises Superseded when that was taken over."""
+        with self._database.write() as connection:
+            require(connection, record.server)
+            connection.execute(_INSERT, all_columns(record))
+        return record
+
+    def get(self, number: str) -> RequestRecord:
+        """One request."""
+        with self._database.read() as connection:
+            return _found(connection.execute(_GET, {"which": number}).first(), number)
+
+    def page(self, *, user: str | None = None, after: str | None = None, limit: int = 100) -> list[RequestRecord]:
+        """Requests, of one user or of all, newest first; ``after`` is the id of the last one of the page before."""
+        query, given = _NEWEST, {"most": limit, "last": after}
+        if user is not None:
+            query = query.where(_T.c.user == user)
+        with self._database.read() as connection:
+            if after is not None:
+                given["at"] = connection.scalar(_PLACE, given) or ""  # nothing is older than what is not on record
+                query = query.where(_OLDER)
+            return [request_record(row) for row in connection.execute(query, given)]
+
+    def own(self, number: str, server: str) -> RequestRecord:
+        """Take up one of this server's requests: from now on only who names the new ``epoch`` may finish it.
+
+        Raises Superseded when it is not this server's (any more). One that has ended is returned as it is.
+        """
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            if before.ended_at is not None:
+                return before
+            if before.server != server:
+                raise Superseded(f"request {number} is not, or not any more, this server's")
+            return self._write(connection, number, epoch=before.epoch + 1)
+
+    def finish(
+        self, number: str, epoch: int, state: RequestState, *, result: Any = None, error: Wire | None = None
+    ) -> RequestRecord:
+        """End a request, with what came of it; its secrets go. Raises Superseded when another has taken it up.
+
+        Ending it again as the same changes nothing; as something else raises StoreError.
+        """
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            if before.epoch != epoch:
+                raise Superseded(f"request {number} was taken up anew: epoch {before.epoch}, and not {epoch}")
+            if before.ended_at is not None and before.state is state:
+                return before
+            if before.ended_at is not None or state is RequestState.RUNNING:
+                raise StoreError(f"request {number} cannot go from {before.state} to {state}")
+            now = self._database.now(connection)
+            return self._write(connection, number, state=state, result=result, error=error, sealed=None, ended_at=now)
+
+    def cancel(self, number: str) -> RequestRecord:
+        """Ask that a request ends, of the server that works on it. Idempotent; one that has ended stays as it is."""
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            if before.ended_at is not None or before.cancelling:
+                return before
+            return self._write(connection, number, cancelling=True)
+
+    def cancelling(self, server: str) -> list[str]:
+        """The ids of this server's requests that somebody wants to end."""
+        with self._database.read() as connection:
+            return list(connection.scalars(_CANCELLING, {"name": server}))
+
+    def under_way(self, server: str) -> list[RequestRecord]:
+        """The requests that this server has to work on, oldest first."""
+        with self._database.read() as connection:
+            return [request_record(row) for row in connection.execute(_MINE, {"name": server})]
+
+    def _write(self, connection: Connection, number: str, **changes: Any) -> RequestRecord:
+        changes["updated_at"] = self._database.now(connection)
+        connection.execute(_UPDATE, {"which": number, **columns(changes)})
+        return _locked(connection, number)
+
+
+def _locked(connection: Connection, number: str) -> RequestRecord:
+    return _found(connection.execute(_LOCK, {"which": number}).first(), number)
+
+
+def _found(row: Any, number: str) -> RequestRecord:
+    if row is None:
+        raise RequestNotFound(f"no request {number!r}", hint="`GET /v1/requests` lists the requests there are.")
+    return request_record(row)
