@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from styx.store import schema
 from styx.store.access import Answer
 from styx.store.database import Database
-from styx.store.rows import answer_record, plain, read_time, write_time
+from styx.store.rows import all_columns, answer_record, plain, read_time, write_time
 
 KEPT = timedelta(hours=24)
 ABANDONED = timedelta(minutes=2)  # longer than any request takes: its server has died over it
@@ -34,24 +34,28 @@ class Answers:
         That has status 0 while it is still being answered, and the fingerprint of another request where the key was
         used for that. Answers are kept for a day. What nobody has answered in two minutes is for the next who asks.
         """
+        which = _which(user, key)
         with self._database.write() as connection:
             self._database.alone(connection, f"answer/{user}/{key}")
             now = self._database.now(connection)
             connection.execute(_PAST, {"then": write_time(now - KEPT)})
-            row = connection.execute(_GET, {"who": user, "which": key}).first()
+            row = connection.execute(_GET, which).first()
             if row is not None and (row.status or read_time(row.created_at) > now - ABANDONED):
                 return answer_record(row)
-            connection.execute(_DELETE, {"who": user, "which": key})
-            new = {"user": user, "key": key, "fingerprint": fingerprint, "status": 0, "body": ""}
-            connection.execute(_INSERT, {**new, "created_at": write_time(now)})
+            connection.execute(_DELETE, which)
+            connection.execute(_INSERT, all_columns(Answer(key, user, fingerprint, 0, "", now)))
             return None
 
     def finish(self, user: str, key: str, status: int, body: str) -> None:
         """Keep what was answered. The first answer stays."""
         with self._database.write() as connection:
-            connection.execute(_UPDATE, {"who": user, "which": key, "status": status, "body": plain(body)})
+            connection.execute(_UPDATE, {**_which(user, key), "status": status, "body": plain(body)})
 
     def drop(self, user: str, key: str) -> None:
         """Nothing was done: who asks again has it tried again. An answer that is kept stays."""
         with self._database.write() as connection:
-            connection.execute(_DELETE.where(_T.c.status == 0), {"who": user, "which": key})
+            connection.execute(_DELETE.where(_T.c.status == 0), _which(user, key))
+
+
+def _which(user: str, key: str) -> dict[str, str]:
+    return {"who": plain(user), "which": plain(key)}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from styx.api.errors import JobNotFound, StoreError
 from styx.store import job_rows, pages, schema
@@ -29,7 +29,7 @@ from styx.store.managed import (
     Superseded,
     legal,
 )
-from styx.store.rows import job_event, managed_job, write_time
+from styx.store.rows import bounded, job_event, managed_job, write_time
 from styx.store.submission import submit
 
 _T = schema.managed_jobs
@@ -77,7 +77,7 @@ class ManagedJobs:
     def get(self, number: int) -> ManagedJob:
         """One job."""
         with self._database.read() as connection:
-            return _found(connection.execute(_GET, {"number": number}).first(), number)
+            return _got(connection, number)
 
     def page(self, query: JobQuery) -> list[ManagedJob]:
         """One page of jobs; fewer than ``query.limit`` are the last. Raises BadInput for what has no index."""
@@ -148,7 +148,7 @@ class ManagedJobs:
     def note(self, number: int, kind: str, reason: str = "") -> None:
         """Note something that happened to a job, other than a change of state, which notes itself."""
         with self._database.write() as connection:
-            job = _found(connection.execute(_GET, {"number": number}).first(), number)
+            job = _got(connection, number)
             job_rows.append(connection, self._database.now(connection), [(job, None, reason)], kind)
 
     def cancel(self, numbers: Collection[int], *, reason: str = "") -> list[int]:
@@ -158,9 +158,10 @@ class ManagedJobs:
         works on them (:meth:`cancelling`) has stopped them. Idempotent. With an unknown number nothing is cancelled.
         """
         with self._database.write() as connection:
-            jobs = job_rows.locked(connection, closure(connection, numbers))
+            jobs = job_rows.locked(connection, closure(connection, [bounded(number) for number in numbers]))
             for number in numbers:
-                _found(jobs.get(number), number)
+                if number not in jobs:
+                    raise _unknown(number)
             now = self._database.now(connection)
             asked = [jobs[number] for number in sorted(set(numbers)) if not jobs[number].state.ended]
             pending = [job for job in asked if job.state is ManagedState.PENDING]
@@ -187,9 +188,9 @@ class ManagedJobs:
     def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
         """The last ``limit`` things that happened to a job, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_NEWEST_EVENTS, {"number": number, "most": limit}).all()
+            rows = connection.execute(_NEWEST_EVENTS, {"number": bounded(number), "most": limit}).all()
             if not rows:
-                _found(connection.execute(_GET, {"number": number}).first(), number)
+                _got(connection, number)
         return [job_event(row) for row in reversed(rows)]
 
     def counts(self) -> dict[str, int]:
@@ -198,15 +199,20 @@ class ManagedJobs:
             return {row.state: row.number for row in connection.execute(_COUNTS)}
 
 
-def _found(row: Any, number: int) -> ManagedJob:
+def _got(connection: Connection, number: int, find: Select[Any] = _GET) -> ManagedJob:
+    row = connection.execute(find, {"number": bounded(number)}).first()
     if row is None:
-        raise JobNotFound(f"no managed job {number}", hint="`styx jobs queue` lists the jobs there are.", job=number)
-    return row if isinstance(row, ManagedJob) else managed_job(row)
+        raise _unknown(number)
+    return managed_job(row)
 
 
 def _locked(connection: Connection, number: int) -> ManagedJob:
     """The job, which nobody else can change until the transaction is over."""
-    return _found(connection.execute(_LOCK, {"number": number}).first(), number)
+    return _got(connection, number, _LOCK)
+
+
+def _unknown(number: int) -> JobNotFound:
+    return JobNotFound(f"no managed job {number}", hint="`styx jobs queue` lists the jobs there are.", job=number)
 
 
 def _require(job: ManagedJob, epoch: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from styx.api.errors import BadInput
 from styx.store import job_rows, schema
 from styx.store.managed import JobQuery, ManagedState
+from styx.store.rows import as_is, bounded
 
 MOST = 1000  # jobs on a page
 _T = schema.managed_jobs
@@ -18,7 +19,7 @@ _TOGETHER = frozenset({frozenset({"user", "state"}), frozenset({"user", "ended"}
 
 def statement(query: JobQuery) -> Select[Any]:
     """What finds a page. Raises BadInput for a pair of filters without an index, and for values that make no sense."""
-    given = {name: value for name in _FILTERS if (value := getattr(query, name)) is not None}
+    given = {name: as_is(value) for name in _FILTERS if (value := getattr(query, name)) is not None}
     if len(given) > 1 and frozenset(given) not in _TOGETHER:
         raise BadInput(
             f"jobs cannot be listed by {' and '.join(given)} at once",
@@ -30,5 +31,6 @@ def statement(query: JobQuery) -> Select[Any]:
         raise BadInput(f"a page has from 1 to {MOST} jobs, and not {query.limit}")
     found = job_rows.SELECT.where(*(_T.c[name] == value for name, value in given.items())).limit(query.limit)
     if query.after is not None:
-        found = found.where(_T.c.id > query.after if query.oldest_first else _T.c.id < query.after)
+        after = bounded(query.after)
+        found = found.where(_T.c.id > after if query.oldest_first else _T.c.id < after)
     return found.order_by(_T.c.id if query.oldest_first else _T.c.id.desc())

@@ -11,7 +11,7 @@ from styx.store import schema
 from styx.store.access import RequestNotFound, RequestRecord, RequestState
 from styx.store.database import Database
 from styx.store.managed import Superseded
-from styx.store.rows import all_columns, columns, request_record
+from styx.store.rows import all_columns, columns, plain, request_record
 from styx.store.servers import require
 
 _T = schema.requests
@@ -46,13 +46,13 @@ class Requests:
     def get(self, number: str) -> RequestRecord:
         """One request."""
         with self._database.read() as connection:
-            return _found(connection.execute(_GET, {"which": number}).first(), number)
+            return _found(connection.execute(_GET, {"which": plain(number)}).first(), number)
 
     def page(self, *, user: str | None = None, after: str | None = None, limit: int = 100) -> list[RequestRecord]:
         """Requests, of one user or of all, newest first; ``after`` is the id of the last one of the page before."""
-        query, given = _NEWEST, {"most": limit, "last": after}
+        query, given = _NEWEST, {"most": limit, "last": plain(after or "")}
         if user is not None:
-            query = query.where(_T.c.user == user)
+            query = query.where(_T.c.user == plain(user))
         with self._database.read() as connection:
             if after is not None:
                 given["at"] = connection.scalar(_PLACE, given) or ""  # nothing is older than what is not on record
@@ -110,12 +110,12 @@ class Requests:
 
     def _write(self, connection: Connection, number: str, **changes: Any) -> RequestRecord:
         changes["updated_at"] = self._database.now(connection)
-        connection.execute(_UPDATE, {"which": number, **columns(changes)})
+        connection.execute(_UPDATE, {"which": plain(number), **columns(changes)})
         return _locked(connection, number)
 
 
 def _locked(connection: Connection, number: str) -> RequestRecord:
-    return _found(connection.execute(_LOCK, {"which": number}).first(), number)
+    return _found(connection.execute(_LOCK, {"which": plain(number)}).first(), number)
 
 
 def _found(row: Any, number: str) -> RequestRecord:

@@ -47,6 +47,7 @@ _TIMES = (
     "created_at", "updated_at", "launched_at", "seen_at", "noticed_at", "called_at", "at", "born", "began_at",
     "ended_at", "until", "started_at", "expires_at", "revoked_at", "used_at",
 )  # fmt: skip
+_LARGEST = 2**31 - 1  # of the numbers that a column takes on PostgreSQL
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
 
 
@@ -174,7 +175,13 @@ def _error(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 
 
-def _as_is(value: Any) -> Any:
+def bounded(number: int) -> int:
+    """The number as far as a column can hold one: what is beyond is no row's."""
+    return max(0, min(number, _LARGEST))
+
+
+def as_is(value: Any) -> Any:
+    """The value, text without what a database rejects."""
     return plain(value) if isinstance(value, str) else value
 
 
@@ -214,7 +221,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 def columns(changes: Mapping[str, Any]) -> Values:
     """Columns for these fields of a record; None stays None."""
-    return {name: None if value is None else _WRITERS.get(name, _as_is)(value) for name, value in changes.items()}
+    return {name: None if value is None else _WRITERS.get(name, as_is)(value) for name, value in changes.items()}
 
 
 def all_columns(record: DataclassInstance) -> Values:

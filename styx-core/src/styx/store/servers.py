@@ -18,7 +18,7 @@ from styx.store.rows import all_columns, columns, server_record, write_time
 _T, _J, _R = schema.servers, schema.managed_jobs, schema.requests
 _ALL = select(_T).order_by(_T.c.started_at, _T.c.id)
 _GET = select(_T).where(_T.c.id == bindparam("server"))
-_SHARE = _GET.with_for_update(read=True)
+_SHARE = _GET.with_for_update(read=True, key_share=True)  # whoever only says that it lives does not wait
 _BOTH = select(_T).where(_T.c.id.in_([bindparam("server"), bindparam("other")])).order_by(_T.c.id).with_for_update()
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("server"))

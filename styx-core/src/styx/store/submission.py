@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -14,7 +14,7 @@ from styx.api.errors import BadInput, StoreError
 from styx.store import job_rows, schema
 from styx.store.database import Database
 from styx.store.managed import ManagedJob, ManagedState, NewJob
-from styx.store.rows import columns, managed_job
+from styx.store.rows import columns, managed_job, plain
 
 _T = schema.managed_jobs
 _KNOWN = job_rows.SELECT.where(_T.c.key.in_(bindparam("keys", expanding=True)))
@@ -24,6 +24,7 @@ _GIVEN = tuple(field.name for field in fields(NewJob) if field.name != "needs")
 
 def submit(database: Database, jobs: Sequence[NewJob]) -> list[ManagedJob]:
     """See :meth:`styx.store.jobs.ManagedJobs.submit`."""
+    jobs = [replace(job, key=plain(job.key), user=plain(job.user), name=plain(job.name)) for job in jobs]
     order = _order(jobs)
     try:
         return _submit(database, jobs, order)

@@ -11,7 +11,7 @@ from styx.api.errors import Conflict, StoreError
 from styx.store import schema
 from styx.store.access import User, UserNotFound
 from styx.store.database import Database
-from styx.store.rows import all_columns, columns, user_record
+from styx.store.rows import all_columns, columns, plain, user_record
 
 _T = schema.users
 _ALL = select(_T).order_by(_T.c.name)
@@ -42,7 +42,7 @@ class Users:
     def get(self, name: str) -> User | None:
         """The user, or None."""
         with self._database.read() as connection:
-            row = connection.execute(_GET, {"who": name}).first()
+            row = connection.execute(_GET, {"who": plain(name)}).first()
         return None if row is None else user_record(row)
 
     def list(self) -> list[User]:
@@ -57,8 +57,8 @@ class Users:
             raise TypeError(f"field {wrong[0]!r} of a user cannot be set this way")
         with self._database.write() as connection:
             if changes:
-                connection.execute(_UPDATE, {"who": name, **columns(changes)})
-            row = connection.execute(_GET, {"who": name}).first()
+                connection.execute(_UPDATE, {"who": plain(name), **columns(changes)})
+            row = connection.execute(_GET, {"who": plain(name)}).first()
         if row is None:
             raise _unknown(name)
         return user_record(row)
@@ -66,7 +66,7 @@ class Users:
     def remove(self, name: str) -> None:
         """Forget a user, with all tokens. What they did stays on record."""
         with self._database.write() as connection:
-            if connection.execute(_DELETE, {"who": name}).rowcount == 0:
+            if connection.execute(_DELETE, {"who": plain(name)}).rowcount == 0:
                 raise _unknown(name)
 
 
