@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -311,11 +311,12 @@ def forgetful(path: str, target: str, method: str) -> Iterator[list[str]]:
             agent.connect(target)
 
             def back() -> None:
-                while data := agent.recv(1 << 16):
-                    if drop.is_set():
-                        client.shutdown(socket.SHUT_RDWR)
-                        return
-                    client.sendall(data)
+                with suppress(OSError):  # either end may be gone by now
+                    while data := agent.recv(1 << 16):
+                        if drop.is_set():
+                            client.shutdown(socket.SHUT_RDWR)
+                            return
+                        client.sendall(data)
 
             backwards = threading.Thread(target=back, daemon=True)
             backwards.start()
@@ -327,7 +328,8 @@ def forgetful(path: str, target: str, method: str) -> Iterator[list[str]]:
                     forgot.append(method)
                     drop.set()
                 agent.sendall(data)
-            agent.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                agent.shutdown(socket.SHUT_RDWR)
             backwards.join()
 
     thread = threading.Thread(target=serve, daemon=True)
