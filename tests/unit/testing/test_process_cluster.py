@@ -27,7 +27,8 @@ async def test_what_runs_on_nodes_is_seen_and_ended() -> None:
     """A process that a node's command left behind is listed, and gone after the block with all homes."""
     async with process_cluster(1) as cluster:
         await cluster.transport(0).run("setsid sleep 321 >/dev/null 2>&1 </dev/null &")
-        while len(left := cluster.processes()) != 1:  # the shell that has left it behind may not be gone yet
+        # The shell that has left it behind may not be gone yet, and nothing tells when it is.
+        while len(left := cluster.processes()) != 1:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         (command,) = left.values()
         assert "sleep 321" in command  # or what is about to become it
