@@ -239,6 +239,27 @@ def last_lines(count: int) -> list[str]:
         return []
 
 
+def lines(count: int, *, follow: bool = False) -> Iterator[str]:
+    """The last lines of the log; with ``follow``, and then what is written, without end."""
+    yield from last_lines(count)
+    if not follow:
+        return
+    path, rest = home() / LOG, ""
+    at = path.stat().st_size if path.exists() else 0
+    while True:
+        size = path.stat().st_size if path.exists() else 0
+        at = 0 if size < at else at  # it began anew
+        if size > at:
+            with path.open("rb") as file:
+                file.seek(at)
+                data = file.read(size - at)
+            at += len(data)
+            *whole, rest = (rest + data.decode(errors="replace")).split("\n")
+            yield from whole
+        else:
+            time.sleep(_PAUSE)
+
+
 def _trim(log: Path) -> None:
     """Move what a log that has become long holds out of the way, under whoever writes: they append."""
     with suppress(OSError):  # there is none yet; or the disk is full, and then there is no better time

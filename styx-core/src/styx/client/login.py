@@ -1,0 +1,85 @@
+"""Which server this installation works with, if any: what the environment says, or what ``styx api login`` has kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from styx.api.errors import BadInput, InvalidConfig
+from styx.config import home
+from styx.plugins.paths import make_private
+from styx.replacing import replacing
+
+URL_VARIABLE, TOKEN_VARIABLE = "STYX_API_URL", "STYX_API_TOKEN"
+FILE = "api.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A server and the token to show it. ``source`` says where they are from, for people."""
+
+    url: str
+    token: str
+    source: str = ""
+
+
+def logged_in() -> Login | None:
+    """The server to work with; None where the engine runs in this process. Raises InvalidConfig, BadInput.
+
+    ``STYX_API_URL`` wins, with ``STYX_API_TOKEN``; without that, the token that was written down for the same server.
+    """
+    kept, url = _kept(), os.environ.get(URL_VARIABLE)
+    if not url:
+        return kept
+    url = checked_url(url)
+    token = os.environ.get(TOKEN_VARIABLE) or (kept.token if kept is not None and kept.url == url else "")
+    return Login(url, token, URL_VARIABLE)
+
+
+def save(login: Login) -> None:
+    """Write it down, for its user alone to read. Raises OSError."""
+    path = home() / FILE
+    make_private(str(path.parent))
+    draft = path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+    kept = {key: value for key, value in asdict(login).items() if key != "source"}
+    with replacing(path, draft), open(draft, "x", opener=partial(os.open, mode=0o600), encoding="utf-8") as file:
+        json.dump(kept, file)
+
+
+def forget() -> bool:
+    """Forget what was written down; whether there was anything. Idempotent. Raises OSError."""
+    try:
+        (home() / FILE).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def checked_url(url: str) -> str:
+    """The URL of a server as it is kept. Raises BadInput for one that is none."""
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        _ = parts.port
+    except ValueError as error:
+        raise BadInput(f"{url!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise BadInput(f"{url!r} is not the URL of a server", hint="It is such as https://styx.example.org.")
+    return parts.geturl().rstrip("/")
+
+
+def _kept() -> Login | None:
+    path = home() / FILE
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return Login(str(said["url"]), str(said["token"]), str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidConfig(f"cannot read {path}: {error.strerror}", file=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        hint = "`styx api login URL` writes it anew, `styx api logout` removes it."
+        raise InvalidConfig(f"{path} is not what `styx api login` writes", hint=hint, file=str(path)) from error
