@@ -36,6 +36,7 @@ from styx.optimizer.rank import Choice
 from styx.spec.model import Alternative
 from styx.store.records import ClusterRecord, EventRecord, NodeRecord, Span
 from styx.store.states import ClusterState
+from support.fake_jobs import FakeJobs
 
 if TYPE_CHECKING:
     from styx.spec import Dag, Task
@@ -93,7 +94,8 @@ class FakeClient:
     interrupt: set[str] = field(default_factory=set)
     errors: dict[str, Exception] = field(default_factory=dict)
     clusters: dict[str, ClusterRecord] = field(default_factory=dict)
-    jobs: dict[str, list[Job]] = field(default_factory=dict)
+    queues: dict[str, list[Job]] = field(default_factory=dict)  # the jobs of each cluster
+    jobs: FakeJobs = field(default_factory=FakeJobs)
     events: list[EventRecord] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
@@ -116,7 +118,7 @@ class FakeClient:
     def add_job(self, cluster: str, outcome: Outcome | None = None, *, num_nodes: int = 1, name: str = "") -> JobInfo:
         """Put a job there as if it had been queued earlier."""
         outcome = outcome or self.outcome
-        jobs = self.jobs.setdefault(cluster, [])
+        jobs = self.queues.setdefault(cluster, [])
         info = JobInfo(
             len(jobs) + 1,
             name,
@@ -161,7 +163,7 @@ class FakeClient:
         if not task.spec.run:
             return None
         info = self.add_job(cluster, num_nodes=task.spec.num_nodes, name=task.spec.name or "")
-        self.jobs[cluster][-1].task = task
+        self.queues[cluster][-1].task = task
         return info.id
 
     def plan_dag(self, dag: Dag, options: RunOptions) -> DagLaunch:
@@ -245,7 +247,7 @@ class FakeClient:
     def queue(self, name: str) -> list[JobInfo]:
         self._enter("queue", name)
         self._record(name)
-        return [job.info for job in reversed(self.jobs.get(name, []))]
+        return [job.info for job in reversed(self.queues.get(name, []))]
 
     def job(self, name: str, job_id: int | None = None) -> JobInfo:
         return self._job(name, job_id).info
@@ -258,7 +260,7 @@ class FakeClient:
         self._enter("cancel", name, job_ids)
         self._record(name)
         cancelled = []
-        for job in self.jobs.get(name, []):
+        for job in self.queues.get(name, []):
             if not job.info.state.ended and (job_ids is None or job.info.id in job_ids):
                 job.info = replace(job.info, state=JobState.CANCELLED)
                 cancelled.append(job.info.id)
@@ -282,7 +284,7 @@ class FakeClient:
 
     def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
         written = []
-        for number in job_ids or [job.info.id for job in self.jobs[name]]:
+        for number in job_ids or [job.info.id for job in self.queues[name]]:
             path = target / name / f"job-{number}" / "rank-0.log"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"".join(chunk.data for chunk in self._job(name, number).chunks))
@@ -334,7 +336,7 @@ class FakeClient:
 
     def _job(self, name: str, job_id: int | None) -> Job:
         self._record(name)
-        jobs = self.jobs.get(name, [])
+        jobs = self.queues.get(name, [])
         found = [job for job in jobs if job_id is None or job.info.id == job_id]
         if not found:
             raise JobNotFound(f"cluster {name!r} has no job {job_id or ''}".rstrip(), cluster=name)

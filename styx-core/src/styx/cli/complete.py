@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "database")
+CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "budget.monthly", "database")
 
 
 def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -18,6 +18,27 @@ def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -
     given = ctx.params.get(param.name or "") or ()
     taken = {given} if isinstance(given, str) else set(given)
     return [name for name in names() if name.startswith(incomplete) and name not in taken]
+
+
+def job_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The newest managed jobs, with their names and states, that the command line does not name yet."""
+    from styx.store.peek import managed_jobs
+
+    given = ctx.params.get(param.name or "") or ()
+    taken = {str(number) for number in ((given,) if isinstance(given, int) else given)}
+    return [
+        CompletionItem(str(number), help=f"{name}, {state}")
+        for number, name, state in managed_jobs()
+        if str(number).startswith(incomplete) and str(number) not in taken
+    ]
+
+
+def job_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the newest managed jobs."""
+    from styx.store.peek import managed_jobs
+
+    del ctx, param
+    return sorted({name for _, name, _ in managed_jobs() if name.startswith(incomplete)})
 
 
 def plugin_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

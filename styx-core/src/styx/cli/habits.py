@@ -31,6 +31,60 @@ LAUNCH: Refused = {
     "-w": _WORKSPACES,
 }
 
+_NO_CLUSTER = "a managed job has a cluster of its own, which goes when it has ended; see `styx launch`."
+_OVER_AND_OVER = "a managed job looks for a place until it has one; --max-cost and --timeout say how long and how dear."
+
+JOBS_LAUNCH: Refused = {
+    **{flag: LAUNCH[flag] for flag in ("--cloud", "--region", "--zone", "--workspace", "-w")},
+    **dict.fromkeys(
+        ("-c", "--cluster", "-i", "--idle-minutes-to-autostop", "--down", "--wait-for", "--fast", "--no-setup"),
+        _NO_CLUSTER,
+    ),
+    "-r": _OVER_AND_OVER,
+    "--retry-until-up": _OVER_AND_OVER,
+    "--job-group": "a file with `execution: parallel` in its first document is one anyway.",
+    "--no-job-group": "a file with `execution: serial` in its first document is a pipeline.",
+}
+
+JOBS_QUEUE: Refused = {
+    "-r": "what is shown is what the server knows now.",
+    "--refresh": "what is shown is what the server knows now.",
+    "-a": "without -s all are listed; --limit and --after turn the pages.",
+    "--all": "without -s all are listed; --limit and --after turn the pages.",
+    "-v": "`styx jobs status JOB` tells all of one; -o json all of many.",
+    "--verbose": "`styx jobs status JOB` tells all of one; -o json all of many.",
+}
+
+JOBS_CANCEL: Refused = {
+    "-u": "--all is every job that you may cancel.",
+    "--all-users": "--all is every job that you may cancel.",
+    "--graceful": _GRACEFUL,
+    "--graceful-timeout": _GRACEFUL,
+}
+
+JOBS_LOGS: Refused = {
+    "-s": "`styx jobs logs JOB --no-follow > FILE` keeps it in a file.",
+    "--sync-down": "`styx jobs logs JOB --no-follow > FILE` keeps it in a file.",
+    "-r": "what is shown is what the server knows now.",
+    "--refresh": "what is shown is what the server knows now.",
+}
+
+API_START: Refused = {
+    "--deploy": "`styx-server` is the program for that; this starts one for you alone.",
+    "--host": "`styx-server --host` listens elsewhere; this starts one for you alone.",
+    "--foreground": "`styx-server` runs in the foreground.",
+}
+
+API_LOGIN: Refused = {
+    **dict.fromkeys(
+        ("-t", "--token", "--service-account-token"),
+        "everybody on this machine could read it there: paste it when asked, or give --token-file.",
+    ),
+    "--no-browser": "no browser is used.",
+}
+
+API_LOGS: Refused = {"--server-logs": "these are the server's; `styx logs` and `styx jobs logs` show those of jobs."}
+
 EXEC: Refused = {
     "-c": "the cluster is the first argument: `styx exec CLUSTER ...`.",
     "--cluster": "the cluster is the first argument: `styx exec CLUSTER ...`.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CLUSTERS = "Clusters and tasks"
+JOBS = "Managed jobs"
 INFRASTRUCTURE = "Infrastructure"
 PLUGINS = "Plugins"
 SHELL = "Shell"
 
-SECTIONS = (CLUSTERS, INFRASTRUCTURE, PLUGINS, SHELL)
+SECTIONS = (CLUSTERS, JOBS, INFRASTRUCTURE, PLUGINS, SHELL)
 
 
 class CommandRow(NamedTuple):
@@ -44,8 +45,11 @@ COMMANDS: dict[str, CommandRow] = {
         _row("ssh", "ssh", "Open a terminal on a node.", CLUSTERS),
         _row("explain", "explain", "Show where a task would run, and why not elsewhere.", CLUSTERS),
         _row("dag", "dag", "Look at tasks that wait for each other, and run them.", CLUSTERS),
+        _row("jobs", "managed", "Hand in jobs that are run, and recovered, without you.", JOBS),
+        _row("spot", "spot", "The same on spot machines.", JOBS),
         _row("check", "infra", "See which clouds and stores can be used.", INFRASTRUCTURE),
         _row("doctor", "infra", "Look for problems on this machine.", INFRASTRUCTURE),
+        _row("api", "api", "Run a server, or log in to one; its users and tokens.", INFRASTRUCTURE),
         _row("storage", "storage", "Copy, list and remove files in stores.", INFRASTRUCTURE),
         _row("gpus", "gpus", "See which accelerators clouds sell, and for how much.", INFRASTRUCTURE),
         _row("catalog", "catalog", "See how old prices are, and fetch new ones.", INFRASTRUCTURE),

@@ -12,7 +12,8 @@ from styx.cli import dotenv
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from styx.spec import Task
+    from styx.spec import Dag, Task
+    from styx.spec.load import Source
 
 YAML_SUFFIXES = (".yaml", ".yml")
 STDIN = "-"
@@ -44,18 +45,60 @@ def build_task(entrypoint: Sequence[str], options: Mapping[str, Any], *, check_f
     ``options`` holds the values of the shared task options by parameter name; the task's own files need not be there
     without ``check_files``. Raises InvalidTask, click.UsageError.
     """
-    from styx.spec import Task, load_task
-    from styx.spec.load import parse_bytes, sole
+    from styx.spec.load import sole
 
-    envs, secrets = environment(options)
-    changes = overrides(options)
     file = yaml_file(entrypoint)
     if file is None:
-        return Task(run=command_line(entrypoint), envs=envs, secrets=secrets).override(changes)
-    if "://" in file:
-        stored = parse_bytes(_stored(file), file)
-        return sole(stored, envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
-    return load_task(_path(file), envs=envs, secrets=secrets, overrides=changes, check_files=check_files)
+        return _command(entrypoint, options)
+    envs, secrets = environment(options)
+    return sole(_source(file), envs=envs, secrets=secrets, overrides=overrides(options), check_files=check_files)
+
+
+def build_tasks(entrypoint: Sequence[str], options: Mapping[str, Any]) -> Task | Dag:
+    """Like :func:`build_task`, for what may also be several tasks: then the options change each of them.
+
+    A name is that of them all. Raises InvalidTask, click.UsageError.
+    """
+    from styx.spec.load import dag_of, sole
+
+    file = yaml_file(entrypoint)
+    if file is None:
+        return _command(entrypoint, options)
+    envs, secrets = environment(options)
+    changes = overrides(options)
+    source = _source(file)
+    dag = dag_of(source, envs=envs, secrets=secrets, check_files=not changes)
+    if len(dag) == 1 and dag.tasks[0].spec.sweep is None:
+        return sole(source, envs=envs, secrets=secrets, overrides=changes, check_files=True)
+    dag.name = changes.pop("name", dag.name)
+    return _changed(dag, changes) if changes else dag
+
+
+def _command(words: Sequence[str], options: Mapping[str, Any]) -> Task:
+    from styx.spec import Task
+
+    envs, secrets = environment(options)
+    return Task(run=command_line(words), envs=envs, secrets=secrets).override(overrides(options))
+
+
+def _changed(dag: Dag, changes: Mapping[str, Any]) -> Dag:
+    """The same order among the tasks, each with the changes. Raises InvalidTask."""
+    from styx.spec import Dag, files
+
+    made = Dag(dag.name, execution=dag.execution, options=dag.options)
+    tasks = [made.add(task.override(changes)) for task in dag.tasks]
+    for low, high in dag.numbered_edges():
+        made.edge(tasks[low], tasks[high])
+    for task in tasks:
+        files.check(task.spec, None, None)
+    return made
+
+
+def _source(file: str) -> Source:
+    """What a file holds, here or in a store; ``-`` is standard input. Raises InvalidTask, and what the store raises."""
+    from styx.spec.load import parse_bytes, read
+
+    return parse_bytes(_stored(file), file) if "://" in file else read(_path(file))
 
 
 def _stored(uri: str) -> bytes:

@@ -59,6 +59,43 @@ class Dollars(click.ParamType["Decimal"]):
         return amount
 
 
+class Span(click.ParamType[float]):
+    """A length of time with its unit, in seconds: ``90s``, ``30m``, ``12h``, ``7d``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Raises click.BadParameter."""
+        if isinstance(value, float):
+            return value
+        number, unit = value[:-1], value[-1:]
+        if not (number.isascii() and number.isdigit() and unit in _SECONDS and 0 < int(number) <= _MOST):
+            self.fail(f"{value!r} is no time such as 90s, 30m, 12h or 7d", param, ctx)
+        return float(int(number) * _SECONDS[unit])
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MOST = 1_000_000
+
+
+class ExitCodes(click.ParamType[tuple[int, ...]]):
+    """Exit codes with commas between them: ``33,34``."""
+
+    name = "codes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The codes. Raises click.BadParameter."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if not all(word.isascii() and word.isdigit() and 0 < int(word) <= _LAST_CODE for word in words):
+            self.fail(f"{value!r} is no list of exit codes from 1 to {_LAST_CODE}, such as 33,34", param, ctx)
+        return tuple(map(int, words))
+
+
+_LAST_CODE = 255
+
+
 class OneOf(click.Choice[str]):
     """One of several words."""
 

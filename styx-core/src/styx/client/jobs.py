@@ -26,9 +26,6 @@ class JobsClient(Protocol):
     def submit_dag(self, dag: Dag, options: JobOptions, *, key: str | None = None) -> list[ManagedJob]:
         """Hand the tasks of a Dag in as one group, each starting once those it needs have succeeded."""
 
-    def list(self, query: JobQuery) -> list[ManagedJob]:
-        """One page of jobs."""
-
     def get(self, number: int) -> ManagedJob:
         """One job. Raises JobNotFound."""
 
@@ -43,3 +40,6 @@ class JobsClient(Protocol):
 
     def logs(self, number: int, *, follow: bool = True, tail: int | None = None, offset: int = 0) -> Iterator[bytes]:
         """Output of a job from a byte on, all its runs one after the other; with ``follow`` until it has ended."""
+
+    def list(self, query: JobQuery) -> list[ManagedJob]:
+        """One page of jobs."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.api.errors import StoreError
     from styx.client.costs import CostReport
+    from styx.client.jobs import JobsClient
     from styx.client.storage import StorageClient
     from styx.dags.model import DagResult, Report, RunOptions
     from styx.engine.explain import Explanation
@@ -206,6 +207,10 @@ class Client(Protocol):
     @property
     def storage(self) -> StorageClient:
         """Files in stores."""
+
+    @property
+    def jobs(self) -> JobsClient:
+        """Managed jobs."""
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """Ask every cloud and store (or those named) whether it can be used."""

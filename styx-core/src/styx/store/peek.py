@@ -1,4 +1,4 @@
-"""Cluster names for shell completion, read with ``sqlite3`` alone: SQLAlchemy would take longer than the user waits."""
+"""Names for shell completion, read with ``sqlite3`` alone: SQLAlchemy would take longer than the user waits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 DATABASE_NAME = "state.db"
 _WAIT = 0.2  # seconds for a writer to finish
@@ -17,6 +18,15 @@ def cluster_names(home: Path | None = None) -> list[str]:
 
     Never raises and never writes.
     """
+    return [name for (name,) in _read("SELECT name FROM clusters ORDER BY name", home)]
+
+
+def managed_jobs(home: Path | None = None) -> list[tuple[int, str, str]]:
+    """Number, name and state of the newest managed jobs, newest first; empty like :func:`cluster_names`."""
+    return _read("SELECT id, name, state FROM managed_jobs ORDER BY id DESC LIMIT 200", home)
+
+
+def _read(query: str, home: Path | None) -> list[Any]:
     import sqlite3
 
     # As in styx.config.home(), which would pull in dataclasses and the whole contract.
@@ -26,7 +36,7 @@ def cluster_names(home: Path | None = None) -> list[str]:
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=_WAIT)
         try:
-            return [name for (name,) in connection.execute("SELECT name FROM clusters ORDER BY name")]
+            return connection.execute(query).fetchall()
         finally:
             connection.close()
     except (sqlite3.Error, OSError, ValueError):

@@ -94,4 +94,4 @@ def test_the_name_of_a_task_is_not_taken_from_a_flag(styx, client: FakeClient):
     """``-no-d`` is one flag, and not ``-n`` with the name ``o-d``."""
     client.add("a")
     styx("exec", "a", "-no-d", "ls")
-    assert client.jobs["a"][-1].task.spec.name is None
+    assert client.queues["a"][-1].task.spec.name is None

@@ -176,13 +176,19 @@ def test_importing_a_command_is_cheap(module):
     assert found.stdout.split() == []
 
 
+def leaves(command):
+    """The command, or all inside the group that are no groups themselves."""
+    if not isinstance(command, click.Group):
+        return [command]
+    return [leaf for inner in command.commands.values() for leaf in leaves(inner)]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_help_has_a_sentence_and_examples(target):
     """Help begins with one sentence, and every command (not group) has examples."""
     module, _, attribute = target.partition(":")
     command = getattr(importlib.import_module(module), attribute)
-    commands = command.commands.values() if isinstance(command, click.Group) else [command]
-    for each in commands:
+    for each in leaves(command):
         text = each.get_help(click.Context(each, info_name=each.name))
         assert each.help.splitlines()[0].endswith(".")
         assert "Examples:\n  " in text

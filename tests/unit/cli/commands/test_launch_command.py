@@ -331,7 +331,7 @@ def test_exec_where_it_cannot_run(styx, client: FakeClient, words, code):
     client.add("dev")
     result = styx("exec", *words)
     assert result.exit_code == code
-    assert client.jobs == {}
+    assert client.queues == {}
 
 
 def test_a_secret_by_reference(styx, client: FakeClient, task):

@@ -1,0 +1,177 @@
+"""``styx api token`` and ``styx api user``: who may use the server that is logged in to, or that of this home."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from styx.cli import options
+from styx.cli.ask import confirm
+from styx.cli.command import Command, option
+from styx.cli.render import clean, json_text, note, table
+from styx.cli.values import OneOf, Span
+
+ROLES = ("viewer", "member", "admin")  # as styx.store.access has them, which is slow to import
+SCOPES = ("read", "write", "admin")
+
+CREATE = """
+styx api token create laptop
+styx api token create ci --user build --scope read --expires 30d
+TOKEN=$(styx api token create ci --user build)
+"""
+LIST_TOKENS = """
+styx api token list
+styx api token list -o json | jq -r '.[] | select(.used_at == null) | .id'
+"""
+LIST_TOKENS_JSON = """
+A list of {id, user, name, scopes: [...], created_at, expires_at, revoked_at,
+used_at}; scopes that are empty are all that the user's role allows.
+"""
+CREATE_JSON = """
+{token, id, user, name, scopes: [...], created_at, expires_at, ...}
+"""
+REVOKE = """
+styx api token revoke 5d0c8f3e2a1b
+"""
+ADD = """
+styx api user add ann
+styx api user add boss --role admin
+"""
+LIST_USERS = """
+styx api user list
+styx api user list -o json | jq -r '.[] | select(.role == "admin") | .name'
+"""
+LIST_USERS_JSON = """
+A list of {name, role, created_at, disabled}.
+"""
+REMOVE = """
+styx api user remove ann
+"""
+ROLE = """
+styx api user role ann viewer
+"""
+
+_TOKENS = ("id", "user", "name", "scopes", "created_at", "expires_at", "revoked_at", "used_at")
+_USERS = ("name", "role", "created_at", "disabled")
+
+
+@click.group()
+def token() -> None:
+    """Make, list and revoke tokens of a server."""
+
+
+@token.command(cls=Command, notes={"Examples": CREATE, "JSON": CREATE_JSON})
+@click.argument("name")
+@option("--user", metavar="NAME", help="Whose it is, if not yours.")
+@option("--scope", "scopes", type=OneOf(SCOPES), multiple=True, help="What it may do, if not all. Repeatable.")
+@option("--expires", type=Span(), metavar="TIME", help="So long it counts, as in 30d; else until it is revoked.")
+@options.output_option
+def create(name: str, user: str | None, scopes: tuple[str, ...], expires: float | None, output: str) -> None:
+    """Make a token, and print it. It is not shown again."""
+    from styx.client.access import access
+
+    with access() as server:
+        made = server.create_token(name, user, scopes, expires)
+    if output == "json":
+        click.echo(json_text(made))
+        return
+    note(f"A token for {clean(made['user'])}; it is not shown again. Its id is {clean(made['id'])}.")
+    click.echo(made["token"])
+
+
+@token.command("list", cls=Command, notes={"Examples": LIST_TOKENS, "JSON": LIST_TOKENS_JSON})
+@options.output_option
+def list_tokens(output: str) -> None:
+    """List tokens, oldest first, without their secrets."""
+    from styx.client.access import access
+
+    with access() as server:
+        _show(server.tokens(), _TOKENS, output, "No tokens.")
+
+
+@token.command(cls=Command, notes={"Examples": REVOKE})
+@click.argument("ids", nargs=-1, required=True)
+def revoke(ids: tuple[str, ...]) -> None:
+    """Let tokens count no more, by their ids."""
+    from styx.client.access import access
+
+    with access() as server:
+        for each in ids:
+            server.revoke_token(each)
+            click.echo(f"Token {clean(each)} counts no more.")
+
+
+@click.group()
+def user() -> None:
+    """Add, list and remove those who may use a server."""
+
+
+@user.command(cls=Command, notes={"Examples": ADD})
+@click.argument("name")
+@option("--role", type=OneOf(ROLES), default="member", show_default=True, help="What they may do.")
+def add(name: str, role: str) -> None:
+    """Let somebody use the server.
+
+    A viewer looks, a member works with what is theirs, an admin does everything.
+    """
+    from styx.client.access import access
+
+    with access() as server:
+        server.add_user(name, role)
+    click.echo(f"{clean(name)} is a {role}. `styx api token create NAME --user {clean(name)}` makes a token for them.")
+
+
+@user.command("list", cls=Command, notes={"Examples": LIST_USERS, "JSON": LIST_USERS_JSON})
+@options.output_option
+def list_users(output: str) -> None:
+    """List users by name."""
+    from styx.client.access import access
+
+    with access() as server:
+        _show(server.users(), _USERS, output, "No users.")
+
+
+@user.command(cls=Command, notes={"Examples": REMOVE})
+@click.argument("name")
+@options.yes_option
+def remove(name: str, yes: bool) -> None:
+    """Remove a user with all tokens. Their jobs and clusters stay."""
+    from styx.client.access import access
+
+    confirm(f"Remove user {clean(name)} and all their tokens?", yes=yes)
+    with access() as server:
+        server.remove_user(name)
+    click.echo(f"{clean(name)} may not use the server any more.")
+
+
+@user.command(cls=Command, notes={"Examples": ROLE})
+@click.argument("name")
+@click.argument("role", type=OneOf(ROLES))
+def role(name: str, role: str) -> None:
+    """Change what a user may do."""
+    from styx.client.access import access
+
+    with access() as server:
+        server.change_user(name, role=role)
+    click.echo(f"{clean(name)} is a {role}.")
+
+
+def _show(found: list[dict[str, Any]], columns: tuple[str, ...], output: str, nothing: str) -> None:
+    if output == "json":
+        click.echo(json_text([{key: each.get(key) for key in columns} for each in found]))
+    elif found:
+        click.echo(
+            table([column.upper() for column in columns], [[_cell(each.get(key)) for key in columns] for each in found])
+        )
+    else:
+        click.echo(nothing)
+
+
+def _cell(value: object) -> object:
+    match value:
+        case list():
+            return ",".join(map(str, value))
+        case bool():
+            return "yes" if value else ""
+    return value

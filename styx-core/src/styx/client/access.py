@@ -1,0 +1,67 @@
+"""Who may use a server: its users and their tokens, asked for over HTTP. Answers are as the server sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from styx.client import local
+from styx.client.login import Login, logged_in
+from styx.client.remote.http import Http, segment
+
+Row = dict[str, Any]
+
+
+class Access:
+    """Users and tokens of one server. Every method raises :class:`styx.api.StyxError`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def me(self) -> Row:
+        """Who the token's user is, what it may do, and which server this is."""
+        return cast("Row", self._http.json("GET", "/v1/me"))
+
+    def users(self) -> list[Row]:
+        """All users, by name."""
+        return list(self._http.pages("/v1/users"))
+
+    def add_user(self, name: str, role: str) -> Row:
+        """Add a user, who has no token yet. Raises Conflict."""
+        return cast("Row", self._http.json("POST", "/v1/users", {"name": name, "role": role}))
+
+    def change_user(self, name: str, **changes: object) -> Row:
+        """Change ``role`` or ``disabled``. Raises UserNotFound."""
+        return cast("Row", self._http.json("PATCH", f"/v1/users/{segment(name)}", changes))
+
+    def remove_user(self, name: str) -> None:
+        """Remove a user, with all tokens. Raises UserNotFound."""
+        self._http.json("DELETE", f"/v1/users/{segment(name)}")
+
+    def tokens(self) -> list[Row]:
+        """The tokens that one may see: one's own, or for an administrator all."""
+        return list(self._http.pages("/v1/tokens"))
+
+    def create_token(self, name: str, user: str | None, scopes: tuple[str, ...], lifetime: float | None) -> Row:
+        """Make a token; its text, under ``token``, is shown this once. ``lifetime`` is in seconds."""
+        wanted = {"name": name, "user": user, "scopes": list(scopes), "lifetime": lifetime and int(lifetime)}
+        return cast("Row", self._http.json("POST", "/v1/tokens", wanted))
+
+    def revoke_token(self, number: str) -> None:
+        """Let a token count no more. Idempotent. Raises TokenNotFound."""
+        self._http.json("DELETE", f"/v1/tokens/{segment(number)}")
+
+
+@contextmanager
+def access(login: Login | None = None) -> Iterator[Access]:
+    """Of the server that is named, or that one is logged in to; else of that of this home, started if need be."""
+    login = login or logged_in()
+    if login is None:
+        server = local.ensure()
+        login = Login(server.url, server.token)
+    http = Http(login.url, login.token)
+    try:
+        yield Access(http)
+    finally:
+        http.close()
