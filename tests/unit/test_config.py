@@ -64,6 +64,10 @@ def test_no_allowed_clouds_is_not_all_of_them() -> None:
         ("budget: {max_hourly_cost: yes}", "budget.max_hourly_cost", "no amount of USD"),
         ("budget: {accounts: [acme]}", "budget.accounts", "must map CLOUD or CLOUD/ACCOUNT"),
         ("budget: {accounts: {acme: {}}}", "budget.accounts.acme", "no amount of USD"),
+        ("budget: {users: 5}", "budget.users", "must map names of users to USD an hour"),
+        ("budget: {users: {ann: -1}}", "budget.users.ann", "no amount of USD"),
+        ("budget: {monthly: [1]}", "budget.monthly", "no amount of USD"),
+        ("budget: {users_monthly: {ann: }}", "budget.users_monthly.ann", "no amount of USD"),
         ("budget: {accounts: {acme/prod: 1}}", "budget.accounts.acme/prod", "cloud 'acme' has no account 'prod'"),
         ("- a", None, "must hold a mapping"),
         ("a: [", None, "not valid YAML"),
@@ -116,6 +120,9 @@ def test_budgets() -> None:
     """Amounts are exact, as they are written, for all that runs, a cloud or an account."""
     config = parse_config(f"{ACCOUNTS}\nbudget: {{max_hourly_cost: 12.1, accounts: {{acme/dev: '0.30', acme: 7}}}}")
     assert config.budget == Budget(Decimal("12.1"), {"acme/dev": Decimal("0.30"), "acme": Decimal(7)})
+    people = parse_config("budget: {users: {ann: 2.5}, monthly: 500, users_monthly: {ann: '100', 7: 1}}").budget
+    assert people.users == {"ann": Decimal("2.5")}
+    assert (people.monthly, people.users_monthly) == (Decimal(500), {"ann": Decimal(100), "7": Decimal(1)})
     assert parse_config("budget: {accounts: {acme/default: 0}}").budget == Budget(None, {"acme/default": Decimal(0)})
     assert parse_config("budget:\n") == Config()
 

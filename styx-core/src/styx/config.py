@@ -11,9 +11,12 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
         accounts:
           prod: {profile: company}
           dev: {profile: me, region: west}                    # wins over the cloud's own
-    budget:                                                   # USD an hour for all that runs at one time
-      max_hourly_cost: 50
+    budget:
+      max_hourly_cost: 50                                     # USD an hour for all that runs at one time
       accounts: {acme/dev: 5}                                 # of one account; `acme` is the cloud as a whole
+      users: {ann: 2.5}                                       # of the clusters of one user
+      monthly: 500                                            # USD from the first of a month on, in UTC
+      users_monthly: {ann: 100}
     storage:
       file: {root: /srv/styx}
     plugins:
@@ -56,13 +59,17 @@ def home() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that may run at one time, in USD per hour.
+    """The most that may run at one time, in USD per hour, and that may be spent in a month of the calendar, in USD.
 
-    ``max_hourly_cost`` is for everything; ``accounts`` maps ``CLOUD/ACCOUNT``, or a ``CLOUD`` as a whole, to its own.
+    ``max_hourly_cost`` and ``monthly`` are for everything; ``accounts`` maps ``CLOUD/ACCOUNT``, or a ``CLOUD`` as a
+    whole, to its own, ``users`` and ``users_monthly`` the names of users to theirs.
     """
 
     max_hourly_cost: Decimal | None = None
     accounts: Mapping[str, Decimal] = field(default_factory=dict)
+    users: Mapping[str, Decimal] = field(default_factory=dict)
+    monthly: Decimal | None = None
+    users_monthly: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +205,10 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
         return Budget()
     if not isinstance(data, dict):
         raise InvalidConfig(f"{source}: budget must be a section", file=source, field="budget")
-    _require_known(data, ("max_hourly_cost", ACCOUNTS), source, "budget")
-    whole, parts = data.get("max_hourly_cost"), data.get(ACCOUNTS) or {}
-    if not isinstance(parts, dict):
-        raise InvalidConfig(
-            f"{source}: budget.{ACCOUNTS} must map CLOUD or CLOUD/ACCOUNT to USD an hour",
-            file=source,
-            field=f"budget.{ACCOUNTS}",
-        )
+    _require_known(data, ("max_hourly_cost", ACCOUNTS, "users", "monthly", "users_monthly"), source, "budget")
+    parts = _amounts(data, ACCOUNTS, "CLOUD or CLOUD/ACCOUNT to USD an hour", source)
     for key in parts:
-        cloud, slash, name = str(key).partition("/")
+        cloud, slash, name = key.partition("/")
         known = tuple(accounts.get(cloud) or (DEFAULT_ACCOUNT,))
         if slash and name not in known:
             place = f"budget.{ACCOUNTS}.{key}"
@@ -217,9 +218,12 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
                 file=source,
                 field=place,
             )
+    whole = {key: data[key] for key in ("max_hourly_cost", "monthly") if data.get(key) is not None}
     return Budget(
-        None if whole is None else _amount(whole, "budget.max_hourly_cost", source),
-        {str(key): _amount(value, f"budget.{ACCOUNTS}.{key}", source) for key, value in parts.items()},
+        accounts=parts,
+        users=_amounts(data, "users", "names of users to USD an hour", source),
+        users_monthly=_amounts(data, "users_monthly", "names of users to USD a month", source),
+        **{key: _amount(value, f"budget.{key}", source) for key, value in whole.items()},
     )
 
 
@@ -234,15 +238,21 @@ def require_clouds(ceilings: Iterable[str], known: Iterable[str]) -> None:
             )
 
 
+def _amounts(data: Mapping[Any, Any], key: str, what: str, source: str) -> dict[str, Decimal]:
+    """The part of the budget under this key; ``what`` says in an error what it must map to what."""
+    found, place = data.get(key) or {}, f"budget.{key}"
+    if not isinstance(found, dict):
+        raise InvalidConfig(f"{source}: {place} must map {what}", file=source, field=place)
+    return {str(name): _amount(value, f"{place}.{name}", source) for name, value in found.items()}
+
+
 def _amount(value: object, place: str, source: str) -> Decimal:
     try:
         amount = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except InvalidOperation:
         amount = None
     if amount is None or not amount.is_finite() or amount < 0:
-        raise InvalidConfig(
-            f"{source}: {place} is {value!r}, which is no amount of USD an hour", file=source, field=place
-        )
+        raise InvalidConfig(f"{source}: {place} is {value!r}, which is no amount of USD", file=source, field=place)
     return amount
 
 

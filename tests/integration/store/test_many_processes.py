@@ -74,8 +74,8 @@ from styx.store import Store
 from styx.store.states import ClusterState
 store = Store.open(ARGS["url"])
 class TooMuch(Exception): pass
-def check(after, others):
-    if sum(span.hourly_cost for span in others) + after.hourly_cost > ARGS["most"]:
+def check(after, billed):
+    if sum(span.hourly_cost for span in billed.going_on()) + after.hourly_cost > ARGS["most"]:
         raise TooMuch
 ready()
 made = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from styx.api import InsufficientCapacity, InvalidConfig, NoOffer
 from styx.engine import budget
-from styx.engine.budget import Ceiling, too_much
+from styx.engine.budget import Addition, Ceiling, Counted, too_much
 from styx.store.records import Span
 from styx.store.states import ClusterState
 from styx.testing.memory.account import MemoryAccount
@@ -214,6 +215,78 @@ async def test_a_ceiling_for_a_cloud_that_is_switched_off(world: World) -> None:
     await world.engine().launch(HELLO, "c", quiet)
 
 
+async def test_each_user_has_their_own_ceiling(world: World) -> None:
+    """What others run does not count, and what a user starts again counts for whoever made it."""
+    limited(world, "budget: {users: {ann: 0.15}}")
+    ann, bob = world.engine().for_user("ann"), world.engine().for_user("bob")
+    await bob.launch(HELLO, "b", quiet)
+    await ann.launch(HELLO, "a", quiet)
+    assert [(span.cluster, span.user) for span in world.store.spans.going_on()] == [("b", "bob"), ("a", "ann")]
+    with pytest.raises(
+        NoOffer, match=r"1 cluster that runs .* make \$0\.20/h, and the budget of user ann is \$0\.15/h"
+    ):
+        await ann.launch(HELLO, "c", quiet)
+    await ann.stop("a", quiet)
+    await ann.launch(HELLO, "c", quiet)
+    with pytest.raises(NoOffer, match="the budget of user ann"):
+        await bob.start("a", None, quiet)
+    await bob.launch(HELLO, "d", quiet)
+
+
+async def test_the_money_of_a_month(world: World) -> None:
+    """What was spent since the first counts, also of clusters that are gone; the next month begins with nothing."""
+    limited(world, "budget: {monthly: 0.50, users_monthly: {ann: 0.30}}")
+    engine = world.engine().for_user("ann")
+    world.clock.advance((datetime(2031, 3, 10, tzinfo=UTC) - world.clock.now()).total_seconds())
+    await engine.launch(HELLO, "a", quiet)
+    world.clock.advance(2.5 * 3600)
+    await engine.down("a", quiet)
+    with pytest.raises(
+        NoOffer, match=r"with the \$0\.2[56] of this month .*, and the monthly budget of user ann is \$0\.30"
+    ):
+        await engine.launch(HELLO, "a", quiet)
+    bob = world.engine().for_user("bob")
+    await bob.launch(HELLO, "b", quiet)
+    with pytest.raises(
+        NoOffer, match=r"with the \$0\.3[56] of .* first hour makes .*, and the monthly budget is \$0\.50"
+    ):
+        await bob.launch(HELLO.nodes(2), "c", quiet)
+    assert {record.name for record in world.store.clusters.list()} == {"b"}
+    world.clock.advance(24 * 3600 * 31)
+    await bob.down("b", quiet)
+    with pytest.raises(NoOffer, match="and the monthly budget is"):  # b has run into the new month, and spent it
+        await bob.launch(HELLO, "c", quiet)
+    world.clock.advance(24 * 3600 * 30)
+    await bob.launch(HELLO, "c", quiet)
+
+
+@given(
+    ran=st.lists(st.tuples(st.integers(0, 90 * 24), st.integers(1, 60 * 24) | st.none()), max_size=5),
+    now=st.integers(0, 80 * 24),
+    most=st.integers(0, 3000),
+)
+def test_the_sum_of_a_month_never_passes_its_ceiling(ran: list[tuple[int, int | None]], now: int, most: int) -> None:
+    """At a dollar an hour the money is the hours since the first, one at least for each cluster that still runs."""
+    hours = [NOW + timedelta(hours=began) for began, _ in ran]
+    spans = [
+        replace(span("x", "a", Decimal(1)), began_at=began, ended_at=length and began + timedelta(hours=length))
+        for began, (_, length) in zip(hours, ran, strict=True)
+        if began <= NOW + timedelta(hours=now)
+    ]
+    moment = NOW + timedelta(hours=now)
+    first = moment.replace(day=1, hour=0)
+    spent = 0
+    for each in spans:
+        there = [hour for hour in _hours(first, moment) if each.began_at <= hour < (each.ended_at or moment)]
+        spent += max(len(there), 0 if each.ended_at else 1)
+    reason = too_much(Ceiling(Decimal(most), monthly=True), Addition("x", "a", "", Decimal(1)), Counted(moment, spans))
+    assert (reason is None) == (spent + 1 <= most)
+
+
+def _hours(first: datetime, end: datetime) -> list[datetime]:
+    return [first + timedelta(hours=number) for number in range(int((end - first).total_seconds()) // 3600)]
+
+
 def span(cloud: str, account: str, cost: Decimal | None) -> Span:
     """What runs there."""
     return Span("x", NOW, cloud, account, "", "", "", 1, False, "", "", "full", cost, NOW)
@@ -235,9 +308,9 @@ def test_the_sum_never_passes_the_ceiling(
     ceiling: Ceiling, where: tuple[str, str], cost: Decimal | None, others: list[Span]
 ) -> None:
     """What is let through is free, elsewhere, or known to fit with all that counts; whatever fits is let through."""
-    reason = too_much(ceiling, *where, cost, others)
-    counted = [each.hourly_cost for each in others if ceiling.counts(each.cloud, each.account)]
-    if cost == 0 or not ceiling.counts(*where):
+    reason = too_much(ceiling, Addition(*where, "", cost), Counted(NOW, others))
+    counted = [each.hourly_cost for each in others if ceiling.counts(each.cloud, each.account, "")]
+    if cost == 0 or not ceiling.counts(*where, ""):
         assert reason is None
     elif cost is None or None in counted:
         assert reason is not None

@@ -169,8 +169,8 @@ def test_a_change_that_is_not_within_changes_nothing(planned: Store) -> None:
     planned.clusters.create(cluster("other", S.UP, **UP))
     seen: list[tuple[object, list[str]]] = []
 
-    def check(after: Any, others: Any) -> None:
-        seen.append(((after.state, after.hourly_cost), [span.cluster for span in others]))
+    def check(after: Any, billed: Any) -> None:
+        seen.append(((after.state, after.hourly_cost), [span.cluster for span in billed.going_on()]))
         raise LookupError("no")
 
     with pytest.raises(LookupError):

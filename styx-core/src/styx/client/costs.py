@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 GONE = "gone"
 _HOUR = Decimal(3600)
 _CENTURY = 36500  # days
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def _bill(
     spans: Sequence[Span], states: Mapping[tuple[str, datetime], str], since: datetime | None, until: datetime
 ) -> Bill:
     first, last = spans[0], spans[-1]
-    lengths = [_seconds(span, since, until) for span in spans]
+    lengths = [span.seconds(since, until) for span in spans]
     priced = [(span.hourly_cost, length) for span, length in zip(spans, lengths, strict=True)]
     return Bill(
         cluster=last.cluster,
@@ -127,10 +126,3 @@ def _total(cloud: str, account: str, bills: Sequence[Bill]) -> Total:
         sum((bill.unpriced for bill in bills), Decimal(0)),
         sum((bill.cost for bill in bills), Decimal(0)),
     )
-
-
-def _seconds(span: Span, since: datetime | None, until: datetime) -> Decimal:
-    """How much of the span lies in that time; none where a clock was set back in between."""
-    began = span.began_at if since is None else max(span.began_at, since)
-    ended = until if span.ended_at is None else min(span.ended_at, until)
-    return max(Decimal(0), Decimal((ended - began) // _MICROSECOND) / 1_000_000)

@@ -1,16 +1,19 @@
-"""Ceilings on what may run at one time: refused before anything is made, and never passed by two who launch at once.
+"""Ceilings on what may run and be spent: refused before anything is made, and never passed by two who launch at once.
 
-What counts is what is billed right now, cluster by cluster, also while it cannot be seen. A launch is counted from the
-commit that says its machines are about to be asked for; in that same transaction it is compared with the others. What
-costs nothing (machines you own) is never refused. What has no known price is refused, and so is whatever would come on
-top of it: no sum could be told.
+What counts is what is billed right now, cluster by cluster, also while it cannot be seen; for a month also what was
+billed since it began, in UTC. A launch is counted from the commit that says its machines are about to be asked for; in
+that same transaction it is compared with the others. What costs nothing (machines you own) is never refused. What has
+no known price is refused, and so is whatever would come on top of it: no sum could be told. In a month what runs counts
+for an hour at least, so that many who launch at once do not all find the same money.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import ROUND_UP, Decimal
+from typing import Self
 
 from styx.api.errors import NoOffer
 from styx.config import require_clouds
@@ -18,30 +21,76 @@ from styx.engine.context import Context
 from styx.optimizer.rank import Choice, label
 from styx.store.clusters import Within
 from styx.store.records import ClusterRecord, Span
+from styx.store.spans import Billed
 from styx.words import count
 
 HINT = (
-    "`styx status` shows what runs and `styx down` gives it back; "
+    "`styx status` shows what runs and `styx down` gives it back; `styx cost-report` shows what was spent; "
     "`styx config list` shows the budgets; --max-cost is for one launch alone."
 )
+_HOUR = Decimal(3600)
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that may run at one time, in USD per hour: of everything, of one cloud, or of one account."""
+    """The most that may run at one time, in USD per hour: of everything, of one cloud, of one account, of one user.
+
+    With ``monthly`` the most that may be spent in a month of the calendar, in USD.
+    """
 
     most: Decimal
     cloud: str | None = None
     account: str | None = None
+    user: str | None = None
+    monthly: bool = False
 
     @property
     def name(self) -> str:
         """What it is a ceiling of, in words."""
-        return f"the budget of {label(self.cloud, self.account or '')}" if self.cloud else "the budget"
+        whole = "the monthly budget" if self.monthly else "the budget"
+        if self.user is not None:
+            return f"{whole} of user {self.user}"
+        return f"{whole} of {label(self.cloud, self.account or '')}" if self.cloud else whole
 
-    def counts(self, cloud: str, account: str) -> bool:
-        """Whether what runs there is part of it."""
-        return self.cloud in (None, cloud) and self.account in (None, account)
+    def counts(self, cloud: str, account: str, user: str) -> bool:
+        """Whether what runs there, for that user, is part of it."""
+        return self.cloud in (None, cloud) and self.account in (None, account) and self.user in (None, user)
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What would come on top of what is billed. ``hourly_cost`` is USD for all nodes, None where it is not known."""
+
+    cloud: str
+    account: str
+    user: str
+    hourly_cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is billed ``now``, and where a ceiling is monthly also what has ended since the first of the month."""
+
+    now: datetime
+    spans: Sequence[Span] = ()
+
+    @classmethod
+    def of(cls, limits: Sequence[Ceiling], billed: Billed) -> Self:
+        """As far as these ceilings ask for it."""
+        if any(each.monthly for each in limits):
+            return cls(billed.now, billed.since(_first_of_month(billed.now)))
+        return cls(billed.now, billed.going_on())
+
+    def spent(self, spans: Sequence[Span]) -> Decimal:
+        """What these have cost this month, in whole cents; those that go on for an hour at least."""
+        first = _first_of_month(self.now)
+        costs = [
+            span.hourly_cost * max(span.seconds(first, self.now), Decimal(0) if span.ended_at else _HOUR) / _HOUR
+            for span in spans
+            if span.hourly_cost is not None
+        ]
+        return sum(costs, Decimal(0)).quantize(_CENT, ROUND_UP)
 
 
 def ceilings(context: Context) -> list[Ceiling]:
@@ -53,35 +102,53 @@ def ceilings(context: Context) -> list[Ceiling]:
     for key, most in budget.accounts.items():
         cloud, _, account = key.partition("/")
         found.append(Ceiling(most, cloud, account or None))
-    return found
+    found += [Ceiling(most, user=user) for user, most in budget.users.items()]
+    if budget.monthly is not None:
+        found.append(Ceiling(budget.monthly, monthly=True))
+    return [*found, *(Ceiling(most, user=user, monthly=True) for user, most in budget.users_monthly.items())]
 
 
-def too_much(ceiling: Ceiling, cloud: str, account: str, cost: Decimal | None, others: Sequence[Span]) -> str | None:
-    """Why that may not be added to what runs; None when it may."""
-    if cost == 0 or not ceiling.counts(cloud, account):
+def too_much(ceiling: Ceiling, addition: Addition, counted: Counted) -> str | None:
+    """Why that may not be added to what is billed; None when it may."""
+    cost = addition.hourly_cost
+    if cost == 0 or not ceiling.counts(addition.cloud, addition.account, addition.user):
         return None
-    limit = f"{ceiling.name} is {_usd(ceiling.most)}/h"
+    limit = f"{ceiling.name} is {_usd(ceiling.most)}{'' if ceiling.monthly else '/h'}"
     if cost is None:
         return f"its price is not known, and {limit}"
-    running = [span for span in others if ceiling.counts(span.cloud, span.account)]
+    spans = [span for span in counted.spans if ceiling.counts(span.cloud, span.account, span.user)]
+    running = [span for span in spans if span.ended_at is None]
     for span in running:
         if span.hourly_cost is None:
             return f"cluster {span.cluster!r} runs at a price that is not known, and {limit}"
     paid = [span.hourly_cost for span in running if span.hourly_cost]
-    spent = sum(paid, Decimal(0))
+    spent = counted.spent(spans) if ceiling.monthly else sum(paid, Decimal(0))
     if spent + cost <= ceiling.most:
         return None
-    if not paid:
-        return f"it costs {_usd(cost)}/h, and {limit}"
-    those = f"{count(len(paid), 'cluster')} that {'runs' if len(paid) == 1 else 'run'}"
-    return f"with the {_usd(spent)}/h of {those} its {_usd(cost)}/h make {_usd(spent + cost)}/h, and {limit}"
+    told = _this_month(cost, spent) if ceiling.monthly else _at_one_time(cost, spent, len(paid))
+    return f"{told}, and {limit}"
 
 
-def _first_refusal(
-    limits: Sequence[Ceiling], cloud: str, account: str, cost: Decimal | None, others: Sequence[Span]
-) -> str | None:
+def _at_one_time(cost: Decimal, spent: Decimal, clusters: int) -> str:
+    if not clusters:
+        return f"it costs {_usd(cost)}/h"
+    those = f"{count(clusters, 'cluster')} that {'runs' if clusters == 1 else 'run'}"
+    return f"with the {_usd(spent)}/h of {those} its {_usd(cost)}/h make {_usd(spent + cost)}/h"
+
+
+def _this_month(cost: Decimal, spent: Decimal) -> str:
+    if not spent:
+        return f"its first hour costs {_usd(cost)}"
+    return f"with the {_usd(spent)} of this month its first hour makes {_usd(spent + cost)}"
+
+
+def _first_refusal(limits: Sequence[Ceiling], addition: Addition, counted: Counted) -> str | None:
     """Why the first of these ceilings that refuses it does; None where none does."""
-    return next((why for each in limits if (why := too_much(each, cloud, account, cost, others))), None)
+    return next((why for each in limits if (why := too_much(each, addition, counted))), None)
+
+
+def _first_of_month(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _usd(amount: Decimal) -> str:
@@ -95,20 +162,21 @@ class Purse:
     """What the budget leaves for one launch as things are now, for many choices to be held against."""
 
     limits: Sequence[Ceiling]
-    others: Sequence[Span]
-    most: Decimal | None  # that this launch may cost
+    counted: Counted
+    user: str
+    most: Decimal | None  # that this launch may cost an hour
 
     @classmethod
     def of(cls, context: Context, cluster: str, most: Decimal | None = None) -> Purse:
-        """The budget, and what runs apart from this cluster. Raises InvalidConfig."""
+        """The budget, and what is billed apart from this cluster. Raises InvalidConfig."""
         limits = ceilings(context)
-        others = [span for span in context.store.spans.going_on() if span.cluster != cluster] if limits else ()
-        return cls(limits, others, most)
+        counted = _counted(context, limits, cluster) if limits else Counted(context.clock.now())
+        return cls(limits, counted, context.user, most)
 
     def refusal(self, choice: Choice) -> str | None:
         """Why this choice is more than the budget allows, or than this launch may cost; else None."""
-        where = choice.offer.cloud, choice.account
-        return _beyond(self.most, choice) or _first_refusal(self.limits, *where, choice.hourly_cost, self.others)
+        addition = Addition(choice.offer.cloud, choice.account, self.user, choice.hourly_cost)
+        return _beyond(self.most, choice) or _first_refusal(self.limits, addition, self.counted)
 
 
 def _beyond(most: Decimal | None, choice: Choice) -> str | None:
@@ -126,17 +194,18 @@ def within(context: Context) -> Within | None:
     It raises NoOffer. None where there is no budget.
     """
     limits = ceilings(context)
+    return (lambda cluster, billed: _check(limits, cluster, Counted.of(limits, billed))) if limits else None
 
-    def check(cluster: ClusterRecord, others: Sequence[Span]) -> None:
-        reason = _first_refusal(limits, cluster.cloud, cluster.account, cluster.hourly_cost, others)
-        if reason is not None:
-            raise NoOffer(
-                f"cluster {cluster.name!r} is more than the budget allows: {reason}",
-                hint=HINT,
-                reasons={label(cluster.cloud, cluster.account): reason},
-            )
 
-    return check if limits else None
+def _check(limits: Sequence[Ceiling], cluster: ClusterRecord, counted: Counted) -> None:
+    addition = Addition(cluster.cloud, cluster.account, cluster.user, cluster.hourly_cost)
+    reason = _first_refusal(limits, addition, counted)
+    if reason is not None:
+        raise NoOffer(
+            f"cluster {cluster.name!r} is more than the budget allows: {reason}",
+            hint=HINT,
+            reasons={label(cluster.cloud, cluster.account): reason},
+        )
 
 
 def require(context: Context, cluster: ClusterRecord, most: Decimal | None = None) -> None:
@@ -150,6 +219,12 @@ def require(context: Context, cluster: ClusterRecord, most: Decimal | None = Non
             hint="Launch on a cluster of another name, or allow for more.",
             reasons={label(cluster.cloud, cluster.account): f"it costs {price}"},
         )
-    check = within(context)
-    if check is not None:
-        check(cluster, [span for span in context.store.spans.going_on() if span.cluster != cluster.name])
+    limits = ceilings(context)
+    if limits:
+        _check(limits, cluster, _counted(context, limits, cluster.name))
+
+
+def _counted(context: Context, limits: Sequence[Ceiling], but: str) -> Counted:
+    """What is billed beside this cluster, as things are now."""
+    with context.store.spans.billed(but) as billed:
+        return Counted.of(limits, billed)

@@ -27,6 +27,7 @@ from styx.store.claims import require_claim
 from styx.store.holder import current
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord, EventRecord, Holder
 from styx.store.states import ClusterState
+from styx.transports.process import user_name
 
 EVENTS_AT_ONCE = 8
 EVENT_SECONDS = 60.0  # for the plugins to take note of one
@@ -54,6 +55,8 @@ class Context:
     clock: Clock
     holder: Holder
     public_key: str
+    user: str = field(default_factory=user_name)  # for whom clusters are made, and whose budgets count
+    epoch: int = 0  # of the server's turn at a managed job, under which nodes are given orders; 0 elsewhere
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
     _listeners: Workers[Any] = field(default_factory=lambda: Workers(EVENTS_AT_ONCE, "styx-event"))
     _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)
@@ -115,19 +118,24 @@ class Context:
 
     def tell(self, event: EventRecord, data: Mapping[str, str] = MappingProxyType({})) -> None:
         """Let plugins take note of a committed event, and of this with it; in the background, best effort."""
+        self.announce(
+            Event(
+                at=event.at,
+                subject="cluster",
+                name=event.cluster,
+                kind=event.kind,
+                from_state=event.from_state,
+                to_state=event.to_state,
+                reason=event.reason,
+                data=data,
+            )
+        )
+
+    def announce(self, event: Event) -> None:
+        """Let plugins take note of what is committed; in the background, best effort."""
         if not self.plugins.implements("styx_event"):
             return
-        public = Event(
-            at=event.at,
-            subject="cluster",
-            name=event.cluster,
-            kind=event.kind,
-            from_state=event.from_state,
-            to_state=event.to_state,
-            reason=event.reason,
-            data=data,
-        )
-        task = asyncio.ensure_future(self._tell(public))
+        task = asyncio.ensure_future(self._tell(event))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 

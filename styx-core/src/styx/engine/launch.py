@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from getpass import getuser
 
 from styx.api.errors import ClusterNotFound
 from styx.api.names import slug
@@ -63,6 +62,6 @@ def _new_record(context: Context, wish: Wish) -> ClusterRecord:
         num_nodes=wish.task.num_nodes,
         backend=context.backend.name,
         task_name=wish.task.name or "",
-        user=getuser(),
+        user=context.user,
         operation=Operation("launch", context.holder, now + timedelta(seconds=LEASE_SECONDS)),
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from getpass import getuser
 from typing import Any
 
 from styx.api.errors import ClusterBusy, StyxError
@@ -146,7 +145,7 @@ async def _record(context: Context, account: CloudAccount, orphan: Orphan, owner
         hourly_cost=orphan.hourly_cost,
         backend=context.backend.name,
         attempt=owner.attempt,
-        user=getuser(),
+        user=context.user,
         launched_at=now if asleep else born,
         operation=Operation("recover", context.holder, now + timedelta(seconds=LEASE_SECONDS)),
     )

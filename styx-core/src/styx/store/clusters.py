@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import ClusterBusy, ClusterNotFound, StoreError
@@ -16,8 +16,8 @@ from styx.store import schema, spans
 from styx.store.claims import busy, free, holds, require_claim
 from styx.store.database import Database
 from styx.store.events import append
-from styx.store.records import AttemptState, ClusterRecord, EventRecord, Holder, Operation, Span
-from styx.store.rows import all_columns, cluster_record, columns
+from styx.store.records import AttemptState, ClusterRecord, EventRecord, Holder, Operation
+from styx.store.rows import all_columns, as_is, cluster_record, columns, write_time
 from styx.store.states import ClusterState, legal
 
 _T = schema.clusters
@@ -33,8 +33,8 @@ _DELETE_ATTEMPTS = delete(schema.attempts).where(
 )
 _ALONE = select(schema.installations).with_for_update()  # whoever has this row is the only one to count money
 
-# Asked about a change before it is made: the cluster as it would be, and what is billed for the others. Raises to stop.
-Within = Callable[[ClusterRecord, Sequence[Span]], None]
+# Asked about a change before it is made: the cluster as it would be, and what is billed beside it. Raises to stop.
+Within = Callable[[ClusterRecord, spans.Billed], None]
 
 _FIELDS = frozenset(field.name for field in fields(ClusterRecord))
 # Changed by their own methods only, or never.
@@ -87,6 +87,33 @@ class Clusters:
             rows = connection.execute(query).all()
         return [cluster_record(row) for row in rows]
 
+    def page(
+        self,
+        names: Collection[str] = (),
+        *,
+        state: ClusterState | None = None,
+        user: str | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[ClusterRecord]:
+        """One page of clusters, newest first; ``after`` is when the last one of the page before was made, and its name.
+
+        It may be gone by now.
+        """
+        query = _NEWEST_FIRST.limit(limit)
+        if names:
+            query = query.where(_T.c.name.in_(names))
+        if state is not None:
+            query = query.where(_T.c.state == state.value)
+        if user is not None:
+            query = query.where(_T.c.user == as_is(user))
+        if after is not None:
+            made, name = after
+            its_id = select(_T.c.id).where(_T.c.name == as_is(name)).scalar_subquery()
+            query = query.where(tuple_(_T.c.created_at, _T.c.id) < tuple_(write_time(made), func.coalesce(its_id, 0)))
+        with self._database.read() as connection:
+            return [cluster_record(row) for row in connection.execute(query)]
+
     def update(self, name: str, *, holder: Holder | None = None, **changes: Any) -> ClusterRecord:
         """Set fields. With ``holder``: raises ClusterBusy unless that holder holds the cluster."""
         return self.modify(name, lambda _: changes, holder=holder)
@@ -132,9 +159,9 @@ class Clusters:
             require_claim(before, holder)
             if not legal(before.state, to):
                 raise StoreError(f"cluster {name!r} cannot go from {before.state} to {to}")
-            if within is not None:
-                within(replace(before, state=to, **changes), spans.going_on(connection, but=name))
             now = self._database.now(connection)
+            if within is not None:
+                within(replace(before, state=to, **changes), spans.Billed(connection, now, but=name))
             after = _write(connection, before, {"state": to, "updated_at": now, **changes})
             spans.follow(connection, now, before, after)
             event = append(connection, now, name, "state", from_state=before.state, to_state=to, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -15,6 +15,8 @@ from styx.api.names import Owner
 from styx.api.nodes import Endpoint
 from styx.api.offers import Scope
 from styx.store.states import ClusterState
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,12 @@ class Span:
     hourly_cost: Decimal | None
     began_at: datetime
     ended_at: datetime | None = None
+
+    def seconds(self, since: datetime | None, until: datetime) -> Decimal:
+        """How much of it lies in that time (None: ever); nothing where a clock was set back in between."""
+        began = self.began_at if since is None else max(self.began_at, since)
+        ended = until if self.ended_at is None else min(self.ended_at, until)
+        return max(Decimal(0), Decimal((ended - began) // _MICROSECOND) / 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ its disks while it is stopped, if the provider said what those cost. While it ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, or_, select, update
 
 from styx.store import schema
 from styx.store.database import Database
@@ -28,6 +31,7 @@ _GOING_ON = select(_T).where(_T.c.ended_at.is_(None))
 _OPEN = _GOING_ON.where(_T.c.cluster == bindparam("key"))
 _END = update(_T).where(_T.c.id == bindparam("key"))
 _DROP = delete(_T).where(_T.c.id == bindparam("key"))
+_OF = select(_T).where(_T.c.cluster.in_(bindparam("names", expanding=True))).order_by(_T.c.id)
 _INSERT = insert(_T)
 _ANSWERED = select(_A.c.owner, _A.c.state).where(_A.c.cluster == bindparam("key"), _A.c.receipt.is_not(None))
 _HAS_NODES = select(exists().where(_N.c.cluster == bindparam("key")))
@@ -52,9 +56,30 @@ def follow(connection: Connection, now: datetime, before: ClusterRecord | None, 
         connection.execute(_INSERT, all_columns(wanted))
 
 
-def going_on(connection: Connection, but: str = "") -> list[Span]:
-    """What is billed right now, of all clusters but this one."""
-    return [span for row in connection.execute(_GOING_ON) if (span := span_record(row)).cluster != but]
+class Billed:
+    """What counts when something is added to what is billed: read in one transaction, as of ``now``.
+
+    The cluster that is added, ``but``, does not count as it is now, only for what it was billed so far.
+    """
+
+    def __init__(self, connection: Connection, now: datetime, but: str) -> None:
+        self.now = now
+        self._connection = connection
+        self._but = but
+
+    def going_on(self) -> list[Span]:
+        """What is billed right now, of all clusters but this one."""
+        return [span for span in self._spans(_GOING_ON) if span.cluster != self._but]
+
+    def since(self, moment: datetime) -> list[Span]:
+        """What was billed at any time after this moment, with what still is; that of this cluster ends now."""
+        return [
+            replace(span, ended_at=self.now) if span.ended_at is None and span.cluster == self._but else span
+            for span in self._spans(_since(moment))
+        ]
+
+    def _spans(self, query: Select[Any]) -> Iterator[Span]:
+        return map(span_record, self._connection.execute(query))
 
 
 class Spans:
@@ -66,15 +91,28 @@ class Spans:
     def going_on(self) -> Sequence[Span]:
         """What is billed right now."""
         with self._database.read() as connection:
-            return going_on(connection)
+            return [span_record(row) for row in connection.execute(_GOING_ON)]
 
     def since(self, moment: datetime | None = None) -> Sequence[Span]:
         """What was billed at any time after this moment, or ever; oldest first."""
-        query = select(_T).order_by(_T.c.id)
-        if moment is not None:
-            query = query.where(or_(_T.c.ended_at.is_(None), _T.c.ended_at > write_time(moment)))
         with self._database.read() as connection:
-            return [span_record(row) for row in connection.execute(query)]
+            return [span_record(row) for row in connection.execute(_since(moment))]
+
+    def of(self, clusters: Collection[str]) -> Sequence[Span]:
+        """What was ever billed for clusters of these names; oldest first."""
+        with self._database.read() as connection:
+            return [span_record(row) for row in connection.execute(_OF, {"names": sorted(clusters)})]
+
+    @contextmanager
+    def billed(self, but: str) -> Iterator[Billed]:
+        """What counts beside this cluster, as it is now."""
+        with self._database.read() as connection:
+            yield Billed(connection, self._database.now(connection), but)
+
+
+def _since(moment: datetime | None) -> Select[Any]:
+    query = select(_T).order_by(_T.c.id)
+    return query if moment is None else query.where(or_(_T.c.ended_at.is_(None), _T.c.ended_at > write_time(moment)))
 
 
 def _wanted(
