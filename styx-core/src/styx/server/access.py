@@ -1,0 +1,139 @@
+"""Who gets in: how often, with which token, and to what; and who did what, for the record."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from styx.api.errors import StyxError
+from styx.client.refusals import Forbidden, Unauthenticated
+from styx.server.auth import Authenticator, Caller, Level
+from styx.server.problems import answer
+from styx.server.rates import Rates
+from styx.store.access import AuditEntry
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from styx.api.services import Clock
+    from styx.server.off_loop import OffLoop
+    from styx.server.settings import Settings
+    from styx.store import Store
+
+log = logging.getLogger("styx.server")
+
+OPEN = frozenset({"/health", "/ready", "/openapi.json"})
+HARMLESS = frozenset({"/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"})  # POSTs that change nothing
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_FAILURES, _AT_ONCE = 1.0, 30  # wrong tokens a second from one address
+_LONGEST_PATH = 500
+
+
+class Access:
+    """ASGI middleware. Behind it ``scope["state"]["caller"]`` is a :class:`Caller`, but for the open addresses.
+
+    It refuses by default: also what a plugin adds, and what is not there.
+    """
+
+    def __init__(self, app: ASGIApp, store: Store, off_loop: OffLoop, clock: Clock, settings: Settings) -> None:
+        self._app = app
+        self._store = store
+        self._off_loop = off_loop
+        self._clock = clock
+        self._authenticator = Authenticator(store, off_loop, clock)
+        self._of_address = Rates(settings.address_rate, settings.address_burst)
+        self._of_token = Rates(settings.token_rate, settings.token_burst)
+        self._failures = Rates(_FAILURES, _AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        address = scope["client"][0] if scope["client"] else ""
+        self._of_address.take(address)
+        if self._failures.empty(address):
+            self._failures.take(address)  # raises
+        status = 0
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            caller = scope["state"]["caller"] = await self._authenticator.caller(_authorization(scope))
+            self._of_token.take(caller.token)
+            if not _harmless(scope) and caller.level < Level.WRITE:
+                raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])
+            await self._app(scope, receive, sent)
+        except (Unauthenticated, Forbidden) as error:
+            if isinstance(error, Unauthenticated):
+                self._failures.take(address)
+            await answer(error, scope["state"]["request"])(scope, receive, sent)
+        finally:
+            if status and (status in _REFUSED or not _harmless(scope)):
+                await self._note(scope, address, status)
+
+    async def _note(self, scope: Scope, address: str, status: int) -> None:
+        """Put it on record. What was done is not undone because that fails."""
+        caller: Caller | None = scope["state"].get("caller")
+        entry = AuditEntry(
+            id=0,
+            at=self._clock.now(),
+            user=caller.user if caller else "",
+            token=caller.token if caller else "",
+            address=address,
+            method=scope["method"],
+            path=scope["path"][:_LONGEST_PATH],
+            status=status,
+            request=scope["state"]["request"],
+        )
+        try:
+            await self._off_loop(self._store.audit.add, entry)
+        except StyxError as error:
+            log.error("request %s is not on record: %s", entry.request, error.message)  # noqa: TRY400
+
+
+def _harmless(scope: Scope) -> bool:
+    return scope["method"] in _SAFE or (scope["method"] == "POST" and scope["path"] in HARMLESS)
+
+
+def _authorization(scope: Scope) -> str:
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+_NEEDS = {
+    Level.WRITE: "It takes the role member, and a token with the scope write.",
+    Level.ADMIN: "It takes the role admin, and a token with the scope admin.",
+}
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def admin_of(request: Request) -> Caller:
+    """Who asks, who may do everything. Raises Forbidden."""
+    caller = caller_of(request)
+    if not caller.admin:
+        raise Forbidden(f"{caller.user} may not do that", hint=_NEEDS[Level.ADMIN])
+    return caller
+
+
+CallerOf = Annotated[Caller, Depends(caller_of)]
+AdminOf = Annotated[Caller, Depends(admin_of)]
+
+
+def require_own(caller: Caller, owner: str, what: str) -> None:
+    """Raise Forbidden unless it is the caller's own, or the caller may do everything."""
+    if not caller.admin and owner != caller.user:
+        raise Forbidden(f"{what} is {owner or 'nobody'}'s", hint=f"{owner or 'An administrator'} can do that.")

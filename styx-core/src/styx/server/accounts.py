@@ -1,0 +1,120 @@
+"""``styx-server user`` and ``token``: straight on the store, for who has the home."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from styx.store import Store
+
+ROLES = ("viewer", "member", "admin")
+SCOPES = ("read", "write", "admin")
+
+
+def add_to(cli: click.Group) -> None:
+    """Add the commands."""
+    cli.add_command(user)
+    cli.add_command(token)
+
+
+def _store() -> Store:
+    from styx.config import home, load_config
+    from styx.store import Store
+
+    return Store.open(load_config().database, home=home())
+
+
+@click.group()
+def user() -> None:
+    """Users of the server, and what they may do."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+def user_add(name: str, role: str) -> None:
+    """Add a user. A viewer looks, a member works with what is theirs, an admin does everything."""
+    from styx.server.auth import check_user
+    from styx.store.access import Role, User
+
+    with _store() as store:
+        store.users.add(User(check_user(name), Role(role), datetime.now(UTC)))
+    click.echo(f"Added {name}. `styx-server token create --user {name}` makes a token.")
+
+
+@user.command("list")
+def user_list() -> None:
+    """List the users."""
+    with _store() as store:
+        for each in store.users.list():
+            click.echo("\t".join((each.name, each.role, *(["disabled"] if each.disabled else []))))
+
+
+@user.command("set")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES))
+@click.option("--disable/--enable", "disabled", default=None, help="Whether tokens of the user are refused.")
+def user_set(name: str, role: str | None, disabled: bool | None) -> None:
+    """Change a user."""
+    from styx.store.access import Role
+
+    changes = {} if role is None else {"role": Role(role)}
+    with _store() as store:
+        store.users.update(name, **changes, **({} if disabled is None else {"disabled": disabled}))
+    click.echo(f"Changed {name}.")
+
+
+@user.command("remove")
+@click.argument("name")
+def user_remove(name: str) -> None:
+    """Remove a user with all tokens. Clusters and jobs stay."""
+    with _store() as store:
+        store.users.remove(name)
+    click.echo(f"Removed {name}.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens, by which users show who they are."""
+
+
+@token.command("create")
+@click.option("--user", "owner", help="Whose it is; by default yours, an administrator's if you are no user yet.")
+@click.option("--name", default="token", show_default=True, help="What it is called.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do at most; repeatable.")
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it is good for; else for ever.")
+def token_create(owner: str | None, name: str, scopes: tuple[str, ...], days: float | None) -> None:
+    """Make a token and show it, this once."""
+    from styx.server.auth import mint
+    from styx.server.bootstrap import ensure_own
+
+    now = datetime.now(UTC)
+    with _store() as store:
+        text, made = mint(
+            owner or ensure_own(store, now), name, now, scopes=scopes, lifetime=timedelta(days=days) if days else None
+        )
+        store.tokens.add(made)
+    click.echo(text)
+
+
+@token.command("list")
+@click.option("--user", "owner", help="Of this user alone.")
+def token_list(owner: str | None) -> None:
+    """List tokens, without their secrets."""
+    with _store() as store:
+        for each in store.tokens.list(owner):
+            ends = f"expires {each.expires_at:%Y-%m-%d %H:%M}" if each.expires_at else ""
+            state = "revoked" if each.revoked_at else ends
+            click.echo("\t".join((each.id, each.user, each.name, ",".join(each.scopes) or "all", state)).rstrip())
+
+
+@token.command("revoke")
+@click.argument("number", metavar="ID")
+def token_revoke(number: str) -> None:
+    """Let a token count no more. Every server refuses it from then on."""
+    with _store() as store:
+        store.tokens.revoke(number)
+    click.echo(f"Revoked {number}.")

@@ -1,0 +1,100 @@
+"""The application: parts, routes and what surrounds them."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+
+from styx import __version__
+from styx.server import problems
+from styx.server.access import Access
+from styx.server.bodies import Bodies
+from styx.server.gate import Gate, Observer
+from styx.server.off_loop import OffLoop
+from styx.server.parts import Parts, Runtime
+from styx.server.repeats import Repeats
+from styx.server.requests import Requests
+from styx.server.responses import PROBLEMS
+from styx.server.sse import Streams
+from styx.server.uploads import Uploads
+
+if TYPE_CHECKING:
+    from styx.engine.engine import Engine
+    from styx.plugins.manager import PluginManager
+    from styx.sealing import Sealer
+    from styx.server.settings import Settings
+
+log = logging.getLogger("styx.server")
+
+ROUTERS = ("health", "clusters", "requests")
+HOOK = "styx_routes"
+
+
+def create_app(
+    engine: Engine, runtime: Runtime, sealer: Sealer, settings: Settings, *, observe: Observer | None = None
+) -> FastAPI:
+    """The application of one server. To be called in the event loop that serves it; its lifespan starts the work."""
+    store = engine.context.store
+    off_loop = OffLoop(inline=engine.context.config.database is None)
+    parts = Parts(
+        engine,
+        runtime,
+        sealer,
+        settings,
+        off_loop,
+        Requests(engine, sealer, off_loop, lambda: runtime.server_id),
+        Streams(settings.streams, settings.stalled),
+        Uploads(engine.context.home, settings),
+    )
+    app = FastAPI(
+        title="Styx",
+        version=__version__,
+        description=__doc__,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        responses=PROBLEMS,
+    )
+    app.state.parts = parts
+    problems.install(app)
+    for name in ROUTERS:
+        app.include_router(importlib.import_module(f"styx.server.routers.{name}").router)
+    _add_plugins(app, engine.context.plugins)
+    # From the inside out.
+    app.add_middleware(Repeats, store=store, sealer=sealer, off_loop=off_loop)
+    app.add_middleware(Bodies, settings=settings)
+    app.add_middleware(Access, store=store, off_loop=off_loop, clock=engine.context.clock, settings=settings)
+    app.add_middleware(Gate, observe=observe)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Begin with the work, and leave it for others to take up."""
+    parts: Parts = app.state.parts
+    await parts.runtime.start()
+    parts.requests.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays: no collection needs to look at it again
+    yield
+    await parts.requests.stop()
+    await parts.runtime.stop()
+
+
+def _add_plugins(app: FastAPI, plugins: PluginManager) -> None:
+    """What plugins add, each below a prefix of its own, so that nothing of ours can be hidden behind it."""
+    collected = plugins.collect(HOOK)
+    for failed in collected.failures:
+        log.warning("%s (the server does without its routes)", failed.message.removesuffix("."))
+    for name, router in collected.results:
+        if isinstance(router, APIRouter):
+            app.include_router(router, prefix=f"/v1/x/{name}", tags=[f"plugin {name}"])
+        else:
+            log.warning("plugin %r: what it answered to %s is no APIRouter", name, HOOK)

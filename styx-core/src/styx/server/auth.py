@@ -1,0 +1,127 @@
+"""Tokens: made, shown once, and recognised.
+
+A token is ``styx_ID_SECRET``. The id finds the row, the secret is 256 random bits, and of these only the SHA-256 is
+kept: what is as long and as random as that cannot be guessed from its digest, and needs no slow hash.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from hashlib import sha256
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+from styx.api.errors import BadInput
+from styx.client.refusals import Unauthenticated
+from styx.store.access import Role, Token
+
+if TYPE_CHECKING:
+    from styx.api.services import Clock
+    from styx.server.off_loop import OffLoop
+    from styx.store import Store
+
+_PREFIX = "styx"
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NOBODYS = sha256(b"nobody").hexdigest()
+_NOTED = timedelta(minutes=1)  # how often it is worth a look whether its use has to be noted
+_HINT = "`styx api login URL` asks for a token; an administrator makes one with `styx-server token create`."
+
+
+class Level(IntEnum):
+    """What may be done, each including those before."""
+
+    READ = 0
+    WRITE = 1
+    ADMIN = 2
+
+
+_OF_ROLE = {Role.VIEWER: Level.READ, Role.MEMBER: Level.WRITE, Role.ADMIN: Level.ADMIN}
+SCOPES = {"read": Level.READ, "write": Level.WRITE, "admin": Level.ADMIN}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a user, by one of their tokens. ``level`` is what role and scopes allow together."""
+
+    user: str
+    role: Role
+    token: str
+    level: Level
+
+    @property
+    def admin(self) -> bool:
+        """Whether everything may be done."""
+        return self.level is Level.ADMIN
+
+
+def mint(
+    user: str, name: str, now: datetime, *, scopes: tuple[str, ...] = (), lifetime: timedelta | None = None
+) -> tuple[str, Token]:
+    """A new token: its text, to be shown once, and what is kept of it."""
+    number, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    expires = None if lifetime is None else now + lifetime
+    kept = Token(number, user, name, _digest(secret), tuple(sorted(scopes)), now, expires)
+    return f"{_PREFIX}_{number}_{secret}", kept
+
+
+def check_user(name: str) -> str:
+    """The name, if a user may have it. Raises BadInput."""
+    if not _USER.fullmatch(name):
+        raise BadInput(
+            f"{name!r} is not a user's name",
+            hint="Use letters, digits, '.', '_' and '-': start with a letter or digit, at most 64.",
+        )
+    return name
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+class Authenticator:
+    """Recognises tokens. Each is looked up every time: one that was revoked is refused at once, on every server."""
+
+    def __init__(self, store: Store, off_loop: OffLoop, clock: Clock) -> None:
+        self._store = store
+        self._off_loop = off_loop
+        self._clock = clock
+
+    async def caller(self, authorization: str) -> Caller:
+        """Who sends this header. Raises Unauthenticated, StoreError.
+
+        Who does not know the secret learns nothing: neither whether the id is one, nor by how long it takes.
+        """
+        number, secret = _parts(authorization)
+        token = await self._off_loop(self._store.tokens.get, number)
+        right = compare_digest(_digest(secret), _NOBODYS if token is None else token.digest)
+        if token is None or not right:
+            raise Unauthenticated("this token is not known", hint=_HINT)
+        user, now = await self._off_loop(self._store.users.get, token.user), self._clock.now()
+        if token.revoked_at is not None:
+            raise Unauthenticated("this token was revoked", hint=_HINT)
+        if token.expires_at is not None and token.expires_at <= now:
+            raise Unauthenticated(f"this token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", hint=_HINT)
+        if user is None or user.disabled:
+            raise Unauthenticated(f"the user {token.user!r} may not use this server", hint="Ask an administrator.")
+        if token.used_at is None or now - token.used_at > _NOTED:
+            await self._off_loop(self._store.tokens.used, number)
+        return Caller(user.name, user.role, token.id, level(user.role, token.scopes))
+
+
+def level(role: Role, scopes: tuple[str, ...]) -> Level:
+    """What both allow."""
+    scoped = max((SCOPES[scope] for scope in scopes if scope in SCOPES), default=Level.READ) if scopes else Level.ADMIN
+    return min(_OF_ROLE[role], scoped)
+
+
+def _parts(authorization: str) -> tuple[str, str]:
+    scheme, _, token = authorization.partition(" ")
+    prefix, _, rest = token.strip().partition("_")
+    number, _, secret = rest.partition("_")
+    if scheme.lower() != "bearer" or prefix != _PREFIX or not number or not secret or not token.isascii():
+        raise Unauthenticated("there is no token in this request", hint=_HINT)
+    return number, secret

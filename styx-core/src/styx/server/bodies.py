@@ -1,0 +1,100 @@
+"""Bodies as they come in: no larger, slower or deeper than is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any
+
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from styx.server.settings import MiB, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UPLOADS = ("/v1/files/", "/v1/storage/object")
+
+
+class Bodies:
+    """ASGI middleware. Counts what comes, and gives up on who is too slow, before it is in memory.
+
+    What it raises is an HTTPException: that is all that the framework lets through while it reads a body.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        settings = self._settings
+        upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
+        most = settings.max_upload if upload else settings.max_body
+        if _announced(scope) > most:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        loop = asyncio.get_running_loop()
+        deadline, got, ended = loop.time() + settings.body_patience, 0, False
+
+        async def received() -> Message:
+            nonlocal deadline, got, ended
+            if ended:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from None
+            size = len(message.get("body", b""))
+            got += size
+            ended = not message.get("more_body", False)
+            if got > most:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            if upload:
+                deadline += settings.body_patience * size / MiB
+            return message
+
+        await self._app(scope, received, send)
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+class _JsonRequest(Request):
+    """A request whose JSON is read by a parser that minds depth (200), NaN and halves of surrogate pairs."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            try:
+                self._json = from_json(await self.body(), allow_inf_nan=False)
+            except ValueError as error:
+                raise JSONDecodeError(str(error), "", 0) from None
+        return self._json
+
+
+class Route(APIRoute):
+    """A route that reads its body so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's own handler, given such a request."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await handle(_JsonRequest(request.scope, request.receive))
+
+        return handler

@@ -1,0 +1,76 @@
+"""The HTTP connection: as uvicorn has it, for peers that are slow, or speak no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from styx.api.errors import StyxError
+from styx.client.refusals import InvalidBody, TooLarge
+from styx.server.problems import MEDIA_TYPE, problem_of
+
+MAX_HEADER = 32 * 1024
+_HEADER_SECONDS = 20.0  # for the header of a request to come, from its first byte on; and for the first byte of all
+
+
+class Connection(H11Protocol):
+    """Gives up on who does not get to the end of a header, and answers what cannot be read with a problem."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(_HEADER_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Go on reading; the time for a header counts again from when one begins."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._wait_no_more()
+        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._deadline = self.loop.call_later(_HEADER_SECONDS, self._too_slow)
+
+    def send_400_response(self, msg: str) -> None:
+        """What h11 could not read, as a problem; it says with which status."""
+        del msg
+        too_long = self.conn.their_state is h11.ERROR and len(self.conn.trailing_data[0]) >= MAX_HEADER
+        error: StyxError = (
+            TooLarge("the header of the request is too large") if too_long else InvalidBody("this is no HTTP request")
+        )
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST
+        body = problem_of(error, "", status).model_dump_json(exclude_none=True).encode()
+        headers: list[tuple[bytes, bytes]] = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            events: list[Any] = [
+                h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
+                h11.Data(data=body),
+                h11.EndOfMessage(),
+            ]
+            for event in events:
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _wait_no_more(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()

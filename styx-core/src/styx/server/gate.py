@@ -1,0 +1,72 @@
+"""The outermost part of the server: every request has an id and every answer its headers, whatever happens inside."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+
+from styx.api.errors import StyxError
+from styx.server.problems import answer, http_answer, unexpected
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("styx.server")
+
+# Called with the scope, the status and the seconds of every request that has been answered.
+Observer = Callable[["Scope", int, float], None]
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
+_ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
+_CLOSED = 499  # what the log has for clients that did not wait
+
+
+class Gate:
+    """ASGI middleware. What no other part has an answer to becomes one here, without a traceback."""
+
+    def __init__(self, app: ASGIApp, observe: Observer | None = None) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = scope.setdefault("state", {})["request"] = secrets.token_hex(8)
+        own = [*_HEADERS, (b"x-request-id", request.encode())]
+        if scope["scheme"] == "https":
+            own.append(_ONLY_TLS)
+        status, began = 0, time.monotonic()
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *own]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except (StyxError, HTTPException) as error:
+            if not status:
+                made = answer(error, request) if isinstance(error, StyxError) else http_answer(error, request)
+                await made(scope, receive, sent)
+        except Exception:
+            log.exception("request %s: %s %s failed", request, scope["method"], scope["path"])
+            if status:
+                raise  # the connection is cut: half an answer must not look like a whole one
+            await unexpected(request)(scope, receive, sent)
+        finally:
+            if self._observe is not None:
+                self._observe(scope, status or _CLOSED, time.monotonic() - began)

@@ -1,0 +1,115 @@
+"""What takes a while: each kind of request, run by the engine from what was asked, as often as it takes to see it done.
+
+All of them are idempotent, so that a server that takes a request up again runs it from its beginning: names are settled
+before the first run, and a job is submitted under a key that is the request's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from styx.client.protocol import LaunchOptions, LaunchResult
+from styx.client.wire import dump, load
+
+if TYPE_CHECKING:
+    from styx.engine.engine import Engine
+    from styx.server.progress import Progress
+    from styx.spec import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request was asked with. ``secrets`` has those of each task, by position."""
+
+    id: str
+    arguments: Mapping[str, Any]
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    def task(self, mapping: Mapping[str, Any] | None = None, position: int = 0) -> Task:
+        """The task with its secrets."""
+        from styx.spec import Task
+
+        task = Task.from_dict(mapping or self.arguments["task"])
+        values = self.secrets.get(str(position))
+        return task.secrets(values) if values else task
+
+    @property
+    def cluster(self) -> str:
+        """The cluster that it is about."""
+        return str(self.arguments["cluster"])
+
+
+Operation = Callable[["Engine", Asked, "Progress"], Awaitable[Any]]
+
+
+async def launch(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Run a task on a new or existing cluster."""
+    options = load(LaunchOptions, asked.arguments["options"])
+    name, job_id, made = await engine.launch(
+        asked.task(),
+        asked.cluster,
+        progress.phase,
+        autostop=options.autostop,
+        retry_until_up=options.retry_until_up,
+        setup=not options.no_setup,
+        fast=options.fast,
+        agreed_hourly_cost=options.agreed_hourly_cost,
+        account=options.account,
+        max_hourly_cost=options.max_hourly_cost,
+    )
+    return dump(LaunchResult(name, job_id, created=made))
+
+
+async def exec_(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Queue a task on a cluster that is up."""
+    job_id = await engine.exec(asked.task(), asked.cluster, progress.phase)
+    return dump(LaunchResult(asked.cluster, job_id))
+
+
+async def start(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Bring a stopped cluster back."""
+    from styx.api.backend import Autostop
+
+    given = asked.arguments["autostop"]
+    await engine.start(asked.cluster, None if given is None else load(Autostop, given), progress.phase)
+
+
+async def stop(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Stop a cluster's machines."""
+    await engine.stop(asked.cluster, progress.phase)
+
+
+async def down(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Remove a cluster."""
+    await engine.down(asked.cluster, progress.phase, forget=bool(asked.arguments["forget"]))
+
+
+async def discard(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Remove all of an orphan."""
+    from styx.engine.orphans import Orphan
+
+    await engine.discard(load(Orphan, asked.arguments["orphan"]), progress.phase)
+
+
+async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
+    """Run the tasks of a Dag, each on a cluster of its own, and wait."""
+    from styx.dags.model import RunOptions
+    from styx.dags.run import DagRun
+    from styx.server.tasks import dag_of
+
+    tasks = [asked.task(mapping, position) for position, mapping in enumerate(asked.arguments["tasks"])]
+    dag = dag_of(tasks, asked.arguments["shape"])
+    return dump(await DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report).run())
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "launch": launch,
+    "exec": exec_,
+    "start": start,
+    "stop": stop,
+    "down": down,
+    "discard": discard,
+    "dag": run_dag,
+}

@@ -1,0 +1,63 @@
+"""What routes need of the server they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from fastapi import Depends, Request
+
+if TYPE_CHECKING:
+    from styx.engine.engine import Engine
+    from styx.sealing import Sealer
+    from styx.server.off_loop import OffLoop
+    from styx.server.requests import Requests
+    from styx.server.settings import Settings
+    from styx.server.sse import Streams
+    from styx.server.uploads import Uploads
+    from styx.store import Store
+
+
+class Runtime(Protocol):
+    """Who works on managed jobs; see styx.jobs.runtime.JobRuntime."""
+
+    @property
+    def server_id(self) -> str:
+        """Under which the server is on record now. It is another once that was taken over."""
+
+    async def start(self) -> None:
+        """Go on record and begin."""
+
+    async def stop(self) -> None:
+        """Leave what is under way to others."""
+
+    def nudge(self) -> None:
+        """Look for work now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One server."""
+
+    engine: Engine
+    runtime: Runtime
+    sealer: Sealer
+    settings: Settings
+    off_loop: OffLoop
+    requests: Requests
+    streams: Streams
+    uploads: Uploads
+
+    @property
+    def store(self) -> Store:
+        """What the installation remembers."""
+        return self.engine.context.store
+
+
+def parts_of(request: Request) -> Parts:
+    """The server that the request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsOf = Annotated["Parts", Depends(parts_of)]

@@ -1,0 +1,132 @@
+"""Idempotency keys: who sends a POST again, because no answer came, gets the first answer, and nothing is repeated."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from styx.api.errors import StyxError
+from styx.client.refusals import Clash, InvalidBody
+from styx.server.problems import MEDIA_TYPE, answer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from styx.sealing import Sealer
+    from styx.server.off_loop import OffLoop
+    from styx.store import Store
+
+HEADER = b"idempotency-key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_REPLAYED = {"idempotent-replayed": "true"}
+_OF_THE_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class Repeats:
+    """ASGI middleware. An answer is kept for a day, sealed: it may show a token.
+
+    The same key with the same request: the same answer. With another request: 422. While the first is worked on: 409.
+    What the server failed at (5xx) or had no time for is not kept.
+    """
+
+    def __init__(self, app: ASGIApp, store: Store, sealer: Sealer, off_loop: OffLoop) -> None:
+        self._app = app
+        self._answers = store.answers
+        self._sealer = sealer
+        self._off_loop = off_loop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        keys = [value for name, value in scope["headers"] if name == HEADER] if scope["type"] == "http" else []
+        if not keys or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        key, user = keys[0].decode("latin-1"), scope["state"]["caller"].user
+        if len(keys) > 1 or not _KEY.fullmatch(key):
+            await self._refuse(
+                InvalidBody("Idempotency-Key must be 1 to 255 visible ASCII characters"), scope, receive, send
+            )
+            return
+        body = await _whole(receive)
+        found = await self._off_loop(self._answers.begin, user, key, _fingerprint(scope, body))
+        if found is None:
+            await self._first(scope, body, receive, send, user, key)
+        elif found.fingerprint != _fingerprint(scope, body):
+            await self._refuse(
+                InvalidBody("this Idempotency-Key was used for another request", hint="Make a new one for each."),
+                scope, receive, send,
+            )  # fmt: skip
+        elif not found.status:
+            await self._refuse(
+                Clash("the request with this Idempotency-Key is being worked on", hint="Ask again in a moment."),
+                scope, receive, send,
+            )  # fmt: skip
+        else:
+            kept = self._sealer.unseal(found.body, _about(user, key))
+            media = "application/json" if found.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE
+            await Response(kept, found.status, _REPLAYED, media)(scope, receive, send)
+
+    async def _first(self, scope: Scope, body: bytes, receive: Receive, send: Send, user: str, key: str) -> None:
+        """Have it done, and keep the answer before it is sent."""
+        answered: list[Message] = []
+
+        async def kept(message: Message) -> None:
+            answered.append(message)
+
+        done = False
+        try:
+            await self._app(scope, _again(body, receive), kept)
+            status = next(each["status"] for each in answered if each["type"] == "http.response.start")
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _OF_THE_MOMENT:
+                text = b"".join(each.get("body", b"") for each in answered).decode()
+                sealed = self._sealer.seal(text, _about(user, key))
+                await self._off_loop(self._answers.finish, user, key, status, sealed)
+                done = True
+        finally:
+            if not done:
+                await self._off_loop(self._answers.drop, user, key)
+        for message in answered:
+            await send(message)
+
+    async def _refuse(self, error: StyxError, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(error, scope["state"]["request"])(scope, receive, send)
+
+
+async def _whole(receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(pieces)
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body once more, and then whatever else comes."""
+    given = False
+
+    async def received() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return received
+
+
+def _fingerprint(scope: Scope, body: bytes) -> str:
+    found = sha256()
+    for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], body):
+        found.update(len(part).to_bytes(8, "big") + part)
+    return found.hexdigest()
+
+
+def _about(user: str, key: str) -> str:
+    return f"answer:{user}:{key}"

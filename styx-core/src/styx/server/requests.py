@@ -1,0 +1,206 @@
+"""Requests that take a while: on record before they begin, worked on in the event loop, and taken up again.
+
+Each is a row in the store that belongs to one server. That server's loop works on the rows that are its own and lets go
+of those that are no more: so it finds what it left when it was killed, what it took over from a dead server, and what
+another has taken from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from styx.api.errors import StoreError, StyxError
+from styx.engine.redact import redacting
+from styx.server.operations import OPERATIONS, Asked
+from styx.server.progress import Progress, Said
+from styx.store.access import RequestRecord, RequestState
+from styx.store.managed import Superseded
+
+if TYPE_CHECKING:
+    from styx.engine.engine import Engine
+    from styx.sealing import Sealer
+    from styx.server.off_loop import OffLoop
+
+log = logging.getLogger("styx.server.requests")
+
+LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 1.0  # to a store that does not answer
+_REMEMBERED = 256  # requests that have ended, of which it is still known what they said
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    progress: Progress
+
+
+class Requests:
+    """All that this server works on. From one event loop: :meth:`start`, :meth:`stop`."""
+
+    def __init__(self, engine: Engine, sealer: Sealer, off_loop: OffLoop, server_id: Callable[[], str]) -> None:
+        self._engine = engine
+        self._store = engine.context.store
+        self._sealer = sealer
+        self._off_loop = off_loop
+        self._server_id = server_id
+        self._running: dict[str, _Running] = {}
+        self._ended: OrderedDict[str, Progress] = OrderedDict()
+        self._look: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Take up what is there, and whatever comes."""
+        self._look = asyncio.ensure_future(self._keep_looking())
+
+    async def stop(self) -> None:
+        """Begin with nothing more. What is under way is on record, for this server or another to take up again.
+
+        It is not cancelled: that would undo it, as Ctrl-C does. The process ends over it, as it may at any time.
+        """
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
+
+    async def submit(
+        self, kind: str, user: str, arguments: Mapping[str, Any], values: Mapping[str, Mapping[str, str]] | None = None
+    ) -> RequestRecord:
+        """Put a request on record and begin with it. ``values`` are the secrets of its tasks, by position."""
+        number, now = secrets.token_hex(8), self._engine.context.clock.now()
+        sealed = self._sealer.seal(json.dumps(values), _about(number)) if values else None
+        record = RequestRecord(
+            number, kind, user, RequestState.RUNNING, now, now, arguments, sealed, server=self._server_id()
+        )
+        await self._off_loop(self._store.requests.create, record)
+        self._begin(record)
+        return record
+
+    async def cancel(self, number: str) -> RequestRecord:
+        """Ask that a request ends. Raises RequestNotFound."""
+        record = await self._off_loop(self._store.requests.cancel, number)
+        self._end_if_asked(record)
+        return record
+
+    async def watch(self, number: str, after: int = 0) -> AsyncIterator[Said | RequestRecord]:
+        """What a request says from there on, and at last the request as it has ended. Raises RequestNotFound.
+
+        One that another server works on says nothing here but how it ends.
+        """
+        record = await self._off_loop(self._store.requests.get, number)
+        running = self._running.get(number)
+        progress = running.progress if running is not None else self._ended.get(number)
+        if progress is not None:
+            async for said in progress.since(after):
+                yield said
+        while record.ended_at is None:
+            record = await self._off_loop(self._store.requests.get, number)
+            if record.ended_at is None:
+                await asyncio.sleep(LOOK_SECONDS)
+        yield record
+
+    # --- the work itself ---
+
+    def _begin(self, record: RequestRecord) -> None:
+        progress = Progress()
+        task = asyncio.ensure_future(self._work(record, progress))
+        self._running[record.id] = _Running(task, progress)
+        task.add_done_callback(lambda _: self._over(record.id, progress))
+
+    def _over(self, number: str, progress: Progress) -> None:
+        self._running.pop(number, None)
+        progress.end()
+        self._ended[number] = progress
+        if len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+
+    async def _work(self, record: RequestRecord, progress: Progress) -> None:
+        with suppress(Superseded):  # it is another's by now
+            owned = await self._persistently(self._store.requests.own, record.id, self._server_id())
+            if owned.ended_at is not None:
+                return
+            state, result, error = RequestState.CANCELLED, None, None
+            try:
+                result = None if owned.cancelling else await self._run(owned, progress)
+                state = RequestState.CANCELLED if owned.cancelling else RequestState.SUCCEEDED
+            except asyncio.CancelledError:
+                if not await self._asked_to_end(record.id):
+                    raise
+            except StyxError as failure:
+                state, error = RequestState.FAILED, failure.to_wire()
+            except Exception:
+                log.exception("request %s (%s) failed", record.id, record.kind)
+                unexpected = StyxError("the server failed", hint=f"Its log says why, under request {record.id}.")
+                state, error = RequestState.FAILED, unexpected.to_wire()
+            await self._persistently(
+                self._store.requests.finish, record.id, owned.epoch, state, result=result, error=error
+            )
+
+    async def _run(self, record: RequestRecord, progress: Progress) -> Any:
+        operation = OPERATIONS.get(record.kind)
+        if operation is None:
+            raise StyxError(f"this server does not know requests of kind {record.kind!r}", hint="Is it an older one?")
+        opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
+        with redacting(value for values in opened.values() for value in values.values()):
+            asked = Asked(record.id, record.arguments, opened)
+            return await operation(self._engine.for_user(record.user), asked, progress)
+
+    async def _asked_to_end(self, number: str) -> bool:
+        record: RequestRecord = await self._persistently(self._store.requests.get, number)
+        return record.cancelling
+
+    async def _persistently(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Call the store until it answers: what was done must be written down. Superseded is an answer."""
+        while True:
+            try:
+                return await self._off_loop(call, *arguments, **more)
+            except StoreError as error:
+                log.warning("the store does not answer: %s", error.message)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    # --- what is ours ---
+
+    async def _keep_looking(self) -> None:
+        while True:
+            try:
+                ours = await self._off_loop(self._store.requests.under_way, self._server_id())
+            except StoreError as error:
+                log.warning("the store does not answer: %s", error.message)
+            else:
+                self._settle({record.id: record for record in ours})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _settle(self, ours: Mapping[str, RequestRecord]) -> None:
+        for number, running in list(self._running.items()):
+            if number not in ours:
+                self._let_go(number, running)
+        for number, record in ours.items():
+            if number in self._running:
+                self._end_if_asked(record)
+            else:
+                self._begin(record)
+
+    def _let_go(self, number: str, running: _Running) -> None:
+        """Stop working on what is another's: the row says so, unless it has been finished or made just now."""
+
+        async def check() -> None:
+            record = await self._off_loop(self._store.requests.get, number)
+            if record.server != self._server_id():
+                running.task.cancel()
+
+        task = asyncio.ensure_future(check())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _end_if_asked(self, record: RequestRecord) -> None:
+        running = self._running.get(record.id)
+        if record.cancelling and running is not None and not running.task.cancelling():
+            running.task.cancel()
+
+
+def _about(number: str) -> str:
+    return f"request:{number}"

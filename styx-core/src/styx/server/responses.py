@@ -1,0 +1,75 @@
+"""What routes have in common: pages, the description of what goes wrong, and of streams."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path, Query
+
+from styx.client.refusals import InvalidBody
+from styx.server.models import Page
+from styx.server.problems import MEDIA_TYPE as PROBLEM
+from styx.server.sse import MEDIA_TYPE as EVENTS
+
+T = TypeVar("T")
+
+_DIGITS = 18  # of a number that a database takes
+NAME = r"^[A-Za-z][A-Za-z0-9._-]{0,62}$"
+ClusterName = Annotated[str, Path(pattern=NAME, description="the cluster", examples=["dev"])]
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
+After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for it to end, before it is told as it is")]
+
+_PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "It is not done: the problem says why, and what to do.", "content": _PROBLEM},
+    "5XX": {"description": "It could not be done now.", "content": _PROBLEM},
+}
+
+
+def stream(description: str) -> dict[int | str, dict[str, Any]]:
+    """The description of an answer that is a stream of events."""
+    return {200: {"description": description, "content": {EVENTS: {"schema": {"type": "string"}}}}}
+
+
+def page(found: Sequence[T], limit: int, cursor: Any) -> dict[str, Any]:
+    """A page of at most ``limit``, of which one more was looked for. ``cursor`` makes a text of the last on it."""
+    items = found[:limit]
+    return {"items": items, "next": encode(str(cursor(items[-1]))) if len(found) > limit else None}
+
+
+def whole(found: Sequence[T]) -> dict[str, Any]:
+    """All there is, as one page."""
+    return {"items": found, "next": None}
+
+
+def encode(cursor: str) -> str:
+    """A cursor as clients see it, who are not to make up their own."""
+    return base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
+def decode(given: str | None) -> str | None:
+    """A cursor as it was. Raises InvalidBody."""
+    if given is None:
+        return None
+    try:
+        return base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidBody("after: no page has ended with that") from None
+
+
+def number(given: str | None) -> int | None:
+    """A cursor that is a number. Raises InvalidBody."""
+    found = decode(given)
+    if found is not None and not (found.isascii() and found.isdigit() and len(found) <= _DIGITS):
+        raise InvalidBody("after: no page has ended with that")
+    return None if found is None else int(found)
+
+
+__all__ = [
+    "NAME", "PROBLEMS", "After", "ClusterName", "Limit", "Page", "Wait", "decode", "encode", "number", "page",
+    "stream", "whole",
+]  # fmt: skip

@@ -1,0 +1,172 @@
+"""Clusters: looked at, made, changed and removed. What takes a while is a request."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from styx.api.errors import ClusterNotFound
+from styx.client.refusals import InvalidBody
+from styx.client.wire import dump
+from styx.engine.engine import check_name
+from styx.engine.freshness import needs_a_look
+from styx.server.access import CallerOf, require_own
+from styx.server.auth import Caller
+from styx.server.bodies import Route
+from styx.server.models import Argv, AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
+from styx.server.parts import Parts, PartsOf
+from styx.server.responses import NAME, After, ClusterName, Limit, decode, page, whole
+from styx.server.tasks import secrets_of, task_of
+from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+from styx.store.states import ClusterState
+
+router = APIRouter(prefix="/v1/clusters", tags=["clusters"], route_class=Route)
+
+Names = Annotated[list[Annotated[str, Query(pattern=NAME)]], Query(max_length=1000, description="only these")]
+Forget = Annotated[bool, Query(description="only drop the record, and leave what there may be")]
+Rank = Annotated[int, Query(ge=0, le=100_000)]
+
+
+@router.get("")
+async def clusters(
+    parts: PartsOf,
+    *,
+    name: Names = [],  # noqa: B006 - read only
+    state: Annotated[ClusterState | None, Query()] = None,
+    user: Annotated[str | None, Query(max_length=100)] = None,
+    refresh: Annotated[bool, Query(description="look at all of them first")] = False,
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[ClusterRecord]:
+    """Clusters, newest first; those that may have changed are looked at before they are told."""
+    cursor = _cursor(decode(after))
+    find = parts.store.clusters.page
+    found = await parts.off_loop(find, name, state=state, user=user, after=cursor, limit=limit + 1)
+    if await _look(parts, found[:limit], refresh=refresh):
+        found = await parts.off_loop(find, name, state=state, user=user, after=cursor, limit=limit + 1)
+    return page(found, limit, lambda last: f"{last.created_at.isoformat()} {last.name}")  # type: ignore[return-value]
+
+
+async def _look(parts: Parts, records: list[ClusterRecord], *, refresh: bool) -> bool:
+    """Look at those that may have changed; whether there was one."""
+    store = parts.store
+    late, now = await parts.off_loop(store.attempts.late), parts.engine.context.clock.now()
+    stale = [each.name for each in records if refresh or needs_a_look(each, now, late=each.name in late)]
+    if stale or refresh:
+        await parts.engine.status(stale, refresh=refresh)
+    return bool(stale) or refresh
+
+
+def _cursor(text: str | None) -> tuple[datetime, str] | None:
+    if text is None:
+        return None
+    at, _, name = text.partition(" ")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidBody("after: no page has ended with that")
+    return moment, name
+
+
+@router.post("", status_code=202)
+async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+    """Run a task on a new or existing cluster. The request's result is `{cluster, job_id, created}`."""
+    task = task_of(body, parts.uploads)
+    name = check_name(body.options.cluster) if body.options.cluster else f"styx-{secrets.token_hex(3)}"
+    present = await parts.off_loop(parts.store.clusters.get, name)
+    if present is not None:
+        require_own(caller, present.user, f"cluster {name!r}")
+    options = {**body.options.model_dump(mode="json"), "cluster": name}
+    arguments = {"cluster": name, "task": task.to_dict(), "options": options}
+    return RequestOut.of(await parts.requests.submit("launch", caller.user, arguments, secrets_of([task])))
+
+
+@router.get("/{name}")
+async def cluster(name: ClusterName, parts: PartsOf) -> ClusterRecord:
+    """One cluster; looked at first if it may have changed."""
+    record = await _known(parts, name)
+    if await _look(parts, [record], refresh=False):
+        record = await _known(parts, name)
+    return record
+
+
+@router.delete("/{name}", status_code=202)
+async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: Forget = False) -> RequestOut:
+    """Remove a cluster."""
+    await _own(parts, caller, name)
+    arguments = {"cluster": name, "forget": forget}
+    return RequestOut.of(await parts.requests.submit("down", caller.user, arguments))
+
+
+@router.post("/{name}/exec", status_code=202)
+async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+    """Queue a task on a cluster that is up: no provisioning, no setup."""
+    await _own(parts, caller, name)
+    task = task_of(body, parts.uploads)
+    arguments = {"cluster": name, "task": task.to_dict()}
+    return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
+
+
+@router.post("/{name}/start", status_code=202)
+async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+    """Bring a stopped cluster back."""
+    await _own(parts, caller, name)
+    arguments = {"cluster": name, "autostop": dump(body.autostop)}
+    return RequestOut.of(await parts.requests.submit("start", caller.user, arguments))
+
+
+@router.post("/{name}/stop", status_code=202)
+async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf) -> RequestOut:
+    """Stop a cluster's machines, and keep their disks."""
+    await _own(parts, caller, name)
+    return RequestOut.of(await parts.requests.submit("stop", caller.user, {"cluster": name}))
+
+
+@router.post("/{name}/autostop", status_code=204, response_class=Response)
+async def autostop(name: ClusterName, body: AutostopIn, caller: CallerOf, parts: PartsOf) -> None:
+    """Set or clear autostop on a cluster that is up."""
+    await _own(parts, caller, name)
+    await parts.engine.autostop(name, body.autostop)
+
+
+@router.get("/{name}/nodes")
+async def nodes(name: ClusterName, parts: PartsOf) -> Page[NodeRecord]:
+    """The nodes of a cluster, by rank, as last seen."""
+    return whole(await parts.off_loop(parts.store.nodes.of, name))  # type: ignore[return-value]
+
+
+@router.get("/{name}/history")
+async def history(name: ClusterName, parts: PartsOf, limit: Limit = 100) -> Page[EventRecord]:
+    """What happened to a cluster, oldest first; also after it is gone."""
+    return whole(await parts.off_loop(parts.store.events.of, name, limit))  # type: ignore[return-value]
+
+
+@router.get("/{name}/shell")
+async def shell(
+    name: ClusterName,
+    caller: CallerOf,
+    parts: PartsOf,
+    rank: Rank = 0,
+    command: Annotated[str | None, Query(max_length=10_000)] = None,
+) -> Argv:
+    """The program that opens a terminal on a node, for who runs where the server does."""
+    await _own(parts, caller, name)
+    return Argv(argv=await parts.engine.shell(name, rank, command))
+
+
+async def _known(parts: Parts, name: str) -> ClusterRecord:
+    record = await parts.off_loop(parts.store.clusters.get, name)
+    if record is None:
+        raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists the clusters.", cluster=name)
+    return record
+
+
+async def _own(parts: Parts, caller: Caller, name: str) -> ClusterRecord:
+    record = await _known(parts, name)
+    require_own(caller, record.user, f"cluster {name!r}")
+    return record

@@ -1,0 +1,137 @@
+"""One server process, from its first socket to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from styx.api.errors import InvalidConfig
+from styx.client import local
+from styx.config import home
+from styx.engine.engine import Engine
+from styx.sealing import Sealer
+from styx.server.app import create_app
+from styx.server.bootstrap import forget, local_token
+from styx.server.connection import MAX_HEADER, Connection
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from styx.server.settings import Settings
+
+log = logging.getLogger("styx.server")
+
+_GRACE = 10  # seconds that answers under way have to be finished when the server ends
+_BACKLOG = 1024
+_KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
+# Who may say for whom it asks: proxies on this machine and on private networks.
+_PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+
+
+def serve(settings: Settings, at_once: int) -> None:
+    """Listen, work, and end on SIGTERM or SIGINT. Raises StyxError for what keeps it from beginning."""
+    sock = _listen(settings)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(_serve(settings, at_once, sock))
+
+
+async def _serve(settings: Settings, at_once: int, sock: socket.socket) -> None:
+    from styx.server.alone import Alone
+
+    url = f"{settings.scheme}://{_address(sock)}"
+    engine = Engine.open(home())
+    sealer = Sealer.open(home(), engine.context.plugins)
+    del at_once
+    runtime = Alone(engine, url)
+    app = create_app(engine, runtime, sealer, settings)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=settings.behind_proxy,
+            forwarded_allow_ips=_PROXIES,
+            timeout_keep_alive=_KEPT_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+            h11_max_incomplete_event_size=MAX_HEADER,
+            ssl_certfile=str(settings.tls_cert) if settings.tls_cert else None,
+            ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
+            backlog=_BACKLOG,
+        ),
+        app,
+        url,
+    )
+    await server.serve([sock])
+    logging.shutdown()
+    # Not by way of the loop's end, which would cancel what is under way, and so undo it. It is on record, and goes on
+    # when this server or another takes it up: an end is no different from a crash, only announced.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says where it is once it listens, and closes streams when it ends."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, url: str) -> None:
+        super().__init__(config)
+        self._parts = app.state.parts
+        self._url = url
+        self._announced: local.LocalServer | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        parts = self._parts
+        token = local_token(parts.store, parts.runtime.server_id, parts.engine.context.clock.now())
+        self._announced = local.announce(self._url, token, parts.runtime.server_id)
+        print(f"Styx server {parts.runtime.server_id} listens at {self._url}", flush=True)  # noqa: T201
+        print(f"The token is in {home() / local.FILE}", flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the streams, which would not end by themselves, and then the rest."""
+        self._parts.streams.closing.set()
+        if self._announced is not None:
+            local.withdraw(self._announced)
+        await super().shutdown(sockets)
+        forget(self._parts.store)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """As uvicorn, but the signal is not raised again: the process ends by itself."""
+        del sig, frame
+        self.should_exit = True
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket. A peer that does not take what it was sent is cut off by the kernel."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with suppress(AttributeError, OSError):  # Linux has it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.stalled * 1000))
+    try:
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        sock.close()
+        raise InvalidConfig(
+            f"cannot listen at {settings.host} port {settings.port}: {error.strerror or error}",
+            hint="Give --port, or --port 0 for any that is free.",
+        ) from None
+    sock.set_inheritable(False)
+    return sock
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,60 @@
+"""How a server is run: where it listens, behind what, and what it takes at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from styx.api.errors import InvalidConfig
+
+MiB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Sizes are bytes, times seconds. A rate is requests a second, with so many (``burst``) at once; 0 is no limit."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    max_body: int = 4 * MiB
+    max_upload: int = 2048 * MiB
+    max_uploads: int = 20480 * MiB  # all of them together, of which the oldest go first
+    body_patience: float = 30.0  # for a body to come; an upload has as long for each MiB
+    stalled: float = 60.0  # for a client to read what it is sent
+    token_rate: float = 200.0
+    token_burst: int = 1000
+    address_rate: float = 400.0
+    address_burst: int = 2000
+    streams: int = 1000  # at the same time
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def scheme(self) -> str:
+        """How it is spoken to."""
+        return "https" if self.tls_cert else "http"
+
+    def check(self) -> None:
+        """Raise InvalidConfig for what would put tokens on a wire in clear."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise InvalidConfig("--tls-cert and --tls-key go together")
+        for path in (self.tls_cert, self.tls_key):
+            if path is not None and not path.is_file():
+                raise InvalidConfig(f"there is no file {path}")
+        if not self.loopback and not self.tls_cert and not self.behind_proxy:
+            raise InvalidConfig(
+                f"{self.host} can be reached from other machines, and without TLS all on the way can read the tokens",
+                hint="Give --tls-cert and --tls-key; or --behind-proxy, if what stands in front speaks TLS.",
+            )

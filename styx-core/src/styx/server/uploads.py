@@ -1,0 +1,155 @@
+"""The files that tasks bring: archives that clients send ahead, unpacked below the home and found by their SHA-256.
+
+An archive is a tar file, gzipped or not, in which everything lies below ``content``; or ``content`` is the only file.
+What a task names of its client's machine is replaced by what was sent of it. Nothing else of this machine can be named:
+a path that was not sent is refused, for it would be one of the server's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import shutil
+import tarfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from styx.api.errors import BadInput, InvalidTask
+from styx.client.refusals import InvalidBody, NoSuchThing, TooLarge
+from styx.server.settings import Settings
+from styx.spec import Task
+from styx.spec.files import is_uri
+from styx.spec.model import StorageMount
+
+FOLDER, CONTENT = "uploads", "content"
+KEPT = 30 * 86400.0  # seconds after it was last named that an upload is kept
+_EXPANDS = 8  # times its archive, that what is in it may be large
+_MOST_FILES = 500_000
+_NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
+_HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
+
+
+class Uploads:
+    """What was sent, by SHA-256."""
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self._root = home / FOLDER
+        self._settings = settings
+
+    def has(self, digest: str) -> bool:
+        """Whether it was sent. Then it is kept for a while longer."""
+        place = self._root / digest
+        if not (place / CONTENT).exists():
+            return False
+        with suppress(OSError):
+            os.utime(place)
+        return True
+
+    async def take(self, digest: str, pieces: AsyncIterator[bytes]) -> None:
+        """Keep an archive, piece by piece. Idempotent. Raises InvalidBody, TooLarge, BadInput; OSError of the disk."""
+        await asyncio.to_thread(self._make_room)
+        draft = self._root / f".{secrets.token_hex(8)}"
+        draft.mkdir(mode=0o700)
+        try:
+            await self._receive(digest, pieces, draft / "archive")
+            await asyncio.to_thread(self._unpack, draft)
+            with suppress(OSError):  # another has sent the same meanwhile
+                draft.rename(self._root / digest)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+
+    async def _receive(self, digest: str, pieces: AsyncIterator[bytes], path: Path) -> None:
+        found = hashlib.sha256()
+        with path.open("wb") as file:
+            async for piece in pieces:
+                await asyncio.to_thread(_add, file, found, piece)
+        if found.hexdigest() != digest:
+            raise InvalidBody("what was sent has another SHA-256 than its address says")
+
+    def _make_room(self) -> None:
+        """Remove what nobody has named for long, and drafts of a server that died over them."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        now = time.time()
+        for place in self._root.iterdir():
+            with suppress(OSError):
+                age = now - place.stat().st_mtime
+                if age > (86400.0 if place.name.startswith(".") else KEPT):
+                    shutil.rmtree(place, ignore_errors=True)
+        total = sum(int((place / "size").read_text()) for place in self._root.iterdir() if (place / "size").is_file())
+        if total > self._settings.max_uploads:
+            raise TooLarge(
+                f"the server keeps {total >> 20} MiB of uploads, which is all it may",
+                hint="They go 30 days after they were last used; an administrator can remove some below its home.",
+            )
+
+    def _unpack(self, draft: Path) -> None:
+        archive = draft / "archive"
+        most = max(self._settings.max_body, archive.stat().st_size) * _EXPANDS
+        try:
+            with tarfile.open(archive, "r:*") as tar:
+                size = _extract(tar, draft, most)
+        except (tarfile.TarError, EOFError, UnicodeError) as error:
+            raise BadInput(f"the archive cannot be unpacked: {error}", hint=__doc__.split("\n")[2]) from None
+        if not (draft / CONTENT).exists():
+            raise BadInput(f"the archive has no {CONTENT!r}")
+        archive.unlink()
+        (draft / "size").write_text(str(size))
+
+    def localised(self, task: Task, files: Mapping[str, str]) -> Task:
+        """The task with what was sent in place of its client's paths. Raises InvalidTask, NoSuchThing."""
+        spec = task.spec
+
+        def place(path: str, field: str) -> str:
+            digest = files.get(path)
+            if digest is None:
+                raise InvalidTask(f"{field}: {path!r} was not sent to the server", hint=_HINT, field=field)
+            if not self.has(digest):
+                raise NoSuchThing(f"{field}: the server has no file {digest}", hint=_HINT)
+            return str(self._root / digest / CONTENT)
+
+        def mounted(mount: str | StorageMount) -> str | StorageMount:
+            if isinstance(mount, str):
+                return mount if is_uri(mount) else place(mount, "file_mounts")
+            if isinstance(mount.source, str):
+                return mount if is_uri(mount.source) else replace(mount, source=place(mount.source, "file_mounts"))
+            if mount.source is not None:
+                sources = tuple(each if is_uri(each) else place(each, "file_mounts") for each in mount.source)
+                return replace(mount, source=sources)
+            return mount
+
+        workdir = spec.workdir
+        if isinstance(workdir, str) and not is_uri(workdir):
+            workdir = place(workdir, "workdir")
+        mounts = {target: mounted(mount) for target, mount in spec.file_mounts.items()}
+        return Task.from_spec(replace(spec, workdir=workdir, file_mounts=mounts, base_dir=_NOWHERE))
+
+
+def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:
+    file.write(piece)
+    found.update(piece)
+
+
+def _extract(tar: tarfile.TarFile, target: Path, most: int) -> int:
+    """Unpack files, directories and links that stay inside; the size of all. Raises TarError for anything else."""
+    size = 0
+    for number, member in enumerate(_members(tar)):
+        size += member.size if member.isreg() else 0
+        if size > most or number > _MOST_FILES:
+            raise TooLarge("the archive holds more than the server takes")
+        tar.extract(member, target, filter="data")
+    return size
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in tar:
+        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+            raise tarfile.ExtractError(f"{member.name!r} is no file, directory or link")
+        if member.name.split("/")[0] != CONTENT:
+            raise tarfile.ExtractError(f"{member.name!r} is not below {CONTENT!r}")
+        yield member
