@@ -14,6 +14,12 @@ _PUBLIC = {
     "cancel": "styx.sdk",
     "down": "styx.sdk",
     "exec": "styx.sdk",
+    "jobs_cancel": "styx.sdk.managed",
+    "jobs_launch": "styx.sdk.managed",
+    "jobs_logs": "styx.sdk.managed",
+    "jobs_queue": "styx.sdk.managed",
+    "jobs_status": "styx.sdk.managed",
+    "jobs_wait": "styx.sdk.managed",
     "launch": "styx.sdk",
     "logs": "styx.sdk",
     "cost_report": "styx.sdk",
@@ -42,6 +48,12 @@ __all__ = [
     "cost_report",
     "down",
     "exec",
+    "jobs_cancel",
+    "jobs_launch",
+    "jobs_logs",
+    "jobs_queue",
+    "jobs_status",
+    "jobs_wait",
     "launch",
     "logs",
     "queue",
@@ -82,6 +94,7 @@ if TYPE_CHECKING:
         storage_rm,
         storage_sync,
     )
+    from styx.sdk.managed import jobs_cancel, jobs_launch, jobs_logs, jobs_queue, jobs_status, jobs_wait
     from styx.spec import Dag, Resources, Task
 
 

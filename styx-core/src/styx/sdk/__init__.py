@@ -15,76 +15,38 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import functools
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from os import PathLike, fspath
-from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
 from styx.api.errors import AuthFailed
 from styx.api.storage import Moved, StoredObject
 from styx.client.costs import CostReport, days_ago, report
-from styx.client.loop import LoopThread
 from styx.client.protocol import Progress, silent
 from styx.dags.model import AT_ONCE, DagResult, Report, RunOptions
 from styx.dags.run import DagRun
 from styx.engine.engine import Engine
 from styx.engine.storage import BucketInfo, Mode, Transfer
 from styx.optimizer.tasks import Objective
+from styx.sdk.faces import TwoFaced, expect, loop
 from styx.spec import Dag, Resources, Task
 from styx.store.records import ClusterRecord
 
 log = logging.getLogger("styx.sdk")
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, Engine] = WeakKeyDictionary()
-
-
-_starting = threading.Lock()
-
-
-def _loop() -> LoopThread:
-    with _starting:  # the cache alone would let two threads start one each
-        return _started()
-
-
-@functools.cache
-def _started() -> LoopThread:
-    return LoopThread()
 
 
 def _engine() -> Engine:
     """The engine of the running loop: connections belong to the loop they were made in."""
-    loop = asyncio.get_running_loop()
-    if loop not in _engines:
-        _engines[loop] = Engine.open()
-    return _engines[loop]
-
-
-class _TwoFaced(Generic[P, T]):
-    """A function to call, and its ``.aio`` twin to await."""
-
-    def __init__(self, function: Callable[P, Coroutine[Any, Any, T]]) -> None:
-        self.aio = function
-        functools.update_wrapper(self, function)
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        return _loop().run(self.aio(*args, **kwargs))
-
-
-def _expect(call: str, *arguments: tuple[object, Any]) -> None:
-    """Raise TypeError that shows the ``call`` as it is meant, unless each argument is of its type."""
-    for position, (given, wanted) in enumerate(arguments, 1):
-        if not isinstance(given, wanted):
-            what = type(given).__name__
-            raise TypeError(f"argument {position} cannot be of type {what}; it is called as styx.{call}")
+    running = asyncio.get_running_loop()
+    if running not in _engines:
+        _engines[running] = Engine.open()
+    return _engines[running]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +76,7 @@ class Job:
         return self.id
 
 
-@_TwoFaced
+@TwoFaced
 async def launch(
     task: Task,
     resources: Resources | None = None,
@@ -133,7 +95,7 @@ async def launch(
     provider errors.
     """
     order = "launch(task, resources, cluster='name')"
-    _expect(order, (task, Task), (resources, Resources | None), (cluster, str | None))
+    expect(order, (task, Task), (resources, Resources | None), (cluster, str | None))
     if resources is not None:
         task = task.resources(resources)
     name, job_id, _ = await _engine().launch(
@@ -148,7 +110,7 @@ async def launch(
     return Job(name, job_id)
 
 
-@_TwoFaced
+@TwoFaced
 async def run_dag(
     dag: Dag,
     *,
@@ -165,7 +127,7 @@ async def run_dag(
     Returns when all have ended; a task that fails is no error, but in the result. ``minimize`` is "cost" or "time".
     ``max_hourly_cost`` is for each task. Raises InvalidTask for a circle, and NoOffer for a task that fits nowhere.
     """
-    _expect("run_dag(dag)", (dag, Dag))
+    expect("run_dag(dag)", (dag, Dag))
     options = RunOptions(name, at_once, keep, account, _dollars(max_hourly_cost), Objective(minimize))
     return await DagRun(_engine(), dag, options, report).run()
 
@@ -178,20 +140,20 @@ def _dollars(amount: Decimal | float | None) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
 
-@_TwoFaced
+@TwoFaced
 async def exec(task: Task, cluster: str, *, progress: Progress = silent) -> Job:  # noqa: A001 - SkyPilot's users know it
     """Queue a task on a cluster that is up, without provisioning or setup. Raises ClusterNotUp, ClusterNotFound."""
-    _expect("exec(task, 'cluster')", (task, Task), (cluster, str))
+    expect("exec(task, 'cluster')", (task, Task), (cluster, str))
     return Job(cluster, await _engine().exec(task, cluster, progress))
 
 
-@_TwoFaced
+@TwoFaced
 async def wait(job: Job) -> JobInfo:
     """A job, once it has ended."""
     return await _engine().wait(job.cluster, job.number)
 
 
-@_TwoFaced
+@TwoFaced
 async def status(names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
     """Clusters, newest first; with ``refresh`` every provider is asked."""
     if isinstance(names, str):  # which is a sequence of names as well, of one letter each
@@ -199,65 +161,65 @@ async def status(names: Sequence[str] = (), *, refresh: bool = False) -> list[Cl
     return await _engine().status(names, refresh=refresh)
 
 
-@_TwoFaced
+@TwoFaced
 async def cost_report(days: int | None = None) -> CostReport:
     """What clusters have cost, ever or in the last days, also those that are gone; and what each account has."""
-    _expect("cost_report(days=30)", (days, int | None))
+    expect("cost_report(days=30)", (days, int | None))
     engine = _engine()
     clusters, now = await engine.status(), engine.context.store.now()
     since = days_ago(days, now)
     return report(engine.context.store.spans.since(since), clusters, since, now)
 
 
-@_TwoFaced
+@TwoFaced
 async def start(cluster: str, *, autostop: Autostop | None = None, progress: Progress = silent) -> None:
     """Bring a stopped cluster back. Idempotent."""
-    _expect("start('cluster')", (cluster, str))
+    expect("start('cluster')", (cluster, str))
     await _engine().start(cluster, autostop, progress)
 
 
-@_TwoFaced
+@TwoFaced
 async def stop(cluster: str, *, progress: Progress = silent) -> None:
     """Stop a cluster's machines and keep their disks. Idempotent."""
-    _expect("stop('cluster')", (cluster, str))
+    expect("stop('cluster')", (cluster, str))
     await _engine().stop(cluster, progress)
 
 
-@_TwoFaced
+@TwoFaced
 async def down(cluster: str, *, progress: Progress = silent) -> None:
     """Remove a cluster and all it made."""
-    _expect("down('cluster')", (cluster, str))
+    expect("down('cluster')", (cluster, str))
     await _engine().down(cluster, progress)
 
 
-@_TwoFaced
+@TwoFaced
 async def autostop(cluster: str, policy: Autostop | None) -> None:
     """Set or (None) clear autostop. Raises Unsupported where nothing could enforce it."""
-    _expect("autostop('cluster', policy)", (cluster, str), (policy, Autostop | None))
+    expect("autostop('cluster', policy)", (cluster, str), (policy, Autostop | None))
     await _engine().autostop(cluster, policy)
 
 
-@_TwoFaced
+@TwoFaced
 async def queue(cluster: str) -> list[JobInfo]:
     """The jobs of a cluster, newest first."""
-    _expect("queue('cluster')", (cluster, str))
+    expect("queue('cluster')", (cluster, str))
     return await _engine().queue(cluster)
 
 
-@_TwoFaced
+@TwoFaced
 async def cancel(cluster: str, job_ids: Sequence[int] | None = None) -> list[int]:
     """Cancel these jobs, or all; the numbers of those that this call cancelled."""
-    _expect("cancel('cluster', [job_id])", (cluster, str), (job_ids, Sequence | None))
+    expect("cancel('cluster', [job_id])", (cluster, str), (job_ids, Sequence | None))
     return await _engine().cancel(cluster, job_ids)
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_ls(uri: str | None = None) -> list[BucketInfo] | list[StoredObject]:
     """The buckets of this installation, or the objects at or below a URI, by key. Raises NotFound, Unsupported.
 
     A store that cannot be asked for its buckets is logged, unless it has no credentials; the others are told.
     """
-    _expect("storage_ls('s3://bucket')", (uri, str | None))
+    expect("storage_ls('s3://bucket')", (uri, str | None))
     if uri is not None:
         return await _engine().storage.objects(uri)
     found, problems = await _engine().storage.buckets()
@@ -267,7 +229,7 @@ async def storage_ls(uri: str | None = None) -> list[BucketInfo] | list[StoredOb
     return found
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_cp(
     source: str | PathLike[str], target: str | PathLike[str], *, recursive: bool = False, moved: Moved = _unseen
 ) -> Transfer:
@@ -275,7 +237,7 @@ async def storage_cp(
     return await _moved(source, target, Mode(recursive=recursive), moved)
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_sync(
     source: str | PathLike[str], target: str | PathLike[str], *, delete: bool = False, moved: Moved = _unseen
 ) -> Transfer:
@@ -287,56 +249,56 @@ async def storage_sync(
 
 
 async def _moved(source: str | PathLike[str], target: str | PathLike[str], mode: Mode, moved: Moved) -> Transfer:
-    _expect("storage_sync('directory', 's3://bucket/key')", (source, str | PathLike), (target, str | PathLike))
+    expect("storage_sync('directory', 's3://bucket/key')", (source, str | PathLike), (target, str | PathLike))
     work = _engine().storage
     planned = await work.plan(fspath(source), fspath(target), mode)
     await work.carry_out(planned, moved)
     return planned
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_rm(uri: str, *, recursive: bool = False) -> int:
     """Remove an object, or with ``recursive`` all at or below the URI; how many. Raises NotFound where nothing is."""
-    _expect("storage_rm('s3://bucket/key')", (uri, str))
+    expect("storage_rm('s3://bucket/key')", (uri, str))
     work = _engine().storage
     found = await work.find(uri, recursive=recursive)
     await work.remove(found)
     return len(found.objects)
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_create(uri: str) -> None:
     """Make a bucket. Idempotent for our own; raises Conflict when somebody else has the name."""
-    _expect("storage_create('s3://bucket')", (uri, str))
+    expect("storage_create('s3://bucket')", (uri, str))
     await _engine().storage.create(uri)
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_delete(name: str) -> None:
     """Remove a bucket and all in it: by URI, or by the name of one of ours in whatever store. Raises NotFound."""
-    _expect("storage_delete('s3://bucket')", (name, str))
+    expect("storage_delete('s3://bucket')", (name, str))
     work = _engine().storage
     for uri in await work.named([name]):
         await work.delete(uri)
 
 
-@_TwoFaced
+@TwoFaced
 async def storage_presign(uri: str, seconds: int = 3600, *, writing: bool = False) -> str:
     """An address under which anybody can read, or write, the object for a while. Raises Unsupported."""
-    _expect("storage_presign('s3://bucket/key', 600)", (uri, str), (seconds, int))
+    expect("storage_presign('s3://bucket/key', 600)", (uri, str), (seconds, int))
     return await _engine().storage.presign(uri, seconds, writing=writing)
 
 
 def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:
     """The output of a job (by default the newest) line by line; with ``follow`` until it has ended."""
-    _expect("logs('cluster', job_id)", (cluster, str), (job_id, int | None))
+    expect("logs('cluster', job_id)", (cluster, str), (job_id, int | None))
 
     async def chunks() -> AsyncIterator[LogChunk]:
         source = _engine().logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None)
         async for chunk in source:
             yield chunk
 
-    return _lines(_loop().iterate(chunks()))
+    return _lines(loop().iterate(chunks()))
 
 
 def _lines(chunks: Iterator[LogChunk]) -> Iterator[str]:
