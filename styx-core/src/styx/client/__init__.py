@@ -9,7 +9,18 @@ if TYPE_CHECKING:
 
 
 def connect() -> Client:
-    """A client for this installation: the engine runs inside this process. Cheap until something is asked of it."""
+    """A client for this installation. Cheap until something is asked of it.
+
+    The server of ``STYX_API_URL``, or the one that is logged in to, does the work where there is one; else the engine
+    runs inside this process. Raises InvalidConfig and BadInput for an address that is none.
+    """
+    from styx.client.login import logged_in
+
+    login = logged_in()
+    if login is not None:
+        from styx.client.remote.client import RemoteClient
+
+        return RemoteClient(login)
     from styx.client.embedded import EmbeddedClient
 
     return EmbeddedClient()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.client.costs import CostReport
+    from styx.client.embedded_jobs import EmbeddedJobs
     from styx.client.loop import LoopThread
     from styx.client.storage import EmbeddedStorage
     from styx.dags.model import DagResult, Report, RunOptions
@@ -265,18 +266,9 @@ class EmbeddedClient:
 
     def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
         """See :class:`~styx.client.protocol.Client`. A file that is there already is replaced."""
-        written: list[Path] = []
-        for job in [self.job(name, job_id) for job_id in job_ids] or self.queue(name):
-            folder = target / name / f"job-{job.id}"
-            folder.mkdir(parents=True, exist_ok=True)
-            files = [folder / f"rank-{rank}.log" for rank in range(job.num_nodes)]
-            for path in files:
-                path.write_bytes(b"")
-            for chunk in self.logs(name, job.id, follow=False):
-                with (folder / f"rank-{chunk.rank}.log").open("ab") as file:
-                    file.write(chunk.data)
-            written += files
-        return written
+        from styx.client.downloads import download_logs
+
+        return download_logs(self, name, job_ids, target)
 
     def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
         """See :class:`~styx.client.protocol.Client`."""
@@ -300,6 +292,13 @@ class EmbeddedClient:
         from styx.client.storage import EmbeddedStorage
 
         return EmbeddedStorage(self)
+
+    @cached_property
+    def jobs(self) -> EmbeddedJobs:
+        """See :class:`~styx.client.protocol.Client`."""
+        from styx.client.embedded_jobs import EmbeddedJobs
+
+        return EmbeddedJobs(self)
 
     def check(self, names: Sequence[str] = ()) -> list[CheckResult]:
         """See :class:`~styx.client.protocol.Client`."""

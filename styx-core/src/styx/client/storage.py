@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
     from styx.api.storage import Moved, StoredObject
     from styx.client.embedded import EmbeddedClient
     from styx.engine.storage import BucketInfo, Found, Mode, StorageWork, Transfer
+
+T = TypeVar("T")
 
 
 class StorageClient(Protocol):
@@ -59,46 +61,49 @@ class EmbeddedStorage:
     def _work(self) -> StorageWork:
         return self._client.engine.storage
 
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._client.loop.run(work)
+
     def buckets(self) -> tuple[list[BucketInfo], dict[str, StyxError]]:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.buckets())
+        return self._run(self._work.buckets())
 
     def objects(self, uri: str) -> list[StoredObject]:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.objects(uri))
+        return self._run(self._work.objects(uri))
 
     def plan(self, source: str, target: str, mode: Mode) -> Transfer:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.plan(source, target, mode))
+        return self._run(self._work.plan(source, target, mode))
 
     def carry_out(self, transfer: Transfer, moved: Moved) -> None:
         """See :class:`StorageClient`."""
-        self._client.loop.run(self._work.carry_out(transfer, moved))
+        self._run(self._work.carry_out(transfer, moved))
 
     def find(self, uri: str, *, recursive: bool = False) -> Found:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.find(uri, recursive=recursive))
+        return self._run(self._work.find(uri, recursive=recursive))
 
     def remove(self, found: Found) -> None:
         """See :class:`StorageClient`."""
-        self._client.loop.run(self._work.remove(found))
+        self._run(self._work.remove(found))
 
     def create(self, uri: str) -> None:
         """See :class:`StorageClient`."""
-        self._client.loop.run(self._work.create(uri))
+        self._run(self._work.create(uri))
 
     def named(self, words: Sequence[str], *, everything: bool = False) -> list[str]:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.named(words, everything=everything))
+        return self._run(self._work.named(words, everything=everything))
 
     def delete(self, uri: str) -> None:
         """See :class:`StorageClient`."""
-        self._client.loop.run(self._work.delete(uri))
+        self._run(self._work.delete(uri))
 
     def presign(self, uri: str, seconds: int, *, writing: bool = False) -> str:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.presign(uri, seconds, writing=writing))
+        return self._run(self._work.presign(uri, seconds, writing=writing))
 
     def read(self, uri: str, most: int) -> bytes:
         """See :class:`StorageClient`."""
-        return self._client.loop.run(self._work.read(uri, most))
+        return self._run(self._work.read(uri, most))

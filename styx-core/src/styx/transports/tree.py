@@ -73,8 +73,8 @@ def single(source: Path, name: str) -> Entry:
 
 async def archive(found: Collection[Entry]) -> AsyncIterator[bytes]:
     """The entries as a tar archive in pieces; read in a thread. Raises InvalidTask for a file that cannot be read."""
-    pieces = _gathered(found)
-    while piece := await asyncio.to_thread(next, pieces, b""):
+    gathered = pieces(found)
+    while piece := await asyncio.to_thread(next, gathered, b""):
         yield piece
 
 
@@ -111,8 +111,8 @@ def _list(root: Path, directory: str) -> list[Entry]:
     return listed
 
 
-def _gathered(found: Collection[Entry]) -> Iterator[bytes]:
-    """The archive in pieces of about equal size."""
+def pieces(found: Collection[Entry]) -> Iterator[bytes]:
+    """The same, read as they are asked for: pieces of about equal size, and the same bytes for the same files."""
     buffer = bytearray()
     for part in _parts(found):
         buffer += part

@@ -1,0 +1,102 @@
+"""Server-sent events: read as they come, and read on from the last one where a connection breaks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3.exceptions import HTTPError
+
+from styx.api.errors import TransportError
+from styx.client.remote.http import Http, Sleep, problem
+
+END, PROBLEM = "end", "problem"
+_TRIES = 5  # in a row that bring no event
+_PAUSE = 0.2  # seconds before the first of them; each waits twice as long as the one before
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its name, its data, and what the server goes on after."""
+
+    name: str
+    data: Any
+    id: str = ""
+
+
+def parse(pieces: Iterable[bytes]) -> Iterator[Event]:
+    """The events of a stream that comes in any pieces; one that is cut off is none. Raises ValueError for no JSON."""
+    rest = b""
+    name, data, number = "", [], ""  # type: str, list[str], str
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in map(bytes.decode, lines):
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not line:
+                if data:
+                    yield Event(name, json.loads("\n".join(data)), number)
+                name, data, number = "", [], ""
+            elif field == "event":
+                name = value
+            elif field == "data":
+                data.append(value)
+            elif field == "id":
+                number = value
+
+
+class Stream:
+    """The events at one address until the server says that they end.
+
+    A connection that breaks, or says nothing for too long, is followed by another that goes on where it was.
+    """
+
+    def __init__(
+        self, http: Http, path: str, query: Mapping[str, object] | None = None, *, sleep: Sleep = time.sleep
+    ) -> None:
+        self._http = http
+        self._path = path
+        self._query = query or {}
+        self._sleep = sleep
+        self._last = ""
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raises TransportError once several tries in a row have brought nothing, and what the server tells of."""
+        fruitless = 0
+        while True:
+            try:
+                for event in self._connection():
+                    fruitless = 0
+                    if event.name == END:
+                        return
+                    if event.name == PROBLEM:
+                        raise problem(
+                            int(event.data.get("status", 500)), json.dumps(event.data).encode(), self._http.url
+                        )
+                    yield event
+                    self._last = event.id or self._last
+                broken: Exception = ValueError("it ended early")
+            except (HTTPError, ValueError) as error:
+                broken = error
+            fruitless += 1
+            if fruitless > _TRIES:
+                raise TransportError(
+                    f"what the server at {self._http.url} sends breaks off again and again: {broken}",
+                    hint="What was asked for goes on there. Something between here and there may end long answers.",
+                ) from broken
+            self._sleep(_PAUSE * 2.0**fruitless)
+
+    def _connection(self) -> Iterator[Event]:
+        headers = {"accept": "text/event-stream", **({"last-event-id": self._last} if self._last else {})}
+        answer = self._http.stream(self._path, headers, self._query)
+        whole = False
+        try:
+            for event in parse(answer.stream(_PIECE)):
+                yield event
+                whole = event.name == END
+        finally:
+            answer.drain_conn() if whole else answer.close()

@@ -1,0 +1,260 @@
+"""One server, spoken to over HTTP: connections that are kept, requests that are repeated where that is safe, errors.
+
+What only asks may always be repeated. What changes something carries a key under which the server does it once, however
+often it arrives, and so may be repeated as well.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as Overdue
+
+from styx import __version__
+from styx.api.errors import InvalidConfig, PluginError, StyxError, TransportError, from_wire
+from styx.client.refusals import NoSuchThing, WrongMethod
+from styx.client.wire import Unreadable
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 120.0  # for an answer to begin, or to go on; what takes longer is streamed
+BEATS_SECONDS = 45.0  # a stream that says nothing for so long is broken: its server says something every 15
+TRIES = 5
+CONNECTIONS = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_AGAIN = frozenset({"unavailable", "too_many_requests", "clash"})  # nothing was done, and later it may be
+_GATEWAYS = frozenset({502, 503, 504})  # unless it is a problem: then it is the server that says so
+_PROBLEM = "application/problem+json"
+_SUCCESS = 2
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+Sleep = Callable[[float], None]
+
+
+class Http:
+    """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries."""
+
+    def __init__(self, url: str, token: str, *, sleep: Sleep = time.sleep) -> None:
+        self.url = url.rstrip("/")
+        self._sleep = sleep
+        self._understood = False
+        self._headers = {
+            "authorization": f"Bearer {token}",
+            "accept": "application/json",
+            "user-agent": f"styx/{__version__}",
+        }
+        self._pool = urllib3.PoolManager(
+            maxsize=CONNECTIONS,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+        )
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, object] = _NONE,
+        key: str | None = None,
+    ) -> Any:
+        """What is answered, as JSON data. Raises TransportError, and whatever error the server answers with.
+
+        What changes something is done once for this ``key``.
+        """
+        headers, content = {}, None
+        if method != "GET":
+            self.require_understood()
+            headers["idempotency-key"] = key or new_key()
+        if body is not None:
+            content, headers["content-type"] = json.dumps(body).encode(), "application/json"
+        return self._json(self._ask(method, path, content, headers, query))
+
+    def pages(self, path: str, **query: object) -> Iterator[Any]:
+        """All items of a list, page by page."""
+        after: object = None
+        while True:
+            page = self.json("GET", path, query={**query, "after": after})
+            yield from page["items"]
+            after = page.get("next")
+            if after is None:
+                return
+
+    def has(self, path: str) -> bool:
+        """Whether something is at this address."""
+        try:
+            self._ask("HEAD", path)
+        except NoSuchThing:
+            return False
+        return True
+
+    def put(
+        self, path: str, body: Callable[[], Iterable[bytes]], size: int, query: Mapping[str, object] = _NONE
+    ) -> None:
+        """Send so many bytes, made anew for every try. Idempotent."""
+        self.require_understood()
+        headers = {"content-length": str(size), "content-type": "application/octet-stream"}
+        self._ask("PUT", path, body, headers, query).drain_conn()
+
+    def stream(
+        self, path: str, headers: Mapping[str, str] = _NONE, query: Mapping[str, object] = _NONE
+    ) -> BaseHTTPResponse:
+        """An answer to be read as it comes, and then drained or closed."""
+        return self._ask("GET", path, None, headers, query, BEATS_SECONDS)
+
+    def require_understood(self) -> None:
+        """Raise StyxError for a server of a version that may take what it is sent for something else. Asks once."""
+        if not self._understood:
+            theirs = self._json(self._ask("GET", "/health")).get("version", "")
+            if not speaks(theirs):
+                raise PluginError(
+                    f"the server at {self.url} is Styx {theirs or 'of an unknown version'}, and this is {__version__}",
+                    hint="They have to be of one minor version, or of two that follow: upgrade the older one.",
+                )
+            self._understood = True
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Callable[[], Iterable[bytes]] | None = None,
+        headers: Mapping[str, str] = _NONE,
+        query: Mapping[str, object] = _NONE,
+        read_timeout: float = ANSWER_SECONDS,
+    ) -> BaseHTTPResponse:
+        """The answer, which is a success. Tries again where that may help and can do no harm."""
+        url, pause = self.url + path + encoded(query), _FIRST_PAUSE
+        for left in reversed(range(TRIES)):
+            try:
+                answer = self._pool.request(
+                    method,
+                    url,
+                    body=body() if callable(body) else body,
+                    headers={**self._headers, **headers},
+                    timeout=urllib3.Timeout(CONNECT_SECONDS, read_timeout),
+                    redirect=False,
+                    preload_content=False,
+                )
+                if answer.status // 100 == _SUCCESS:
+                    return answer
+                error = problem(answer.status, answer.read(), self.url)
+                again = answer.status in _GATEWAYS and answer.headers.get("content-type") != _PROBLEM
+            except HTTPError as failure:
+                error, again = self._unreachable(failure), _may_repeat(method, failure)
+            if not left or not (again or error.code in _AGAIN):
+                break
+            self._sleep(min(_LONGEST_PAUSE, max(pause, error.details.get("retry_after") or 0)))
+            pause *= 2
+        raise self._foreign_or(error) if isinstance(error, NoSuchThing | WrongMethod) else error
+
+    def _json(self, answer: BaseHTTPResponse) -> Any:
+        try:
+            content = answer.read()
+            return json.loads(content) if content else None
+        except HTTPError as failure:
+            raise self._unreachable(failure) from failure
+        except ValueError:
+            raise _nobody(self.url) from None
+
+    def _unreachable(self, failure: HTTPError) -> StyxError:
+        if isinstance(failure, SSLError):
+            return InvalidConfig(
+                f"the server at {self.url} cannot be trusted: {_reason(failure)}",
+                hint="Set SSL_CERT_FILE to the certificate of whoever has signed its own.",
+            )
+        return TransportError(
+            f"the server at {self.url} cannot be reached: {_reason(failure)}",
+            hint="`styx api info` shows which server is asked; `styx api logout`, and no STYX_API_URL, asks none.",
+        )
+
+    def _foreign_or(self, error: StyxError) -> StyxError:
+        """Why the server does not know an address: it may be of another version."""
+        try:
+            self.require_understood()
+        except StyxError as why:
+            return why
+        return error
+
+
+def _may_repeat(method: str, failure: HTTPError) -> bool:
+    """Whether asking once more may help, and cannot do a thing twice: servers know the keys of POSTs alone."""
+    if isinstance(failure, SSLError | NameResolutionError | Overdue):
+        return False
+    return method not in {"PATCH", "DELETE"} or isinstance(failure, NewConnectionError)
+
+
+def problem(status: int, content: bytes, url: str) -> StyxError:
+    """The error that an answer tells of: the same as where it was raised. Raises nothing."""
+    import styx.optimizer.solver
+    import styx.sealing
+    import styx.store.access
+    import styx.store.managed  # noqa: F401 - they know errors that the contract does not
+
+    try:
+        said = json.loads(content)
+        return from_wire({**said, "code": said["code"], "message": said["detail"]})
+    except (ValueError, KeyError, TypeError):
+        pass
+    if status == NoSuchThing.status:
+        return NoSuchThing(f"the server at {url} has nothing at this address")
+    if status in _GATEWAYS:
+        return TransportError(f"what stands before the server at {url} does not reach it: status {status}")
+    return _nobody(url)
+
+
+def _nobody(url: str) -> StyxError:
+    return Unreadable(f"what answers at {url} is no server of Styx", hint="`styx api info` shows what is asked.")
+
+
+def encoded(query: Mapping[str, object]) -> str:
+    """The query of a URL. What is None is left out, a list is its items; truth is ``true``."""
+    pairs = [
+        (name, str(item).lower() if isinstance(item, bool) else str(item))
+        for name, value in query.items()
+        for item in (value if isinstance(value, list | tuple) else [value])
+        if item is not None
+    ]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def segment(name: object) -> str:
+    """A name as one segment of a path."""
+    return quote(str(name), safe="")
+
+
+def new_key() -> str:
+    """A key for something that is to be done once."""
+    return secrets.token_hex(16)
+
+
+def speaks(theirs: str, ours: str = __version__) -> bool:
+    """Whether two versions understand each other: of one minor version, or of two that follow."""
+    try:
+        (major, minor), (other, another) = (tuple(map(int, each.split(".")[:2])) for each in (ours, theirs))
+    except ValueError:
+        return False
+    return major == other and abs(minor - another) <= 1
+
+
+def _reason(failure: HTTPError) -> str:
+    """What the system said, without the objects and addresses that urllib3 adds."""
+    cause: BaseException = failure
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return {"timed out": "it does not answer"}.get(str(cause), str(cause)) or type(cause).__name__
