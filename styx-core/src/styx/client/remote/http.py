@@ -192,9 +192,9 @@ class Http:
 
 def _may_repeat(method: str, failure: HTTPError) -> bool:
     """Whether asking once more may help, and cannot do a thing twice: servers know the keys of POSTs alone."""
-    if isinstance(failure, SSLError | NameResolutionError | Overdue):
-        return False
-    return method not in {"PATCH", "DELETE"} or isinstance(failure, NewConnectionError)
+    if isinstance(failure, NewConnectionError):
+        return not isinstance(failure, NameResolutionError)
+    return not isinstance(failure, SSLError | Overdue) and method not in {"PATCH", "DELETE"}
 
 
 def problem(status: int, content: bytes, url: str) -> StyxError:
