@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from styx.api.cloud import SupportsPolicy, require
 from styx.api.errors import BadInput, StyxError
 from styx.api.storage import Storage
+from styx.client import servers
 from styx.client.protocol import CheckResult
 from styx.engine.account import glance
 from styx.hookspecs import DoctorFinding
@@ -87,6 +88,7 @@ def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
         clusters = count(len(store.clusters.list()), "cluster")
         findings.append(DoctorFinding("store", "ok", f"{clusters}, id {store.installation}"))
         findings.extend(_lost(client))
+        findings.extend(servers.findings(store))
         context = client.engine.context
     except StyxError as error:
         return [*findings, DoctorFinding("store", "error", error.message, error.hint or "")]
