@@ -12,7 +12,8 @@
     |-- TooLarge             413   the body, or the header (431), is larger than is taken
     |-- InvalidBody          422   a body or parameter of the wrong form; ``errors`` says where
     |-- TooManyRequests      429   too many at once; ``retry_after`` is in seconds
-    `-- Unavailable          503   the server is starting or ending
+    |-- Unavailable          503   the server is starting or ending
+    `-- NoRoom               507   the server's disk is full
 """
 
 from __future__ import annotations
@@ -82,6 +83,14 @@ class TooLarge(Refusal, BadInput):
     code = "too_large"
     exit_code = 2
     status = 413
+
+
+class NoRoom(Refusal):
+    """The disk of the server is full."""
+
+    code = "no_room"
+    exit_code = 74
+    status = 507
 
 
 class InvalidBody(Refusal, BadInput):

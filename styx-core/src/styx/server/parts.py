@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
+    from styx.client.embedded import EmbeddedClient
     from styx.engine.engine import Engine
     from styx.sealing import Sealer
     from styx.server.off_loop import OffLoop
@@ -47,6 +48,7 @@ class Parts:
     requests: Requests
     streams: Streams
     uploads: Uploads
+    client: EmbeddedClient
 
     @property
     def store(self) -> Store:

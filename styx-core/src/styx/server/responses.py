@@ -7,10 +7,9 @@ import binascii
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 
 from styx.client.refusals import InvalidBody
-from styx.server.models import Page
 from styx.server.problems import MEDIA_TYPE as PROBLEM
 from styx.server.sse import MEDIA_TYPE as EVENTS
 
@@ -19,6 +18,7 @@ T = TypeVar("T")
 _DIGITS = 18  # of a number that a database takes
 NAME = r"^[A-Za-z][A-Za-z0-9._-]{0,62}$"
 ClusterName = Annotated[str, Path(pattern=NAME, description="the cluster", examples=["dev"])]
+LastEventId = Annotated[str | None, Header(max_length=10_000, description="goes on after the event of this id")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for it to end, before it is told as it is")]
@@ -67,9 +67,3 @@ def number(given: str | None) -> int | None:
     if found is not None and not (found.isascii() and found.isdigit() and len(found) <= _DIGITS):
         raise InvalidBody("after: no page has ended with that")
     return None if found is None else int(found)
-
-
-__all__ = [
-    "NAME", "PROBLEMS", "After", "ClusterName", "Limit", "Page", "Wait", "decode", "encode", "number", "page",
-    "stream", "whole",
-]  # fmt: skip

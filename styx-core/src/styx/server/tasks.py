@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import InvalidTask
 from styx.spec import Dag, Task
+from styx.spec.files import is_uri
 
 if TYPE_CHECKING:
     from styx.server.models import DagIn, TaskIn
@@ -16,16 +18,34 @@ if TYPE_CHECKING:
 _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is meant
 
 
-def task_of(given: TaskIn, uploads: Uploads) -> Task:
-    """The task with its secrets, its files where they were put. Raises InvalidTask, NoSuchThing."""
+def written(given: TaskIn) -> Task:
+    """The task with its secrets, as it is written: its files are its client's. Raises InvalidTask."""
     task = Task.from_dict(given.task, _NOWHERE)
     known = {*task.spec.secrets, *task.spec.missing_secrets}
     unknown = sorted(set(given.secrets) - known)
     if unknown:
         raise InvalidTask(f"the task names no secret {unknown[0]!r}", field="secrets")
-    if given.secrets:
-        task = task.secrets(given.secrets)
-    return uploads.localised(task, given.files)
+    return task.secrets(given.secrets) if given.secrets else task
+
+
+def without_secrets(given: TaskIn) -> Task:
+    """The task as it is written, with the names of its secrets alone: what is told of it is told without them."""
+    spec = written(given).spec
+    return Task.from_spec(replace(spec, secrets={}, missing_secrets=(*spec.missing_secrets, *spec.secrets)))
+
+
+def task_of(given: TaskIn, uploads: Uploads) -> Task:
+    """The task with its secrets, its files where they were put. Raises InvalidTask, NoSuchThing."""
+    return uploads.localised(written(given), given.files)
+
+
+def without_files(given: TaskIn) -> Task:
+    """The task with its secrets and without its client's files, of which nothing depends yet. Raises InvalidTask."""
+    task = written(given)
+    spec = task.spec
+    local = isinstance(spec.workdir, str) and not is_uri(spec.workdir)
+    mounts = {target: mount for target, mount in spec.file_mounts.items() if isinstance(mount, str) and is_uri(mount)}
+    return Task.from_spec(replace(spec, workdir=None if local else spec.workdir, file_mounts=mounts))
 
 
 def shape_of(given: DagIn) -> dict[str, Any]:

@@ -98,7 +98,7 @@ async def cluster(name: ClusterName, parts: PartsOf) -> ClusterRecord:
 @router.delete("/{name}", status_code=202)
 async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: Forget = False) -> RequestOut:
     """Remove a cluster."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     arguments = {"cluster": name, "forget": forget}
     return RequestOut.of(await parts.requests.submit("down", caller.user, arguments))
 
@@ -106,7 +106,7 @@ async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: F
 @router.post("/{name}/exec", status_code=202)
 async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Queue a task on a cluster that is up: no provisioning, no setup."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     task = task_of(body, parts.uploads)
     arguments = {"cluster": name, "task": task.to_dict()}
     return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
@@ -115,7 +115,7 @@ async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsO
 @router.post("/{name}/start", status_code=202)
 async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Bring a stopped cluster back."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     arguments = {"cluster": name, "autostop": dump(body.autostop)}
     return RequestOut.of(await parts.requests.submit("start", caller.user, arguments))
 
@@ -123,14 +123,14 @@ async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: Parts
 @router.post("/{name}/stop", status_code=202)
 async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Stop a cluster's machines, and keep their disks."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     return RequestOut.of(await parts.requests.submit("stop", caller.user, {"cluster": name}))
 
 
 @router.post("/{name}/autostop", status_code=204, response_class=Response)
 async def autostop(name: ClusterName, body: AutostopIn, caller: CallerOf, parts: PartsOf) -> None:
     """Set or clear autostop on a cluster that is up."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     await parts.engine.autostop(name, body.autostop)
 
 
@@ -155,7 +155,7 @@ async def shell(
     command: Annotated[str | None, Query(max_length=10_000)] = None,
 ) -> Argv:
     """The program that opens a terminal on a node, for who runs where the server does."""
-    await _own(parts, caller, name)
+    await own(parts, caller, name)
     return Argv(argv=await parts.engine.shell(name, rank, command))
 
 
@@ -166,7 +166,8 @@ async def _known(parts: Parts, name: str) -> ClusterRecord:
     return record
 
 
-async def _own(parts: Parts, caller: Caller, name: str) -> ClusterRecord:
+async def own(parts: Parts, caller: Caller, name: str) -> ClusterRecord:
+    """The cluster, which is the caller's own. Raises ClusterNotFound, Forbidden."""
     record = await _known(parts, name)
     require_own(caller, record.user, f"cluster {name!r}")
     return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from styx.api.errors import from_wire
 from styx.client.refusals import InvalidBody
@@ -15,14 +15,13 @@ from styx.server.models import Page, RequestOut
 from styx.server.parts import Parts, PartsOf
 from styx.server.problems import problem_of
 from styx.server.progress import Said
-from styx.server.responses import After, Limit, decode, page, stream
+from styx.server.responses import After, LastEventId, Limit, decode, page, stream
 from styx.server.sse import Event, EventStream
 from styx.store.access import RequestRecord
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=Route)
 
 RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", examples=["5d0c8f3e2a1b4c6d"])]
-LastEventId = Annotated[str | None, Header(max_length=10_000, description="goes on after the event of this id")]
 
 
 @router.get("")

@@ -1,0 +1,43 @@
+"""The files that tasks bring along, sent ahead."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from styx.client.refusals import NoSuchThing
+from styx.server.bodies import Route
+from styx.server.disk import writing
+from styx.server.parts import PartsOf
+
+router = APIRouter(prefix="/v1/files", tags=["files"], route_class=Route)
+
+Digest = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{64}$", description="of the archive, in hexadecimal", examples=["00" * 32])
+]
+
+
+@router.head("/{sha256}", status_code=200, response_class=Response)
+async def present(sha256: Digest, parts: PartsOf) -> Response:
+    """Whether it was sent already. Then it is kept for another 30 days."""
+    if not parts.uploads.has(sha256):
+        raise NoSuchThing("that was not sent, or has gone by now")
+    return Response()
+
+
+@router.put(
+    "/{sha256}",
+    status_code=204,
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def send(sha256: Digest, request: Request, parts: PartsOf) -> None:
+    """Send an archive: a tar file, gzipped or not, in which everything lies below `content`. Idempotent."""
+    with writing(parts.engine.context.home):
+        await parts.uploads.take(sha256, request.stream())

@@ -1,0 +1,161 @@
+"""Managed jobs: handed in, looked at, followed and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from styx.client.refusals import Forbidden, InvalidBody
+from styx.jobs import logs as joblogs
+from styx.jobs.model import JobOptions
+from styx.jobs.submit import submit
+from styx.server.access import CallerOf
+from styx.server.auth import Caller
+from styx.server.bodies import Route
+from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
+from styx.server.parts import Parts, PartsOf
+from styx.server.responses import LastEventId, Limit, Wait, stream, whole
+from styx.server.routers.clusterjobs import Follow, Tail
+from styx.server.sse import Event, EventStream
+from styx.server.tasks import task_of
+from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
+
+router = APIRouter(prefix="/v1/jobs", tags=["managed jobs"], route_class=Route)
+
+_LOOK_SECONDS = 0.5
+_LARGEST = 2**31 - 1
+JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
+Word = Annotated[str | None, Query(max_length=200)]
+
+
+@router.get("")
+async def jobs(
+    parts: PartsOf,
+    *,
+    state: Annotated[ManagedState | None, Query()] = None,
+    user: Word = None,
+    name: Word = None,
+    group: Word = None,
+    pool: Word = None,
+    ended: Annotated[bool | None, Query()] = None,
+    oldest_first: bool = False,
+    after: Annotated[
+        int | None, Query(ge=0, le=_LARGEST, description="the id of the last job of the page before")
+    ] = None,
+    limit: Limit = 100,
+) -> Page[ManagedJob]:
+    """A page of jobs, by one of state, user, name, group, pool and ended; or by user with state or ended."""
+    query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit)
+    found = shown(await parts.off_loop(parts.store.jobs.page, query))
+    more = str(found[-1].id) if len(found) == limit else None
+    return {"items": found, "next": more}  # type: ignore[return-value]
+
+
+@router.post("", status_code=201)
+async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf) -> Page[ManagedJob]:
+    """Hand in a task to be looked after to its end, or an array of them."""
+    task = task_of(body, parts.uploads)
+    made = await asyncio.to_thread(
+        submit,
+        parts.store,
+        parts.sealer,
+        task,
+        options_of(body.options),
+        user=caller.user,
+        name=body.name,
+        count=body.count,
+        key=key_of(caller, body.key),
+    )
+    parts.runtime.nudge()
+    return whole(shown(made))  # type: ignore[return-value]
+
+
+@router.get("/{number}")
+async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
+    """One job."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait
+    while True:
+        found: ManagedJob = await parts.off_loop(parts.store.jobs.get, number)
+        if found.state.ended or loop.time() >= deadline or parts.streams.closing.is_set():
+            return shown([found])[0]
+        await asyncio.sleep(min(_LOOK_SECONDS, max(0.0, deadline - loop.time())))
+
+
+@router.get("/{number}/events")
+async def events(number: JobNumber, parts: PartsOf, limit: Limit = 1000) -> Page[JobEvent]:
+    """What happened to a job, oldest first; the last so many."""
+    return whole(await parts.off_loop(parts.store.jobs.events, number, limit))  # type: ignore[return-value]
+
+
+@router.get(
+    "/{number}/logs",
+    response_class=Response,
+    responses=stream(
+        "`log` {offset, data}, where data is base64; the id is the byte after it. Then `end`, or `problem`. A stream "
+        "that ends with neither was cut: resume it with Last-Event-ID."
+    ),
+)
+async def logs(
+    number: JobNumber,
+    parts: PartsOf,
+    *,
+    follow: Follow = True,
+    tail: Tail = None,
+    offset: Annotated[int, Query(ge=0, le=2**53, description="the byte to begin with")] = 0,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """The output of a job, all its runs one after the other."""
+    if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit()):
+        raise InvalidBody("Last-Event-ID is none of this stream's")
+    await parts.off_loop(parts.store.jobs.get, number)
+    if last_event_id is not None:
+        offset, tail = int(last_event_id), None
+    if tail is not None:
+        offset = joblogs._tail(joblogs.path_of(parts.engine.context.home, number), tail)  # noqa: SLF001
+    return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
+
+
+async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> AsyncGenerator[Event, None]:
+    home = parts.engine.context.home
+    async for piece in joblogs.read(home, parts.store, number, follow=follow, offset=offset):
+        data = {"offset": offset, "data": base64.b64encode(piece).decode()}
+        offset += len(piece)
+        yield Event("log", data, str(offset))
+
+
+@router.post("/cancel")
+async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf) -> Cancelled:
+    """Ask that these end: what runs is stopped, and its cluster removed."""
+    ids = await asyncio.to_thread(_cancel, parts, caller, body.ids)
+    parts.runtime.nudge()
+    return Cancelled(ids=ids)
+
+
+def _cancel(parts: Parts, caller: Caller, ids: Sequence[int]) -> list[int]:
+    if not caller.admin:
+        for number in ids:
+            owner = parts.store.jobs.get(number).user
+            if owner != caller.user:
+                raise Forbidden(f"managed job {number} is {owner}'s", hint=f"{owner} can do that.")
+    return parts.store.jobs.cancel(ids)
+
+
+def shown(found: Sequence[ManagedJob]) -> list[ManagedJob]:
+    """Jobs as they are told: without what is sealed, even though nobody could open it."""
+    return [replace(each, sealed=None) for each in found]
+
+
+def options_of(given: JobOptionsIn) -> JobOptions:
+    """The options as the jobs take them."""
+    return JobOptions.from_data({key: value for key, value in given.model_dump().items() if value is not None})
+
+
+def key_of(caller: Caller, key: str | None) -> str | None:
+    """A key under which nobody else finds the jobs."""
+    return None if key is None else f"{caller.user}/{key}"

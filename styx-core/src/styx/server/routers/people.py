@@ -1,0 +1,140 @@
+"""Users, their tokens, what they did, and the servers they do it with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from styx import __version__
+from styx.client.refusals import Clash, Forbidden
+from styx.server.access import AdminOf, CallerOf
+from styx.server.auth import SCOPES, level, mint
+from styx.server.bodies import Route
+from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
+from styx.server.parts import PartsOf
+from styx.server.responses import After, Limit, number, page, whole
+from styx.store.access import AuditEntry, Role, Token, TokenNotFound, User, UserNotFound
+from styx.store.managed import ServerRecord
+
+router = APIRouter(prefix="/v1", tags=["people"], route_class=Route)
+
+UserName = Annotated[str, Path(max_length=200, examples=["ann"])]
+TokenId = Annotated[str, Path(max_length=200, examples=["0a1b2c3d4e5f"])]
+
+
+@router.get("/me")
+async def me(caller: CallerOf, parts: PartsOf) -> Me:
+    """Who the caller is, and of which server."""
+    return Me(
+        user=caller.user,
+        role=caller.role,
+        level=caller.level.name.lower(),  # type: ignore[arg-type]
+        token=caller.token,
+        version=__version__,
+        installation=parts.store.installation,
+    )
+
+
+@router.get("/users")
+async def users(parts: PartsOf, _admin: AdminOf) -> Page[User]:
+    """All users, by name."""
+    return whole(await parts.off_loop(parts.store.users.list))  # type: ignore[return-value]
+
+
+@router.post("/users", status_code=201)
+async def add_user(body: UserIn, parts: PartsOf, _admin: AdminOf) -> User:
+    """Add a user."""
+    return await parts.off_loop(parts.store.users.add, User(body.name, body.role, parts.engine.context.clock.now()))
+
+
+@router.patch("/users/{name}")
+async def change_user(name: UserName, body: UserChange, parts: PartsOf, admin: AdminOf) -> User:
+    """Give a user another role, or refuse their tokens. Nobody does that to themselves."""
+    if name == admin.user:
+        raise Clash("that is yourself", hint="Another administrator can do that, or `styx-server user set`.")
+    changes = {key: value for key, value in body.model_dump().items() if value is not None}
+    return await parts.off_loop(parts.store.users.update, name, **changes)
+
+
+@router.delete("/users/{name}", status_code=204, response_class=Response)
+async def remove_user(name: UserName, parts: PartsOf, admin: AdminOf) -> None:
+    """Remove a user with all tokens. Clusters and jobs stay."""
+    if name == admin.user:
+        raise Clash("that is yourself", hint="Another administrator can do that, or `styx-server user remove`.")
+    await parts.off_loop(parts.store.users.remove, name)
+
+
+@router.get("/tokens")
+async def tokens(
+    caller: CallerOf, parts: PartsOf, user: Annotated[str | None, Query(max_length=200)] = None
+) -> Page[TokenOut]:
+    """Tokens without their secrets: one's own; an administrator's view is of all, or of one user's."""
+    whose = user if caller.admin else caller.user
+    if user is not None and user != whose:
+        raise Forbidden(f"the tokens of {user!r} are not yours")
+    return whole([_shown(each) for each in await parts.off_loop(parts.store.tokens.list, whose)])  # type: ignore[return-value]
+
+
+@router.post("/tokens", status_code=201)
+async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken:
+    """Make a token, which is shown this once. It may do no more than the one by which it is asked for."""
+    owner = await parts.off_loop(parts.store.users.get, body.user or caller.user)
+    if not caller.admin and body.user not in {None, caller.user}:
+        raise Forbidden(f"only {body.user!r} or an administrator makes tokens of {body.user!r}")
+    if owner is None:
+        raise UserNotFound(f"there is no user {body.user!r}", hint="GET /v1/users lists them.")
+    scopes = tuple(body.scopes) or _all_of(owner.role)
+    if level(owner.role, scopes) > caller.level:
+        raise Forbidden("a token cannot make one that may do more", hint="Ask for fewer scopes.")
+    lifetime = None if body.lifetime is None else timedelta(seconds=body.lifetime)
+    now = parts.engine.context.clock.now()
+    text, made = mint(owner.name, body.name, now, scopes=tuple(body.scopes) or scopes, lifetime=lifetime)
+    await parts.off_loop(parts.store.tokens.add, made)
+    return NewToken(**_shown(made).model_dump(), token=text)
+
+
+def _all_of(role: Role) -> tuple[str, ...]:
+    return tuple(name for name, each in SCOPES.items() if each <= level(role, ()))
+
+
+@router.delete("/tokens/{number}", status_code=204, response_class=Response)
+async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf) -> None:
+    """Let a token count no more, from now on, at every server. Idempotent."""
+    found = await parts.off_loop(parts.store.tokens.get, number)
+    if found is None or (not caller.admin and found.user != caller.user):
+        raise TokenNotFound(f"there is no token {number!r}", hint="GET /v1/tokens lists them.")
+    await parts.off_loop(parts.store.tokens.revoke, number)
+
+
+@router.get("/audit")
+async def audit(
+    parts: PartsOf,
+    _admin: AdminOf,
+    user: Annotated[str | None, Query(max_length=200)] = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[AuditEntry]:
+    """Requests that changed something or were refused, newest first."""
+    found = await parts.off_loop(parts.store.audit.page, user=user, after=number(after), limit=limit + 1)
+    return page(found, limit, lambda last: last.id)  # type: ignore[return-value]
+
+
+@router.get("/servers")
+async def servers(parts: PartsOf) -> Page[ServerRecord]:
+    """The servers that share this one's database, oldest first."""
+    return whole(await parts.off_loop(parts.store.servers.list))  # type: ignore[return-value]
+
+
+def _shown(token: Token) -> TokenOut:
+    return TokenOut(
+        id=token.id,
+        user=token.user,
+        name=token.name,
+        scopes=list(token.scopes),
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+        used_at=token.used_at,
+    )

@@ -1,0 +1,118 @@
+"""What happened and what it cost; what this installation has, and what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from styx.client.costs import CostReport
+from styx.client.protocol import CheckResult
+from styx.client.refusals import NoSuchThing
+from styx.hookspecs import DoctorFinding
+from styx.plugins.status import Plugin
+from styx.server.bodies import Route
+from styx.server.models import Page
+from styx.server.parts import PartsOf
+from styx.server.responses import NAME, Limit, whole
+from styx.store.records import EventRecord
+
+router = APIRouter(prefix="/v1", tags=["records"], route_class=Route)
+
+Word = Annotated[str, Path(max_length=200)]
+
+
+class PluginOut(BaseModel):
+    """An installed plugin, and whether it can be used."""
+
+    name: str
+    distribution: str
+    version: str
+    status: str = Field(description="ok, disabled, incompatible, broken, conflict or missing-dependency")
+    reason: str
+    fix: str
+    summary: str
+    provides: list[dict[str, Any]] = Field(description="kind, name and capabilities of each")
+    implements: list[str] = Field(description="its hooks")
+
+    @classmethod
+    def of(cls, plugin: Plugin) -> PluginOut:
+        """As its manifest says."""
+        entry, manifest = plugin.entry, plugin.manifest
+        provides = [{key: each[key] for key in ("kind", "name", "capabilities")} for each in manifest["provides"]]
+        return cls(
+            name=plugin.name,
+            distribution=entry["distribution"],
+            version=entry["version"],
+            status=plugin.status,
+            reason=plugin.reason,
+            fix=plugin.fix,
+            summary=manifest["summary"],
+            provides=provides,
+            implements=list(manifest["implements"]),
+        )
+
+
+class Policy(BaseModel):
+    """What credentials must be allowed, in the provider's own language."""
+
+    policy: str
+
+
+@router.get("/events")
+async def events(
+    cluster: Annotated[str, Query(pattern=NAME, examples=["dev"])], parts: PartsOf, limit: Limit = 100
+) -> Page[EventRecord]:
+    """What happened to a cluster, oldest first; also after it is gone."""
+    return whole(await parts.off_loop(parts.store.events.of, cluster, limit))  # type: ignore[return-value]
+
+
+@router.get("/costs")
+async def costs(parts: PartsOf, days: Annotated[int | None, Query(ge=0, le=36500)] = None) -> CostReport:
+    """What clusters have cost, ever or in the last days."""
+    return await asyncio.to_thread(parts.client.costs, days)
+
+
+@router.get("/billed")
+async def billed(parts: PartsOf) -> dict[str, Decimal | None]:
+    """What clusters are billed for right now: USD an hour, null where nobody knows."""
+    return {span.cluster: span.hourly_cost for span in await parts.off_loop(parts.store.spans.going_on)}
+
+
+@router.get("/clouds")
+async def clouds(
+    parts: PartsOf,
+    name: Annotated[list[Annotated[str, Query(max_length=100)]], Query(max_length=100)] = [],  # noqa: B006
+) -> Page[CheckResult]:
+    """Whether each cloud and store can be used. Asks them."""
+    return whole(await asyncio.to_thread(parts.client.check, name))  # type: ignore[return-value]
+
+
+@router.get("/clouds/{name}/policy")
+async def policy(name: Word, parts: PartsOf) -> Policy:
+    """What the credentials of a cloud must be allowed."""
+    return Policy(policy=await asyncio.to_thread(parts.client.policy, name))
+
+
+@router.get("/doctor")
+async def doctor(parts: PartsOf) -> Page[DoctorFinding]:
+    """Whether the server's installation is in order."""
+    return whole(await asyncio.to_thread(parts.client.doctor))  # type: ignore[return-value]
+
+
+@router.get("/plugins")
+async def plugins(parts: PartsOf) -> Page[PluginOut]:
+    """The plugins of the server."""
+    return whole([PluginOut.of(each) for each in parts.engine.context.plugins.plugins])  # type: ignore[return-value]
+
+
+@router.get("/plugins/{name}")
+async def plugin(name: Word, parts: PartsOf) -> PluginOut:
+    """One plugin."""
+    for each in parts.engine.context.plugins.plugins:
+        if each.name == name:
+            return PluginOut.of(each)
+    raise NoSuchThing(f"no plugin is called {name!r}", hint="GET /v1/plugins lists them.")

@@ -1,0 +1,156 @@
+"""Files in stores, by the credentials of the server."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
+
+from styx.api.errors import BadInput, NotFound, Wire
+from styx.api.storage import StoredObject
+from styx.engine.storage import BucketInfo
+from styx.engine.storage.uri import Uri
+from styx.server.access import AdminOf
+from styx.server.bodies import Route
+from styx.server.disk import writing
+from styx.server.models import Page, Text, example
+from styx.server.parts import PartsOf
+from styx.server.responses import After, Limit, decode, page
+
+router = APIRouter(prefix="/v1/storage", tags=["storage"], route_class=Route)
+
+_URI = r"^[a-z][a-z0-9+.-]{0,30}://[^\x00]{1,2000}$"
+UriOf = Annotated[str, Query(pattern=_URI, examples=["s3://bucket/key"])]
+_BYTES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "its content",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class Buckets(BaseModel):
+    """This installation's buckets, and why some stores could not be asked."""
+
+    items: list[BucketInfo]
+    next: None = None
+    problems: dict[str, Wire]
+
+
+class BucketIn(BaseModel):
+    """A bucket to be made."""
+
+    model_config = example({"uri": "s3://my-bucket"})
+
+    uri: Annotated[str, Field(pattern=_URI)]
+
+
+class PresignIn(BaseModel):
+    """An object, for how many seconds, and whether to write it."""
+
+    model_config = example({"uri": "s3://my-bucket/key", "seconds": 3600})
+
+    uri: Annotated[str, Field(pattern=_URI)]
+    seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600
+    writing: bool = False
+
+
+class Presigned(BaseModel):
+    """An address that works for a while, for whoever has it."""
+
+    url: Text
+
+
+@router.get("")
+async def buckets(parts: PartsOf) -> Buckets:
+    """This installation's buckets in all stores."""
+    found, problems = await parts.engine.storage.buckets()
+    return Buckets(items=found, problems={name: error.to_wire() for name, error in problems.items()})
+
+
+@router.get("/objects")
+async def objects(uri: UriOf, parts: PartsOf, after: After = None, limit: Limit = 1000) -> Page[StoredObject]:
+    """The objects at or below a URI, by key."""
+    last = decode(after)
+    found = await parts.engine.storage.objects(uri)
+    rest = found if last is None else [each for each in found if each.key > last]
+    return page(rest[: limit + 1], limit, lambda last: last.key)  # type: ignore[return-value]
+
+
+@router.post("/buckets", status_code=204, response_class=Response)
+async def create(body: BucketIn, parts: PartsOf) -> None:
+    """Make a bucket. Idempotent for our own."""
+    await parts.engine.storage.create(body.uri)
+
+
+@router.delete("/buckets", status_code=204, response_class=Response)
+async def delete(uri: UriOf, parts: PartsOf, _admin: AdminOf) -> None:
+    """Remove a bucket and all in it. Idempotent."""
+    await parts.engine.storage.delete(uri)
+
+
+@router.post("/presign")
+async def presign(body: PresignIn, parts: PartsOf) -> Presigned:
+    """An address for one object that works for so long."""
+    return Presigned(url=await parts.engine.storage.presign(body.uri, body.seconds, writing=body.writing))
+
+
+@router.get("/object", response_class=Response, responses=_BYTES)
+async def read(uri: UriOf, parts: PartsOf) -> Response:
+    """The content of one object."""
+    work = parts.engine.storage
+    storage, place = work.stores.of(uri), _single(uri)
+    if not (await work.find(str(place))).objects:
+        raise NotFound(f"there is nothing at {place}")
+    scratch = tempfile.TemporaryDirectory(prefix="styx-object-")
+    path = Path(scratch.name) / "content"
+    try:
+        with writing(path):
+            await work.stores.call(storage, storage.get, place.bucket, {place.key: path})
+    except BaseException:
+        scratch.cleanup()
+        raise
+    return FileResponse(path, media_type="application/octet-stream", background=BackgroundTask(scratch.cleanup))
+
+
+@router.put(
+    "/object",
+    status_code=204,
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, "content": _BYTES[200]["content"]}},
+)
+async def write(uri: UriOf, request: Request, parts: PartsOf) -> None:
+    """Put one object there, or another in its place."""
+    work = parts.engine.storage
+    storage, place = work.stores.of(uri), _single(uri)
+    with tempfile.TemporaryDirectory(prefix="styx-object-") as scratch:
+        path = Path(scratch) / "content"
+        with writing(path):
+            await _keep(request.stream(), path)
+        await work.stores.call(storage, storage.put, place.bucket, {place.key: path})
+
+
+@router.delete("/object", status_code=204, response_class=Response)
+async def remove(uri: UriOf, parts: PartsOf) -> None:
+    """Remove one object. Idempotent."""
+    storage, place = parts.engine.storage.stores.of(uri), _single(uri)
+    await parts.engine.storage.stores.call(storage, storage.remove, place.bucket, [place.key])
+
+
+async def _keep(pieces: AsyncIterator[bytes], path: Path) -> None:
+    with path.open("wb") as file:
+        async for piece in pieces:
+            file.write(piece)
+
+
+def _single(uri: str) -> Uri:
+    place = Uri.parse(uri)
+    if not place.key or place.key.endswith("/"):
+        raise BadInput(f"{place} names no single object")
+    return place

@@ -1,0 +1,40 @@
+"""Tasks: checked, and explained. Nothing is made."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from styx.engine.engine import check_name
+from styx.engine.explain import Explanation
+from styx.server.access import CallerOf
+from styx.server.bodies import Route
+from styx.server.models import ExplainIn, TaskIn, TaskOut
+from styx.server.parts import PartsOf
+from styx.server.tasks import without_secrets, written
+
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=Route)
+
+
+@router.post("")
+async def check(body: TaskIn) -> TaskOut:
+    """Whether a task can be read; its canonical form."""
+    return TaskOut(task=written(body).to_dict())
+
+
+@router.post("/explain")
+async def explain(body: ExplainIn, caller: CallerOf, parts: PartsOf) -> Explanation:
+    """Why a launch would go where it would: all that fits, and why the rest does not."""
+    if body.options.cluster:
+        check_name(body.options.cluster)
+    return await parts.engine.for_user(caller.user).explain(
+        without_secrets(body),
+        _quiet,
+        autostop=body.options.autostop,
+        account=body.options.account,
+        max_hourly_cost=body.options.max_hourly_cost,
+        not_yet=body.not_yet,
+    )
+
+
+def _quiet(phase: str, sentence: str) -> None:
+    """Nobody listens."""
