@@ -28,7 +28,7 @@ class HostCluster:
 
     def __init__(self, hosts: Sequence[Host], **options: str) -> None:
         owner = Owner(new_installation_id(), "hosts", new_attempt_id())
-        self.name, self.key = "hosts", owner.name
+        self.name, self.key, self.epoch = "hosts", owner.name, 0
         self.hosts = hosts
         self.nodes: Sequence[Node] = [
             Node(

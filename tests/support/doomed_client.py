@@ -26,6 +26,7 @@ class ToldCluster:
     def __init__(self, told: dict[str, Any]) -> None:
         self.name: str = told["name"]
         self.key: str = told["key"]
+        self.epoch = 0
         self.nodes: Sequence[Node] = [
             Node(str(rank), None, NodeState.RUNNING, rank, endpoint=Endpoint(*endpoint), private_ip=address)
             for rank, (endpoint, address) in enumerate(zip(told["endpoints"], told["addresses"], strict=True))

@@ -12,7 +12,7 @@ import pytest
 
 from styx import hookspecs
 from styx.api import BadInput, InvalidConfig
-from styx.hookspecs import Event
+from styx.hookspecs import Event, Leaning, Loss, Site
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "hooks"
 
@@ -88,3 +88,12 @@ def test_the_sealing_key_is_the_one_that_is_mounted(tmp_path: Path) -> None:
     module.MOUNTED.write_text("hello")
     with pytest.raises(InvalidConfig, match="is not hexadecimal"):
         pm.hook.styx_sealing_key()
+
+
+def test_the_strategy_goes_where_the_data_is() -> None:
+    """It prefers the regions near the data, but for the one that was just lost, and leaves other strategies alone."""
+    module, pm = example("styx_recovery")
+    lost = Loss(7, "train", 1, Site("aws", "eu-central-1", "eu-central-1a"), "g5.xlarge", spot=True, preempted=True)
+    found = pm.hook.styx_recovery(strategy="near_the_data", loss=lost)
+    assert found == Leaning(prefer=(module.NEAR[1],), avoid=(lost.site,))
+    assert pm.hook.styx_recovery(strategy="failover", loss=lost) is None

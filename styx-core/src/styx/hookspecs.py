@@ -45,6 +45,43 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """Where machines are; a part that is empty is any."""
+
+    cloud: str
+    region: str = ""
+    zone: str = ""
+
+    def covers(self, cloud: str, region: str | None, zone: str | None) -> bool:
+        """Whether that place is this one or within it."""
+        return self.cloud in ("", cloud) and self.region in ("", region) and self.zone in ("", zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A managed job has lost its cluster, for the ``recoveries``-th time: what that was and where."""
+
+    job: int
+    name: str
+    recoveries: int
+    site: Site
+    instance_type: str
+    spot: bool
+    preempted: bool  # taken back by the provider, as far as there is evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """Which places to ask first and in which order, and which last; among the rest, and within each, the price decides.
+
+    It rules nothing out: that is for the task to do.
+    """
+
+    prefer: tuple[Site, ...] = ()
+    avoid: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DoctorFinding:
     """One line of ``styx doctor``: ``level`` is ok, warning or error; ``fix`` says what to do."""
 
@@ -128,4 +165,14 @@ def styx_routes() -> Any:
     Its routes appear below ``/v1/x/PLUGIN`` and in the OpenAPI document. Who calls them has shown a token already:
     ``request.state.caller`` says whose. Methods other than GET and HEAD need the role ``member``. A plugin whose routes
     cannot be made is named in the log, and the server does without them.
+    """
+
+
+@hookspec(firstresult=True)
+def styx_recovery(strategy: str, loss: Loss) -> Leaning | None:
+    """Say where a managed job should go on that has lost its cluster; return None for strategies of other plugins.
+
+    ``strategy`` is what the job was launched with (``styx jobs launch --strategy NAME``). Core has ``failover`` and
+    ``eager_next_region``. Plugins are asked in order of name; where none knows the strategy, or the one that does
+    fails, the same place is asked first, as with ``failover``.
     """

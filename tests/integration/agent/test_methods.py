@@ -139,11 +139,15 @@ def test_waiting_for_a_job_that_is_none(agent: Agent) -> None:
 
 
 def test_older_epochs_are_refused(agent: Agent) -> None:
-    """Once a newer epoch has spoken, configure, submit and reserve of an older one are stale_epoch, also later."""
+    """Once a newer epoch has spoken, configure, submit, cancel and reserve of an older one are stale_epoch, also later.
+
+    Clients that have none, which is epoch 0, are heard all the same.
+    """
     client = agent.ready(epoch=5)
     requests = {
         "cluster.configure": {"cluster_key": "key", "rank": 0, "num_nodes": 1, "epoch": 4},
         "jobs.submit": job("true", epoch=4),
+        "jobs.cancel": {"ids": None, "epoch": 4},
         "gang.reserve": {"job": 1, "rank": 0, "spec": {}, "epoch": 4},
     }
     agent.kill()
@@ -153,6 +157,7 @@ def test_older_epochs_are_refused(agent: Agent) -> None:
         with pytest.raises(AgentError) as refused:
             client.call(method, **params)
         assert refused.value.code == "stale_epoch", method
+    client.call("jobs.cancel", ids=None, epoch=0)
     client.call("jobs.submit", **job("true", epoch=6))
     assert client.call("hello", protocol=1, client="t")["epoch"] == 6
 

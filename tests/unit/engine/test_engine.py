@@ -17,6 +17,7 @@ from styx.api import (
     JobState,
     NoOffer,
 )  # fmt: skip
+from styx.engine import policies
 from styx.engine.codec import offer_from_data, offer_to_data
 from styx.engine.keys import public_key
 from styx.engine.redact import mask
@@ -132,9 +133,9 @@ async def test_a_policy_that_leaves_the_task_alone(world: World, tmp_path) -> No
     world.hooks["styx_policy"] = lambda task, operation: None
     engine = world.engine()
     task = HELLO.from_dict({"name": "t", "run": "x", "workdir": "here"}, tmp_path)
-    assert engine._admit(task, "launch") is task
+    assert policies.admit(engine.context, task, "launch") is task
     world.hooks["styx_policy"] = lambda task, operation: {**task, "name": "other"}
-    changed = engine._admit(task, "launch").spec
+    changed = policies.admit(engine.context, task, "launch").spec
     assert (changed.base_dir / str(changed.workdir)).resolve() == tmp_path / "here"
 
 

@@ -145,6 +145,7 @@ class Jobs:
     async def cancel(self, params: dict[str, Any], _send: Send) -> dict[str, Any]:
         """Answer ``jobs.cancel``."""
         ids = check.listing(params, "ids", int)
+        self._node.fence(check.integer(params, "epoch", 0))
         chosen = list(self.live.values()) if ids is None else [self.live[i] for i in ids if i in self.live]
         cancelled = [job for job in chosen if not job.ended]
         for job in cancelled:

@@ -94,8 +94,11 @@ class Node:
         return config
 
     def fence(self, epoch: int) -> None:
-        """Accept requests of this epoch from now on, and of none before; raises AgentError ``stale_epoch``."""
-        if epoch < self.epoch:
+        """Accept requests of this epoch from now on, and of none before; raises AgentError ``stale_epoch``.
+
+        Epoch 0 is that of clients by themselves, whom none binds.
+        """
+        if 0 < epoch < self.epoch:
             raise AgentError("stale_epoch", f"epoch {epoch} is over: this cluster is in epoch {self.epoch}")
         if epoch > self.epoch:
             self.table.set_fact("epoch", epoch)

@@ -21,6 +21,9 @@ Running it (``build.build()`` gives the archive)
     python3 -I -S PROGRAM ping --socket PATH                -> prints hello's answer; exits 69 when nobody answers
     python3 -I -S PROGRAM version                           -> prints {"protocol": 1, "build": "HASH"}
 
+An ``epoch`` is that of the server which gives the orders: once a node has heard one, those of a lower one are refused
+(``stale_epoch``). Clients by themselves have epoch 0, which binds nobody and is always heard.
+
 Times are unix seconds (float) or null, sizes bytes. Versions :data:`PROTOCOL` and one less talk to each other.
 
 Methods
@@ -43,7 +46,7 @@ Methods
         job: {id, key, name, user, state, submitted_at, started_at, ended_at, exit_code, num_nodes, cpus, gpus,
         ranks: {"0": exit code}, reason}; states as in ``styx.api.JobState``
     jobs.wait {id} -> job, once it has ended
-    jobs.cancel {ids: [id] or null for all} -> {cancelled: [id]}, once they have ended
+    jobs.cancel {ids: [id] or null for all, epoch} -> {cancelled: [id]}, once they have ended
     logs.read {id, rank or null for all, follow, tail: lines or null, offsets: {"0": byte} or null} -> log items, {}
         With ``follow`` until the job has ended and all of it has been sent. ``offsets`` wins over ``tail``.
     metrics.sample {} -> {at, cpu_percent, memory_used, memory_total, disk_used, disk_total, net_received, net_sent,

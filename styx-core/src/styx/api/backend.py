@@ -135,6 +135,7 @@ class Cluster(Protocol):
     name: str
     key: str  # names this cluster's runtime state on its nodes: installation, cluster, attempt
     nodes: Sequence[Node]
+    epoch: int  # of who gives the orders: lower ones are refused once a node has heard this; 0 binds nobody. Since 1.1
 
     def transport(self, rank: int) -> Transport:
         """The (kept) transport to the node with this rank."""

@@ -7,7 +7,8 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from copy import deepcopy
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from styx.api.transport import CommandResult
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
-from styx.engine import budget, container, jobs, lifecycle, recover
+from styx.engine import budget, container, jobs, lifecycle, policies, recover
 from styx.engine.account import glance
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
@@ -27,7 +28,7 @@ from styx.engine.freshness import misplaced, needs_a_look
 from styx.engine.handle import Handle, Handles
 from styx.engine.keys import public_key
 from styx.engine.launch import launch
-from styx.engine.mounts import require_mountable, sync
+from styx.engine.mounts import sync
 from styx.engine.obtain import Wish, plan_machines
 from styx.engine.operation import LOOK, operation
 from styx.engine.orphans import Orphan, Search, find_orphans
@@ -39,6 +40,7 @@ from styx.engine.references import resolved
 from styx.engine.reuse import ANSWER_SECONDS, require_fit
 from styx.engine.setup import connect, not_up, require_autostop, set_autostop
 from styx.engine.storage import StorageWork
+from styx.hookspecs import Leaning
 from styx.optimizer.rank import Choice
 from styx.plugins import plugin_manager
 from styx.plugins.manager import PluginManager
@@ -86,6 +88,18 @@ class Engine:
         assert isinstance(backend, Backend)
         return cls(Context(store, plugins, clouds, backend, config, home, clock, current(), public_key(home)))
 
+    def for_user(self, name: str) -> Engine:
+        """This engine as it works for another user, whose the clusters and the budgets are. Never closed by itself."""
+        theirs = copy(self)
+        theirs.context = replace(self.context, user=name)
+        return theirs
+
+    def under(self, epoch: int) -> Engine:
+        """This engine as it gives nodes orders under an epoch: those of a lower one are refused from then on."""
+        bound = copy(self)
+        bound.context = replace(self.context, epoch=epoch)
+        return bound
+
     async def close(self) -> None:
         """Close connections to nodes and clouds; what runs goes on."""
         await self.context.told()
@@ -110,7 +124,7 @@ class Engine:
         autostop where nothing that fits can have it.
         """
         with redacting(task.spec.secrets.values()):
-            spec = self._admit(task, "launch").spec
+            spec = policies.admit(self.context, task, "launch").spec
             wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost, lenient=lenient)
             return await plan_machines(self.context, wish, progress, answered)
 
@@ -126,7 +140,7 @@ class Engine:
     ) -> Explanation:
         """Why a launch of the task would go where it would. Makes nothing."""
         with redacting(task.spec.secrets.values()):
-            spec = self._policed(task, "launch").spec  # what it lacks to run does not matter
+            spec = policies.policed(self.context, task, "launch").spec  # what it lacks to run does not matter
             wish = Wish(spec, "", autostop, account=account, max_hourly_cost=max_hourly_cost)
             return await explain(self.context, wish, progress, not_yet=not_yet)
 
@@ -144,25 +158,28 @@ class Engine:
         account: str | None = None,
         max_hourly_cost: Decimal | None = None,
         prefer: Choice | None = None,
+        leaning: Leaning | None = None,
+        key: str | None = None,
     ) -> tuple[str, int | None, bool]:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
         Returns once the job is queued; the number is None when the task has nothing to run. Nothing that costs more
         than ``agreed_hourly_cost`` or ``max_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is
-        made, and nothing on another account than the one named. ``prefer`` is asked for first.
+        made, and nothing on another account than the one named. ``prefer`` is asked for first, then what the
+        ``leaning`` says. Launched again with the same ``key``, it is the same job.
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:
-            wish = Wish(
-                ready.spec, name, autostop, retry_until_up, agreed_hourly_cost, account, max_hourly_cost, prefer
-            )
+            limits = agreed_hourly_cost, account, max_hourly_cost
+            wish = Wish(ready.spec, name, autostop, retry_until_up, *limits, prefer, leaning)
             with timed(self.context, name, progress) as phases:
                 handle, made, as_it_is = await self._obtain(wish, phases, fast=fast)
                 try:
                     await container.learn(self.context, handle)
                     if not as_it_is:
                         await container.prepare(self.context, handle, ready.spec, phases)
-                    return name, await self._run(handle, ready, phases, setup=setup and not as_it_is), made
+                    number = await self._run(handle, ready, phases, setup=setup and not as_it_is, key=key)
+                    return name, number, made
                 except StyxError as error:
                     if made:
                         error.hint = " ".join(filter(None, (error.hint, _stays_up(name))))
@@ -194,11 +211,13 @@ class Engine:
     async def _ready(self, task: Task, what: str) -> AsyncIterator[Task]:
         """The task as it will run, with its secrets; none of them gets out of the block in an error."""
         with redacting(task.spec.secrets.values()):
-            spec = await resolved(self.context, self._admit(task, what).spec)
+            spec = await resolved(self.context, policies.admit(self.context, task, what).spec)
         with redacting(spec.secrets.values()):
             yield Task.from_spec(spec)
 
-    async def _run(self, handle: Handle, task: Task, progress: Progress, *, setup: bool) -> int | None:
+    async def _run(
+        self, handle: Handle, task: Task, progress: Progress, *, setup: bool, key: str | None = None
+    ) -> int | None:
         await sync(self.context, handle, task.spec, progress)
         if not task.spec.run and not (setup and task.spec.setup):
             return None
@@ -206,24 +225,8 @@ class Engine:
         if record is None:
             raise ClusterNotFound(f"cluster {handle.name!r} was removed meanwhile", cluster=handle.name)
         progress("submit", "queueing the job")
-        return await self.context.backend.submit(handle, jobs.job_for(self.context, task.spec, record, setup=setup))
-
-    def _admit(self, task: Task, what: str) -> Task:
-        """The task after every policy has had its say, with nothing missing. Raises InvalidTask, BadInput."""
-        task = self._policed(task, what)
-        task.check_secrets()
-        task.check_files()
-        require_mountable(self.context, task.spec)
-        return task
-
-    def _policed(self, task: Task, what: str) -> Task:
-        if self.context.plugins.implements("styx_policy"):
-            given = task.to_dict()
-            changed = self.context.plugins.fold_policy(deepcopy(given), what)
-            if changed != given:
-                secrets = dict(task.spec.secrets)
-                task = Task.from_dict(changed, task.spec.base_dir).override({"secrets": secrets} if secrets else {})
-        return task
+        job = jobs.job_for(self.context, task.spec, record, setup=setup, key=key)
+        return await self.context.backend.submit(handle, job)
 
     async def status(self, names: Sequence[str] = (), *, refresh: bool = False) -> list[ClusterRecord]:
         """Clusters, newest first, as they are: those that may have changed are looked at first.
@@ -239,6 +242,11 @@ class Engine:
                 await sweep(self.context)
         await self.context.told()
         return self.context.store.clusters.list(names)
+
+    async def look(self, name: str) -> ClusterRecord | None:
+        """One cluster as it is now, whatever was known of it; None when it is gone."""
+        with glance():
+            return await reconcile(self.context.fresh(), name)
 
     async def orphans(self) -> Search:
         """What is there, in every place that can be looked at, that no cluster on record stands for."""

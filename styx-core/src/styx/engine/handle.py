@@ -26,6 +26,7 @@ class Handle:
         cloud: Cloud,
         way: Callable[[Node], Transport] | None = None,
         notices: Notices | None = None,
+        epoch: int = 0,
     ) -> None:
         self.name = name
         self.key = owner.name
@@ -33,6 +34,7 @@ class Handle:
         self._cloud = cloud
         self._way = way  # other than by the endpoint alone
         self._notices = notices
+        self.epoch = epoch
         self._transports: dict[int, Transport] = {}
 
     @property
@@ -99,6 +101,7 @@ class Handles:
         key = (handle.name, handle.key)
         present = self.kept.get(key)
         if present is not None and present.places == handle.places:
+            present.epoch = max(present.epoch, handle.epoch)
             await handle.close()
             return present
         self.kept[key] = handle

@@ -19,9 +19,14 @@ from styx.store.records import ClusterRecord
 DEFAULT_CPUS = 0.5
 
 
-def job_for(context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: bool) -> JobSpec:
-    """The job that runs this task on that cluster. Raises BadInput where it does not fit."""
-    key = secrets.token_hex(8)
+def job_for(
+    context: Context, task: TaskSpec, cluster: ClusterRecord, *, setup: bool, key: str | None = None
+) -> JobSpec:
+    """The job that runs this task on that cluster. Raises BadInput where it does not fit.
+
+    With the same ``key`` it is the same job, however often it is submitted.
+    """
+    key = key or secrets.token_hex(8)
     wanted = require_fit(task, cluster)
     stamp = context.clock.now().strftime("%Y-%m-%d-%H-%M-%S-%f")
     return JobSpec(

@@ -43,6 +43,7 @@ from styx.engine.plan import Answered, Plan, plan
 from styx.engine.provision import Again, drive
 from styx.engine.removal import UNSEEN_DEADLINE, remove
 from styx.engine.setup import require_autostop, set_up
+from styx.hookspecs import Leaning
 from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState
@@ -61,6 +62,7 @@ class Wish:
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
     prefer: Choice | None = None  # what is asked for first, where it still fits
+    leaning: Leaning | None = None  # which places are asked for earlier than others
     lenient: bool = False  # where nothing that fits can have the autostop, it is planned without
 
 
@@ -85,7 +87,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress, answer
             hint="Nothing was made. Run it again to be asked about that price, or add --yes.",
             reasons={first.source: str(_too_dear(wish, first))},
         )
-    fitting.sort(key=lambda choice: not _same(choice, wish.prefer))
+    fitting.sort(key=lambda choice: (not _same(choice, wish.prefer), _turn(choice, wish.leaning)))
     return replace(found, choices=tuple(fitting), rejections=(*rejections, *found.rejections))
 
 
@@ -118,6 +120,17 @@ def refusal(choice: Choice, error: StyxError) -> Rejection:
 def _same(choice: Choice, other: Choice | None) -> bool:
     """Whether both ask for the same thing; what else is known of it may have changed meanwhile."""
     return other is not None and _what(choice) == _what(other)
+
+
+def _turn(choice: Choice, leaning: Leaning | None) -> int:
+    """When the choice is asked for: those of the preferred places in their order, then others, then the avoided."""
+    if leaning is None:
+        return 0
+    for turn, place in enumerate(leaning.prefer):
+        if place.covers(choice.offer.cloud, choice.offer.region, choice.offer.zone):
+            return turn
+    avoided = any(place.covers(choice.offer.cloud, choice.offer.region, choice.offer.zone) for place in leaning.avoid)
+    return len(leaning.prefer) + avoided
 
 
 def _what(choice: Choice) -> tuple[str, Scope, Alternative]:

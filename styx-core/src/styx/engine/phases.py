@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -11,6 +12,7 @@ from styx.engine.context import Context, Progress
 
 EVENT = "phases"  # the kind of the event
 _ASIDE = frozenset({"note", "time"})  # said of any phase
+_ONE = re.compile(r"(\S+) (\d+\.\d+) s(?:, |$)")
 
 
 class Phases:
@@ -40,6 +42,11 @@ class Phases:
     def __str__(self) -> str:
         """All of them, in the order in which they first came."""
         return ", ".join(f"{phase} {took:.2f} s" for phase, took in self.seconds.items())
+
+
+def seconds_of(event: str) -> dict[str, float]:
+    """How long each phase took, from the text of such an event."""
+    return {phase: float(took) for phase, took in _ONE.findall(event)}
 
 
 @contextmanager

@@ -40,6 +40,7 @@ async def set_up(
         context.clouds.get(cluster.cloud, cluster.account).cloud,
         newcomers,
         Notices(context, cluster),
+        context.epoch,
     )
     async with handle.closed_on_error():
         try:
@@ -122,7 +123,8 @@ def connect(context: Context, cluster: ClusterRecord) -> Handle:
     owner = context.owner(cluster)
     nodes = [with_key(context.home, _node(record, owner)) for record in context.store.nodes.of(cluster.name)]
     cloud = context.clouds.get(cluster.cloud, cluster.account).cloud
-    return Handle(cluster.name, owner, nodes, cloud, Newcomers(context, cluster, wait=0.0), Notices(context, cluster))
+    newcomers, notices = Newcomers(context, cluster, wait=0.0), Notices(context, cluster)
+    return Handle(cluster.name, owner, nodes, cloud, newcomers, notices, context.epoch)
 
 
 def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotUp:

@@ -51,6 +51,8 @@ KINDS: dict[str, Kind] = {
     )
 }
 
-BEHAVIOUR_HOOKS = ("styx_doctor", "styx_event", "styx_policy", "styx_routes", "styx_sealing_key", "styx_secret")
+BEHAVIOUR_HOOKS = (
+    "styx_doctor", "styx_event", "styx_policy", "styx_recovery", "styx_routes", "styx_sealing_key", "styx_secret",
+)  # fmt: skip
 PLUGIN_GROUP = "styx.plugins"
 MANIFEST_NAME = "styx-plugin.toml"

@@ -35,6 +35,7 @@ class ProcessCluster:
         owner = Owner(new_installation_id(), name, new_attempt_id())
         self.name = name
         self.key = owner.name
+        self.epoch = 0
         self.root = root
         self.nodes: Sequence[Node] = [_node(owner, root, rank) for rank in range(size)]
         self.noticed: dict[int, datetime] = {}

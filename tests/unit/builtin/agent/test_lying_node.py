@@ -59,7 +59,7 @@ class Lying(Transport):
 class LyingCluster:
     """Two nodes, of which the head is all that is talked to."""
 
-    name, key = "c", "styx-aaaaaa-c-bbbb"
+    name, key, epoch = "c", "styx-aaaaaa-c-bbbb", 0
 
     def __init__(self, answer: Answer) -> None:
         self.nodes: Sequence[Node] = [Node(str(rank), None, NodeState.RUNNING, rank) for rank in range(2)]

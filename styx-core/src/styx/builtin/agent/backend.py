@@ -29,9 +29,6 @@ from styx.builtin.agent.remove import remove
 from styx.transports.process import ProcessTransport, user_name
 from styx.transports.together import each, together
 
-# Which of several servers gives the orders: the one with the highest. The store lets one client at a time hold a
-# cluster; until servers share clusters there is nothing to tell apart.
-EPOCH = 0
 CANCEL_DEADLINE = 60.0  # seconds for the processes of cancelled jobs to end, by force if need be
 FETCH_DEADLINE = 3700.0  # seconds for an image to be there; the agent gives up before
 WAKE_DEADLINE = 15.0  # seconds; the head says what becomes of a job whose nodes cannot be reached
@@ -88,7 +85,7 @@ class AgentBackend(Backend):
             changed = [error for error in failed if isinstance(error, HostKeyChanged)]
             if changed:
                 raise changed[0]
-        params = codec.job_params(job, user=user_name(), epoch=EPOCH)
+        params = codec.job_params(job, user=user_name(), epoch=cluster.epoch)
         return codec.integer(await self._node(cluster, HEAD).call("jobs.submit", params), "id", 1)
 
     async def jobs(self, cluster: Cluster, ids: Collection[int] | None = None) -> list[JobInfo]:
@@ -107,7 +104,7 @@ class AgentBackend(Backend):
         """Cancel jobs; their processes are dead when this returns."""
         if ids is not None and not ids:
             return []
-        params = {"ids": None if ids is None else sorted(ids)}
+        params = {"ids": None if ids is None else sorted(ids), "epoch": cluster.epoch}
         answer = await self._node(cluster, HEAD).call("jobs.cancel", params, deadline=CANCEL_DEADLINE)
         return codec.id_list(answer, "cancelled", ids)
 
@@ -185,7 +182,7 @@ class AgentBackend(Backend):
         name = node.transport.node if isinstance(node.transport, ProcessTransport) else ""
         await node.call("cluster.configure", {
             "cluster_key": cluster.key, "cluster_name": cluster.name, "rank": node.rank, "num_nodes": len(ips),
-            "node_ips": ips, "peers": peers, "epoch": EPOCH, "home": places.home,
+            "node_ips": ips, "peers": peers, "epoch": cluster.epoch, "home": places.home,
             "self_stop": {
                 "stop": cluster.self_stop_command(node.rank, down=False),
                 "down": cluster.self_stop_command(node.rank, down=True),
