@@ -47,15 +47,17 @@ def in_bash(*words: str) -> list[str]:
 
 @pytest.fixture
 def clusters(styx_home: Path) -> None:
-    """Two clusters on record."""
+    """Two clusters and three managed jobs on record."""
     from styx.store import Store
     from styx.store.database import utc_now
+    from styx.store.managed import NewJob
     from styx.store.records import ClusterRecord
     from styx.store.states import ClusterState
 
     with Store.open(home=styx_home) as store:
         for name in ("dev", "demo"):
             store.clusters.create(ClusterRecord(name, name, ClusterState.UP, utc_now(), utc_now(), cloud="local"))
+        store.jobs.submit([NewJob(name, name, {}) for name in ("train", "eval", "train-2")])
 
 
 @pytest.mark.usefixtures("clusters")
@@ -77,6 +79,10 @@ def clusters(styx_home: Path) -> None:
         (("styx", "plugins", "disable", "lo"), ["local"]),
         (("styx", "plugins", "enable", "ss"), ["ssh"]),
         (("styx", "plugins", "show", "fi"), ["file"]),
+        (("styx", "jobs", "logs", ""), ["3", "2", "1"]),
+        (("styx", "jobs", "cancel", "3", ""), ["2", "1"]),
+        (("styx", "spot", "cancel", "-n", "tr"), ["train", "train-2"]),
+        (("styx", "jobs", "queue", "--st"), ["--state", "--status"]),
         (("styx", "config", "set", "clouds.s"), ["clouds.ssh"]),
         (("styx", "config", "get", "d"), ["database"]),
     ],

@@ -47,6 +47,9 @@ CASES = [
     pytest.param([], completion("styx launch --re"), "--retry-until-up", id="complete options"),
     pytest.param([], completion("styx plugins ca"), "capabilities", id="complete inner commands"),
     pytest.param([], completion("styx down "), "", id="complete cluster names"),
+    pytest.param(["jobs", "launch", "--help"], {}, "--num-jobs", id="jobs launch help"),
+    pytest.param(["api", "login", "--help"], {}, "--token-file", id="api login help"),
+    pytest.param([], completion("styx jobs cancel "), "", id="complete numbers of managed jobs"),
 ]
 
 

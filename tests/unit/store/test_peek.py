@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from styx.store import Store
-from styx.store.peek import cluster_names
+from styx.store.peek import cluster_names, managed_jobs
+from support.managed import new_job
 from support.records import cluster
 
 
@@ -21,6 +23,16 @@ def test_names_are_read_sorted(tmp_path: Path) -> None:
             store.clusters.create(cluster(name))
         assert cluster_names(home) == ["alpha", "zeta"]
     assert cluster_names(home) == ["alpha", "zeta"]
+
+
+def test_managed_jobs_are_read_newest_first(tmp_path: Path) -> None:
+    """Number, name and state of each; none where the database is of a version that had none."""
+    with Store.open(home=tmp_path) as store:
+        store.jobs.submit([new_job("a"), new_job("b", "eval")])
+    assert managed_jobs(tmp_path) == [(2, "eval", "pending"), (1, "train", "pending")]
+    (tmp_path / "old").mkdir()
+    sqlite3.connect(tmp_path / "old" / "state.db").close()
+    assert managed_jobs(tmp_path / "old") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all", None])
