@@ -150,6 +150,6 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for member in tar:
         if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
             raise tarfile.ExtractError(f"{member.name!r} is no file, directory or link")
-        if member.name.split("/")[0] != CONTENT:
+        if member.name.removeprefix("./").split("/")[0] != CONTENT:
             raise tarfile.ExtractError(f"{member.name!r} is not below {CONTENT!r}")
         yield member

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from styx.api.errors import StoreError, from_wire
+from styx.api.errors import ClusterNotFound
 from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
 from styx.client.remote.http import Http, segment
 from styx.client.remote.requests import Requests, reporting, telling
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from styx.api.backend import Autostop, JobInfo, LogChunk
+    from styx.api.errors import StoreError
     from styx.client.costs import CostReport
     from styx.client.login import Login
     from styx.client.remote.jobs import RemoteJobs
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from styx.spec import Dag, Task
     from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
+_PAGE = 1000
 WAIT_SECONDS = 30  # that a server lets one wait for the end of a job in one request
 
 
@@ -38,7 +42,7 @@ class RemoteClient:
     def __init__(self, login: Login) -> None:
         self._http = Http(login.url, login.token)
         self._requests = Requests(self._http)
-        self._said: Mapping[str, Any] | None = None  # with the last list of clusters
+        self._notes: Mapping[str, Any] | None = None  # beside the last list of clusters
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
@@ -85,19 +89,15 @@ class RemoteClient:
         """See :class:`~styx.client.protocol.Client`."""
         from styx.store.records import ClusterRecord
 
-        page = self._http.json("GET", "/v1/clusters", query={"name": list(names), "refresh": refresh or None})
-        self._said = page
-        items = page["items"]
-        while page.get("next"):
-            page = self._http.json("GET", "/v1/clusters", query={"name": list(names), "after": page["next"]})
-            items += page["items"]
-        return load(list[ClusterRecord], items)
+        self._notes = None
+        wanted = [name for name in names if _NAME.fullmatch(name)]
+        if names and not wanted:
+            return []
+        found = self._http.pages("/v1/clusters", name=wanted, refresh=refresh or None, limit=_PAGE)
+        return load(list[ClusterRecord], [*found])
 
     def outdated(self) -> StoreError | None:
-        """See :class:`~styx.client.protocol.Client`."""
-        why = (self._said or {}).get("outdated")
-        error = from_wire(why) if why else None
-        return error if isinstance(error, StoreError) else None
+        """See :class:`~styx.client.protocol.Client`. A server that cannot write has said so instead."""
 
     def lost(self) -> tuple[str, datetime] | None:
         """See :class:`~styx.client.protocol.Client`."""
@@ -115,10 +115,10 @@ class RemoteClient:
         return load(list[str], self._told("given_up") or [])
 
     def _told(self, name: str) -> Any:
-        """What the server says beside its clusters."""
-        if self._said is None:
-            self._said = self._http.json("GET", "/v1/clusters", query={"limit": 1})
-        return self._said.get(name)
+        """What the server says beside its clusters, asked for once for each list of them."""
+        if self._notes is None:
+            self._notes = self._http.json("GET", "/v1/notes")
+        return self._notes.get(name)
 
     def orphans(self) -> Search:
         """See :class:`~styx.client.protocol.Client`."""
@@ -266,5 +266,8 @@ class RemoteClient:
 
 
 def _of(*parts: object) -> str:
-    """The address of a cluster, or of something of it."""
+    """The address of a cluster, or of something of it. Raises ClusterNotFound for what none can be called."""
+    name = str(parts[0])
+    if not _NAME.fullmatch(name):
+        raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists the clusters.", cluster=name)
     return "/v1/clusters/" + "/".join(map(segment, parts))
