@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 
 from styx.api.errors import StyxError
+from styx.engine.about import about
 from styx.server.problems import answer, http_answer, unexpected
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Gate:
             await send(message)
 
         try:
-            await self._app(scope, receive, sent)
+            with about(request=request):
+                await self._app(scope, receive, sent)
         except (StyxError, HTTPException) as error:
             if not status:
                 made = answer(error, request) if isinstance(error, StyxError) else http_answer(error, request)

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from styx.server import tracing
+
 _KEPT = 1000  # of what was said last
 
 
@@ -30,6 +32,7 @@ class Progress:
 
     def phase(self, phase: str, sentence: str) -> None:
         """What an operation of the engine says."""
+        tracing.phase(sentence)
         self._loop.call_soon_threadsafe(self._add, "progress", {"phase": phase, "sentence": sentence})
 
     def report(self, task: str, kind: str, text: str) -> None:

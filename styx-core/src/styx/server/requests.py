@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import StoreError, StyxError
+from styx.engine.about import about
 from styx.engine.redact import redacting
+from styx.server import tracing
 from styx.server.operations import OPERATIONS, Asked
 from styx.server.progress import Progress, Said
 from styx.store.access import RequestRecord, RequestState
@@ -120,7 +122,7 @@ class Requests:
             self._ended.popitem(last=False)
 
     async def _work(self, record: RequestRecord, progress: Progress) -> None:
-        with suppress(Superseded):  # it is another's by now
+        with suppress(Superseded), about(request=record.id, user=record.user):  # it may be another's by now
             owned = await self._persistently(self._store.requests.own, record.id, self._server_id())
             if owned.ended_at is not None:
                 return
@@ -148,7 +150,8 @@ class Requests:
         opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
         with redacting(value for values in opened.values() for value in values.values()):
             asked = Asked(record.id, record.arguments, opened)
-            return await operation(self._engine.for_user(record.user), asked, progress)
+            with tracing.span(record.kind, request=record.id):
+                return await operation(self._engine.for_user(record.user), asked, progress)
 
     async def _asked_to_end(self, number: str) -> bool:
         record: RequestRecord = await self._persistently(self._store.requests.get, number)

@@ -17,6 +17,7 @@ from styx.client import local
 from styx.config import home
 from styx.engine.engine import Engine
 from styx.sealing import Sealer
+from styx.server import logs, tracing
 from styx.server.app import create_app
 from styx.server.bootstrap import forget, local_token
 from styx.server.connection import MAX_HEADER, Connection
@@ -38,7 +39,8 @@ _PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 def serve(settings: Settings, at_once: int) -> None:
     """Listen, work, and end on SIGTERM or SIGINT. Raises StyxError for what keeps it from beginning."""
     sock = _listen(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
+    tracing.start()
     asyncio.run(_serve(settings, at_once, sock))
 
 
@@ -50,7 +52,7 @@ async def _serve(settings: Settings, at_once: int, sock: socket.socket) -> None:
     sealer = Sealer.open(home(), engine.context.plugins)
     del at_once
     runtime = Alone(engine, url)
-    app = create_app(engine, runtime, sealer, settings)
+    app = create_app(engine, runtime, sealer, settings, observe=logs.observe)
     server = _Server(
         uvicorn.Config(
             app,
@@ -73,6 +75,7 @@ async def _serve(settings: Settings, at_once: int, sock: socket.socket) -> None:
         url,
     )
     await server.serve([sock])
+    tracing.stop()
     logging.shutdown()
     # Not by way of the loop's end, which would cancel what is under way, and so undo it. It is on record, and goes on
     # when this server or another takes it up: an end is no different from a crash, only announced.

@@ -19,6 +19,7 @@ from styx.store.clusters import Clusters
 from styx.store.create import create_file, ensure_schema, installation
 from styx.store.database import Database, parse_url, utc_now
 from styx.store.events import Events
+from styx.store.figures import Watch
 from styx.store.jobs import ManagedJobs
 from styx.store.memory import Memory, remember
 from styx.store.mounts import Mounts
@@ -58,6 +59,7 @@ class Store:
         self.tokens = Tokens(database)
         self.audit = Audit(database)
         self.answers = Answers(database)
+        self.watch = Watch(database)
 
     @classmethod
     def open(
