@@ -26,7 +26,7 @@ LAUNCH: Refused = {
     "--clone-disk-from": "disks are not copied between clusters; keep what must survive in file_mounts.",
     "--clone": "disks are not copied between clusters; keep what must survive in file_mounts.",
     "--resize": "a cluster keeps its size; `styx down` removes it, and then it can be launched anew.",
-    "--priority": "the jobs of a cluster run first in, first out.",
+    "--priority": "the jobs of a cluster run first in, first out; `styx jobs launch` has priorities.",
     "--workspace": _WORKSPACES,
     "-w": _WORKSPACES,
 }
@@ -56,8 +56,6 @@ JOBS_QUEUE: Refused = {
 }
 
 JOBS_CANCEL: Refused = {
-    "-u": "--all is every job that you may cancel.",
-    "--all-users": "--all is every job that you may cancel.",
     "--graceful": _GRACEFUL,
     "--graceful-timeout": _GRACEFUL,
 }
@@ -100,7 +98,7 @@ EXEC: Refused = {
 STATUS: Refused = {
     "--endpoint": "`styx status --ip CLUSTER` prints the address at which the ports of its task are.",
     "--endpoints": "`styx status --ip CLUSTER` prints the address at which the ports of its task are.",
-    "--show-managed-jobs": "this lists clusters; `styx queue` lists their jobs.",
+    "--show-managed-jobs": "this lists clusters; `styx jobs queue` lists managed jobs.",
     "--show-services": "this lists clusters only.",
     "--show-pools": "this lists clusters only.",
 }

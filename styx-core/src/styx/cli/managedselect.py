@@ -104,11 +104,12 @@ def show_page(found: Sequence[ManagedJob], arguments: Mapping[str, Any], output:
         note(f"There may be more: --after {found[-1].id} goes on from here.")
 
 
-def unended(jobs: JobsClient) -> list[ManagedJob]:
-    """All that have not ended, newest first."""
+def unended(jobs: JobsClient, *, all_users: bool) -> list[ManagedJob]:
+    """One's own that have not ended, or those of all users, newest first."""
+    from styx.client.access import whoami
     from styx.store.managed import JobQuery
 
-    return list(_all(jobs, JobQuery(ended=False)))
+    return list(_all(jobs, JobQuery(ended=False, user=None if all_users else whoami())))
 
 
 def newest(jobs: JobsClient) -> ManagedJob:

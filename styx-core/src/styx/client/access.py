@@ -9,6 +9,7 @@ from typing import Any, cast
 from styx.client import local
 from styx.client.login import Login, logged_in
 from styx.client.remote.http import Http, segment
+from styx.transports.process import user_name
 
 Row = dict[str, Any]
 
@@ -51,6 +52,15 @@ class Access:
     def revoke_token(self, number: str) -> None:
         """Let a token count no more. Idempotent. Raises TokenNotFound."""
         self._http.json("DELETE", f"/v1/tokens/{segment(number)}")
+
+
+def whoami() -> str:
+    """The user whose jobs are one's own: at the server that one is logged in to, else on this machine."""
+    login = logged_in()
+    if login is None:
+        return user_name()
+    with access(login) as server:
+        return str(server.me()["user"])
 
 
 @contextmanager

@@ -262,4 +262,4 @@ def test_what_is_waited_for_is_told_once():
 def test_a_launch_says_what_it_does_not_do(styx, file: Path):
     """Retries and outputs are for runs of graphs, and nobody should wait for them."""
     file.write_text("run: x\nretries: 2\n")
-    assert "count in `styx dag run` alone" in styx("launch", "-c", "dev", "p.yaml").stderr
+    assert "count in `styx dag run` and" in styx("launch", "-c", "dev", "p.yaml").stderr

@@ -268,6 +268,13 @@ def test_status(styx, client: FakeClient):
     assert styx("jobs", "status", "9").exit_code == 2
 
 
+@pytest.fixture
+def me(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks is called ``me``."""
+    monkeypatch.setattr("styx.client.access.whoami", lambda: "me")
+
+
+@pytest.mark.usefixtures("me")
 def test_cancel(styx, client: FakeClient):
     """One job is ended without a question, several after one; what has ended is left as it is."""
     client.jobs.add("a")
@@ -281,6 +288,16 @@ def test_cancel(styx, client: FakeClient):
     assert styx("jobs", "cancel", "--all", "-y").stdout == "Ending job 3.\n"
     assert styx("jobs", "cancel", "--all", "-y").stdout == "Nothing to end: no such job was waiting or running.\n"
     assert styx("jobs", "cancel", "9").exit_code == 2
+
+
+@pytest.mark.usefixtures("me")
+def test_cancel_what_is_somebody_elses(styx, client: FakeClient):
+    """By name, pool or --all one's own jobs are meant; those of others where they are asked for too."""
+    client.jobs.add("a")
+    client.jobs.add("a", user="somebody")
+    assert styx("jobs", "cancel", "-n", "a").stdout == "Ending job 1.\n"
+    assert styx("jobs", "cancel", "--all").stdout == "Nothing to end: no such job was waiting or running.\n"
+    assert styx("jobs", "cancel", "-u").stdout == "Ending job 2.\n"
 
 
 @pytest.mark.parametrize("words", [[], ["1", "--all"], ["-n", "a", "-p", "b"], ["x"], ["0"]])
@@ -330,6 +347,7 @@ def test_spot_launch(styx, client: FakeClient, tmp_path: Path):
     assert styx("spot", "launch", "-d", "--no-use-spot", "ls").exit_code == 2
 
 
+@pytest.mark.usefixtures("me")
 def test_spot_queue_and_cancel(styx, client: FakeClient):
     """Only jobs on spot are listed, a full page of them, and only these are ended."""
     spot, mixed = {"use_spot": True}, {"any_of": [{"use_spot": True}, {"cpus": 1}]}

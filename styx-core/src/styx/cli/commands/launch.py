@@ -100,7 +100,7 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
     wanted = _launch_options(arguments)
     task = build_task(entrypoint, arguments)
     if task.spec.retries.times or task.spec.output_names:
-        note("Its retries and output_names count in `styx dag run` alone.")
+        note("Its retries and output_names count in `styx dag run` and `styx jobs launch` alone.")
     with connected() as client:
         if dryrun:
             ctx.exit(explained.show(client, task, wanted, output))

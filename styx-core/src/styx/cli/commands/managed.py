@@ -61,7 +61,7 @@ A list of what `styx jobs queue` prints, each with
 CANCEL = """
 styx jobs cancel 12
 styx jobs cancel 12 13 --yes
-styx jobs cancel -n train          # all of that name
+styx jobs cancel -n train          # all of yours of that name
 styx jobs cancel --all --yes
 """
 LOGS = """
@@ -134,20 +134,23 @@ def status(numbers: tuple[int, ...], output: str) -> None:
 
 @jobs.command(cls=Command, refused=habits.JOBS_CANCEL, notes={"Examples": CANCEL})
 @click.argument("numbers", metavar="[JOB]...", nargs=-1, type=JOB_ID, shell_complete=job_ids)
-@option("-n", "--name", metavar="NAME", shell_complete=job_names, help="All jobs of that name that have not ended.")
-@option("-p", "--pool", metavar="NAME", help="All jobs of that pool that have not ended.")
-@option("-a", "--all", "everything", is_flag=True, help="All jobs that have not ended.")
+@option("-n", "--name", metavar="NAME", shell_complete=job_names, help="All of yours of that name.")
+@option("-p", "--pool", metavar="NAME", help="All of yours in that pool.")
+@option("-a", "--all", "everything", is_flag=True, help="All of yours.")
+@option("-u", "--all-users", is_flag=True, help="Those of everybody, not yours alone.")
 @options.accepted("--no-async")
 @options.yes_option
-def cancel(numbers: tuple[int, ...], name: str | None, pool: str | None, everything: bool, yes: bool) -> None:
+def cancel(
+    numbers: tuple[int, ...], name: str | None, pool: str | None, everything: bool, all_users: bool, yes: bool
+) -> None:
     """End jobs, and remove their clusters. Those that have ended already are left as they are."""
+    everything = everything or (all_users and not (numbers or name or pool))
     if [bool(numbers), name is not None, pool is not None, everything].count(True) != 1:
         raise click.UsageError("give job numbers (`styx jobs queue` lists them), --name, --pool or --all; one of these")
     with connected() as client:
         if not numbers:
-            numbers = tuple(
-                job.id for job in unended(client.jobs) if name in (None, job.name) and pool in (None, job.pool)
-            )
+            there = unended(client.jobs, all_users=all_users)
+            numbers = tuple(job.id for job in there if name in (None, job.name) and pool in (None, job.pool))
         end(client.jobs, numbers, yes=yes)
 
 

@@ -70,14 +70,17 @@ def queue(output: str, **arguments: Any) -> None:
 
 @spot.command(cls=Command, refused=habits.JOBS_CANCEL, notes={"Examples": CANCEL})
 @click.argument("numbers", metavar="[JOB]...", nargs=-1, type=JOB_ID, shell_complete=job_ids)
-@option("-n", "--name", metavar="NAME", shell_complete=job_names, help="All of that name that have not ended.")
-@option("-a", "--all", "everything", is_flag=True, help="All jobs on spot machines that have not ended.")
+@option("-n", "--name", metavar="NAME", shell_complete=job_names, help="All of yours of that name.")
+@option("-a", "--all", "everything", is_flag=True, help="All of yours on spot machines.")
+@option("-u", "--all-users", is_flag=True, help="Those of everybody, not yours alone.")
 @options.yes_option
-def cancel(numbers: tuple[int, ...], name: str | None, everything: bool, yes: bool) -> None:
+def cancel(numbers: tuple[int, ...], name: str | None, everything: bool, all_users: bool, yes: bool) -> None:
     """End jobs on spot machines, and remove their clusters."""
+    everything = everything or (all_users and not (numbers or name))
     if [bool(numbers), name is not None, everything].count(True) != 1:
         raise click.UsageError("give job numbers (`styx spot queue` lists them), --name or --all; one of these")
     with connected() as client:
         if not numbers:
-            numbers = tuple(job.id for job in unended(client.jobs) if views.on_spot(job) and name in (None, job.name))
+            there = unended(client.jobs, all_users=all_users)
+            numbers = tuple(job.id for job in there if views.on_spot(job) and name in (None, job.name))
         end(client.jobs, numbers, yes=yes)
