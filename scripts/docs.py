@@ -1,4 +1,4 @@
-"""Write the generated part of docs/: the reference of commands, hooks and errors, from the code that defines them.
+"""Write the generated part of docs/: commands, hooks, errors and the server's routes, from the code that defines them.
 
 In a page written by hand, what stands between two marks is generated.
 
@@ -8,6 +8,7 @@ In a page written by hand, what stands between two marks is generated.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -139,8 +140,17 @@ def _difference(each: Difference) -> str:
     return f"| `{each.name}` | {each.what} | {each.why} | {example} |"
 
 
+def openapi() -> str:
+    """What the server's routes take and answer, for generators of clients; without what plugins add here."""
+    from styx.server.app import routed
+
+    return json.dumps(routed().openapi(), indent=1) + "\n"
+
+
 SECTIONS: dict[str, Callable[[], str]] = {"skypilot.md": differences}
-PAGES: dict[str, Callable[[], str]] = {"cli.md": commands, "hooks.md": hooks, "errors.md": errors}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": commands, "hooks.md": hooks, "errors.md": errors, "openapi.json": openapi,
+}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

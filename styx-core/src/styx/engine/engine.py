@@ -197,15 +197,18 @@ class Engine:
         handle, made = await launch(self.context.fresh(), wish, progress)
         return await self._handles.keep(handle), made, False
 
-    async def exec(self, task: Task, cluster: str, progress: Progress) -> int | None:
-        """Queue the task on a cluster that is up: no provisioning, no setup; the job's number."""
+    async def exec(self, task: Task, cluster: str, progress: Progress, *, key: str | None = None) -> int | None:
+        """Queue the task on a cluster that is up: no provisioning, no setup; the job's number.
+
+        Queued again with the same ``key``, it is the same job.
+        """
         with redacting(task.spec.secrets.values()):
             record = await self._up(cluster)
         async with self._ready(task, "exec") as ready:
             handle = await self._handle(record)
             await container.learn(self.context, handle)
             require_fit(ready.spec, self._known(cluster))
-            return await self._run(handle, ready, progress, setup=False)
+            return await self._run(handle, ready, progress, setup=False, key=key)
 
     @asynccontextmanager
     async def _ready(self, task: Task, what: str) -> AsyncIterator[Task]:

@@ -7,7 +7,7 @@ import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -15,13 +15,17 @@ from styx import __version__
 from styx.server import problems
 from styx.server.access import Access
 from styx.server.bodies import Bodies
+from styx.server.description import Described, operation_id
+from styx.server.diagnosis import OnServer
 from styx.server.gate import Gate, Observer
+from styx.server.metrics import Measured, Metrics
 from styx.server.off_loop import OffLoop
 from styx.server.parts import Parts, Runtime
 from styx.server.repeats import Repeats
 from styx.server.requests import Requests
 from styx.server.responses import PROBLEMS
 from styx.server.sse import Streams
+from styx.server.tracing import Traced
 from styx.server.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -32,7 +36,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("styx.server")
 
-ROUTERS = ("health", "clusters", "requests")
+ROUTERS = (
+    "health", "metrics", "clusters", "clusterjobs", "tasks", "jobs", "dags", "requests", "offers", "storage", "files",
+    "records", "notes", "orphans", "people",
+)  # fmt: skip
 HOOK = "styx_routes"
 
 
@@ -51,27 +58,37 @@ def create_app(
         Requests(engine, sealer, off_loop, lambda: runtime.server_id),
         Streams(settings.streams, settings.stalled),
         Uploads(engine.context.home, settings),
+        OnServer(engine),
     )
-    app = FastAPI(
-        title="Styx",
-        version=__version__,
-        description=__doc__,
-        docs_url=None,  # they load scripts from elsewhere
-        redoc_url=None,
-        redirect_slashes=False,
-        lifespan=_lifespan,
-        responses=PROBLEMS,
-    )
+    app = routed(lifespan=_lifespan)
     app.state.parts = parts
+    app.state.metrics = Metrics(store)
     problems.install(app)
-    for name in ROUTERS:
-        app.include_router(importlib.import_module(f"styx.server.routers.{name}").router)
     _add_plugins(app, engine.context.plugins)
     # From the inside out.
     app.add_middleware(Repeats, store=store, sealer=sealer, off_loop=off_loop)
     app.add_middleware(Bodies, settings=settings)
     app.add_middleware(Access, store=store, off_loop=off_loop, clock=engine.context.clock, settings=settings)
     app.add_middleware(Gate, observe=observe)
+    app.add_middleware(Traced)
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    return app
+
+
+def routed(**more: Any) -> FastAPI:
+    """The application with its own routes, and nothing behind them: enough to be described."""
+    app = Described(
+        title="Styx",
+        version=__version__,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        responses=PROBLEMS,
+        **more,
+    )
+    for name in ROUTERS:
+        app.include_router(importlib.import_module(f"styx.server.routers.{name}").router)
     return app
 
 

@@ -6,6 +6,7 @@ before the first run, and a job is submitted under a key that is the request's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,14 @@ async def launch(engine: Engine, asked: Asked, progress: Progress) -> Any:
         agreed_hourly_cost=options.agreed_hourly_cost,
         account=options.account,
         max_hourly_cost=options.max_hourly_cost,
+        key=asked.id,
     )
     return dump(LaunchResult(name, job_id, created=made))
 
 
 async def exec_(engine: Engine, asked: Asked, progress: Progress) -> Any:
     """Queue a task on a cluster that is up."""
-    job_id = await engine.exec(asked.task(), asked.cluster, progress.phase)
+    job_id = await engine.exec(asked.task(), asked.cluster, progress.phase, key=asked.id)
     return dump(LaunchResult(asked.cluster, job_id))
 
 
@@ -94,14 +96,18 @@ async def discard(engine: Engine, asked: Asked, progress: Progress) -> Any:
 
 
 async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
-    """Run the tasks of a Dag, each on a cluster of its own, and wait."""
+    """Run the tasks of a Dag, each on a cluster of its own, and wait. What an earlier try has left goes first."""
     from styx.dags.model import RunOptions
     from styx.dags.run import DagRun
     from styx.server.tasks import dag_of
 
     tasks = [asked.task(mapping, position) for position, mapping in enumerate(asked.arguments["tasks"])]
     dag = dag_of(tasks, asked.arguments["shape"])
-    return dump(await DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report).run())
+    run = DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report)
+    run.name = f"{run.name.rpartition('-')[0]}-{asked.id[:6]}"
+    left = [each.name for each in engine.context.store.clusters.list() if each.name.startswith(f"{run.name}-")]
+    await asyncio.gather(*(engine.down(name, progress.phase) for name in left))
+    return dump(await run.run())
 
 
 OPERATIONS: Mapping[str, Operation] = {

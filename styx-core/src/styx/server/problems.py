@@ -14,6 +14,7 @@ from styx.api.errors import StyxError
 from styx.client import refusals
 from styx.client.refusals import Refusal
 from styx.sealing import SealingError
+from styx.store.access import RequestNotFound, TokenNotFound, UserNotFound
 from styx.store.managed import Superseded
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ _STATUS: dict[type[StyxError], int] = {
     errors.Unsupported: 400,
     errors.Transient: 502,
     errors.OutcomeUnknown: 502,
+    RequestNotFound: 404,
+    TokenNotFound: 404,
+    UserNotFound: 404,
     Superseded: 409,
     SealingError: 500,
 }

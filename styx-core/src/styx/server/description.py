@@ -1,0 +1,61 @@
+"""The OpenAPI document: what the routes say of themselves, and what holds for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from styx.server.access import OPEN
+from styx.server.problems import Problem
+
+DESCRIPTION = """\
+Clusters, jobs and files of one Styx installation.
+
+* Every request but `/health`, `/ready` and `/openapi.json` shows a token: `Authorization: Bearer styx_...`.
+* What goes wrong is `application/problem+json` (RFC 9457), with a `code` for programs and a `hint` for people.
+* Lists come in pages: `next` of one is what to ask `after` for the following.
+* What takes a while answers 202 with a request, goes on without its client, and is watched at
+  `/v1/requests/{number}/events`.
+* A POST with an `Idempotency-Key` may be sent again: it is done once, and answered the same for a day.
+* Streams are server-sent events. One that was cut is resumed with `Last-Event-ID`.
+* Money is text, in USD. Times are ISO 8601, in UTC. Unknown fields are ignored.
+"""
+_BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "styx_ID_SECRET"}}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "any text of 1 to 255 visible ASCII characters: sent again under the same key, it is done once",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
+
+class Described(FastAPI):
+    """An application whose document also says what surrounds its routes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if not self.openapi_schema:
+            self.description = DESCRIPTION
+            document = super().openapi()
+            document["components"]["schemas"]["Problem"] = _problem()
+            document["components"]["securitySchemes"] = _BEARER
+            for path, methods in document["paths"].items():
+                for method, operation in methods.items():
+                    operation["security"] = [] if path in OPEN else [{"bearer": []}]
+                    if method == "post":
+                        operation["parameters"] = [*operation.get("parameters", ()), _KEY]
+        return self.openapi_schema or {}
+
+
+def operation_id(route: APIRoute) -> str:
+    """A name that clients can be generated with: ``clusters_launch``."""
+    module = str(route.endpoint.__module__).rpartition(".")[2]
+    return f"{module}_{route.name.rstrip('_')}"
+
+
+def _problem() -> dict[str, Any]:
+    """Problem as a schema of the document."""
+    return Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,0 +1,25 @@
+"""A server that the tests of one file share."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.servers import Server, running
+
+TASK = {"run": "echo hello", "resources": {"infra": "local"}}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with an empty home. Tests leave what they make under names of their own."""
+    home = Path(tempfile.mkdtemp(prefix="styx-"))
+    with running(home / ".styx") as found:
+        yield found
+        for cluster in found.ask("GET", "/v1/clusters?limit=1000").json["items"]:
+            found.result(found.ask("DELETE", f"/v1/clusters/{cluster['name']}"))
+    shutil.rmtree(home, ignore_errors=True)

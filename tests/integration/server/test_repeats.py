@@ -1,0 +1,67 @@
+"""Idempotency keys, at a real server."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from support.servers import Server
+
+JOB = {"task": {"run": "true"}}
+
+
+def jobs(server: Server) -> int:
+    """How many there are."""
+    return len(server.ask("GET", "/v1/jobs?limit=1000").json["items"])
+
+
+def test_the_same_again_is_answered_the_same(server: Server) -> None:
+    """Nothing is done a second time, and the answer says that it is the first one."""
+    first = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "one"})
+    again = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "one"})
+    assert (again.status, again.json) == (first.status, first.json) == (201, first.json)
+    assert (again.headers.get("idempotent-replayed"), first.headers.get("idempotent-replayed")) == ("true", None)
+
+
+def test_another_request_under_the_same_key_is_refused(server: Server) -> None:
+    """Whether its body or its address is another; nothing is done."""
+    server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "two"})
+    before = jobs(server)
+    for path, body in (("/v1/jobs", {"task": {"run": "false"}}), ("/v1/clusters", JOB)):
+        refused = server.ask("POST", path, body, headers={"idempotency-key": "two"})
+        assert (refused.status, refused.json["code"]) == (422, "invalid_body")
+    assert jobs(server) == before
+
+
+def test_keys_are_everybodys_own(server: Server) -> None:
+    """Another user's key is another key: nobody gets an answer that was not theirs."""
+    token = server.made("keys")
+    mine = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "three"})
+    theirs = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "three"}, token=token)
+    assert theirs.json["items"][0]["id"] != mine.json["items"][0]["id"]
+
+
+def test_refusals_are_kept_too(server: Server) -> None:
+    """What was refused for its content is refused again, with the same problem."""
+    first = server.ask("POST", "/v1/users", {"name": "-"}, headers={"idempotency-key": "four"})
+    again = server.ask("POST", "/v1/users", {"name": "-"}, headers={"idempotency-key": "four"})
+    assert first.status == again.status == 422
+    assert first.json == again.json
+    assert again.headers["content-type"] == "application/problem+json"
+
+
+def test_of_many_at_once_one_is_done(server: Server) -> None:
+    """The others are told to ask again, or get the answer; there is one job."""
+    before = jobs(server)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [
+            *pool.map(lambda _: server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "five"}), range(16))
+        ]
+    assert {answer.status for answer in answers} <= {201, 409}
+    assert len({answer.body for answer in answers if answer.status == 201}) == 1
+    assert jobs(server) == before + 1
+
+
+def test_a_key_must_be_one(server: Server) -> None:
+    """A key that is too long, or no visible ASCII, is refused."""
+    for key in ("x" * 256, "two words", "ü"):
+        assert server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": key}).status == 422, key
