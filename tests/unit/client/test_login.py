@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import BadInput, InvalidConfig
-from styx.client.login import Login, checked_url, forget, logged_in, save
+from styx.client.login import Login, checked_pin, checked_url, forget, logged_in, save
 
 
 def test_without_a_login(styx_home: Path):
@@ -54,3 +54,18 @@ def test_urls():
     for wrong in ("", "ftp://x", "https://", "https://user:secret@x", "https://x/?q", "https://x:y"):
         with pytest.raises(BadInput):
             checked_url(wrong)
+
+
+def test_a_server_that_is_known_by_its_certificate(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its fingerprint is kept with the token, counts for the same server alone, and can be said by the environment."""
+    pin = checked_pin(":".join(["AB"] * 32))
+    assert pin == "ab" * 32
+    save(Login("https://a.example.org", "t", fingerprint=pin))
+    assert (logged_in() or pytest.fail("lost")).fingerprint == pin
+    for url, expected in (("https://a.example.org", pin), ("https://b.example.org", "")):
+        monkeypatch.setenv("STYX_API_URL", url)
+        assert (logged_in() or pytest.fail("lost")).fingerprint == expected
+    monkeypatch.setenv("STYX_API_FINGERPRINT", "cd" * 32)
+    assert (logged_in() or pytest.fail("lost")).fingerprint == "cd" * 32
+    with pytest.raises(BadInput, match="is not the SHA-256"):
+        checked_pin("ab")

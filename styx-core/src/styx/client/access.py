@@ -69,8 +69,8 @@ def access(login: Login | None = None) -> Iterator[Access]:
     login = login or logged_in()
     if login is None:
         server = local.ensure()
-        login = Login(server.url, server.token)
-    http = Http(login.url, login.token)
+        login = Login(server.url, server.token, fingerprint=server.fingerprint)
+    http = Http(login.url, login.token, login.fingerprint)
     try:
         yield Access(http)
     finally:

@@ -14,17 +14,22 @@ from styx.config import home
 from styx.plugins.paths import make_private
 from styx.replacing import replacing
 
-URL_VARIABLE, TOKEN_VARIABLE = "STYX_API_URL", "STYX_API_TOKEN"
+URL_VARIABLE, TOKEN_VARIABLE, PIN_VARIABLE = "STYX_API_URL", "STYX_API_TOKEN", "STYX_API_FINGERPRINT"
 FILE = "api.json"
+_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A server and the token to show it. ``source`` says where they are from, for people."""
+    """A server and the token to show it. ``source`` says where they are from, for people.
+
+    ``fingerprint`` is the SHA-256 of the server's certificate, for one that nobody else vouches for; else empty.
+    """
 
     url: str
     token: str
     source: str = ""
+    fingerprint: str = ""
 
 
 def logged_in() -> Login | None:
@@ -36,8 +41,11 @@ def logged_in() -> Login | None:
     if not url:
         return kept
     url = checked_url(url)
-    token = os.environ.get(TOKEN_VARIABLE) or (kept.token if kept is not None and kept.url == url else "")
-    return Login(url, token, URL_VARIABLE)
+    same = kept if kept is not None and kept.url == url else Login(url, "")
+    pin = os.environ.get(PIN_VARIABLE)
+    return Login(
+        url, os.environ.get(TOKEN_VARIABLE) or same.token, URL_VARIABLE, checked_pin(pin) if pin else same.fingerprint
+    )
 
 
 def save(login: Login) -> None:
@@ -71,11 +79,19 @@ def checked_url(url: str) -> str:
     return parts.geturl().rstrip("/")
 
 
+def checked_pin(text: str) -> str:
+    """The SHA-256 of a certificate as it is kept: hexadecimal, without colons. Raises BadInput."""
+    pin = text.replace(":", "").strip().lower()
+    if len(pin) != _DIGITS or not set(pin) <= set("0123456789abcdef"):
+        raise BadInput(f"{text!r} is not the SHA-256 of a certificate", hint="`styx-server fingerprint` prints it.")
+    return pin
+
+
 def _kept() -> Login | None:
     path = home() / FILE
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        return Login(str(said["url"]), str(said["token"]), str(path))
+        return Login(str(said["url"]), str(said["token"]), str(path), str(said.get("fingerprint", "")))
     except FileNotFoundError:
         return None
     except OSError as error:

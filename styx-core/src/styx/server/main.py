@@ -21,6 +21,7 @@ _FAILED = 1
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Instead of $STYX_HOME or ~/.styx.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="The certificate chain, PEM.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its private key, PEM.")
+@click.option("--tls-own", is_flag=True, help="A certificate of its own, made in the home: pinned by its fingerprint.")
 @click.option("--behind-proxy", is_flag=True, help="What stands in front speaks TLS, and says whom it speaks for.")
 @click.option("--at-once", default=100, show_default=True, type=click.IntRange(min=1), help="Jobs at the same time.")
 @click.version_option(package_name="styx-core", prog_name="styx-server")
@@ -32,6 +33,7 @@ def cli(
     home: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tls_own: bool,
     behind_proxy: bool,
     at_once: int,
 ) -> None:
@@ -47,9 +49,29 @@ def cli(
     from styx.server.serving import serve
     from styx.server.settings import Settings
 
+    if tls_own:
+        tls_cert, tls_key = _own(tls_cert or tls_key)
     settings = Settings(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
     settings.check()
     serve(settings, at_once)
+
+
+def _own(given: Path | None) -> tuple[Path, Path]:
+    from styx.config import home
+    from styx.server import certificate
+
+    if given is not None:
+        raise click.UsageError("--tls-own is instead of --tls-cert and --tls-key")
+    return certificate.own(home())
+
+
+@cli.command("fingerprint")
+def fingerprint() -> None:
+    """Print the fingerprint of the certificate of --tls-own, for `styx api login --fingerprint`."""
+    from styx.config import home
+    from styx.server import certificate
+
+    click.echo(certificate.fingerprint(certificate.own(home())[0]))
 
 
 def main() -> None:

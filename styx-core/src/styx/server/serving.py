@@ -20,6 +20,7 @@ from styx.sealing import Sealer
 from styx.server import logs, tracing
 from styx.server.app import create_app
 from styx.server.bootstrap import forget, local_token
+from styx.server.certificate import fingerprint
 from styx.server.connection import MAX_HEADER, Connection
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         parts = self._parts
         token = local_token(parts.store, parts.runtime.server_id, parts.engine.context.clock.now())
-        self._announced = local.announce(self._url, token, parts.runtime.server_id)
+        pin = fingerprint(parts.settings.tls_cert) if parts.settings.tls_cert else ""
+        self._announced = local.announce(self._url, token, parts.runtime.server_id, pin)
         print(f"Styx server {parts.runtime.server_id} listens at {self._url}", flush=True)  # noqa: T201
         print(f"The token is in {home() / local.FILE}", flush=True)  # noqa: T201
 
@@ -118,7 +120,7 @@ class _Server(uvicorn.Server):
 def _listen(settings: Settings) -> socket.socket:
     """The listening socket. A peer that does not take what it was sent is cut off by the kernel."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle's algorithm on
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with suppress(AttributeError, OSError):  # Linux has it

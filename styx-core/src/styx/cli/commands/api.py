@@ -196,23 +196,24 @@ def logs(ctx: click.Context, follow: bool, tail: int) -> None:
 @click.argument("url", required=False)
 @option("-e", "--endpoint", metavar="URL", help="The server, if it is not given as the argument.")
 @option("--token-file", type=click.File("r"), metavar="FILE", help="Read the token there; '-' is standard input.")
+@option("--fingerprint", metavar="SHA256", help="Of the server's certificate, if it has one of its own.")
 @options.accepted("--relogin")
 @options.yes_option
-def login(url: str | None, endpoint: str | None, token_file: TextIO | None, yes: bool) -> None:
+def login(url: str | None, endpoint: str | None, token_file: TextIO | None, fingerprint: str | None, yes: bool) -> None:
     """Work with a server from now on.
 
     The token is asked for, or read from a file or STYX_API_TOKEN. Both are kept in api.json in the home, for you alone.
     STYX_API_URL and STYX_API_TOKEN do the same for one shell, and win.
     """
     from styx.client.access import access
-    from styx.client.login import Login, checked_url, save
+    from styx.client.login import Login, checked_pin, checked_url, save
 
     if (url is None) == (endpoint is None):
         raise click.UsageError("give the URL of a server, once")
     where = checked_url(url or endpoint or "")
     if _in_clear(where):
         confirm(f"Send the token to {where}, where everybody on the way can read it?", yes=yes)
-    wanted = Login(where, _token(token_file))
+    wanted = Login(where, _token(token_file), fingerprint=checked_pin(fingerprint) if fingerprint else "")
     with access(wanted) as server:
         me = server.me()
     save(wanted)

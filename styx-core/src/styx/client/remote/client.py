@@ -40,7 +40,7 @@ class RemoteClient:
     """Implements :class:`styx.client.protocol.Client`. The server's engine does it all. Threads may share one."""
 
     def __init__(self, login: Login) -> None:
-        self._http = Http(login.url, login.token)
+        self._http = Http(login.url, login.token, login.fingerprint)
         self._requests = Requests(self._http)
         self._notes: Mapping[str, Any] | None = None  # beside the last list of clusters
 

@@ -42,9 +42,12 @@ Sleep = Callable[[float], None]
 
 
 class Http:
-    """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries."""
+    """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries.
 
-    def __init__(self, url: str, token: str, *, sleep: Sleep = time.sleep) -> None:
+    With a ``fingerprint`` it is the server whose certificate has that SHA-256, whoever vouches for it or does not.
+    """
+
+    def __init__(self, url: str, token: str, fingerprint: str = "", *, sleep: Sleep = time.sleep) -> None:
         self.url = url.rstrip("/")
         self._sleep = sleep
         self._understood = False
@@ -53,10 +56,12 @@ class Http:
             "accept": "application/json",
             "user-agent": f"styx/{__version__}",
         }
+        pinned: dict[str, Any] = {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"} if fingerprint else {}
         self._pool = urllib3.PoolManager(
             maxsize=CONNECTIONS,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+            **pinned,
         )
 
     def json(
@@ -174,7 +179,8 @@ class Http:
         if isinstance(failure, SSLError):
             return InvalidConfig(
                 f"the server at {self.url} cannot be trusted: {_reason(failure)}",
-                hint="Set SSL_CERT_FILE to the certificate of whoever has signed its own.",
+                hint="Log in with --fingerprint if its certificate is its own (`styx-server fingerprint` prints it); "
+                "else set SSL_CERT_FILE to that of whoever has signed it.",
             )
         return TransportError(
             f"the server at {self.url} cannot be reached: {_reason(failure)}",
