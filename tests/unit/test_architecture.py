@@ -23,6 +23,8 @@ CATCH_ALL = {
     "agent/server.py",
     "client/loop.py",
     "engine/workers.py",
+    "jobs/driver.py",
+    "jobs/runtime.py",
     "server/gate.py",
     "server/requests.py",
 }

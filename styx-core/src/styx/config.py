@@ -17,12 +17,18 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
       users: {ann: 2.5}                                       # of the clusters of one user
       monthly: 500                                            # USD from the first of a month on, in UTC
       users_monthly: {ann: 100}
+    jobs:                                                     # managed jobs
+      at_once: 100                                            # on each server
+      per_user: 20                                            # of each user, and of each pool, on all servers together
+      pools: {gpus: 8}
+      webhooks_allow: [ci.corp.example, 10.1.0.0/16]          # what may be told although it is not on the internet
+      webhooks_secret: ...                                    # signs what is told
     storage:
       file: {root: /srv/styx}
     plugins:
       notify: {urls: [https://example.org/hook]}
 
-``STYX_DATABASE_URL`` wins over ``database``.
+``STYX_DATABASE_URL`` wins over ``database``, and ``STYX_WEBHOOKS_SECRET`` over ``jobs.webhooks_secret``.
 """
 
 from __future__ import annotations
@@ -41,6 +47,7 @@ DEFAULT_ACCOUNT = "default"  # the only one of a cloud for which none are named
 ACCOUNTS = "accounts"  # in the section of a cloud; no setting of a plugin can be called so
 FILE_NAME = "config.yaml"
 DATABASE_VARIABLE = "STYX_DATABASE_URL"
+SECRET_VARIABLE = "STYX_WEBHOOKS_SECRET"  # noqa: S105 - where it is, not what
 
 
 def home() -> Path:
@@ -73,6 +80,20 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Jobs:
+    """How many managed jobs may be under way at a time, and where what becomes of them may be told.
+
+    ``at_once`` is of each server; ``per_user``, and ``pools`` by name, are of all servers together.
+    """
+
+    at_once: int = 100
+    per_user: int | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
+    webhooks_allow: tuple[str, ...] = ()  # names of hosts, addresses, and networks
+    webhooks_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The user's settings; sections of plugins are kept as they are, for their own models to check."""
 
@@ -86,6 +107,7 @@ class Config:
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     accounts: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)  # by cloud and name
     budget: Budget = field(default_factory=Budget)
+    jobs: Jobs = field(default_factory=Jobs)
 
     def section(self, kind: str, name: str) -> Mapping[str, Any]:
         """The settings of one plugin object; ``kind`` as in the contract: cloud, backend, storage, engine, sandbox."""
@@ -126,8 +148,9 @@ def load_config(path: Path | None = None) -> Config:
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidConfig(f"cannot read {path}: it is not UTF-8 text", file=str(path)) from error
-    url = os.environ.get(DATABASE_VARIABLE)
-    return replace(config, database=url) if url else config
+    url, secret = os.environ.get(DATABASE_VARIABLE), os.environ.get(SECRET_VARIABLE)
+    config = replace(config, database=url) if url else config
+    return replace(config, jobs=replace(config.jobs, webhooks_secret=secret)) if secret else config
 
 
 def parse_config(text: str, source: str = FILE_NAME) -> Config:
@@ -143,7 +166,7 @@ def parse_config(text: str, source: str = FILE_NAME) -> Config:
 
 
 def _check(data: Mapping[Any, Any], source: str) -> Config:
-    known = ("database", "allowed_clouds", "budget", *_GROUPS)
+    known = ("database", "allowed_clouds", "budget", "jobs", *_GROUPS)
     _require_known(data, known, source)
     database = data.get("database")
     if database is not None and not isinstance(database, str):
@@ -167,6 +190,7 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
         allowed_clouds=None if allowed is None else tuple(allowed),
         accounts=accounts,
         budget=_budget(data.get("budget"), accounts, source),
+        jobs=_jobs(data.get("jobs"), source),
         **groups,
     )
 
@@ -225,6 +249,42 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
         users_monthly=_amounts(data, "users_monthly", "names of users to USD a month", source),
         **{key: _amount(value, f"budget.{key}", source) for key, value in whole.items()},
     )
+
+
+def _jobs(data: object, source: str) -> Jobs:
+    if data is None:
+        return Jobs()
+    if not isinstance(data, dict):
+        raise InvalidConfig(f"{source}: jobs must be a section", file=source, field="jobs")
+    _require_known(data, ("at_once", "per_user", "pools", "webhooks_allow", "webhooks_secret"), source, "jobs")
+    given = {key: value for key, value in data.items() if value is not None}
+    found: dict[str, Any] = {
+        key: _number(given[key], f"jobs.{key}", source) for key in ("at_once", "per_user") if key in given
+    }
+    pools, allow = given.get("pools", {}), given.get("webhooks_allow", [])
+    if not isinstance(pools, dict):
+        raise InvalidConfig(f"{source}: jobs.pools must map names to numbers", file=source, field="jobs.pools")
+    if not (isinstance(allow, list) and all(isinstance(each, str) for each in allow)):
+        place = "jobs.webhooks_allow"
+        raise InvalidConfig(f"{source}: {place} must be a list of hosts and networks", file=source, field=place)
+    secret = given.get("webhooks_secret", "")
+    if not isinstance(secret, str):
+        place = "jobs.webhooks_secret"
+        raise InvalidConfig(
+            f"{source}: {place} must be a text", hint="A number needs quotes.", file=source, field=place
+        )
+    return Jobs(
+        **found,
+        pools={str(name): _number(most, f"jobs.pools.{name}", source) for name, most in pools.items()},
+        webhooks_allow=tuple(allow),
+        webhooks_secret=secret,
+    )
+
+
+def _number(value: object, place: str, source: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidConfig(f"{source}: {place} is {value!r}, which is no number of jobs", file=source, field=place)
+    return value
 
 
 def require_clouds(ceilings: Iterable[str], known: Iterable[str]) -> None:

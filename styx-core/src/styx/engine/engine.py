@@ -88,17 +88,14 @@ class Engine:
         assert isinstance(backend, Backend)
         return cls(Context(store, plugins, clouds, backend, config, home, clock, current(), public_key(home)))
 
-    def for_user(self, name: str) -> Engine:
-        """This engine as it works for another user, whose the clusters and the budgets are. Never closed by itself."""
-        theirs = copy(self)
-        theirs.context = replace(self.context, user=name)
-        return theirs
+    def for_user(self, name: str, epoch: int = 0) -> Engine:
+        """This engine as it works for another user, whose the clusters and the budgets are. Never closed by itself.
 
-    def under(self, epoch: int) -> Engine:
-        """This engine as it gives nodes orders under an epoch: those of a lower one are refused from then on."""
-        bound = copy(self)
-        bound.context = replace(self.context, epoch=epoch)
-        return bound
+        With an ``epoch`` it gives nodes orders under that: orders of a lower one are refused from then on.
+        """
+        theirs = copy(self)
+        theirs.context = replace(self.context, user=name, epoch=epoch)
+        return theirs
 
     async def close(self) -> None:
         """Close connections to nodes and clouds; what runs goes on."""

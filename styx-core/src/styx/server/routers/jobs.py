@@ -117,7 +117,7 @@ async def logs(
     if last_event_id is not None:
         offset, tail = int(last_event_id), None
     if tail is not None:
-        offset = joblogs._tail(joblogs.path_of(parts.engine.context.home, number), tail)  # noqa: SLF001
+        offset = joblogs.start_of_tail(joblogs.path_of(parts.engine.context.home, number), tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
 
 

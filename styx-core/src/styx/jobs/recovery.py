@@ -1,0 +1,37 @@
+"""Where a managed job goes on that has lost its cluster: strategies, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from styx.api.errors import StyxError
+from styx.hookspecs import Leaning, Loss
+from styx.plugins.manager import PluginManager
+
+HOOK = "styx_recovery"
+
+
+def failover(loss: Loss) -> Leaning:
+    """The same place first: what the job has there, like its checkpoints, is near. Then wherever it is cheapest."""
+    return Leaning(prefer=(loss.site,))
+
+
+def eager_next_region(loss: Loss) -> Leaning:
+    """Another region first: where machines were taken back a moment ago more may be."""
+    return Leaning(avoid=(loss.site,))
+
+
+STRATEGIES: Mapping[str, Callable[[Loss], Leaning]] = {"failover": failover, "eager_next_region": eager_next_region}
+
+
+def leaning(plugins: PluginManager, strategy: str, loss: Loss) -> tuple[Leaning, str]:
+    """What the strategy says, and why it was not the one that is named; the latter empty where it was."""
+    if strategy in STRATEGIES:
+        return STRATEGIES[strategy](loss), ""
+    try:
+        found = plugins.first(HOOK, strategy=strategy, loss=loss)
+    except StyxError as error:
+        return failover(loss), error.message
+    if not isinstance(found, Leaning):
+        return failover(loss), f"no plugin knows the recovery strategy {strategy!r}"
+    return found, ""

@@ -1,0 +1,176 @@
+"""A server's work on managed jobs: it says that it lives, lets jobs begin, and takes over what dead servers left.
+
+Everything that must outlive the process is in the store and in the records of :mod:`styx.jobs.durable`. A server that
+was taken for dead (its process had been suspended, or its database out of reach) finds its row gone: it lets go of all
+its jobs, which others have by then, and begins again under another id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from styx import __version__
+from styx.api.errors import StoreError
+from styx.engine.about import about
+from styx.engine.engine import Engine
+from styx.jobs import driver
+from styx.jobs.driver import Driver, Surroundings
+from styx.jobs.durable import FILE_NAME, Durable, Step, Work
+from styx.sealing import Sealer
+from styx.store import Store
+from styx.store.holder import current
+from styx.store.managed import Limits, ServerRecord, Superseded
+
+TTL = 15.0  # seconds without a sign of life, after which others take over
+BEAT_SECONDS = 3.0
+LOOK_SECONDS = 1.0  # between two looks for jobs that may begin, or are to end
+TIDY_SECONDS = 300.0
+KIND = "job"
+
+log = logging.getLogger("styx.jobs")
+
+
+class JobRuntime:
+    """One server's. Use it from one event loop: :meth:`start`, and :meth:`stop` at the end; one in a process."""
+
+    def __init__(self, engine: Engine, sealer: Sealer, limits: Limits | None = None, url: str = "") -> None:
+        """``url`` is where the server can be asked. Without ``limits`` the settings have them."""
+        settings = engine.context.config.jobs
+        self._engine = engine
+        self._store: Store = engine.context.store
+        self._sealer = sealer
+        self._limits = limits or Limits(settings.at_once, settings.per_user, settings.pools)
+        self._url = url
+        self._around = Surroundings(engine, sealer, "")
+        self._durable: Durable | None = None
+        self._nudged = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def server_id(self) -> str:
+        """Under which the server is on record now. It is another once that was taken over."""
+        return self._around.server
+
+    async def start(self) -> None:
+        """Go on record and begin to work. Raises StoreError."""
+        await self._begin()
+        self._loop = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Begin with nothing more, and leave what is under way for others, or for the next server here, to take up.
+
+        It is not cancelled, for that would undo it, as Ctrl-C does: the process ends over it, as it may at any time.
+        """
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.wait([self._loop])
+        with suppress(StoreError):
+            self._store.servers.retire(self.server_id)
+
+    async def let_go(self) -> None:
+        """Stop all work here at once, as if it were somebody else's, and close the records. Idempotent."""
+        if self._durable is not None:
+            await self._durable.close()
+            self._durable = None
+
+    def nudge(self) -> None:
+        """Look for work now."""
+        self._nudged.set()
+
+    async def _begin(self) -> None:
+        server, me, now = secrets.token_hex(6), current(), self._store.now()
+        self._around = Surroundings(self._engine, self._sealer, server)
+        record = ServerRecord(
+            id=server,
+            host=me.host,
+            pid=me.pid,
+            started=me.started,
+            boot_id=me.boot_id,
+            version=__version__,
+            url=self._url,
+            started_at=now,
+            seen_at=now,
+            expires_at=now + timedelta(seconds=TTL),
+        )
+        self._store.servers.register(record)
+        context = self._engine.context
+        kinds = {KIND: (driver.FIRST, self._open)}
+        self._durable = Durable(records_of(context.home, context.config.database), server, kinds)
+        await self._durable.start()
+
+    def _open(self, key: str) -> Work:
+        work = Driver(self._around, int(key))
+
+        async def step(given: Step) -> Step:
+            with about(job=int(key)):
+                return await work(given)
+
+        return step
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop()
+        beat_at = tidy_at = clock.time()
+        while True:
+            try:
+                if self._durable is None:
+                    await self._begin()
+                if clock.time() >= beat_at:
+                    beat_at = clock.time() + BEAT_SECONDS
+                    self._beat()
+                    self._take_over()
+                    await self._take_up()
+                await self._look()
+                if clock.time() >= tidy_at:
+                    tidy_at = clock.time() + TIDY_SECONDS
+                    await self._records.tidy()
+            except Superseded:
+                log.warning("server %s was taken over by another: beginning again", self.server_id)
+                await self.let_go()
+            except StoreError as error:
+                log.warning("the store does not answer: %s", error.message)
+            except Exception:  # the outermost loop: what is under way must not be left alone for a fault of ours
+                log.exception("the work on managed jobs failed; going on")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), LOOK_SECONDS)
+            self._nudged.clear()
+
+    async def _look(self) -> None:
+        """Begin with the jobs whose turn it is, and end those that somebody wants to end."""
+        for number in self._store.jobs.cancelling(self.server_id):
+            if number in self._around.cancels:
+                self._around.cancels[number].set()
+        for job in self._store.jobs.admit(self.server_id, self._limits):
+            await self._records.begin(KIND, str(job.id))
+
+    def _beat(self) -> None:
+        if not self._store.servers.beat(self.server_id, TTL):
+            raise Superseded(f"server {self.server_id} is not on record any more")
+
+    def _take_over(self) -> None:
+        """What servers that are dead have left is this one's, unless another is quicker."""
+        for dead in self._store.servers.dead(replace(current(), id=self.server_id)):
+            if self._store.servers.take_over(dead.id, self.server_id):
+                log.warning("server %s (process %s on %s) is dead: taking its work over", dead.id, dead.pid, dead.host)
+
+    async def _take_up(self) -> None:
+        """Go on with every job that is this server's and that it does not work on."""
+        ours = {str(job.id) for job in self._store.jobs.under_way(self.server_id)}
+        await self._records.take_up(KIND, ours - self._records.running(KIND))
+
+    @property
+    def _records(self) -> Durable:
+        assert self._durable is not None
+        return self._durable
+
+
+def records_of(home: Path, database: str | None) -> str:
+    """The URL of the database in which durable work is on record: the shared one, or a file of its own."""
+    if database is None or database.startswith("sqlite"):
+        return f"sqlite:///{home / FILE_NAME}"
+    return database

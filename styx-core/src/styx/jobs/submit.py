@@ -1,0 +1,149 @@
+"""Handing managed jobs in: rows in the store, which some server of this store takes from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from styx.api.errors import BadInput, InvalidTask
+from styx.jobs.model import JobOptions
+from styx.spec.dag import Dag
+from styx.spec.task import Task
+from styx.store import Store
+from styx.store.managed import ManagedJob, NewJob
+
+if TYPE_CHECKING:
+    from styx.sealing import Sealer
+
+MOST = 10_000  # jobs of one array
+_RUN_IT = "`styx dag run` can do that."
+
+
+def submit(
+    store: Store,
+    sealer: Sealer,
+    task: Task,
+    options: JobOptions,
+    *,
+    user: str,
+    name: str = "",
+    count: int = 1,
+    key: str | None = None,
+) -> list[ManagedJob]:
+    """Put a task on record as a managed job, or as an array of ``count``; the jobs, in order.
+
+    Each of an array has its rank as ``STYX_JOB_RANK`` and ``STYX_NUM_JOBS``, and by SkyPilot's names. With ``key``
+    idempotent: the same again is the same jobs. Raises InvalidTask for a task that could not run, BadInput.
+    """
+    if not 1 <= count <= MOST:
+        raise BadInput(f"an array of {count} jobs", hint=f"From 1 to {MOST}.")
+    key = key or secrets.token_hex(16)
+    name = name or task.spec.name or "job"
+    settled = _checked(task, options)
+    written, values = task.to_dict(), task.spec.secrets
+    if count == 1:
+        return store.jobs.submit([_new(sealer, written, values, settled, key=key, name=name, user=user)])
+    group = group_name(name, key)
+    return store.jobs.submit(
+        [
+            _new(
+                sealer,
+                _ranked(written, rank, count),
+                values,
+                settled,
+                key=f"{key}/{rank}",
+                name=name,
+                user=user,
+                group=group,
+                rank=rank,
+                size=count,
+            )
+            for rank in range(count)
+        ]
+    )
+
+
+def submit_dag(
+    store: Store, sealer: Sealer, dag: Dag, options: JobOptions, *, user: str, key: str | None = None
+) -> list[ManagedJob]:
+    """Put the tasks of a Dag on record as one group; the jobs, in its order.
+
+    Each starts once those it comes after have succeeded, with the outputs of these filled in. Raises InvalidTask, also
+    for what only a run that is watched by its client can do.
+    """
+    dag = dag.check()
+    if dag.options.get("primary_tasks"):
+        raise InvalidTask("managed jobs cannot end with the primary tasks of their group", hint=_RUN_IT)
+    key = key or secrets.token_hex(16)
+    needs: dict[int, list[int]] = {}
+    for low, high in dag.numbered_edges():
+        needs.setdefault(high, []).append(low)
+    group = group_name(dag.name or "dag", key)
+    jobs = []
+    for number, task in enumerate(dag.tasks):
+        if task.spec.when.outcome != "success":
+            at = dag.place(task, "when")
+            raise at.error("managed jobs run once all that they come after have succeeded", hint=_RUN_IT)
+        jobs.append(
+            _new(
+                sealer,
+                task.to_dict(),
+                task.spec.secrets,
+                _checked(task, options),
+                key=f"{key}/{number}",
+                name=dag.label(number),
+                user=user,
+                group=group,
+                rank=number,
+                size=len(dag.tasks),
+                needs=tuple(needs.get(number, ())),
+            )
+        )
+    return store.jobs.submit(jobs)
+
+
+def group_name(name: str, key: str) -> str:
+    """What joins the jobs of one submission: the same for the same key."""
+    return f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def about(key: str) -> str:
+    """What the sealed secrets of a job are about."""
+    return f"job:{key}"
+
+
+def _checked(task: Task, options: JobOptions) -> JobOptions:
+    task.check_secrets()
+    task.check_files()
+    if not task.spec.run:
+        raise InvalidTask("a managed job needs something to run", hint="Give the task `run`.", field="run")
+    return options.settled(task.spec)
+
+
+def _ranked(task: Mapping[str, Any], rank: int, count: int) -> dict[str, Any]:
+    numbers = {"JOB_RANK": str(rank), "NUM_JOBS": str(count)}
+    more = {f"{prefix}_{name}": text for name, text in numbers.items() for prefix in ("STYX", "SKYPILOT")}
+    return {**task, "envs": {**task.get("envs", {}), **more}}
+
+
+def _new(
+    sealer: Sealer,
+    task: Mapping[str, Any],
+    values: Mapping[str, str],
+    options: JobOptions,
+    *,
+    key: str,
+    **rest: Any,
+) -> NewJob:
+    return NewJob(
+        key=key,
+        task=task,
+        options=options.to_data(),
+        sealed=sealer.seal(json.dumps(dict(values)), about(key)) if values else None,
+        pool=options.pool,
+        priority=options.priority or 0,
+        **rest,
+    )

@@ -1,0 +1,144 @@
+"""Being there while a managed job runs: its output is kept, and how it ended is told from how its cluster is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from styx.api.backend import JobInfo, JobState
+from styx.api.errors import BackendError, ClusterNotFound, ClusterNotUp, JobNotFound, StyxError, TransportError
+from styx.dags import outputs
+from styx.engine.engine import Engine
+from styx.jobs import names
+from styx.jobs.logs import Log
+from styx.jobs.outcome import Outcome, gone
+from styx.spec.model import TaskSpec
+from styx.store.managed import ManagedJob, ManagedState
+from styx.store.records import ClusterRecord
+from styx.store.states import ClusterState
+
+PAUSE = 2.0  # seconds before a cluster that cannot be reached is asked again; each pause after that is longer
+LONGEST_PAUSE = 60.0
+PATIENCE = 1800.0  # seconds for a cluster that is there and does not answer
+LAST_WORDS = 5.0  # seconds for the output of a job that has ended
+
+_UNSEEN = frozenset({ClusterState.UNKNOWN, ClusterState.SETTING_UP, ClusterState.STARTING, ClusterState.SETTLING})
+_BY_ITSELF = "removed itself by autostop"
+_UNSEEN_END = "it ended while no server was there to see how, and its cluster has removed itself since"
+
+
+class Watch:
+    """One run of a job on its cluster. ``number`` is the job's there."""
+
+    def __init__(self, engine: Engine, job: ManagedJob, spec: TaskSpec, cluster: str, number: int, run: int) -> None:
+        self._engine = engine
+        self._job = job
+        self._spec = spec
+        self._cluster = cluster
+        self._number = number
+        self._run = run
+        self._record = engine.context.store.clusters.get(cluster)
+        self._log = Log(engine.context.home, job.id, run, ranks=spec.num_nodes)
+
+    def close(self) -> None:
+        """Close the log. Idempotent."""
+        self._log.close()
+
+    async def outcome(self, timeout: float | None) -> Outcome:
+        """How the run went, once it has ended; ended by force ``timeout`` seconds after the job first started."""
+        left = None
+        if timeout is not None:
+            now = self._engine.context.store.now()
+            left = timeout - (now - (self._job.started_at or now)).total_seconds()
+        limit = asyncio.timeout(None if left is None else max(left, 0.0))
+        try:
+            async with limit:
+                return await self._to_the_end()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        with suppress(StyxError):
+            await self._engine.cancel(self._cluster, [self._number])
+        return Outcome(ManagedState.FAILED, f"it took longer than the {timeout:g} s that it may")
+
+    async def _to_the_end(self) -> Outcome:
+        loop = asyncio.get_running_loop()
+        lost_at, pause = None, PAUSE
+        while True:
+            began = loop.time()
+            try:
+                return await self._how(await self._ended())
+            except (ClusterNotFound, JobNotFound) as error:
+                return await self._gone(error.message)
+            except (TransportError, ClusterNotUp, BackendError) as error:
+                why = error.message
+            if loop.time() - began > PATIENCE or lost_at is None:  # it was reached in between
+                lost_at, pause = loop.time(), PAUSE
+            seen = await self._engine.look(self._cluster)
+            if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP}:
+                return await self._gone(why)
+            if seen.state is ClusterState.UP and loop.time() - lost_at > PATIENCE:
+                return gone(seen, f"its cluster is there and does not answer: {why}")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _ended(self) -> JobInfo:
+        """The job as its cluster tells it, ended; meanwhile its output is kept, from where that was broken off."""
+        following = asyncio.ensure_future(self._follow())
+        try:
+            info = await self._engine.wait(self._cluster, self._number)
+            await asyncio.wait([following], timeout=LAST_WORDS)
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+        self._log.finish()
+        return info
+
+    async def _follow(self) -> None:
+        with suppress(StyxError):  # who waits for the job tells what is wrong
+            chunks = self._engine.logs(
+                self._cluster, self._number, follow=True, tail=None, rank=None, offsets=self._log.reached or None
+            )
+            async for chunk in chunks:
+                self._log.add(chunk)
+
+    async def _how(self, info: JobInfo) -> Outcome:
+        if info.state is JobState.SUCCEEDED:
+            return await self._succeeded()
+        seen = await self._engine.look(self._cluster)  # a node that goes takes the job with it, and tells less
+        if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP} or self._noticed():
+            return await self._gone(info.reason or f"the job ended as {info.state}")
+        reason = info.reason or (f"exit code {info.exit_code}" if info.exit_code is not None else "")
+        if info.state is JobState.LOST or (info.state is JobState.FAILED and info.exit_code is None):
+            return gone(seen, reason or "nobody knows how it ended")
+        if info.state is JobState.CANCELLED:
+            return Outcome(ManagedState.CANCELLED, "it was cancelled on its cluster")
+        state = ManagedState.FAILED_SETUP if info.state is JobState.FAILED_SETUP else ManagedState.FAILED
+        return Outcome(state, reason, info.exit_code, itself=True)
+
+    async def _succeeded(self) -> Outcome:
+        wanted = self._spec.output_names
+        if not wanted:
+            return Outcome(ManagedState.SUCCEEDED, exit_code=0)
+        read = outputs.reading(names.outputs_key(self._job.id, self._run))
+        values = outputs.parse((await self._engine.command(self._cluster, 0, read)).stdout, wanted)
+        missing = [name for name in wanted if name not in values]
+        if missing:
+            reason = f"it gave no {', '.join(missing)}: write NAME=VALUE to the file ${outputs.VARIABLE}"
+            return Outcome(ManagedState.FAILED, reason, 0, values)
+        return Outcome(ManagedState.SUCCEEDED, "", 0, values)
+
+    async def _gone(self, why: str) -> Outcome:
+        """What it means that the cluster is not what it was."""
+        store = self._engine.context.store
+        seen: ClusterRecord | None = store.clusters.get(self._cluster)
+        if seen is None:
+            last = store.events.of(self._cluster, limit=1)
+            if last and last[-1].reason == _BY_ITSELF:
+                return Outcome(ManagedState.FAILED, _UNSEEN_END)
+        reason = f"its cluster is {seen.state}" if seen is not None else "its cluster is gone"
+        return gone(seen or self._record, f"{reason}: {why}")
+
+    def _noticed(self) -> bool:
+        """Whether a node was given notice that it is taken back."""
+        return any(node.noticed_at is not None for node in self._engine.context.store.nodes.of(self._cluster))

@@ -1,0 +1,131 @@
+"""Telling a URL what became of a job, without becoming anybody's way into the network of the server.
+
+A name is resolved once, and the connection goes to that address, which must be one of the internet unless the settings
+allow it: ``jobs.webhooks_allow`` has names, addresses, and networks. Nothing redirects. With a
+``jobs.webhooks_secret`` the body is signed: ``X-Styx-Signature: t=TIME,v1=HEX`` is the HMAC-SHA256 of ``TIME.BODY``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import ssl
+from collections.abc import Collection, Mapping
+from http.client import HTTPConnection, HTTPException
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from styx import __version__
+from styx.api.errors import BadInput, StyxError
+
+SECONDS = 10.0  # for all of one attempt, about
+_LONGEST = 2048
+_MOST = 65_536  # bytes of an answer that are read
+_MAPPED = ip_network("64:ff9b::/96")  # IPv4 addresses as seen from networks that have none
+
+Address = IPv4Address | IPv6Address
+
+
+class WebhookRefused(StyxError):
+    """A webhook is not posted to: its address is not one of the internet, and the settings do not allow it."""
+
+    code = "webhook_refused"
+    exit_code = 77
+
+
+def check(url: str) -> SplitResult:
+    """The parts of a URL that may be posted to, as far as can be told without asking anybody. Raises BadInput."""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        raise BadInput(f"{url[:100]!r} is no URL") from None
+    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST
+    if not (plain and port_is_fine and parts.scheme in ("http", "https") and parts.hostname):
+        raise BadInput(f"{url[:100]!r} is not a URL that can be posted to", hint="It begins with https:// or http://.")
+    if parts.username is not None or parts.password is not None:
+        raise BadInput("a webhook's URL must not hold a password: everybody who sees the job sees it")
+    return parts
+
+
+def post(url: str, what: Mapping[str, Any], *, allow: Collection[str] = (), secret: str = "", now: int = 0) -> int:
+    """Post a mapping as JSON; the status of the answer. Blocks, for a while at most.
+
+    Raises BadInput, WebhookRefused, and OSError where the other side does not answer as it should.
+    """
+    parts = check(url)
+    body = json.dumps(what, separators=(",", ":"), default=str).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": f"styx/{__version__}", "Host": parts.netloc}
+    if secret:
+        signed = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
+        headers["X-Styx-Signature"] = f"t={now},v1={signed}"
+    connection = _Pinned(parts, allow)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        answer.read(_MOST)
+        return answer.status
+    except HTTPException as error:
+        raise OSError(f"{parts.hostname} does not speak HTTP: {type(error).__name__}") from error
+    finally:
+        connection.close()
+
+
+class _Pinned(HTTPConnection):
+    """A connection to the address that was found to be allowed, and to no other that the name may have by then."""
+
+    def __init__(self, parts: SplitResult, allow: Collection[str]) -> None:
+        assert parts.hostname is not None
+        self._tls = parts.scheme == "https"
+        super().__init__(parts.hostname, parts.port or (443 if self._tls else 80), timeout=SECONDS)
+        self._allow = allow
+
+    def connect(self) -> None:
+        """Resolve once, judge, connect."""
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        addresses = [str(each[4][0]) for each in found]
+        for address in addresses:  # one that is not allowed among others is a name that plays tricks
+            if not allowed(self.host, address, self._allow):
+                raise WebhookRefused(
+                    f"{self.host} is {address}, which is not an address of the internet",
+                    hint="`jobs: {webhooks_allow: [...]}` in config.yaml names hosts and networks that may be told.",
+                )
+        self.sock = socket.create_connection((addresses[0], self.port), self.timeout)
+        if self._tls:
+            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+
+
+def allowed(host: str, address: str, allow: Collection[str]) -> bool:
+    """Whether that address, which the host's name has, may be posted to."""
+    if host in allow:
+        return True
+    try:
+        real = _unwrapped(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return False
+    return _public(real) or any(real in network for network in map(_network, allow) if network is not None)
+
+
+def _public(address: Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that is behind one of IPv6, where there is one."""
+    if isinstance(address, IPv6Address):
+        if address in _MAPPED:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+        teredo = address.teredo
+        return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None) or address
+    return address
+
+
+def _network(text: str) -> Any:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None

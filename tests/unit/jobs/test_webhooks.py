@@ -1,0 +1,146 @@
+"""Webhooks: whom a server talks to, what it says, and that nobody leads it elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from styx.api import BadInput
+from styx.jobs.webhooks import WebhookRefused, allowed, check, post
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers as its server says, and keeps what it was sent."""
+
+    def do_POST(self) -> None:
+        """Keep it."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, dict(self.headers), body))  # type: ignore[attr-defined]
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.send_header("Location", "http://169.254.169.254/")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver(socket_enabled: None) -> Iterator[HTTPServer]:
+    """A server on this machine."""
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server.got, server.status = [], 200  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("address", "fine"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("192.168.0.1", False),
+        ("172.16.0.1", False),
+        ("169.254.169.254", False),  # where clouds tell machines their credentials
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+        ("nonsense", False),
+    ],
+)
+def test_only_addresses_of_the_internet_are_posted_to(address: str, fine: bool) -> None:
+    """Whatever a name resolves to, and however the address of an inner machine is wrapped."""
+    assert allowed("hook.example", address, ()) is fine
+
+
+def test_the_settings_allow_hosts_addresses_and_networks() -> None:
+    """By name or by where they are."""
+    assert allowed("ci.corp.example", "10.0.0.1", ["ci.corp.example"])
+    assert allowed("other", "10.0.0.1", ["10.0.0.1"])
+    assert allowed("other", "10.0.3.1", ["10.0.0.0/16"])
+    assert not allowed("other", "10.1.0.1", ["10.0.0.0/16", "ci.corp.example"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://a.example/",
+        "https://",
+        "http://user:pw@a.example/",
+        "http://a.example/\r\nX-Evil: 1",
+        "http://a.example:99999/",
+        "http://a.example/ x",
+        "gopher://a.example",
+        f"http://a.example/{'x' * 3000}",
+    ],
+)
+def test_what_is_no_url_to_post_to_is_refused(url: str) -> None:
+    """Also what would put a line of its own into the request."""
+    with pytest.raises(BadInput):
+        check(url)
+
+
+def test_loopback_is_refused_before_anything_is_sent(receiver: HTTPServer) -> None:
+    """Unless the settings allow it."""
+    with pytest.raises(WebhookRefused, match="not an address of the internet"):
+        post(f"http://127.0.0.1:{receiver.server_port}/", {})
+    assert receiver.got == []  # type: ignore[attr-defined]
+
+
+def test_what_is_posted_is_signed(receiver: HTTPServer) -> None:
+    """The receiver can tell who posted it, and when: HMAC-SHA256 of time and body under the shared secret."""
+    url = f"http://127.0.0.1:{receiver.server_port}/hook?a=b"
+    assert post(url, {"job": 7}, allow=["127.0.0.1"], secret="s3cret", now=1700000000) == 200
+    ((path, headers, body),) = receiver.got  # type: ignore[attr-defined]
+    assert (path, json.loads(body)) == ("/hook?a=b", {"job": 7})
+    signed = hmac.new(b"s3cret", b"1700000000." + body, hashlib.sha256).hexdigest()
+    assert headers["X-Styx-Signature"] == f"t=1700000000,v1={signed}"
+
+
+def test_nobody_leads_it_elsewhere(receiver: HTTPServer) -> None:
+    """A redirect is an answer, and is not followed."""
+    receiver.status = 302  # type: ignore[attr-defined]
+    assert post(f"http://127.0.0.1:{receiver.server_port}/", {}, allow=["127.0.0.0/8"]) == 302
+    assert len(receiver.got) == 1  # type: ignore[attr-defined]
+
+
+def test_a_name_is_resolved_once(receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is one address when it is judged, and another when it is connected to, gets nothing from that."""
+    asked = []
+
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    real = socket.create_connection
+    connected = []
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        connected.append(address[0])
+        monkeypatch.undo()
+        return real(address, timeout)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert post(f"http://hook.example:{receiver.server_port}/", {}, allow=["127.0.0.0/8"]) == 200
+    assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
