@@ -132,6 +132,14 @@ def test_a_file_keeps_its_name_where_that_counts(tmp_path: Path) -> None:
             assert tar.getnames() == [f"./{name}"]
 
 
+@pytest.mark.parametrize("link", ["/etc/hostname", "../other", "pkg/../../x"])
+def test_links_that_lead_away(tmp_path: Path, link: str) -> None:
+    """A link out of a directory is refused here, by its name: at the server it would mean something else."""
+    (tmp_path / "away").symlink_to(link)
+    with pytest.raises(InvalidTask, match="away is a link to"):
+        files.archived(tmp_path, wrapped=False)
+
+
 class _Server:
     """Takes what it is sent, and has what it was given."""
 

@@ -230,9 +230,7 @@ def locked(connection: Connection, name: str) -> ClusterRecord:
     """The record, which nobody else can change until the transaction is over. Raises ClusterNotFound."""
     row = connection.execute(_LOCK, {"key": name}).first()
     if row is None:
-        raise ClusterNotFound(
-            f"no cluster named {name!r}", hint="`styx status` lists the clusters there are.", cluster=name
-        )
+        raise ClusterNotFound(f"there is no cluster {name!r}", hint="`styx status` lists the clusters.", cluster=name)
     return cluster_record(row)
 
 

@@ -7,12 +7,14 @@ SHA-256: unchanged it is not sent again.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from styx.api.errors import InvalidTask
 from styx.spec.files import absolute, is_uri
 from styx.spec.model import StorageMount, TaskSpec
 from styx.transports.tree import Entry, entries, pieces, single
@@ -91,6 +93,7 @@ def archived(path: Path, *, wrapped: bool) -> Archive:
     """What a node would be sent of a file or directory; a file that is ``wrapped`` lies in a directory of its own."""
     if path.is_dir():
         found = [replace(each, path=f"{CONTENT}/{each.path}") for each in entries(path, ignore=True)]
+        _require_inside(path, found)
         found.insert(0, Entry(str(path), CONTENT, path.stat().st_mode, 0, 0))
     else:
         found = [single(path, f"{CONTENT}/{path.name}" if wrapped else CONTENT)]
@@ -99,3 +102,20 @@ def archived(path: Path, *, wrapped: bool) -> Archive:
         digest.update(piece)
         size += len(piece)
     return Archive(found, size, digest.hexdigest())
+
+
+def _require_inside(root: Path, found: Sequence[Entry]) -> None:
+    """Raise InvalidTask for a link that leads out of the directory: at the server it would lead to what is there."""
+    for entry in found:
+        if entry.link is not None and not _leads_inside(entry.path, entry.link):
+            raise InvalidTask(
+                f"{root / entry.path.removeprefix(f'{CONTENT}/')} is a link to {entry.link!r}, which is not sent",
+                hint="List it in .styxignore, or put what it leads to in its place: servers take links within a "
+                "directory only.",
+                file=str(root),
+            )
+
+
+def _leads_inside(path: str, link: str) -> bool:
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
+    return not link.startswith("/") and (target == CONTENT or target.startswith(f"{CONTENT}/"))
