@@ -23,7 +23,7 @@ _FAILED = 1
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its private key, PEM.")
 @click.option("--tls-own", is_flag=True, help="A certificate of its own, made in the home: pinned by its fingerprint.")
 @click.option("--behind-proxy", is_flag=True, help="What stands in front speaks TLS, and says whom it speaks for.")
-@click.option("--at-once", default=100, show_default=True, type=click.IntRange(min=1), help="Jobs at the same time.")
+@click.option("--at-once", type=click.IntRange(min=1), help="Managed jobs at a time, instead of what config.yaml says.")
 @click.version_option(package_name="styx-core", prog_name="styx-server")
 @click.pass_context
 def cli(
@@ -35,7 +35,7 @@ def cli(
     tls_key: Path | None,
     tls_own: bool,
     behind_proxy: bool,
-    at_once: int,
+    at_once: int | None,
 ) -> None:
     """Run the Styx server: the engine and the managed jobs of an installation, behind an HTTP interface.
 

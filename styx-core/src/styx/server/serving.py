@@ -16,12 +16,14 @@ from styx.api.errors import InvalidConfig
 from styx.client import local
 from styx.config import home
 from styx.engine.engine import Engine
+from styx.jobs.runtime import JobRuntime
 from styx.sealing import Sealer
 from styx.server import logs, tracing
 from styx.server.app import create_app
 from styx.server.bootstrap import forget, local_token
 from styx.server.certificate import fingerprint
 from styx.server.connection import MAX_HEADER, Connection
+from styx.store.managed import Limits
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,22 +39,23 @@ _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connecti
 _PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
-def serve(settings: Settings, at_once: int) -> None:
-    """Listen, work, and end on SIGTERM or SIGINT. Raises StyxError for what keeps it from beginning."""
+def serve(settings: Settings, at_once: int | None) -> None:
+    """Listen, work, and end on SIGTERM or SIGINT. Raises StyxError for what keeps it from beginning.
+
+    ``at_once`` managed jobs may be under way here, else as many as the installation's settings say.
+    """
     sock = _listen(settings)
     logs.configure()
     tracing.start()
     asyncio.run(_serve(settings, at_once, sock))
 
 
-async def _serve(settings: Settings, at_once: int, sock: socket.socket) -> None:
-    from styx.server.alone import Alone
-
+async def _serve(settings: Settings, at_once: int | None, sock: socket.socket) -> None:
     url = f"{settings.scheme}://{_address(sock)}"
     engine = Engine.open(home())
     sealer = Sealer.open(home(), engine.context.plugins)
-    del at_once
-    runtime = Alone(engine, url)
+    jobs = engine.context.config.jobs
+    runtime = JobRuntime(engine, sealer, Limits(at_once or jobs.at_once, jobs.per_user, jobs.pools), url)
     app = create_app(engine, runtime, sealer, settings, observe=logs.observe)
     server = _Server(
         uvicorn.Config(
