@@ -118,14 +118,15 @@ class ManagedJobs:
         with self._database.write() as connection:
             before = _locked(connection, number)
             _require(before, epoch)
-            if before.state.ended or not legal(before.state, to):
+            waits = before.state is ManagedState.PENDING and not to.ended  # only admit() lets it start
+            if before.state.ended or waits or not legal(before.state, to):
                 raise StoreError(f"managed job {number} cannot go from {before.state} to {to}")
             now = self._database.now(connection)
             if to is ManagedState.RUNNING and before.started_at is None:
                 changes = {"started_at": now, **changes}
             if to.ended:
                 changes = {**changes, **job_rows.ending(now)}
-            changes = {**changes, "state": to, "reason": reason or changes.get("reason", ""), "updated_at": now}
+            changes = {**changes, "state": to, "reason": reason, "updated_at": now}
             after = job_rows.write(connection, before, changes)
             if to is not before.state:
                 job_rows.append(connection, now, [(before, to, reason)])

@@ -1,0 +1,195 @@
+"""Users, tokens, the audit log, requests, and what was answered under idempotency keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from styx.api.errors import Conflict, StoreError
+from styx.store import Store
+from styx.store.access import (
+    Answer,
+    AuditEntry,
+    RequestNotFound,
+    RequestRecord,
+    RequestState,
+    Role,
+    Token,
+    TokenNotFound,
+    User,
+    UserNotFound,
+)
+from styx.store.answers import ABANDONED, KEPT
+from styx.store.managed import Superseded
+from support.managed import serve
+from support.records import NOW
+
+R = RequestState
+
+
+def token(number: str, user: str = "ada", **changes: Any) -> Token:
+    """A token; ``changes`` override."""
+    return Token(
+        **{"id": number, "user": user, "name": "laptop", "digest": "d", "scopes": (), "created_at": NOW, **changes}
+    )
+
+
+# -- users and tokens
+
+
+def test_users(store: Store) -> None:
+    """They are added once, changed, listed by name and forgotten."""
+    store.users.add(User("eve", Role.VIEWER, NOW))
+    ada = store.users.add(User("ada", Role.ADMIN, NOW))
+    with pytest.raises(Conflict, match="'ada'"):
+        store.users.add(User("ada", Role.MEMBER, NOW))
+    assert store.users.get("ada") == ada
+    assert store.users.update("eve", role=Role.MEMBER, disabled=True) == User("eve", Role.MEMBER, NOW, disabled=True)
+    assert [user.name for user in store.users.list()] == ["ada", "eve"]
+    store.users.remove("eve")
+    assert store.users.get("eve") is None
+    for change in (store.users.remove, store.users.update):
+        with pytest.raises(UserNotFound, match="'eve'"):
+            change("eve")
+
+
+def test_tokens(store: Store, clock: Any) -> None:
+    """They are found by id with all that was said of them, and revoked once; when that was does not change."""
+    store.users.add(User("ada", Role.MEMBER, NOW))
+    made = store.tokens.add(token("t", scopes=("read", "write"), expires_at=NOW))
+    assert store.tokens.get("t") == made
+    assert store.tokens.get("u\0") is None
+    store.tokens.used("t")
+    revoked = store.tokens.revoke("t")
+    clock.advance(5)
+    assert store.tokens.revoke("t") == revoked
+    assert (revoked.used_at, revoked.revoked_at) == (NOW, NOW)
+    with pytest.raises(TokenNotFound):
+        store.tokens.revoke("u")
+
+
+def test_tokens_go_with_their_user(store: Store) -> None:
+    """A user of the same name later does not get them, and nobody unknown can have one."""
+    for name in ("ada", "eve"):
+        store.users.add(User(name, Role.MEMBER, NOW))
+        store.tokens.add(token(f"of {name}", name))
+    assert [each.id for each in store.tokens.list("eve")] == ["of eve"]
+    store.users.remove("eve")
+    assert [each.id for each in store.tokens.list()] == ["of ada"]
+    with pytest.raises(UserNotFound):
+        store.tokens.add(token("t", "eve"))
+
+
+# -- audit
+
+
+def test_the_audit_log_is_read_in_pages(store: Store, clock: Any) -> None:
+    """Newest first, of all or of one user, each page after the one before; times and ids are the store's."""
+    for n in range(5):
+        given = AuditEntry(0, NOW, ("ada", "eve")[n % 2], "t", "10.0.0.1", "POST", f"/v1/{n}\0", 202, "r")
+        assert store.audit.add(given).at == clock()
+        clock.advance(1)
+    first = store.audit.page(limit=2)
+    assert [entry.path for entry in first] == ["/v1/4\ufffd", "/v1/3\ufffd"]
+    assert [entry.path[4] for entry in store.audit.page(after=first[-1].id)] == ["2", "1", "0"]
+    assert [entry.path[4] for entry in store.audit.page(user="ada", after=2**70)] == ["4", "2", "0"]
+
+
+# -- requests
+
+
+def ask(store: Store, number: str, **changes: Any) -> RequestRecord:
+    """A request of server s; ``changes`` override."""
+    now = store.now()
+    given = {"user": "ada", "arguments": {"task": {"run": "x"}}, "server": "s", **changes}
+    return store.requests.create(
+        RequestRecord(number, "launch", state=R.RUNNING, created_at=now, updated_at=now, **given)
+    )
+
+
+def test_a_request_is_worked_on_and_ends_once(store: Store) -> None:
+    """Its secrets go then; ending it again as the same is nothing new, and as something else is refused."""
+    serve(store, "s")
+    made = ask(store, "r", sealed="secret")
+    assert store.requests.get("r") == made
+    mine = store.requests.own("r", "s")
+    done = store.requests.finish("r", mine.epoch, R.SUCCEEDED, result={"jobs": [1, None]})
+    assert (done.state, done.sealed, done.result, done.ended_at) == (
+        R.SUCCEEDED,
+        None,
+        {"jobs": [1, None]},
+        store.now(),
+    )
+    assert store.requests.finish("r", mine.epoch, R.SUCCEEDED) == done
+    assert store.requests.own("r", "s") == store.requests.cancel("r") == done
+    assert store.requests.under_way("s") == []
+    with pytest.raises(StoreError, match="cannot go from succeeded to failed"):
+        store.requests.finish("r", mine.epoch, R.FAILED, error={"code": "error", "message": "late"})
+
+
+def test_who_was_superseded_ends_no_request(store: Store) -> None:
+    """The one that took it up last does."""
+    serve(store, "s")
+    ask(store, "r")
+    old, new = store.requests.own("r", "s"), store.requests.own("r", "s")
+    with pytest.raises(Superseded):
+        store.requests.finish("r", old.epoch, R.SUCCEEDED)
+    assert store.requests.finish("r", new.epoch, R.FAILED, error={"code": "x", "message": "m"}).error is not None
+
+
+def test_a_request_is_cancelled_by_who_works_on_it(store: Store) -> None:
+    """Its server hears of it until it has ended."""
+    serve(store, "s")
+    ask(store, "r")
+    ask(store, "other")
+    mine = store.requests.own("r", "s")
+    assert store.requests.cancel("r").cancelling
+    assert store.requests.cancelling("s") == ["r"]
+    store.requests.finish("r", mine.epoch, R.CANCELLED)
+    assert store.requests.cancelling("s") == []
+    for question in (store.requests.get, store.requests.cancel):
+        with pytest.raises(RequestNotFound):
+            question("unknown\0")
+
+
+def test_requests_are_read_in_pages(store: Store, clock: Any) -> None:
+    """Newest first, also those of the same moment, of all or of one user, each page after the one before."""
+    serve(store, "s")
+    for n in range(6):
+        ask(store, f"r{n}", user=("ada", "eve")[n % 2])
+        clock.advance(n % 3)
+    everything = store.requests.page()
+    assert [each.created_at for each in everything] == sorted((each.created_at for each in everything), reverse=True)
+    for user in (None, "ada"):
+        seen: list[str] = []
+        while page := store.requests.page(user=user, after=seen[-1] if seen else None, limit=2):
+            seen += [each.id for each in page]
+        assert seen == [each.id for each in everything if user in (None, each.user)]
+    assert store.requests.page(after="unknown") == []
+
+
+# -- answers
+
+
+def test_what_was_answered_is_answered_again(store: Store, clock: Any) -> None:
+    """For a day; while the first is still being answered the others see that, and each user has keys of their own."""
+    assert store.answers.begin("ada", "k", "f") is None
+    assert store.answers.begin("ada", "k", "f") == Answer("k", "ada", "f", 0, "", NOW)
+    assert store.answers.begin("eve", "k", "g") is None
+    store.answers.finish("ada", "k", 202, "{}")
+    store.answers.finish("ada", "k", 500, "late")
+    store.answers.drop("ada", "k")
+    clock.advance(KEPT.total_seconds() - 1)
+    assert store.answers.begin("ada", "k", "other") == Answer("k", "ada", "f", 202, "{}", NOW)
+    clock.advance(1)
+    assert store.answers.begin("ada", "k", "f") is None
+
+
+def test_what_nobody_answers_is_for_the_next(store: Store, clock: Any) -> None:
+    """At once where the first says that nothing was done, else when it has had time enough."""
+    assert store.answers.begin("ada", "k", "f") is None
+    store.answers.drop("ada", "k")
+    assert store.answers.begin("ada", "k", "f") is None
+    clock.advance(ABANDONED.total_seconds())
+    assert store.answers.begin("ada", "k", "f") is None

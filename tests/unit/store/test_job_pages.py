@@ -1,0 +1,125 @@
+"""Pages of managed jobs: what can be listed is found by an index, and what cannot is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import combinations, product
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from styx.api.errors import BadInput
+from styx.store import Store
+from styx.store.managed import JobQuery, Limits, ManagedState
+from support.managed import ANY, new_job, serve, started
+
+FILTERS: dict[str, Any] = {
+    "state": "failed", "user": "ada", "name": "train", "group": "g", "pool": "small", "ended": False,
+}  # fmt: skip
+TOGETHER = [("user", "state"), ("user", "ended")]
+QUERIES = [
+    JobQuery(**{name: FILTERS[name] for name in names})
+    for names in [(), *((name,) for name in FILTERS), *TOGETHER]
+]  # fmt: skip
+
+
+@contextmanager
+def plans(store: Store) -> Iterator[list[str]]:
+    """How SQLite finds what the block asks for, one line a step."""
+    steps: list[str] = []
+    asked: list[tuple[str, Any]] = []
+    with store._database.read() as connection:
+        engine = connection.engine
+
+    def note(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, many: bool) -> None:
+        if not text.startswith("INSERT"):
+            asked.append((text, given[0] if many else given))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield steps
+    event.remove(engine, "before_cursor_execute", note)
+    with store._database.read() as connection:
+        for text, given in asked:
+            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)
+            steps += [row.detail for row in found]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_no_page_is_sorted_or_scanned_for(store: Store, query: JobQuery) -> None:
+    """Each filter that is allowed has an index in the order of the page, in both directions and from any place on."""
+    for oldest_first, after in product((False, True), (None, 7)):
+        with plans(store) as steps:
+            store.jobs.page(replace(query, oldest_first=oldest_first, after=after))
+        (step,) = steps
+        plain = query == JobQuery() and after is None
+        assert step.startswith("SCAN managed_jobs" if plain else "SEARCH managed_jobs USING"), step
+
+
+def test_what_has_no_index_is_refused() -> None:
+    """Every other pair, and three at once; the error says what goes together."""
+    from styx.store.pages import statement
+
+    refused = [pair for pair in combinations(FILTERS, 2) if not any(set(pair) == set(good) for good in TOGETHER)]
+    for names in [*refused, ("user", "state", "ended")]:
+        with pytest.raises(BadInput, match="at once") as error:
+            statement(JobQuery(**{name: FILTERS[name] for name in names}))
+        assert "user together with state or ended" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("wrong", [{"state": "done"}, {"limit": 0}, {"limit": 1001}])
+def test_what_makes_no_sense_is_refused(store: Store, wrong: dict[str, Any]) -> None:
+    """Unknown states, and pages of nothing or of too much."""
+    with pytest.raises(BadInput):
+        store.jobs.page(JobQuery(**wrong))
+
+
+def test_pages_together_are_all_there_is(store: Store) -> None:
+    """Each job that agrees with the filters is on one page, in order; the rest on none."""
+    serve(store, "s")
+    for n in range(12):
+        job = started(store, str(n), user=("ada", "eve")[n % 2], pool=("", "small")[n % 3 == 0])
+        if n % 4 == 0:
+            store.jobs.move(job.id, job.epoch, ManagedState.FAILED)
+    everything = store.jobs.page(JobQuery())
+    for query, oldest_first in product(QUERIES, (False, True)):
+        wanted = [
+            job.id
+            for job in everything
+            if all(getattr(query, name) in (None, getattr(job, name)) for name in FILTERS if name != "ended")
+            and query.ended in (None, job.state.ended)
+        ]
+        seen: list[int] = []
+        while page := store.jobs.page(
+            replace(query, oldest_first=oldest_first, after=seen[-1] if seen else None, limit=2)
+        ):
+            seen += [job.id for job in page]
+        assert seen == sorted(wanted, reverse=not oldest_first)
+    for after in (-(2**70), 0, 2**70):
+        assert len(store.jobs.page(JobQuery(after=after))) == (12 if after > 0 else 0)
+    assert store.jobs.page(JobQuery(user="a\0\ud800")) == []
+
+
+def test_nothing_that_servers_do_scans_the_jobs(store: Store) -> None:
+    """Handing in, starting, moving, cancelling and counting: each finds its rows by an index, however many ended."""
+    serve(store, "s")
+    serve(store, "dead", expires_at=store.now())
+    jobs = store.jobs.submit([new_job(str(n), needs=(0,) if n == 3 else (), user=f"u{n}") for n in range(4)])
+    with plans(store) as steps:
+        store.jobs.submit([new_job("again", needs=(1,)), new_job("more")])
+        store.jobs.admit("s", Limits(at_once=2, per_user=1, pools={"p": 0}))
+        job = store.jobs.own(jobs[0].id, "s")
+        store.jobs.note(job.id, "x")
+        store.jobs.move(job.id, job.epoch, ManagedState.SUCCEEDED)
+        store.jobs.cancel([each.id for each in jobs])
+        store.jobs.cancelling("s")
+        store.jobs.under_way("s")
+        store.jobs.events(job.id)
+        store.jobs.counts()
+        store.servers.take_over("dead", "s")
+        store.jobs.admit("s", ANY)
+    of_jobs = [step for step in steps if "managed_jobs" in step or "job_events" in step]
+    assert len(of_jobs) > 20
+    assert [step for step in of_jobs if not step.startswith("SEARCH")] == []
