@@ -1,44 +1,86 @@
-"""Managed jobs and servers for tests of the store and of what stands on it."""
+"""An installation with managed jobs on the local cloud, and processes that work on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
+from styx.jobs.logs import path_of
+from styx.jobs.model import JobOptions
+from styx.jobs.submit import submit
+from styx.sealing import Sealer
+from styx.spec import Task
 from styx.store import Store
-from styx.store.holder import current
-from styx.store.managed import Limits, ManagedJob, NewJob, ServerRecord
-from styx.store.records import Holder
+from styx.store.managed import ManagedJob, ManagedState
+from support import job_server
 
-TTL = 15.0
-ANY = Limits(at_once=1000)
-ME = Holder("me", 1, "", "", "elsewhere")
+PATIENCE = 90.0  # seconds, on a machine that does much else
+PROGRAM = Path(job_server.__file__)
 
 
-def new_job(key: str, name: str = "train", **changes: Any) -> NewJob:
-    """A plain job; ``changes`` override."""
-    return NewJob(key, name, **{"task": {"run": "true"}, "user": "ada", **changes})
+class Installation:
+    """A home, its store, and the servers that were started on it."""
 
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.store = Store.open(home=home)
+        self.sealer = Sealer.open(home)
+        self.servers: list[subprocess.Popen[str]] = []
 
-def serve(store: Store, server: str, **changes: Any) -> ServerRecord:
-    """Put a server on record that nobody can prove dead; it lives for TTL seconds from now."""
-    now = store.now()
-    given = {"host": "elsewhere", "pid": 1, "started": "", "boot_id": "", "version": "1", "url": "http://there"}
-    times = {"started_at": now, "seen_at": now, "expires_at": now + timedelta(seconds=TTL)}
-    record = ServerRecord(server, **{**given, **times, **changes})
-    store.servers.register(record)
-    return record
+    def serve(self, *options: str) -> subprocess.Popen[str]:
+        """Start a server, and wait until it is on record."""
+        server = subprocess.Popen(
+            [sys.executable, str(PROGRAM), *options],
+            env={**os.environ, "STYX_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.servers.append(server)
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("server ")
+        return server
 
+    def submit(self, task: Task, options: JobOptions | None = None, count: int = 1) -> list[ManagedJob]:
+        """Hand a task for this machine in."""
+        task = task.override({"infra": "local", "cpus": "0.1+"})
+        return submit(self.store, self.sealer, task, options or JobOptions(), user="me", count=count)
 
-def this_process() -> Mapping[str, Any]:
-    """The fields of a server that are this process."""
-    me = current()
-    return {"host": me.host, "pid": me.pid, "started": me.started, "boot_id": me.boot_id}
+    def ended(self, job: ManagedJob) -> ManagedJob:
+        """The job, once it has ended."""
+        return self.wait(job, lambda found: found.state.ended)
 
+    def running(self, job: ManagedJob) -> ManagedJob:
+        """The job, once it runs on its cluster."""
+        return self.wait(job, lambda found: found.state is ManagedState.RUNNING)
 
-def started(store: Store, key: str, server: str = "s", **changes: Any) -> ManagedJob:
-    """A job that the server, which is on record, has taken up."""
-    (job,) = store.jobs.submit([new_job(key, **changes)])
-    store.jobs.admit(server, ANY)
-    return store.jobs.own(job.id, server)
+    def wait(self, job: ManagedJob, until: Callable[[ManagedJob], bool]) -> ManagedJob:
+        """The job, once it is as it should be."""
+        give_up_at = time.monotonic() + PATIENCE
+        while not until(found := self.store.jobs.get(job.id)):
+            assert time.monotonic() < give_up_at, f"{found.state}: {self.story(job)}"
+            time.sleep(0.02)
+        return found
+
+    def story(self, job: ManagedJob) -> list[str]:
+        """What happened to the job."""
+        return [f"{each.kind} {each.to_state} {each.reason}".strip() for each in self.store.jobs.events(job.id)]
+
+    def log(self, job: ManagedJob) -> str:
+        """What the job has written, as it is kept."""
+        path = path_of(self.home, job.id)
+        return path.read_text() if path.exists() else ""
+
+    def close(self) -> None:
+        """End the servers that are left."""
+        for server in self.servers:
+            if server.poll() is None:
+                server.send_signal(signal.SIGKILL)
+            server.wait()
+            assert server.stdout is not None
+            server.stdout.close()
+        self.store.close()

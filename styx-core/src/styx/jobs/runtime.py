@@ -8,6 +8,7 @@ its jobs, which others have by then, and begins again under another id.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import secrets
 from contextlib import suppress
@@ -59,7 +60,7 @@ class JobRuntime:
 
     async def start(self) -> None:
         """Go on record and begin to work. Raises StoreError."""
-        await self._begin()
+        self._register()
         self._loop = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
@@ -83,9 +84,8 @@ class JobRuntime:
         """Look for work now."""
         self._nudged.set()
 
-    async def _begin(self) -> None:
+    def _register(self) -> None:
         server, me, now = secrets.token_hex(6), current(), self._store.now()
-        self._around = Surroundings(self._engine, self._sealer, server)
         record = ServerRecord(
             id=server,
             host=me.host,
@@ -99,10 +99,15 @@ class JobRuntime:
             expires_at=now + timedelta(seconds=TTL),
         )
         self._store.servers.register(record)
+        self._around = Surroundings(self._engine, self._sealer, server)
+
+    async def _open_records(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "dbos")  # most of a second, in which others are answered
         context = self._engine.context
         kinds = {KIND: (driver.FIRST, self._open)}
-        self._durable = Durable(records_of(context.home, context.config.database), server, kinds)
-        await self._durable.start()
+        records = Durable(records_of(context.home, context.config.database), self.server_id, kinds)
+        await records.start()
+        self._durable = records
 
     def _open(self, key: str) -> Work:
         work = Driver(self._around, int(key))
@@ -118,8 +123,10 @@ class JobRuntime:
         beat_at = tidy_at = clock.time()
         while True:
             try:
+                if not self.server_id:
+                    self._register()
                 if self._durable is None:
-                    await self._begin()
+                    await self._open_records()
                 if clock.time() >= beat_at:
                     beat_at = clock.time() + BEAT_SECONDS
                     self._beat()
@@ -132,6 +139,7 @@ class JobRuntime:
             except Superseded:
                 log.warning("server %s was taken over by another: beginning again", self.server_id)
                 await self.let_go()
+                self._around = Surroundings(self._engine, self._sealer, "")
             except StoreError as error:
                 log.warning("the store does not answer: %s", error.message)
             except Exception:  # the outermost loop: what is under way must not be left alone for a fault of ours

@@ -1,0 +1,112 @@
+"""A process that works on managed jobs, as styx-server does, and that can be made to stumble at a given moment.
+
+``python job_server.py [--die-at N | --stop-before WHAT] [--ttl SECONDS]``: with ``--die-at`` it kills itself right
+before its N-th write to either database after a job was given to it; with ``--stop-before`` it suspends itself, once,
+right before it calls that method of the backend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def main() -> None:
+    """Work until the process is killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--die-at", type=int, default=0)
+    parser.add_argument("--stop-before", default="")
+    parser.add_argument("--ttl", type=float, default=15.0)
+    options = parser.parse_args()
+    if options.die_at:
+        die_at(options.die_at)
+    asyncio.run(work(options))
+
+
+async def work(options: argparse.Namespace) -> None:
+    """Open the installation and work on its jobs."""
+    from styx.engine.engine import Engine
+    from styx.jobs import runtime
+    from styx.sealing import Sealer
+
+    runtime.TTL, runtime.BEAT_SECONDS, runtime.LOOK_SECONDS = options.ttl, options.ttl / 5, 0.2
+    engine = Engine.open()
+    if options.stop_before:
+        stop_before(engine.context.backend, options.stop_before)
+    works = runtime.JobRuntime(engine, Sealer.open(engine.context.home, engine.context.plugins))
+    await works.start()
+    sys.stdout.write(f"server {works.server_id}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+def stop_before(backend: Any, method: str) -> None:
+    """Suspend this process once, right before the method is called."""
+    real = getattr(backend, method)
+    armed = [True]
+
+    async def stopping(*arguments: Any) -> Any:
+        if armed:
+            armed.clear()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return await real(*arguments)
+
+    setattr(backend, method, stopping)
+
+
+def die_at(number: int) -> None:
+    """Kill this process right before its write of that number, counted from the first job that it is given."""
+    from dbos._sys_db import SystemDatabase
+
+    from styx.store.database import Database
+    from styx.store.jobs import ManagedJobs
+
+    left = [number]
+    counting: list[bool] = []
+
+    def write() -> None:
+        if counting:
+            left[0] -= 1
+            if left[0] <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    real_admit = ManagedJobs.admit
+
+    def admit(self: ManagedJobs, *arguments: Any) -> Any:
+        found = real_admit(self, *arguments)
+        if found:
+            counting.append(True)
+        return found
+
+    real_write = Database.write
+
+    @contextmanager
+    def counted(self: Database) -> Iterator[Any]:
+        with real_write(self) as connection:
+            yield connection
+            write()
+
+    ManagedJobs.admit = admit  # type: ignore[method-assign]
+    Database.write = counted  # type: ignore[method-assign,assignment]
+    for name in ("init_workflow", "record_operation_result", "update_workflow_outcome"):
+        _before(SystemDatabase, name, write)
+
+
+def _before(owner: type, name: str, first: Callable[[], None]) -> None:
+    real = getattr(owner, name)
+
+    def changed(self: Any, *arguments: Any, **more: Any) -> Any:
+        first()
+        return real(self, *arguments, **more)
+
+    setattr(owner, name, changed)
+
+
+if __name__ == "__main__":
+    main()
