@@ -136,14 +136,24 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
         yield from map(bytes.decode, lines)
 
 
-def start(home: Path, *options: str, env: Mapping[str, str] | None = None) -> Server:
-    """Start one. What it writes is in ``server.log`` in its home."""
+_SET = """
+from styx.server.serving import serve
+from styx.server.settings import Settings
+serve(Settings(port=0, {}), None)
+"""
+
+
+def start(home: Path, *options: str, env: Mapping[str, str] | None = None, **settings: object) -> Server:
+    """Start one. What it writes is in ``server.log`` in its home. ``settings`` are those that no option is for."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "server.json").unlink(missing_ok=True)
-    program = [sys.executable, "-m", "styx.server.main", "--home", str(home), "--port", "0", *options]
+    program = ["-m", "styx.server.main", "--home", str(home), "--port", "0", *options]
+    if settings:
+        program = ["-c", _SET.format(", ".join(f"{name}={value!r}" for name, value in settings.items()))]
+    own = {**os.environ, "STYX_HOME": str(home), **(env or {})}
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            program, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(env or {})}
+            [sys.executable, *program], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own
         )
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline and process.poll() is None:
@@ -157,9 +167,9 @@ def start(home: Path, *options: str, env: Mapping[str, str] | None = None) -> Se
 
 
 @contextmanager
-def running(home: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(home: Path, *options: str, env: Mapping[str, str] | None = None, **settings: object) -> Iterator[Server]:
     """One for the block."""
-    server = start(home, *options, env=env)
+    server = start(home, *options, env=env, **settings)
     try:
         yield server
     finally:

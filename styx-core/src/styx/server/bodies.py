@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
 UPLOADS = ("/v1/files/", "/v1/storage/object")
 
 
@@ -43,6 +45,7 @@ class Bodies:
         upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
         most = settings.max_upload if upload else settings.max_body
         if _announced(scope) > most:
+            await _drain(scope, receive)
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         loop = asyncio.get_running_loop()
         deadline, got, ended = loop.time() + settings.body_patience, 0, False
@@ -60,12 +63,25 @@ class Bodies:
             got += size
             ended = not message.get("more_body", False)
             if got > most:
+                await _drain(scope, receive)
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             if upload:
                 deadline += settings.body_patience * size / MiB
             return message
 
         await self._app(scope, received, send)
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Let the rest come, within bounds: closed with something unread, a connection is reset, and the answer lost."""
+    if any(name == b"expect" for name, _ in scope["headers"]):  # it waits to be told to send
+        return
+    got, more = 0, True
+    with suppress(TimeoutError):
+        while more and got < _DRAINED:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                message = await receive()
+            got, more = got + len(message.get("body", b"")), message.get("more_body", False)
 
 
 def _announced(scope: Scope) -> int:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api.errors import Conflict
 from styx.server.auth import mint
-from styx.store.access import Role, TokenNotFound, User
+from styx.store.access import Role, User
 from styx.transports.process import user_name
 
 if TYPE_CHECKING:
     from styx.store import Store
 
-LOCAL = "server.json"
 
-
-def local_token(store: Store, server: str, now: datetime) -> str:
+def local_token(store: Store, home: Path, now: datetime) -> str:
     """A token for who can read ``server.json``: the user whose home it is, an administrator unless on record as less.
 
-    It is good for as long as the server is: :func:`forget` revokes it, as the next server does for one that was killed.
+    It is good until :func:`forget`, or until another server of this home begins: that of one which was killed is not
+    good for longer.
     """
-    text, token = mint(ensure_own(store, now), f"{LOCAL}-{server}", now)
+    forget(store, home)
+    text, token = mint(ensure_own(store, now), _called(home), now)
     store.tokens.add(token)
-    forget(store, but=token.id)
     return text
 
 
@@ -37,11 +39,13 @@ def ensure_own(store: Store, now: datetime) -> str:
     return name
 
 
-def forget(store: Store, but: str = "") -> None:
-    """Revoke the tokens of servers that are not on record (any more)."""
-    living = {server.id for server in store.servers.list()}
-    for token in store.tokens.list():
-        server = token.name.removeprefix(f"{LOCAL}-")
-        if token.name != server and server not in living and token.revoked_at is None and token.id != but:
-            with suppress(TokenNotFound):
-                store.tokens.revoke(token.id)
+def forget(store: Store, home: Path) -> None:
+    """Revoke the tokens of servers of this home. Idempotent."""
+    for token in store.tokens.list(user_name()):
+        if token.name == _called(home) and token.revoked_at is None:
+            store.tokens.revoke(token.id)
+
+
+def _called(home: Path) -> str:
+    place = f"{socket.gethostname()}:{home.absolute()}"
+    return f"server.json-{sha256(place.encode()).hexdigest()[:12]}"

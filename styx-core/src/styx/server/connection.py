@@ -11,10 +11,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from styx.api.errors import StyxError
 from styx.client.refusals import InvalidBody, TooLarge
+from styx.server.gate import MAX_HEADER
 from styx.server.problems import MEDIA_TYPE, problem_of
-
-MAX_HEADER = 32 * 1024
-_HEADER_SECONDS = 20.0  # for the header of a request to come, from its first byte on; and for the first byte of all
 
 
 class Connection(H11Protocol):
@@ -22,10 +20,15 @@ class Connection(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, patience: float, **more: Any) -> None:
+        """``patience`` is in seconds, for a header from its first byte on, and for the first byte of a connection."""
+        super().__init__(*arguments, **more)
+        self._patience = patience
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(_HEADER_SECONDS, self._too_slow)
+        self._deadline = self.loop.call_later(self._patience, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -38,8 +41,14 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:
             self._wait_no_more()
-        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._deadline = self.loop.call_later(_HEADER_SECONDS, self._too_slow)
+        else:
+            self._wait()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, of which a part may have come already."""
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:
+            self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """What h11 could not read, as a problem; it says with which status."""
@@ -64,6 +73,10 @@ class Connection(H11Protocol):
             for event in events:
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _wait(self) -> None:
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._deadline = self.loop.call_later(self._patience, self._too_slow)
 
     def _wait_no_more(self) -> None:
         if self._deadline is not None:

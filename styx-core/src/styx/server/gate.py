@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -29,7 +30,14 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
+MAX_HEADER = 32 * 1024
 _CLOSED = 499  # what the log has for clients that did not wait
+
+
+def _size(scope: Scope) -> int:
+    """Bytes of the header of a request, about."""
+    fields = sum(len(name) + len(value) for name, value in scope["headers"])
+    return fields + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 class Gate:
@@ -58,6 +66,8 @@ class Gate:
             await send(message)
 
         try:
+            if _size(scope) > MAX_HEADER:
+                raise HTTPException(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             with about(request=request):
                 await self._app(scope, receive, sent)
         except (StyxError, HTTPException) as error:

@@ -121,7 +121,7 @@ def answer(error: StyxError, request: str, status: int | None = None) -> Respons
         headers["retry-after"] = str(max(1, round(given)) if isinstance(given, int | float) else _RETRY[found.status])
     if found.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="styx"'
-    if found.status in {408, 413}:
+    if found.status in {408, 413, 431}:
         headers["connection"] = "close"
     return Response(found.model_dump_json(exclude_none=True), found.status, headers, MEDIA_TYPE)
 
@@ -167,6 +167,7 @@ _OF_STATUS: dict[int, tuple[type[StyxError], str]] = {
     405: (refusals.WrongMethod, "this address does not know that method"),
     408: (refusals.TooSlow, "the body did not come in time"),
     413: (refusals.TooLarge, "the body is too large"),
+    431: (refusals.TooLarge, "the header of the request is too large"),
 }
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,7 +23,8 @@ from styx.server import logs, tracing
 from styx.server.app import create_app
 from styx.server.bootstrap import forget, local_token
 from styx.server.certificate import fingerprint
-from styx.server.connection import MAX_HEADER, Connection
+from styx.server.connection import Connection
+from styx.server.gate import MAX_HEADER
 from styx.store.managed import Limits
 
 if TYPE_CHECKING:
@@ -44,23 +46,37 @@ def serve(settings: Settings, at_once: int | None) -> None:
 
     ``at_once`` managed jobs may be under way here, else as many as the installation's settings say.
     """
-    sock = _listen(settings)
+    sock = listen(settings)
     logs.configure()
     tracing.start()
     asyncio.run(_serve(settings, at_once, sock))
 
 
 async def _serve(settings: Settings, at_once: int | None, sock: socket.socket) -> None:
+    await prepared(settings, at_once, sock).serve([sock])
+    tracing.stop()
+    logging.shutdown()
+    # Not by way of the loop's end, which would cancel what is under way, and so undo it. It is on record, and goes on
+    # when this server or another takes it up: an end is no different from a crash, only announced.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Server:
+    """A server of this home that is ready to serve, in the running event loop, at a socket that is bound.
+
+    Raises StoreError, InvalidConfig, PluginError.
+    """
     url = f"{settings.scheme}://{_address(sock)}"
     engine = Engine.open(home())
     sealer = Sealer.open(home(), engine.context.plugins)
     jobs = engine.context.config.jobs
     runtime = JobRuntime(engine, sealer, Limits(at_once or jobs.at_once, jobs.per_user, jobs.pools), url)
     app = create_app(engine, runtime, sealer, settings, observe=logs.observe)
-    server = _Server(
+    return Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http=partial(Connection, patience=settings.header_patience),  # type: ignore[arg-type]
             ws="none",
             lifespan="on",
             log_config=None,
@@ -78,16 +94,9 @@ async def _serve(settings: Settings, at_once: int | None, sock: socket.socket) -
         app,
         url,
     )
-    await server.serve([sock])
-    tracing.stop()
-    logging.shutdown()
-    # Not by way of the loop's end, which would cancel what is under way, and so undo it. It is on record, and goes on
-    # when this server or another takes it up: an end is no different from a crash, only announced.
-    sys.stdout.flush()
-    os._exit(0)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn's, which says where it is once it listens, and closes streams when it ends."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, url: str) -> None:
@@ -100,7 +109,7 @@ class _Server(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         parts = self._parts
-        token = local_token(parts.store, parts.runtime.server_id, parts.engine.context.clock.now())
+        token = local_token(parts.store, parts.engine.context.home, parts.engine.context.clock.now())
         pin = fingerprint(parts.settings.tls_cert) if parts.settings.tls_cert else ""
         self._announced = local.announce(self._url, token, parts.runtime.server_id, pin)
         print(f"Styx server {parts.runtime.server_id} listens at {self._url}", flush=True)  # noqa: T201
@@ -112,7 +121,7 @@ class _Server(uvicorn.Server):
         if self._announced is not None:
             local.withdraw(self._announced)
         await super().shutdown(sockets)
-        forget(self._parts.store)
+        forget(self._parts.store, self._parts.engine.context.home)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """As uvicorn, but the signal is not raised again: the process ends by itself."""
@@ -120,7 +129,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
     """The listening socket. A peer that does not take what it was sent is cut off by the kernel."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle's algorithm on

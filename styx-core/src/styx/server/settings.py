@@ -23,6 +23,7 @@ class Settings:
     max_body: int = 4 * MiB
     max_upload: int = 2048 * MiB
     max_uploads: int = 20480 * MiB  # all of them together, of which the oldest go first
+    header_patience: float = 20.0  # for the header of a request to come
     body_patience: float = 30.0  # for a body to come; an upload has as long for each MiB
     stalled: float = 60.0  # for a client to read what it is sent
     token_rate: float = 200.0

@@ -1,0 +1,78 @@
+"""The image, built as a user would build it, and the server in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import debian_base, docker
+
+ROOT = Path(__file__).parents[3]
+NAME = "styx-test-server"
+# As compose.yaml has it, but for the network: nothing from outside is needed, nor any port of this machine.
+RIGHTS = ("--init", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+pytestmark = [
+    pytest.mark.skipif(bool(docker.missing()), reason=docker.missing()),
+    pytest.mark.skipif(bool(debian_base.missing()), reason=debian_base.missing()),
+    pytest.mark.timeout(900),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The image, of the wheels of this tree, on a base that no registry was asked for."""
+    context = tmp_path_factory.mktemp("image")
+    shutil.copy(ROOT / "deploy" / "Dockerfile", context)
+    base = debian_base.make_base()
+    wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", context / "wheels", "-c", ROOT / "constraints.txt")
+    subprocess.run([sys.executable, *wheel, f"{ROOT / 'styx-core'}[server,postgres]"], check=True, capture_output=True)
+    options = ("--network=none", "--build-arg", f"BASE={base}", "--build-arg", "PIP_OPTIONS=--no-index")
+    done = subprocess.run(
+        ["docker", "build", "--tag", NAME, *options, context], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield NAME
+    docker.docker("image", "rm", "-f", NAME)
+
+
+@pytest.fixture
+def container(image: str) -> Iterator[str]:
+    """It runs, and answers."""
+    docker.docker("run", "--detach", "--name", NAME, "--network=none", *RIGHTS, image)
+    try:
+        for _ in range(40):  # its own pause between tries is that of starting Python
+            if docker.docker("exec", NAME, "styx", "api", "status", check=False) is not None:
+                break
+        yield NAME
+    finally:
+        docker.docker("rm", "-f", "-v", NAME)
+
+
+def test_the_server_in_the_image(container: str) -> None:
+    """It is nobody's superuser, answers over TLS, runs a job where it is, and ends at once when it is told to."""
+    config = json.loads(docker.docker("image", "inspect", NAME) or "")[0]["Config"]
+    assert config["User"] == "10001:10001"
+    assert config["Healthcheck"]["Test"] == ["CMD", "styx", "api", "status"]
+    status = json.loads(docker.docker("exec", container, "styx", "api", "status", "-o", "json") or "")
+    assert (status["answers"], status["url"]) == (True, "https://0.0.0.0:8080")
+    assert len((docker.docker("exec", container, "styx-server", "fingerprint") or "").strip()) == 64
+    said = docker.docker("exec", container, "styx", "launch", "-y", "-c", "dev", "--infra", "local", "--", "id", "-u")
+    assert (said or "").splitlines()[-1] == "10001"
+    docker.docker("stop", "--time", "20", container)
+    state = (docker.inspect(container) or {})["State"]
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+
+
+def test_it_is_small(image: str) -> None:
+    """No compiler, no package manager, no cache is in it."""
+    size = json.loads(docker.docker("image", "inspect", image) or "")[0]["Size"]
+    base = json.loads(docker.docker("image", "inspect", debian_base.IMAGE) or "")[0]["Size"]
+    assert size - base < 160 << 20
+    assert docker.docker("run", "--rm", "--entrypoint", "sh", image, "-c", "command -v pip gcc", check=False) is None
