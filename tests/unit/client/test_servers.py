@@ -13,7 +13,7 @@ from styx import __version__
 from styx.client import local
 from styx.client.servers import findings
 from styx.store import Store
-from support.managed import new_job, serve, this_process
+from support.job_records import new_job, serve, this_process
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from styx.store.managed import ManagedState
 from styx.store.peek import DATABASE_NAME
 from styx.store.states import ClusterState
 from styx.testing.clock import FakeClock
-from support.managed import new_job, serve, started
+from support.job_records import new_job, serve, started
 from support.records import cluster
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

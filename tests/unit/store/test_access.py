@@ -22,7 +22,7 @@ from styx.store.access import (
 )
 from styx.store.answers import ABANDONED, KEPT
 from styx.store.managed import Superseded
-from support.managed import serve
+from support.job_records import serve
 from support.records import NOW
 
 R = RequestState

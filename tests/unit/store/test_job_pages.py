@@ -14,7 +14,7 @@ from sqlalchemy import event
 from styx.api.errors import BadInput
 from styx.store import Store
 from styx.store.managed import JobQuery, Limits, ManagedState
-from support.managed import ANY, new_job, serve, started
+from support.job_records import ANY, new_job, serve, started
 
 FILTERS: dict[str, Any] = {
     "state": "failed", "user": "ada", "name": "train", "group": "g", "pool": "small", "ended": False,

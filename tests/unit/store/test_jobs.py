@@ -11,7 +11,7 @@ import pytest
 from styx.api.errors import BadInput, JobNotFound, StoreError
 from styx.store import Store
 from styx.store.managed import ENDED, TRANSITIONS, UNDER_WAY, JobQuery, Limits, ManagedState, Superseded, legal
-from support.managed import ANY, new_job, serve, started
+from support.job_records import ANY, new_job, serve, started
 
 S = ManagedState
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from styx.api.errors import StoreError
 from styx.store import Store
 from styx.store.managed import UNDER_WAY, JobQuery, Limits, ManagedJob, ManagedState, Superseded, legal
-from support.managed import ANY, ME, TTL, new_job, serve
+from support.job_records import ANY, ME, TTL, new_job, serve
 from support.records import NOW
 
 S = ManagedState

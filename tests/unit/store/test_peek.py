@@ -11,7 +11,7 @@ import pytest
 
 from styx.store import Store
 from styx.store.peek import cluster_names, managed_jobs
-from support.managed import new_job
+from support.job_records import new_job
 from support.records import cluster
 
 

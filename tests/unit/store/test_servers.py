@@ -13,7 +13,7 @@ import pytest
 from styx.store import Store
 from styx.store.access import RequestRecord, RequestState
 from styx.store.managed import ManagedState, Superseded
-from support.managed import ANY, ME, TTL, new_job, serve, started, this_process
+from support.job_records import ANY, ME, TTL, new_job, serve, started, this_process
 
 
 def request(store: Store, server: str) -> RequestRecord:
