@@ -1,0 +1,131 @@
+"""Jobs that wait for each other, that wait for their turn, and that tell others of their end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from styx.jobs.model import JobOptions
+from styx.jobs.submit import submit_dag
+from styx.spec import Dag, Task
+from styx.store.managed import ManagedJob, ManagedState
+from support.managed import Installation
+
+pytestmark = pytest.mark.slow
+
+GIVES = Task("gives", output_names=["ANSWER"]).run('echo ANSWER=42 >> "$STYX_OUTPUTS"')
+FAST = JobOptions()
+
+
+def local(task: Task) -> Task:
+    """The task on this machine."""
+    return task.override({"infra": "local", "cpus": "0.1+"})
+
+
+def hand_in(installation: Installation, *tasks: Task) -> list[ManagedJob]:
+    """The tasks as a Dag; they say themselves what they come after."""
+    dag = Dag("pipeline")
+    for task in tasks:
+        dag.add(local(task))
+    return submit_dag(installation.store, installation.sealer, dag, FAST, user="me")
+
+
+def test_outputs_are_handed_on(served: Installation) -> None:
+    """A job starts once those before it have succeeded, with what they gave in its environment."""
+    uses = Task("uses", depends_on=["gives"]).env(GOT="${{ tasks.gives.outputs.ANSWER }}").run('echo "got $GOT"')
+    first, second = hand_in(served, GIVES, uses)
+    assert served.ended(second).state is ManagedState.SUCCEEDED
+    assert served.log(second) == "got 42\n"
+    before = served.store.jobs.get(first.id)
+    assert before.outputs == {"ANSWER": "42"}
+    assert before.ended_at <= served.store.jobs.get(second.id).started_at
+
+
+def test_a_condition_decides_whether_a_job_runs(served: Installation) -> None:
+    """One whose condition does not come true is left out, with what was so instead."""
+    other = Task("other").when('tasks.gives.outputs.ANSWER == "43"').run("echo ran")
+    same = Task("same").when('tasks.gives.outputs.ANSWER == "42"').run("echo ran")
+    _, left_out, ran = hand_in(served, GIVES, other, same)
+    found = served.ended(left_out)
+    assert (found.state, found.reason) == (ManagedState.CANCELLED, "left out: ANSWER of gives is '42'")
+    assert served.ended(ran).state is ManagedState.SUCCEEDED
+
+
+def test_what_comes_after_a_failure_is_cancelled(served: Installation) -> None:
+    """It never starts, and says why."""
+    _, after = hand_in(served, Task("bad").run("exit 3"), Task("after", depends_on=["bad"]).run("echo ran"))
+    found = served.ended(after)
+    assert found.state is ManagedState.CANCELLED
+    assert "(bad), which had to succeed first, failed" in found.reason
+    assert served.log(after) == ""
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Keeps what it is told."""
+
+    told: list[dict[str, object]] = []  # noqa: RUF012 - there is one
+
+    def do_POST(self) -> None:
+        """Keep it."""
+        self.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    """The URL of a server on this machine."""
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_end_is_told(tmp_path: Path, receiver: str) -> None:
+    """To the URLs for this end, where the settings allow it; elsewhere it is noted that it was not."""
+    installation = Installation(tmp_path / "home")
+    (tmp_path / "home" / "config.yaml").write_text("jobs: {webhooks_allow: [localhost]}\n")
+    installation.serve()
+    elsewhere = receiver.replace("127.0.0.1", "localhost")
+    options = JobOptions(on_success=(elsewhere,), on_failure=(receiver,))
+    good, bad = (installation.submit(Task("t").run(run), options)[0] for run in ("true", "exit 4"))
+    for job in (good, bad):
+        installation.ended(job)
+        installation.wait(job, lambda job: any(each.startswith("webhook") for each in installation.story(job)))
+    (told,) = Receiver.told
+    assert told["job"]["id"] == good.id  # type: ignore[index]
+    assert told["job"]["state"] == "succeeded"  # type: ignore[index]
+    assert installation.story(good)[-1] == "webhook  localhost: answered 204"
+    assert "not an address of the internet" in installation.story(bad)[-1]
+    installation.close()
+
+
+def test_jobs_take_turns(tmp_path: Path) -> None:
+    """So many at once as the settings say, of each pool too, and the most important first."""
+    installation = Installation(tmp_path / "home")
+    (tmp_path / "home" / "config.yaml").write_text("jobs: {at_once: 2, pools: {narrow: 1}}\n")
+    log = tmp_path / "log"
+    say = f'echo "$NAME" >> {log}; sleep 1'
+    narrow = installation.submit(Task("n").env(NAME="narrow").run(say), JobOptions(pool="narrow"), count=2)
+    wide = [
+        installation.submit(Task("w").env(NAME=f"p{priority}").run(say), JobOptions(priority=priority))[0]
+        for priority in (1, 9)
+    ]
+    installation.serve()
+    found = [installation.ended(job) for job in (*narrow, *wide)]
+    first, second = sorted(found[:2], key=lambda job: job.started_at)
+    assert first.ended_at <= second.started_at, "one of a pool at a time"
+    order = log.read_text().split()
+    assert order.index("p9") < order.index("p1")
+    installation.close()
