@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request was asked with. ``secrets`` has those of each task, by position."""
+    """What a request was asked with. ``secrets`` has those of each task, by position.
+
+    ``again`` is whether a server has begun with it before, and not come to its end.
+    """
 
     id: str
     arguments: Mapping[str, Any]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    again: bool = False
 
     def task(self, mapping: Mapping[str, Any] | None = None, position: int = 0) -> Task:
         """The task with its secrets."""
@@ -61,7 +65,8 @@ async def launch(engine: Engine, asked: Asked, progress: Progress) -> Any:
         max_hourly_cost=options.max_hourly_cost,
         key=asked.id,
     )
-    return dump(LaunchResult(name, job_id, created=made))
+    # Where an earlier try has made it, this one found it.
+    return dump(LaunchResult(name, job_id, created=made or (asked.again and bool(asked.arguments["new"]))))
 
 
 async def exec_(engine: Engine, asked: Asked, progress: Progress) -> Any:

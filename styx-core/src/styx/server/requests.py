@@ -149,7 +149,7 @@ class Requests:
             raise StyxError(f"this server does not know requests of kind {record.kind!r}", hint="Is it an older one?")
         opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
         with redacting(value for values in opened.values() for value in values.values()):
-            asked = Asked(record.id, record.arguments, opened)
+            asked = Asked(record.id, record.arguments, opened, again=record.epoch > 1)
             with tracing.span(record.kind, request=record.id):
                 return await operation(self._engine.for_user(record.user), asked, progress)
 

@@ -82,7 +82,7 @@ async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf) -> RequestOut
     if present is not None:
         require_own(caller, present.user, f"cluster {name!r}")
     options = {**body.options.model_dump(mode="json"), "cluster": name}
-    arguments = {"cluster": name, "task": task.to_dict(), "options": options}
+    arguments = {"cluster": name, "new": present is None, "task": task.to_dict(), "options": options}
     return RequestOut.of(await parts.requests.submit("launch", caller.user, arguments, secrets_of([task])))
 
 

@@ -1,0 +1,72 @@
+"""``styx-server`` as a program: what it refuses to begin with, and its users and tokens."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.servers import running
+
+
+def styx_server(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The program, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "styx.server.main", "--home", str(home), *words],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "100"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])
+def test_tokens_go_over_no_wire_in_clear(styx_home: Path, host: str) -> None:
+    """On an address that others can reach it takes TLS, or somebody in front who does; it says so and ends."""
+    refused = styx_server(styx_home, "--host", host, "--port", "0")
+    assert refused.returncode == 2
+    assert "can read the tokens" in refused.stderr
+    assert "--tls-cert" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (styx_home / "server.json").exists()
+
+
+def test_a_port_that_is_taken(styx_home: Path) -> None:
+    """An error with what to do, and no server."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = styx_server(styx_home, "--port", str(taken.getsockname()[1]))
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
+    assert "Address already in use" in refused.stderr
+
+
+def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
+    """What is made beside a running server counts there at once, and what is revoked does no more."""
+    with running(styx_home) as server:
+        assert styx_server(styx_home, "user", "add", "ann", "--role", "viewer").returncode == 0
+        made = styx_server(styx_home, "token", "create", "--user", "ann", "--name", "laptop", "--days", "1")
+        token = made.stdout.strip()
+        me = server.ask("GET", "/v1/me", token=token).json
+        assert (me["user"], me["level"]) == ("ann", "read")
+        listed = styx_server(styx_home, "token", "list", "--user", "ann").stdout
+        assert me["token"] in listed
+        assert token.rpartition("_")[2] not in listed
+        assert styx_server(styx_home, "user", "set", "ann", "--role", "member").returncode == 0
+        assert server.ask("GET", "/v1/me", token=token).json["level"] == "write"
+        assert styx_server(styx_home, "token", "revoke", me["token"]).returncode == 0
+        assert server.ask("GET", "/v1/me", token=token).status == 401
+    unknown = styx_server(styx_home, "token", "create", "--user", "nobody-here")
+    assert unknown.returncode == 2
+    assert "Error: no user named 'nobody-here'" in unknown.stderr
+    assert "viewer" not in styx_server(styx_home, "user", "list").stdout
+
+
+def test_the_token_of_the_home_is_for_its_user_alone(styx_home: Path) -> None:
+    """The file with it is closed to others from its first moment, and gone with the server."""
+    with running(styx_home) as server:
+        assert (styx_home / "server.json").stat().st_mode & 0o777 == 0o600
+        assert server.ask("GET", "/v1/me").json["level"] == "admin"
+        assert server.token not in (styx_home / "server.log").read_text()
+    assert not (styx_home / "server.json").exists()

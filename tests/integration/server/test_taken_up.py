@@ -1,0 +1,133 @@
+"""A server that dies, ends or loses its database: what it was asked for goes on, and what it cannot do it says."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import postgres
+from support.servers import Server, running, start
+
+LOCAL = {"infra": "local"}
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose path is short enough for the sockets below it."""
+    place = tempfile.mkdtemp(prefix="styx-")
+    yield Path(place, ".styx")
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def asked_for(server: Server, name: str, run: str = "echo once >> $HOME/../count") -> Any:
+    """A launch that has just been asked for."""
+    task = {"run": run, "resources": LOCAL}
+    return server.ask("POST", "/v1/clusters", {"task": task, "options": {"cluster": name}})
+
+
+@pytest.mark.parametrize("phase", ["provision", "submit"])
+def test_a_launch_outlives_a_kill(home: Path, phase: str) -> None:
+    """Killed in any phase, the next server goes on; there is one cluster and one job, and the client sees the end."""
+    server = start(home)
+    asked = asked_for(server, "survives")
+    for name, data, _ in server.events(f"/v1/requests/{asked.json['id']}/events"):
+        if name == "progress" and data["phase"] == phase:
+            break
+    server.kill()
+    with running(home) as again:
+        assert again.result(asked) == {"cluster": "survives", "job_id": 1, "created": True}
+        assert again.ask("GET", "/v1/clusters/survives/jobs/1?wait=30").json["state"] == "succeeded"
+        assert len(again.ask("GET", "/v1/clusters/survives/jobs").json["items"]) == 1
+        assert len(again.ask("GET", "/v1/clusters").json["items"]) == 1
+        again.result(again.ask("DELETE", "/v1/clusters/survives"))
+
+
+def test_an_end_leaves_things_as_they_are(home: Path) -> None:
+    """SIGTERM closes streams at once and cancels nothing: status 0, and the next server finishes the launch."""
+    server = start(home)
+    asked = asked_for(server, "stays")
+    stream = server.events(f"/v1/requests/{asked.json['id']}/events")
+    next(stream)
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 8
+    assert "end" not in [name for name, _, _ in stream]
+    assert not (home / "server.json").exists()
+    with running(home) as again:
+        assert again.ask("GET", "/v1/me", token=server.token).status == 401  # the old one's is good for nothing now
+        assert again.result(asked)["cluster"] == "stays"
+        again.result(again.ask("DELETE", "/v1/clusters/stays"))
+
+
+def test_a_request_is_cancelled_that_was_taken_up(home: Path) -> None:
+    """Asked to end while no server ran, it ends when one does."""
+    from styx.store import Store
+
+    server = start(home)
+    asked = asked_for(server, "unwanted")
+    server.kill()
+    with Store.open(home=home) as store:
+        store.requests.cancel(asked.json["id"])
+    with running(home) as again:
+        *_, (name, data, _) = [
+            each for each in again.events(f"/v1/requests/{asked.json['id']}/events") if each[0] != "end"
+        ]
+        assert (name, data["state"]) == ("result", "cancelled")
+        assert again.ask("GET", f"/v1/requests/{asked.json['id']}").json["state"] == "cancelled"
+
+
+class Database:
+    """A database of a real PostgreSQL server, which can be taken away."""
+
+    def __init__(self, server: str) -> None:
+        self.url = postgres.new_database(server, "styx")
+        self._socket = server.rpartition("host=")[2]
+
+    def available(self, *, to_be: bool) -> None:
+        """Let nobody in any more, and cut everybody off; or let them in again."""
+        import psycopg
+
+        with psycopg.connect(f"host={self._socket} user=styx dbname=postgres", autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE styx WITH ALLOW_CONNECTIONS {str(to_be).lower()}")
+            if not to_be:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'styx'")
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """One that is empty."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres.server())
+        except postgres.Unavailable as why:
+            pytest.skip(str(why))
+        yield Database(server)
+
+
+def test_a_database_that_goes_away_and_comes_back(home: Path, database: Database) -> None:
+    """503 with when to ask again while it is away, nothing but that; and everything as before when it is back."""
+    with running(home, env={"STYX_DATABASE_URL": database.url}) as server:
+        assert server.ask("GET", "/v1/clusters").status == 200
+        database.available(to_be=False)
+        for path in ("/v1/clusters", "/v1/me", "/ready", "/v1/jobs"):
+            refused = server.ask("GET", path)
+            assert (refused.status, refused.json["code"]) == (503, "store_error"), path
+            assert int(refused.headers["retry-after"]) >= 1
+        assert server.ask("GET", "/health").status == 200
+        refused = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}}, headers={"idempotency-key": "late"})
+        assert refused.status == 503
+        database.available(to_be=True)
+        deadline = time.monotonic() + 30
+        while server.ask("GET", "/ready").status != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        made = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}}, headers={"idempotency-key": "late"})
+        assert made.status == 201
+        assert "Traceback" not in (home / "server.log").read_text()
