@@ -28,7 +28,7 @@ def offer(cloud: str) -> Offer:
         cloud=cloud,
         scope=SCOPE,
         instance_type=INSTANCE_TYPE,
-        vcpus=limits.cpus,
+        vcpus=float(limits.cpus),
         memory_gib=round(limits.memory()[1] / _GIB, 2),
         accelerators=nvidia.accelerators(devices),
         hourly_price=FREE,
