@@ -55,9 +55,10 @@ def test_a_server_that_was_suspended_lets_go(installation: Installation, tmp_pat
     assert installation.ended(other).server not in (before.server, taken.server), "the first works again, as another"
 
 
-def test_a_server_that_was_suspended_before_it_hands_a_job_in(installation: Installation, tmp_path: Path) -> None:
-    """Its order comes too late: the nodes have heard a later epoch. The job is run once."""
-    first = installation.serve("--ttl", SOON, "--stop-before", "submit")
+@pytest.mark.parametrize("call", ["prepare", "submit"])
+def test_a_server_that_was_suspended_as_it_launched(installation: Installation, tmp_path: Path, call: str) -> None:
+    """Whatever it held is free, and its orders come too late: the nodes have heard a later epoch. The job is run once."""
+    first = installation.serve("--ttl", SOON, "--stop-before", call)
     (job,) = installation.submit(once(tmp_path, 6))
     installation.wait(job, lambda found: found.cluster != "")
     before = installation.store.jobs.get(job.id)

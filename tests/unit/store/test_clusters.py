@@ -138,6 +138,18 @@ class TestClaims:
         store.clusters.acquire("c", "down", me, 60)
         assert store.clusters.renew("c", other, 60) is False
 
+    def test_all_claims_of_a_process_end_at_once(self, store: Store) -> None:
+        """Each operation of a process has an id of its own; what another process holds stays."""
+        dead = replace(current(), host="elsewhere", pid=7)
+        for name, holder in (("a", replace(dead, id="1")), ("b", replace(dead, id="2")), ("c", replace(dead, pid=8))):
+            store.clusters.create(cluster(name, slug=name))
+            store.clusters.acquire(name, "launch", holder, 60)
+        assert store.clusters.release_all(dead) == ["a", "b"]
+        store.clusters.acquire("a", "down", current(), 60)
+        for name in ("a", "c"):
+            with pytest.raises(ClusterBusy):
+                store.clusters.update(name, spot=True, holder=replace(dead, id="1"))
+
     def test_a_claim_past_its_time_counts_until_it_is_taken(self, store: Store, clock: object) -> None:
         """A client that was suspended may go on when nobody took its place."""
         me: Holder = current()

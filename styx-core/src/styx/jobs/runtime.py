@@ -27,6 +27,7 @@ from styx.sealing import Sealer
 from styx.store import Store
 from styx.store.holder import current
 from styx.store.managed import Limits, ServerRecord, Superseded
+from styx.store.records import Holder
 
 TTL = 15.0  # seconds without a sign of life, after which others take over
 BEAT_SECONDS = 3.0
@@ -164,6 +165,7 @@ class JobRuntime:
         """What servers that are dead have left is this one's, unless another is quicker."""
         for dead in self._store.servers.dead(replace(current(), id=self.server_id)):
             if self._store.servers.take_over(dead.id, self.server_id):
+                self._store.clusters.release_all(Holder(dead.id, dead.pid, dead.started, dead.boot_id, dead.host))
                 log.warning("server %s (process %s on %s) is dead: taking its work over", dead.id, dead.pid, dead.host)
 
     async def _take_up(self) -> None:

@@ -22,6 +22,7 @@ from styx.store.states import ClusterState, legal
 
 _T = schema.clusters
 _GET = select(_T).where(_T.c.name == bindparam("key"))
+_HELD = select(_T).where(_T.c.operation.is_not(None)).order_by(_T.c.name).with_for_update()
 _LOCK = _GET.with_for_update()
 _SAME_NAME = select(_T).where(or_(_T.c.name == bindparam("key"), _T.c.slug == bindparam("slug_key")))
 _NEWEST_FIRST = select(_T).order_by(_T.c.created_at.desc(), _T.c.id.desc())
@@ -180,6 +181,18 @@ class Clusters:
                 raise busy(name, before.operation)
             return _write(connection, before, {"operation": Operation(kind, holder, now + timedelta(seconds=ttl))})
 
+    def release_all(self, process: Holder) -> list[str]:
+        """End every claim of a process that others take for dead, wherever it runs; the names of the clusters.
+
+        Should it live after all, it has lost them: whatever it still writes of them is refused.
+        """
+        with self._database.write() as connection:
+            held = [cluster_record(row) for row in connection.execute(_HELD)]
+            its = [each for each in held if each.operation is not None and _same(each.operation.holder, process)]
+            for record in its:
+                _write(connection, record, {"operation": None})
+            return [record.name for record in its]
+
     def renew(self, name: str, holder: Holder, ttl: float) -> bool:
         """Hold on for ``ttl`` seconds from now. False when another has taken the cluster or it is gone."""
         with suppress(ClusterNotFound), self._database.write() as connection:
@@ -244,3 +257,10 @@ def _checked(changes: Mapping[str, Any]) -> Mapping[str, Any]:
     if wrong:
         raise TypeError(f"field {wrong[0]!r} of a cluster cannot be set this way")
     return changes
+
+
+def _same(holder: Holder, process: Holder) -> bool:
+    """Whether that holder is of this process: each operation has one of its own."""
+    return (holder.host, holder.pid, holder.started, holder.boot_id) == (
+        process.host, process.pid, process.started, process.boot_id,
+    )  # fmt: skip
