@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench bench-peer bench-s3 leaks chaos live wheels clean
+.PHONY: help demo test check format docs picture bench bench-peer bench-s3 leaks chaos chaos-server live wheels clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## Run a real task on this machine with `styx launch`
 	$(BIN)/styx launch --down examples/hello.yaml
@@ -57,6 +57,11 @@ leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local
 KILLS ?= 100
 chaos: $(READY) ## Kill KILLS real clients at random (SEED to repeat a run); count what leaked or was lost
 	$(BIN)/python -m styx.testing.faults.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+JOBS ?= 200
+SERVERS ?= 1
+chaos-server: $(READY) ## Run JOBS managed jobs while their server, or one of SERVERS=2, and nodes are killed; count what was lost or repeated
+	$(BIN)/python -m benchmarks.chaos_server --jobs $(JOBS) --servers $(SERVERS) $(if $(SEED),--seed $(SEED))
 
 BUDGET ?= 1
 live: $(READY) ## Try every rule for clouds with real machines of CLOUD, for at most BUDGET dollars; none is left

@@ -57,7 +57,7 @@ def test_a_server_that_was_suspended_lets_go(installation: Installation, tmp_pat
 
 @pytest.mark.parametrize("call", ["prepare", "submit"])
 def test_a_server_that_was_suspended_as_it_launched(installation: Installation, tmp_path: Path, call: str) -> None:
-    """Whatever it held is free, and its orders come too late: the nodes have heard a later epoch. The job is run once."""
+    """What it held is free, and its orders come too late: the nodes have heard a later epoch. The job is run once."""
     first = installation.serve("--ttl", SOON, "--stop-before", call)
     (job,) = installation.submit(once(tmp_path, 6))
     installation.wait(job, lambda found: found.cluster != "")

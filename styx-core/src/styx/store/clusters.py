@@ -181,7 +181,7 @@ class Clusters:
                 raise busy(name, before.operation)
             return _write(connection, before, {"operation": Operation(kind, holder, now + timedelta(seconds=ttl))})
 
-    def release_all(self, process: Holder) -> list[str]:
+    def release_all(self, process: Holder) -> Sequence[str]:
         """End every claim of a process that others take for dead, wherever it runs; the names of the clusters.
 
         Should it live after all, it has lost them: whatever it still writes of them is refused.
