@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from styx.store.managed import JobEvent, ManagedJob
 
 Shape = dict[str, Any]
+
+RANK = "STYX_JOB_RANK"  # which an array is told by
 
 HEADERS = ("ID", "NAME", "STATE", "USER", "SUBMITTED", "RAN", "RECOVERIES", "COST", "CLUSTER", "REASON")
 
@@ -39,8 +41,9 @@ def _row(job: ManagedJob, now: datetime) -> tuple[object, ...]:
 
 
 def name(job: ManagedJob) -> str:
-    """The name, of one of an array with its rank."""
-    return f"{job.name}[{job.rank}]" if job.size > 1 else job.name
+    """The name; of one of an array, which all have one name, with its rank."""
+    envs = job.task.get("envs")
+    return f"{job.name}[{job.rank}]" if isinstance(envs, Mapping) and RANK in envs else job.name
 
 
 def why(job: ManagedJob) -> str:

@@ -105,7 +105,7 @@ def test_an_array_is_followed_to_its_end(styx, client: FakeClient):
     result = styx("jobs", "launch", "--num-jobs", "2", "-n", "eval", "ls")
     assert (result.exit_code, result.stdout) == (
         5,
-        "Job 1 (eval[0]): failed, boom\nJob 2 (eval[1]): failed, boom\n",
+        "Job 1 (eval): failed, boom\nJob 2 (eval): failed, boom\n",
     )
 
 
@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_the_job(styx, client: FakeClient):
 
 def test_queue(styx, client: FakeClient):
     """Newest first, with why a job waits, what it has cost and how often it had to move."""
-    client.jobs.add("eval", "pending", waiting=2, rank=1, size=2)
+    client.jobs.add("eval", "pending", waiting=2, rank=1, size=2, task={"envs": {"STYX_JOB_RANK": "1"}})
     client.jobs.add("train", recoveries=3, cost=Decimal("12.5"), cluster="train-2", started_at=EPOCH, reason="up")
     header, train, evaluation = styx("jobs", "queue").stdout.splitlines()
     assert header.split() == [
