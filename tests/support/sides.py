@@ -60,6 +60,24 @@ class Side:
             check=False,
         )
 
+    @contextmanager
+    def started(self, *arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+        """The program at work, killed at the end if it has not ended by itself."""
+        process = subprocess.Popen(
+            [str(PROGRAMS / "styx"), *arguments],
+            cwd=cwd,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
 
 def make_home(root: Path, name: str) -> Path:
     """A home below a directory, with settings that leave the clouds of others alone."""

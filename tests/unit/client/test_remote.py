@@ -13,15 +13,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx.api.errors import ClusterBusy, InvalidTask, TransportError
+from styx.api.errors import BadInput, ClusterBusy, InvalidTask, TransportError
+from styx.client import connect
+from styx.client.embedded import EmbeddedClient
+from styx.client.login import Login, save
 from styx.client.refusals import NoSuchThing
 from styx.client.remote import dags, files
+from styx.client.remote.client import RemoteClient
 from styx.client.remote.events import Event, parse
 from styx.client.remote.http import encoded, problem, speaks
 from styx.client.wire import Unreadable
 from styx.spec import Dag, Task
 from styx.store.access import UserNotFound
 from styx.transports.tree import pieces
+
+
+def test_which_client(styx_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of the environment is asked, else the one that is logged in to; without any, the engine runs here."""
+    assert isinstance(connect(), EmbeddedClient)
+    save(Login("http://kept", "styx_1_a"))
+    kept = connect()
+    assert isinstance(kept, RemoteClient)
+    assert kept.url == "http://kept"
+    monkeypatch.setenv("STYX_API_URL", "said.example.org")
+    said = connect()
+    assert isinstance(said, RemoteClient)
+    assert said.url == "https://said.example.org"
+    monkeypatch.setenv("STYX_API_URL", "ftp://x")
+    with pytest.raises(BadInput, match="not the URL of a server"):
+        connect()
+
 
 STREAM = (
     b": still here\n\n"

@@ -44,6 +44,11 @@ class RemoteClient:
         self._requests = Requests(self._http)
         self._notes: Mapping[str, Any] | None = None  # beside the last list of clusters
 
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._http.url
+
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
         from styx.client.remote.files import sent
