@@ -12,7 +12,7 @@ cluster goes back to launch from watch, one whose cluster has gone from clear.
 
 Each step may be done again from its beginning, by this server or another: what it makes has names that follow from the
 job and the run. What a step returns is all that the next one is given; a later version of Styx must know every step
-here and what each was given (``tests/unit/jobs/test_steps_kept.py``).
+here and what each was given (``tests/integration/jobs/test_upgrade.py``).
 """
 
 from __future__ import annotations
