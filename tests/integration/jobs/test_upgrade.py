@@ -25,7 +25,10 @@ _FAILED = {"state": "failed", "reason": "exit code 3", "exit_code": 3, "outputs"
 # Every kind of step that was ever on record, as it was written: what was returned by the steps before it. Never change
 # or remove one; where a new version writes another, add it. Beside each, how its job ends.
 FROZEN: dict[str, tuple[list[Step], ManagedState]] = {
-    "again": ([{"do": "launch", "run": 2, "cluster": "gone-1", "restarts": 1, "recoveries": 0}], ManagedState.SUCCEEDED),
+    "again": (
+        [{"do": "launch", "run": 2, "cluster": "gone-1", "restarts": 1, "recoveries": 0}],
+        ManagedState.SUCCEEDED,
+    ),
     "watch": ([{"do": "watch", **_HERE, "job": 1}], ManagedState.SUCCEEDED),  # its cluster has gone: it is recovered
     "recover": ([{"do": "watch", **_HERE, "job": 1},
                  {"do": "clear", **_AWAY, "old": "gone-1", "then": "launch", "place": _PLACE}], ManagedState.SUCCEEDED),
