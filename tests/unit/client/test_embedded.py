@@ -51,7 +51,7 @@ def test_threads_share_the_loop_of_the_sdk() -> None:
 
     def use(_: int) -> int:
         together.wait()
-        return id(sdk._loop())
+        return id(sdk.loop())
 
     with ThreadPoolExecutor(MANY) as threads:
         assert len(set(threads.map(use, range(MANY)))) == 1

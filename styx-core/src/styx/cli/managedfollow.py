@@ -26,7 +26,7 @@ The exit code of the job.
   {DETACHED}  you pressed Ctrl-C; the job goes on
 """
 
-_PAUSE = 0.5  # seconds between two looks
+_PAUSE = 0.3  # seconds between two looks
 _PAGE = 1000
 _BEFORE = ("pending", "starting")
 

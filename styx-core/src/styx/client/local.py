@@ -153,7 +153,7 @@ def require_installed() -> None:
     """Raise PluginError unless what a server needs is installed here."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("fastapi", "uvicorn", "dbos") if find_spec(name) is None]
+    missing = [name for name in ("fastapi", "uvicorn", "dbos", "prometheus_client") if find_spec(name) is None]
     if missing:
         raise PluginError(
             f"managed jobs need a server, and it cannot run here: {missing[0]!r} is not installed",
