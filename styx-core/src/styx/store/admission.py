@@ -32,7 +32,7 @@ def admit(database: Database, server: str, limits: Limits) -> list[ManagedJob]:
     with database.read() as connection:
         if connection.scalar(_ANY) is None:
             return []
-    with database.write() as connection:
+    with database.write(lazily=True) as connection:
         database.alone(connection, "admit")
         require(connection, server)
         here = connection.scalar(_HERE, {"name": server}) or 0

@@ -44,7 +44,7 @@ class Attempts:
         anew (starting the same stopped nodes twice is the same intent), unless it was given up: raises StoreError.
         So do a tombstone for what is in use, and taking up what was given up.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=record.state is AttemptState.OPEN) as connection:
             self._database.alone(connection, _decision(record))
             if holder is not None:
                 require_claim(locked(connection, record.cluster), holder)
@@ -118,7 +118,7 @@ class Attempts:
 
         With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=state is not AttemptState.TOMBSTONE) as connection:
             row = _claimed(connection, token, holder)
             if row is None and state is AttemptState.CLOSED:
                 return
@@ -155,7 +155,7 @@ class Attempts:
 
         With ``holder``: raises ClusterBusy unless that holder holds the cluster, ClusterNotFound when it is gone.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             row = _claimed(connection, record.token, holder)
             if row is None or row.state == AttemptState.CLOSED:
                 return True

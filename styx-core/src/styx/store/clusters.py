@@ -39,6 +39,8 @@ Within = Callable[[ClusterRecord, spans.Billed], None]
 
 _FIELDS = frozenset(field.name for field in fields(ClusterRecord))
 # Changed by their own methods only, or never.
+# On the way up: before anything is asked for there is a synced commit (Attempts.called), and what was is seen again.
+_LAZY = frozenset({ClusterState.PLANNING, ClusterState.PROVISIONING, ClusterState.SETTING_UP, ClusterState.UP})
 _CHANGEABLE = _FIELDS - {"name", "slug", "state", "created_at", "updated_at", "operation"}
 
 
@@ -59,7 +61,7 @@ class Clusters:
         """
         values = all_columns(record)
         try:
-            with self._database.write() as connection:
+            with self._database.write(lazily=True) as connection:
                 connection.execute(_INSERT, values)
                 now = self._database.now(connection)
                 append(connection, now, record.name, "created", to_state=record.state)
@@ -153,7 +155,7 @@ class Clusters:
         legal, ClusterBusy when ``holder`` is given and does not hold the cluster.
         """
         _checked(changes)
-        with self._database.write() as connection:
+        with self._database.write(lazily=to in _LAZY) as connection:
             if within is not None:
                 connection.execute(_ALONE)
             before = locked(connection, name)
@@ -174,7 +176,7 @@ class Clusters:
         Raises ClusterBusy, naming who has it, unless it is free, the claim on it has expired, or the claiming process
         ran on this machine and is dead.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             before = locked(connection, name)
             now = self._database.now(connection)
             if not free(before.operation, holder, now):
@@ -186,7 +188,7 @@ class Clusters:
 
         Should it live after all, it has lost them: whatever it still writes of them is refused.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             held = [cluster_record(row) for row in connection.execute(_HELD)]
             its = [each for each in held if each.operation is not None and _same(each.operation.holder, process)]
             for record in its:
@@ -195,7 +197,7 @@ class Clusters:
 
     def renew(self, name: str, holder: Holder, ttl: float) -> bool:
         """Hold on for ``ttl`` seconds from now. False when another has taken the cluster or it is gone."""
-        with suppress(ClusterNotFound), self._database.write() as connection:
+        with suppress(ClusterNotFound), self._database.write(lazily=True) as connection:
             before = locked(connection, name)
             if before.operation is None or not holds(before.operation, holder):
                 return False
@@ -206,7 +208,7 @@ class Clusters:
 
     def release(self, name: str, holder: Holder) -> None:
         """Let go. Idempotent; nothing happens when the cluster is gone or somebody else's."""
-        with suppress(ClusterNotFound), self._database.write() as connection:
+        with suppress(ClusterNotFound), self._database.write(lazily=True) as connection:
             before = locked(connection, name)
             if holds(before.operation, holder):
                 _write(connection, before, {"operation": None})
@@ -216,7 +218,7 @@ class Clusters:
 
         Its history stays, and so do attempts that are not closed: what they may have left must still be found.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             before = locked(connection, name)
             require_claim(before, holder)
             now = self._database.now(connection)

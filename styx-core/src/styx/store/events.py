@@ -53,7 +53,7 @@ class Events:
 
     def add(self, cluster: str, kind: str, reason: str = "", from_state: str = "", to_state: str = "") -> EventRecord:
         """Note something that happened, other than a change of state, which notes itself."""
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             now = self._database.now(connection)
             return append(connection, now, cluster, kind, from_state=from_state, to_state=to_state, reason=reason)
 

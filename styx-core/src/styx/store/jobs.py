@@ -98,7 +98,7 @@ class ManagedJobs:
 
         Raises Superseded when the job is not this server's (any more). One that has ended is returned as it is.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             before = _locked(connection, number)
             if before.state.ended:
                 return before
@@ -115,7 +115,7 @@ class ManagedJobs:
         Raises Superseded when another has taken the job up, StoreError when the move is not legal.
         """
         _check(changes)
-        with self._database.write() as connection:
+        with self._database.write(lazily=not to.ended) as connection:
             before = _locked(connection, number)
             _require(before, epoch)
             waits = before.state is ManagedState.PENDING and not to.ended  # only admit() lets it start
@@ -139,7 +139,7 @@ class ManagedJobs:
     def update(self, number: int, epoch: int, **changes: Any) -> ManagedJob:
         """Set fields of a job that has not ended. Raises Superseded when another has taken it up."""
         _check(changes)
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             before = _locked(connection, number)
             _require(before, epoch)
             if before.state.ended:
@@ -148,7 +148,7 @@ class ManagedJobs:
 
     def note(self, number: int, kind: str, reason: str = "") -> None:
         """Note something that happened to a job, other than a change of state, which notes itself."""
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             job = _got(connection, number)
             job_rows.append(connection, self._database.now(connection), [(job, None, reason)], kind)
 

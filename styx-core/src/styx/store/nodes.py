@@ -43,7 +43,7 @@ class Nodes:
         A host key that was pinned, and a notice, stay when the same node (rank and id) is written without one. Raises
         ClusterNotFound.
         """
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             require_claim(locked(connection, cluster), holder)
             known = {(row.rank, row.node_id): row for row in connection.execute(_OF, {"name": cluster})}
             rows = [all_columns(node) for node in nodes]

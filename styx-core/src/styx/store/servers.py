@@ -52,7 +52,7 @@ class Servers:
 
     def beat(self, server: str, ttl: float) -> bool:
         """Say that the server lives, and will for ``ttl`` seconds. False when it was taken over: it has no work."""
-        with self._database.write() as connection:
+        with self._database.write(lazily=True) as connection:
             now = self._database.now(connection)
             times = columns({"seen_at": now, "expires_at": now + timedelta(seconds=ttl)})
             return connection.execute(_UPDATE, {"server": server, **times}).rowcount == 1
