@@ -81,25 +81,3 @@ def test_stopping_one_that_is_gone(server):
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
     assert local.stop(replace(server, pid=done.pid))
-
-
-def test_a_long_log_is_put_aside_under_its_writer(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
-    """The log begins anew when it has become long; the writer goes on with the file that it has open."""
-    monkeypatch.setattr(local, "MAX_LOG", 10)
-    log = styx_home / local.LOG
-    styx_home.mkdir()
-    with log.open("ab", buffering=0) as writer:
-        writer.write(b"a long line of the past\n")
-        local._trim(log)
-        writer.write(b"news\n")
-        local._trim(log)
-    assert log.read_bytes() == b"news\n"
-    assert (styx_home / f"{local.LOG}.1").read_bytes() == b"a long line of the past\n"
-
-
-def test_the_last_lines_of_the_log(styx_home: Path):
-    """The end of a long log is read without the rest of it."""
-    assert local.last_lines(2) == []
-    styx_home.mkdir()
-    (styx_home / local.LOG).write_text("".join(f"line {number}\n" for number in range(10_000)))
-    assert local.last_lines(2) == ["line 9998", "line 9999"]

@@ -27,6 +27,7 @@ The exit code of the job.
 """
 
 _PAUSE = 0.3  # seconds between two looks
+_SHARE = 5  # times as long as a look at many takes
 _PAGE = 1000
 _BEFORE = ("pending", "starting")
 
@@ -59,13 +60,14 @@ def follow_all(jobs: JobsClient, handed_in: Sequence[ManagedJob]) -> int:
     def work() -> int:
         seen: dict[int, ManagedJob] = {}
         while True:
+            began = time.monotonic()
             for job in _group(jobs, handed_in[0].group, numbers):
                 if job.id not in seen or seen[job.id].state != job.state:
                     click.echo(_step(job))
                 seen[job.id] = job
             if all(job.state.ended for job in seen.values()):
                 return next((exit_code(seen[each]) for each in numbers if seen[each].state != "succeeded"), 0)
-            time.sleep(_PAUSE)
+            time.sleep(max(_PAUSE, _SHARE * (time.monotonic() - began)))
 
     return _detachable(work, numbers)
 

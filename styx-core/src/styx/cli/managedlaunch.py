@@ -110,9 +110,8 @@ def _agree_to_one(client: Client, task: Task, wanted: JobOptions, copies: int) -
     if interactive():
         note(explained.text(found))
     what = "a job, on a cluster" if copies == 1 else f"{copies} jobs, each on a cluster"
-    again = "Should it lose that, it goes on where it is cheapest then"
     limit = f", for at most {money(wanted.max_hourly_cost)} an hour" if wanted.max_hourly_cost is not None else ""
-    note(f"{again}{limit}.")
+    note(f"A job that loses its cluster goes on where it is cheapest then{limit}.")
     confirm(f"Hand in {what} of its own on {explained.where(first)} for {price(first.hourly_cost)}?")
 
 

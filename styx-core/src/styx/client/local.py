@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx import __version__
 from styx.api.errors import PluginError, TransportError
+from styx.client import locallog
 from styx.config import home
 from styx.plugins.paths import make_private
 from styx.replacing import replacing
@@ -35,13 +34,12 @@ from styx.store.records import Holder
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-FILE, LOCK, LOG = "server.json", "server.lock", "server.log"
+FILE, LOCK = "server.json", "server.lock"
 PROGRAM = (sys.executable, "-P", "-m", "styx.server.main")  # -P: what lies in the working directory is not imported
 HOST = "127.0.0.1"
 
 PATIENCE = 60.0  # seconds that a server may take until it answers, on a machine that is busy
 GRACE = 30.0  # seconds that it may take to end by itself
-MAX_LOG = 8 << 20  # bytes, and as much again of what was written before
 _PAUSE = 0.05
 _ANSWER = 5.0
 _LAST_WORDS = 15  # lines of the log in an error
@@ -129,7 +127,7 @@ def ensure(*, port: int = 0, patience: float = PATIENCE) -> LocalServer:
     """
     server = find()
     if server is not None and answers(server):
-        _trim(home() / LOG)
+        locallog.trim()
         return server
     require_installed()
     deadline = time.monotonic() + patience
@@ -211,10 +209,9 @@ def _taken(descriptor: int) -> bool:
 
 
 def _start(lock: int, port: int) -> subprocess.Popen[bytes]:
-    log = home() / LOG
-    _trim(log)
+    locallog.trim()
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    with open(log, "ab", opener=partial(os.open, mode=0o600)) as output:
+    with open(locallog.path(), "ab", opener=partial(os.open, mode=0o600)) as output:
         return subprocess.Popen(
             [*PROGRAM, "--host", HOST, "--port", str(port)],
             cwd=home(),
@@ -238,47 +235,8 @@ def _started(process: subprocess.Popen[bytes], deadline: float) -> LocalServer:
             process.returncode = 0
             raise TransportError(f"the server, process {process.pid}, does not answer", hint=_LOOK)
         time.sleep(_PAUSE)
-    said = "\n".join(last_lines(_LAST_WORDS))
+    said = "\n".join(locallog.last_lines(_LAST_WORDS))
     raise TransportError(
         f"the server ended with status {process.returncode} as it was started:\n{said}",
-        hint=f"{home() / LOG} has all that it wrote.",
+        hint=f"{locallog.path()} has all that it wrote.",
     )
-
-
-def last_lines(count: int) -> list[str]:
-    """The last lines of the log; none where there is no log."""
-    try:
-        with (home() / LOG).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - (count + 1) * 1000))
-            return file.read().decode(errors="replace").splitlines()[-count:]
-    except OSError:
-        return []
-
-
-def lines(count: int, *, follow: bool = False) -> Iterator[str]:
-    """The last lines of the log; with ``follow``, and then what is written, without end."""
-    yield from last_lines(count)
-    if not follow:
-        return
-    path, rest = home() / LOG, ""
-    at = path.stat().st_size if path.exists() else 0
-    while True:
-        size = path.stat().st_size if path.exists() else 0
-        at = 0 if size < at else at  # it began anew
-        if size > at:
-            with path.open("rb") as file:
-                file.seek(at)
-                data = file.read(size - at)
-            at += len(data)
-            *whole, rest = (rest + data.decode(errors="replace")).split("\n")
-            yield from whole
-        else:
-            time.sleep(_PAUSE)
-
-
-def _trim(log: Path) -> None:
-    """Move what a log that has become long holds out of the way, under whoever writes: they append."""
-    with suppress(OSError):  # there is none yet; or the disk is full, and then there is no better time
-        if log.stat().st_size > MAX_LOG:
-            shutil.copyfile(log, log.with_name(f"{LOG}.1"))
-            os.truncate(log, 0)

@@ -10,6 +10,7 @@ from styx.cli import habits, options
 from styx.cli.ask import confirm, interactive
 from styx.cli.command import Command, option
 from styx.cli.commands.api_access import token, user
+from styx.cli.commands.apideploy import deploy
 from styx.cli.progress import progress
 from styx.cli.render import clean, json_text, note, table
 from styx.cli.values import WholeNumber
@@ -73,6 +74,7 @@ def api() -> None:
     """
 
 
+api.add_command(deploy)
 api.add_command(token)
 api.add_command(user)
 
@@ -162,11 +164,10 @@ def _where(server: LocalServer) -> str:
 
 
 def _shape(server: LocalServer | None, answers: bool) -> Shape:
-    from styx.client.local import LOG
-    from styx.config import home
+    from styx.client import locallog
 
     found = {key: getattr(server, key, None) for key in ("url", "pid", "id", "version")}
-    return {"running": server is not None, "answers": answers, **found, "log": str(home() / LOG)}
+    return {"running": server is not None, "answers": answers, **found, "log": str(locallog.path())}
 
 
 @api.command(cls=Command, refused=habits.API_LOGS, notes={"Examples": LOGS})
@@ -183,10 +184,10 @@ def _shape(server: LocalServer | None, answers: bool) -> Shape:
 def logs(ctx: click.Context, follow: bool, tail: int) -> None:
     """Show what the server of this home writes."""
     from styx.cli.follow import DETACHED
-    from styx.client.local import lines
+    from styx.client.locallog import last_lines, lines
 
     try:
-        for line in lines(tail, follow=follow):
+        for line in lines(tail) if follow else last_lines(tail):
             click.echo(line)
     except KeyboardInterrupt:
         ctx.exit(DETACHED)
