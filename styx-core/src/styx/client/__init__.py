@@ -19,8 +19,9 @@ def connect() -> Client:
     login = logged_in()
     if login is not None:
         from styx.client.remote.client import RemoteClient
+        from styx.client.remote.http import Http
 
-        return RemoteClient(login)
+        return RemoteClient(Http.to(login))
     from styx.client.embedded import EmbeddedClient
 
     return EmbeddedClient()

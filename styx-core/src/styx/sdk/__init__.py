@@ -1,4 +1,4 @@
-"""The Python SDK: a synchronous face over the engine. Every function has an ``.aio`` twin to await.
+"""The Python SDK: a synchronous face over the engine, or over a server. Every function has an ``.aio`` twin to await.
 
 ::
 
@@ -20,12 +20,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from styx.api.backend import Autostop, JobInfo, LogChunk
 from styx.api.errors import AuthFailed
 from styx.api.storage import Moved, StoredObject
 from styx.client.costs import CostReport, days_ago, report
+from styx.client.login import logged_in
 from styx.client.protocol import Progress, silent
 from styx.dags.model import AT_ONCE, DagResult, Report, RunOptions
 from styx.dags.run import DagRun
@@ -36,17 +38,30 @@ from styx.sdk.faces import TwoFaced, expect, loop
 from styx.spec import Dag, Resources, Task
 from styx.store.records import ClusterRecord
 
+if TYPE_CHECKING:
+    from styx.client.remote.awaited import RemoteEngine
+
 log = logging.getLogger("styx.sdk")
 
-_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, Engine] = WeakKeyDictionary()
+_engines: WeakKeyDictionary[asyncio.AbstractEventLoop, Engine | RemoteEngine] = WeakKeyDictionary()
 
 
-def _engine() -> Engine:
-    """The engine of the running loop: connections belong to the loop they were made in."""
+def _engine() -> Engine | RemoteEngine:
+    """The server that is logged in to, or the engine; of the running loop, to which connections belong."""
     running = asyncio.get_running_loop()
     if running not in _engines:
-        _engines[running] = Engine.open()
+        _engines[running] = _server() or Engine.open()
     return _engines[running]
+
+
+def _server() -> RemoteEngine | None:
+    login = logged_in()
+    if login is None:
+        return None
+    from styx.client.remote.awaited import RemoteEngine
+    from styx.client.remote.http import Http
+
+    return RemoteEngine(Http.to(login))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +144,10 @@ async def run_dag(
     """
     expect("run_dag(dag)", (dag, Dag))
     options = RunOptions(name, at_once, keep, account, _dollars(max_hourly_cost), Objective(minimize))
-    return await DagRun(_engine(), dag, options, report).run()
+    engine = _engine()
+    if isinstance(engine, Engine):
+        return await DagRun(engine, dag, options, report).run()
+    return await engine.run_dag(dag, options, report)
 
 
 def _unseen(_count: int) -> None:
@@ -166,6 +184,8 @@ async def cost_report(days: int | None = None) -> CostReport:
     """What clusters have cost, ever or in the last days, also those that are gone; and what each account has."""
     expect("cost_report(days=30)", (days, int | None))
     engine = _engine()
+    if not isinstance(engine, Engine):
+        return await engine.costs(days)
     clusters, now = await engine.status(), engine.context.store.now()
     since = days_ago(days, now)
     return report(engine.context.store.spans.since(since), clusters, since, now)
@@ -292,10 +312,14 @@ async def storage_presign(uri: str, seconds: int = 3600, *, writing: bool = Fals
 def logs(cluster: str, job_id: int | None = None, *, follow: bool = True, rank: int | None = None) -> Iterator[str]:
     """The output of a job (by default the newest) line by line; with ``follow`` until it has ended."""
     expect("logs('cluster', job_id)", (cluster, str), (job_id, int | None))
+    server = _server()
+    if server is not None:
+        return _lines(server.logs(cluster, job_id, follow=follow, rank=rank))
 
     async def chunks() -> AsyncIterator[LogChunk]:
-        source = _engine().logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None)
-        async for chunk in source:
+        engine = _engine()
+        assert isinstance(engine, Engine)
+        async for chunk in engine.logs(cluster, job_id, follow=follow, tail=None, rank=rank, offsets=None):
             yield chunk
 
     return _lines(loop().iterate(chunks()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import ClusterNotFound
 from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
-from styx.client.remote.http import Http, segment
+from styx.client.remote.http import segment
 from styx.client.remote.requests import Requests, reporting, telling
 from styx.client.wire import dump, load
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from styx.api.backend import Autostop, JobInfo, LogChunk
     from styx.api.errors import StoreError
     from styx.client.costs import CostReport
-    from styx.client.login import Login
+    from styx.client.remote.http import Http
     from styx.client.remote.jobs import RemoteJobs
     from styx.client.remote.storage import RemoteStorage
     from styx.dags.model import DagResult, Report, RunOptions
@@ -39,9 +39,9 @@ WAIT_SECONDS = 30  # that a server lets one wait for the end of a job in one req
 class RemoteClient:
     """Implements :class:`styx.client.protocol.Client`. The server's engine does it all. Threads may share one."""
 
-    def __init__(self, login: Login) -> None:
-        self._http = Http(login.url, login.token, login.fingerprint)
-        self._requests = Requests(self._http)
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._requests = Requests(http)
         self._notes: Mapping[str, Any] | None = None  # beside the last list of clusters
 
     @property
@@ -262,6 +262,10 @@ class RemoteClient:
         from styx.hookspecs import DoctorFinding
 
         return load(list[DoctorFinding], [*self._http.pages("/v1/doctor")])
+
+    def interrupt(self) -> bool:
+        """Cancel at the server what other threads wait for, as Ctrl-C there would; whether they wait for something."""
+        return self._requests.interrupt()
 
     def close(self) -> None:
         """See :class:`~styx.client.protocol.Client`."""

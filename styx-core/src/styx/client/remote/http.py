@@ -26,6 +26,8 @@ from styx.client.wire import Unreadable
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
+    from styx.client.login import Login
+
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0  # for an answer to begin, or to go on; what takes longer is streamed
 BEATS_SECONDS = 45.0  # a stream that says nothing for so long is broken: its server says something every 15
@@ -63,6 +65,11 @@ class Http:
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
             **pinned,
         )
+
+    @classmethod
+    def to(cls, login: Login) -> Http:
+        """The server that is logged in to."""
+        return cls(login.url, login.token, login.fingerprint)
 
     def json(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from styx.api.errors import StyxError
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
 Hear = Callable[[Event], None]
 
 
+@dataclass(eq=False, slots=True)
+class _UnderWay:
+    """Something that a thread waits for: its number, once the server has said it, and whether it is to end."""
+
+    number: str | None = None
+    interrupted: bool = False
+
+
 class Requests:
-    """The requests of one client to one server."""
+    """What one client has a server do. Threads may share it."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self._under_way: set[_UnderWay] = set()
 
     def run(
         self, method: str, path: str, body: object = None, *, hear: Hear, query: Mapping[str, object] | None = None
@@ -33,24 +43,40 @@ class Requests:
         On KeyboardInterrupt it is cancelled, and the interrupt goes on once the server has left things in order; a
         second one leaves that to the server.
         """
-        key = new_key()
-        number: str | None = None
+        key, mine = new_key(), _UnderWay()
 
         def ask() -> str:
-            return str(self._http.json(method, path, body, query=query or {}, key=key)["id"])
+            mine.number = str(self._http.json(method, path, body, query=query or {}, key=key)["id"])
+            if mine.interrupted:
+                self._cancel(mine.number)
+            return mine.number
 
+        self._under_way.add(mine)
         try:
-            number = ask()
-            ended = self._watch(number, hear)
+            ended = self._watch(ask(), hear)
         except KeyboardInterrupt:
             with suppress(StyxError):  # there is nobody to tell
-                number = number or ask()  # under the same key: it is the same request, if that has arrived
-                self._http.json("POST", f"/v1/requests/{number}/cancel")
+                number = mine.number or ask()  # under the same key: it is the same request, if that has arrived
+                self._cancel(number)
                 self._watch(number, hear)
             raise
+        finally:
+            self._under_way.discard(mine)
         if ended["state"] != "succeeded":
             raise StyxError("it was cancelled at the server", hint="`styx status` shows what is there.")
         return ended["result"]
+
+    def interrupt(self) -> bool:
+        """Cancel what other threads have done here, who go on waiting for its end; whether there is anything."""
+        found = [*self._under_way]
+        for each in found:
+            each.interrupted = True  # before it is looked whether it has a number by now
+            if each.number is not None:
+                self._cancel(each.number)
+        return bool(found)
+
+    def _cancel(self, number: str) -> None:
+        self._http.json("POST", f"/v1/requests/{number}/cancel")
 
     def _watch(self, number: str, hear: Hear) -> Mapping[str, Any]:
         """Pass on what it says until it has ended; how it has. Raises the error that it has failed with."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from styx.client.remote.http import Http
 
 T = TypeVar("T")
-_ALL, _OBJECTS, _OBJECT, _BUCKETS = (f"/v1/storage{part}" for part in ("", "/objects", "/object", "/buckets"))
+_ALL = "/v1/storage"
+_OBJECTS, _OBJECT, _BUCKETS, _PRESIGN = (f"{_ALL}/{part}" for part in ("objects", "object", "buckets", "presign"))
 _PIECE = 1 << 18
 _PAGE = 1000
 
@@ -36,9 +37,8 @@ class RemoteStorage(EmbeddedStorage):
     """The same work on the stores of a server."""
 
     def __init__(self, http: Http) -> None:
-        self._http = http
         self._loop = LoopThread()
-        self._remote = _Work(http)
+        self._remote = Work(http)
 
     @property
     def _work(self) -> StorageWork:
@@ -47,28 +47,28 @@ class RemoteStorage(EmbeddedStorage):
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run(work)
 
-    def presign(self, uri: str, seconds: int, *, writing: bool = False) -> str:
-        """See :class:`~styx.client.storage.StorageClient`."""
-        wanted = {"uri": uri, "seconds": seconds, "writing": writing}
-        return load(str, self._http.json("POST", "/v1/storage/presign", wanted)["url"])
-
     def close(self) -> None:
         """End the thread in which files are moved."""
         self._loop.close()
 
 
-class _Work(StorageWork):
+class Work(StorageWork):
     """Its stores are the server's. Which buckets there are the server says in one answer."""
 
     def __init__(self, http: Http) -> None:
-        self.stores = _Stores(http)
+        self._stores = self.stores = _Stores(http)
         self._home = home()
-        self._http = http
 
     async def buckets(self) -> tuple[list[BucketInfo], dict[str, StyxError]]:
-        said = self._http.json("GET", _ALL)
+        """See :class:`~styx.engine.storage.work.StorageWork`."""
+        said = await self._stores.ask("GET", _ALL)
         problems = {name: from_wire(problem) for name, problem in said.get("problems", {}).items()}
         return load(list[BucketInfo], said["items"]), problems
+
+    async def presign(self, uri: str, seconds: int, *, writing: bool = False) -> str:
+        """See :class:`~styx.engine.storage.work.StorageWork`."""
+        said = await self._stores.ask("POST", _PRESIGN, {"uri": uri, "seconds": seconds, "writing": writing})
+        return load(str, said["url"])
 
     async def _named(self) -> tuple[list[tuple[Storage, list[str]]], dict[str, StyxError]]:
         found, problems = await self.buckets()
@@ -99,6 +99,10 @@ class _Stores(Stores):
         del storage, done, name
         result: T = await self._threads.run(partial(function, *args), CALL_SECONDS, harmless=True)
         return result
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """What the server says to something that is about no store, or that it finds the store for."""
+        return await self._threads.run(partial(self._http.json, method, path, body), CALL_SECONDS, harmless=True)
 
 
 class _Store(Storage):
