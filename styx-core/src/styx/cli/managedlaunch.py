@@ -71,7 +71,11 @@ def hand_in(entrypoint: tuple[str, ...], arguments: Mapping[str, Any]) -> int:
         if not arguments["yes"]:
             _agree(client, work, wanted, copies)
         jobs = client.jobs
-        handed_in = jobs.submit_dag(work, wanted) if isinstance(work, Dag) else jobs.submit(work, wanted, count=copies)
+        with progress() as report:
+            report("submit", "handing it in")
+            handed_in = (
+                jobs.submit_dag(work, wanted) if isinstance(work, Dag) else jobs.submit(work, wanted, count=copies)
+            )
         numbers = [job.id for job in handed_in]
         if detach and output == "json":
             click.echo(json_text([views.job(job) for job in handed_in]))
