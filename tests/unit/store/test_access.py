@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from styx.store.access import (
 from styx.store.answers import ABANDONED, KEPT
 from styx.store.managed import Superseded
 from support.job_records import serve
+from support.plans import plans
 from support.records import NOW
 
 R = RequestState
@@ -167,6 +169,19 @@ def test_requests_are_read_in_pages(store: Store, clock: Any) -> None:
             seen += [each.id for each in page]
         assert seen == [each.id for each in everything if user in (None, each.user)]
     assert store.requests.page(after="unknown") == []
+
+
+def test_no_page_is_sorted_for_or_scanned(store: Store) -> None:
+    """However much there is: a page of the log or of requests is found by an index, in its order."""
+    serve(store, "s")
+    ask(store, "r")
+    with plans(store) as steps:
+        for user, after in product((None, "ada"), (None, 1)):
+            store.audit.page(user=user, after=after)
+            store.requests.page(user=user, after=after and "r")
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+    whole = ["SCAN audit", "SCAN requests USING INDEX ix_requests_created_at"]  # from the beginning, to the limit
+    assert sorted(step for step in steps if step.startswith("SCAN")) == whole
 
 
 # -- answers

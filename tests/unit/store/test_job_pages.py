@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from styx.api.errors import BadInput
 from styx.store import Store
 from styx.store.managed import JobQuery, Limits, ManagedState
 from support.job_records import ANY, new_job, serve, started
+from support.plans import plans
 
 FILTERS: dict[str, Any] = {
     "state": "failed", "user": "ada", "name": "train", "group": "g", "pool": "small", "ended": False,
@@ -24,27 +22,6 @@ QUERIES = [
     JobQuery(**{name: FILTERS[name] for name in names})
     for names in [(), *((name,) for name in FILTERS), *TOGETHER]
 ]  # fmt: skip
-
-
-@contextmanager
-def plans(store: Store) -> Iterator[list[str]]:
-    """How SQLite finds what the block asks for, one line a step."""
-    steps: list[str] = []
-    asked: list[tuple[str, Any]] = []
-    with store._database.read() as connection:
-        engine = connection.engine
-
-    def note(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, many: bool) -> None:
-        if not text.startswith("INSERT"):
-            asked.append((text, given[0] if many else given))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield steps
-    event.remove(engine, "before_cursor_execute", note)
-    with store._database.read() as connection:
-        for text, given in asked:
-            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)
-            steps += [row.detail for row in found]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from styx.api.launch import Prepared, Receipt
 from styx.store import Store
+from styx.store.managed import ManagedState, NewJob
 from styx.store.records import AttemptState, NodeRecord, Operation
 from styx.store.rows import plain, write_time
 from styx.store.states import ClusterState
+from support.job_records import ANY, serve
 from support.records import (
     HOLDER,
     NOW,
@@ -24,15 +26,20 @@ from support.records import (
     cleaned,
     cluster,
     cluster_fields,
+    mappings,
+    money,
     node_records,
     operations,
     prepareds,
     receipts,
     relaxed,
+    string_maps,
     texts,
     times,
     wires,
 )  # fmt: skip
+
+_SAID = ("name", "user", "pool", "group")
 
 
 @relaxed
@@ -89,6 +96,35 @@ def test_attempts(store: Store, prepared: Prepared, receipt: Receipt, error: dic
     assert found == replace(
         record, called_at=called.astimezone(UTC), receipt=receipt, state=AttemptState.TOMBSTONE, error=error
     )
+
+
+@relaxed
+@given(
+    said=st.fixed_dictionaries({"task": mappings, "options": mappings, **dict.fromkeys(_SAID, texts)}),
+    sealed=st.none() | texts,
+    set_later=st.fixed_dictionaries(
+        {"outputs": string_maps, "error": st.none() | wires, "cost": money, "cluster": texts, "started_at": times}
+    ),
+    priority=st.integers(-1000, 1000),
+    reason=texts,
+)
+def test_managed_jobs(
+    store: Store, said: dict[str, Any], sealed: str | None, set_later: dict[str, Any], priority: int, reason: str
+) -> None:
+    """Every field of a managed job survives, those that are said once and those that are set as it runs."""
+    if not store.servers.list():
+        serve(store, "s")
+    key = secrets.token_hex(16)  # the database outlives one example
+    (job,) = store.jobs.submit([NewJob(key + said["name"], sealed=sealed, priority=priority, **said)])
+    assert cleaned({name: getattr(job, name) for name in said}) == cleaned(said)
+    assert (job.priority, job.sealed) == (priority, sealed if sealed is None else plain(sealed))
+    assert store.jobs.submit([NewJob(key + said["name"], **said)]) == [job] == [store.jobs.get(job.id)]
+    store.jobs.admit("s", ANY)
+    mine = store.jobs.own(job.id, "s")
+    done = store.jobs.move(job.id, mine.epoch, ManagedState.FAILED, reason=reason, **set_later)
+    expected = replace(done, **cleaned({**set_later, "reason": reason}))
+    assert store.jobs.get(job.id) == expected
+    assert store.jobs.events(job.id)[-1].reason == plain(reason)
 
 
 @relaxed

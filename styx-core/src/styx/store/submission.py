@@ -25,6 +25,8 @@ _GIVEN = tuple(field.name for field in fields(NewJob) if field.name != "needs")
 def submit(database: Database, jobs: Sequence[NewJob]) -> list[ManagedJob]:
     """See :meth:`styx.store.jobs.ManagedJobs.submit`."""
     jobs = [replace(job, key=plain(job.key), user=plain(job.user), name=plain(job.name)) for job in jobs]
+    if not jobs:
+        return []
     order = _order(jobs)
     try:
         return _submit(database, jobs, order)
