@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from styx.client import local
 from styx.client.login import URL_VARIABLE
 from styx.client.protocol import Client
 from support.sides import Side, make_home, serving
@@ -34,9 +35,12 @@ def sides() -> Iterator[Mapping[str, Side]]:
 
 
 def _empty(side: Side) -> None:
+    """Remove its clusters, and end the server that managed jobs have started."""
     with side.client() as client:
         for record in client.status():
             client.down(record.name)
+        if side.name == "embedded" and (server := local.find()) is not None:
+            local.stop(server)
 
 
 @pytest.fixture(params=SIDES)
