@@ -29,7 +29,6 @@ OPEN = frozenset({"/health", "/ready", "/openapi.json"})
 HARMLESS = frozenset({"/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"})  # POSTs that change nothing
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_FAILURES, _AT_ONCE = 1.0, 30  # wrong tokens a second from one address
 _LONGEST_PATH = 500
 
 
@@ -47,7 +46,7 @@ class Access:
         self._authenticator = Authenticator(store, off_loop, clock)
         self._of_address = Rates(settings.address_rate, settings.address_burst)
         self._of_token = Rates(settings.token_rate, settings.token_burst)
-        self._failures = Rates(_FAILURES, _AT_ONCE)
+        self._failures = Rates(settings.failure_rate, settings.failure_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -15,7 +15,7 @@ from styx import __version__
 from styx.server import problems
 from styx.server.access import Access
 from styx.server.bodies import Bodies
-from styx.server.description import Described, operation_id
+from styx.server.description import Described
 from styx.server.diagnosis import OnServer
 from styx.server.gate import Gate, Observer
 from styx.server.metrics import Measured, Metrics
@@ -24,6 +24,7 @@ from styx.server.parts import Parts, Runtime
 from styx.server.repeats import Repeats
 from styx.server.requests import Requests
 from styx.server.responses import PROBLEMS
+from styx.server.routing import add
 from styx.server.sse import Streams
 from styx.server.tracing import Traced
 from styx.server.uploads import Uploads
@@ -83,12 +84,10 @@ def routed(**more: Any) -> FastAPI:
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=operation_id,
-        responses=PROBLEMS,
         **more,
     )
     for name in ROUTERS:
-        app.include_router(importlib.import_module(f"styx.server.routers.{name}").router)
+        add(app, importlib.import_module(f"styx.server.routers.{name}").router)
     return app
 
 
@@ -100,6 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts.requests.start()
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
+    gc.enable()
     yield
     await parts.requests.stop()
     await parts.runtime.stop()
@@ -112,6 +112,6 @@ def _add_plugins(app: FastAPI, plugins: PluginManager) -> None:
         log.warning("%s (the server does without its routes)", failed.message.removesuffix("."))
     for name, router in collected.results:
         if isinstance(router, APIRouter):
-            app.include_router(router, prefix=f"/v1/x/{name}", tags=[f"plugin {name}"])
+            app.include_router(router, prefix=f"/v1/x/{name}", tags=[f"plugin {name}"], responses=PROBLEMS)
         else:
             log.warning("plugin %r: what it answered to %s is no APIRouter", name, HOOK)

@@ -23,6 +23,7 @@ Clusters, jobs and files of one Styx installation.
 * Money is text, in USD. Times are ISO 8601, in UTC. Unknown fields are ignored.
 """
 _BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "styx_ID_SECRET"}}
+_AMOUNT = r"^-?[0-9]{1,20}(\.[0-9]{1,20})?$"
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -42,12 +43,26 @@ class Described(FastAPI):
             document = super().openapi()
             document["components"]["schemas"]["Problem"] = _problem()
             document["components"]["securitySchemes"] = _BEARER
+            _say_amounts(document)
             for path, methods in document["paths"].items():
                 for method, operation in methods.items():
                     operation["security"] = [] if path in OPEN else [{"bearer": []}]
                     if method == "post":
                         operation["parameters"] = [*operation.get("parameters", ()), _KEY]
         return self.openapi_schema or {}
+
+
+def _say_amounts(part: Any) -> None:
+    """Say which texts are amounts: pydantic says of a Decimal that it is a number or a text."""
+    if isinstance(part, dict):
+        if {"type": "number"} in part.get("anyOf", ()):
+            for each in part["anyOf"]:
+                if each == {"type": "string"}:
+                    each["pattern"] = _AMOUNT
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            _say_amounts(each)
 
 
 def operation_id(route: APIRoute) -> str:

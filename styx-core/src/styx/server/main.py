@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ def cli(
         os.environ["STYX_HOME"] = str(home.absolute())
     if context.invoked_subcommand is not None:
         return
+    gc.disable()  # until all is loaded: what is made by then stays, and to look through it takes a sixth of the time
     from styx.server.serving import serve
     from styx.server.settings import Settings
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from styx.api.backend import Autostop
 from styx.api.errors import Wire
@@ -21,7 +21,18 @@ T = TypeVar("T")
 TASK = {"name": "hello", "resources": {"cpus": "2+"}, "run": "echo hello"}
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Money = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False, max_digits=18)]
+Money = Annotated[
+    Decimal,
+    Field(ge=0, le=10**9, allow_inf_nan=False),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,6})?$"},
+                {"type": "number", "minimum": 0, "maximum": 10**9},
+            ]
+        }
+    ),
+]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 

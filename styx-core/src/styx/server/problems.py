@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
+from starlette.routing import Match
 
 from styx.api import errors
 from styx.api.errors import StyxError
@@ -28,7 +29,7 @@ _SHOWN = 20  # places of a body that an answer names
 
 # By class; the nearest base that is listed counts.
 _STATUS: dict[type[StyxError], int] = {
-    StyxError: 500,
+    StyxError: 409,  # a refusal in words: what nobody thought of is none of ours
     errors.BadInput: 400,
     errors.ClusterNotFound: 404,
     errors.JobNotFound: 404,
@@ -129,7 +130,7 @@ def answer(error: StyxError, request: str, status: int | None = None) -> Respons
 def unexpected(request: str) -> Response:
     """The answer to what nobody thought of: it says where to look, and nothing of what is there."""
     error = StyxError("the server failed", hint=f"Its log says why, under request {request}.")
-    return answer(error, request)
+    return answer(error, request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def request_id(scope: Mapping[str, Any]) -> str:
@@ -173,7 +174,19 @@ _OF_STATUS: dict[int, tuple[type[StyxError], str]] = {
 
 async def _http_error(request: Request, error: Exception) -> Response:
     found: HTTPException = error  # type: ignore[assignment]
-    return http_answer(found, request_id(request.scope))
+    made = http_answer(found, request_id(request.scope))
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # the framework names those of one of its routes
+        made.headers["allow"] = ", ".join(sorted(_methods(request)))
+    return made
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address knows."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found
 
 
 def http_answer(error: HTTPException, request: str) -> Response:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Header, Path, Query
 
-from styx.client.refusals import InvalidBody
+from styx.api.errors import BadInput
 from styx.server.problems import MEDIA_TYPE as PROBLEM
 from styx.server.sse import MEDIA_TYPE as EVENTS
 
@@ -24,6 +24,13 @@ After = Annotated[str | None, Query(max_length=200, description="`next` of the p
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for it to end, before it is told as it is")]
 
 _PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_TEXT = {"type": "string"}
+_EVENT = {
+    "type": "object",
+    "description": "one event; its data is JSON",
+    "properties": {"event": _TEXT, "data": _TEXT, "id": _TEXT},
+    "required": ["event", "data"],
+}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "It is not done: the problem says why, and what to do.", "content": _PROBLEM},
     "5XX": {"description": "It could not be done now.", "content": _PROBLEM},
@@ -32,7 +39,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def stream(description: str) -> dict[int | str, dict[str, Any]]:
     """The description of an answer that is a stream of events."""
-    return {200: {"description": description, "content": {EVENTS: {"schema": {"type": "string"}}}}}
+    return {200: {"description": description, "content": {EVENTS: {"schema": _EVENT}}}}
 
 
 def page(found: Sequence[T], limit: int, cursor: Any) -> dict[str, Any]:
@@ -52,18 +59,25 @@ def encode(cursor: str) -> str:
 
 
 def decode(given: str | None) -> str | None:
-    """A cursor as it was. Raises InvalidBody."""
+    """A cursor as it was. Raises BadInput."""
     if given is None:
         return None
     try:
         return base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise InvalidBody("after: no page has ended with that") from None
+        raise BadInput("after: no page has ended with that") from None
+
+
+def event_number(given: str) -> int:
+    """The number that the id of an event is. Raises BadInput."""
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+        raise BadInput("Last-Event-ID is none of this stream's")
+    return int(given)
 
 
 def number(given: str | None) -> int | None:
-    """A cursor that is a number. Raises InvalidBody."""
+    """A cursor that is a number. Raises BadInput."""
     found = decode(given)
     if found is not None and not (found.isascii() and found.isdigit() and len(found) <= _DIGITS):
-        raise InvalidBody("after: no page has ended with that")
+        raise BadInput("after: no page has ended with that")
     return None if found is None else int(found)

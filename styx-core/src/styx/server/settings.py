@@ -30,6 +30,8 @@ class Settings:
     token_burst: int = 1000
     address_rate: float = 400.0
     address_burst: int = 2000
+    failure_rate: float = 1.0  # wrong tokens
+    failure_burst: int = 30
     streams: int = 1000  # at the same time
 
     @property

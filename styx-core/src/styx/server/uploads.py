@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from styx.api.errors import BadInput, InvalidTask
-from styx.client.refusals import InvalidBody, NoSuchThing, TooLarge
+from styx.client.refusals import NoSuchThing, TooLarge
 from styx.server.settings import Settings
 from styx.spec import Task
 from styx.spec.files import is_uri
@@ -52,7 +52,7 @@ class Uploads:
         return True
 
     async def take(self, digest: str, pieces: AsyncIterator[bytes]) -> None:
-        """Keep an archive, piece by piece. Idempotent. Raises InvalidBody, TooLarge, BadInput; OSError of the disk."""
+        """Keep an archive, piece by piece. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
         await asyncio.to_thread(self._make_room)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
@@ -70,7 +70,7 @@ class Uploads:
             async for piece in pieces:
                 await asyncio.to_thread(_add, file, found, piece)
         if found.hexdigest() != digest:
-            raise InvalidBody("what was sent has another SHA-256 than its address says")
+            raise BadInput("what was sent has another SHA-256 than its address says")
 
     def _make_room(self) -> None:
         """Remove what nobody has named for long, and drafts of a server that died over them."""

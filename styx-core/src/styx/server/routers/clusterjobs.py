@@ -6,20 +6,19 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from styx.api.backend import JobInfo
-from styx.client.refusals import InvalidBody
 from styx.client.wire import dump
 from styx.server.access import CallerOf
-from styx.server.bodies import Route
 from styx.server.models import Cancelled, JobIds, Page
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import ClusterName, LastEventId, Wait, stream, whole
+from styx.server.responses import ClusterName, LastEventId, Wait, event_number, stream, whole
 from styx.server.routers.clusters import own
+from styx.server.routing import routes
 from styx.server.sse import Event, EventStream
 
-router = APIRouter(prefix="/v1/clusters/{name}/jobs", tags=["cluster jobs"], route_class=Route)
+router = routes("cluster jobs", "/v1/clusters/{name}/jobs")
 
 JobNumber = Annotated[int, Path(ge=0, le=2**31 - 1, description="0 is the newest", examples=[1])]
 Rank = Annotated[int | None, Query(ge=0, le=100_000, description="of this node alone")]
@@ -86,12 +85,9 @@ async def _logs(
 
 
 def _offsets(text: str | None) -> dict[int, int]:
-    """Where to begin, by rank; nothing is at the beginning. Raises InvalidBody."""
-    try:
-        pairs = [pair.partition(":") for pair in text.split(",")] if text else []
-        return {int(rank): int(offset) for rank, _, offset in pairs}
-    except ValueError:
-        raise InvalidBody("Last-Event-ID is none of this stream's") from None
+    """Where to begin, by rank; nothing is at the beginning. Raises BadInput."""
+    pairs = [pair.partition(":") for pair in text.split(",")] if text else []
+    return {event_number(rank): event_number(offset) for rank, _, offset in pairs}
 
 
 @router.post("/cancel")

@@ -6,24 +6,23 @@ import secrets
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
-from styx.api.errors import ClusterNotFound
-from styx.client.refusals import InvalidBody
+from styx.api.errors import BadInput, ClusterNotFound
 from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
 from styx.server.access import CallerOf, require_own
 from styx.server.auth import Caller
-from styx.server.bodies import Route
 from styx.server.models import Argv, AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
 from styx.server.responses import NAME, After, ClusterName, Limit, decode, page, whole
+from styx.server.routing import routes
 from styx.server.tasks import secrets_of, task_of
 from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 from styx.store.states import ClusterState
 
-router = APIRouter(prefix="/v1/clusters", tags=["clusters"], route_class=Route)
+router = routes("clusters", "/v1/clusters")
 
 Names = Annotated[list[Annotated[str, Query(pattern=NAME)]], Query(max_length=1000, description="only these")]
 Forget = Annotated[bool, Query(description="only drop the record, and leave what there may be")]
@@ -69,7 +68,7 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidBody("after: no page has ended with that")
+        raise BadInput("after: no page has ended with that")
     return moment, name
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-
 from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.jobs.submit import submit_dag
 from styx.server.access import CallerOf
-from styx.server.bodies import Route
 from styx.server.models import DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn
 from styx.server.parts import PartsOf
 from styx.server.responses import whole
 from styx.server.routers.jobs import key_of, options_of, shown
+from styx.server.routing import routes
 from styx.server.tasks import dag_of, secrets_of, shape_of, task_of, without_files
 from styx.store.managed import ManagedJob
 
-router = APIRouter(prefix="/v1/dags", tags=["dags"], route_class=Route)
+router = routes("dags", "/v1/dags")
 
 
 @router.post("", status_code=201)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from styx.client.refusals import NoSuchThing
-from styx.server.bodies import Route
 from styx.server.disk import writing
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 
-router = APIRouter(prefix="/v1/files", tags=["files"], route_class=Route)
+router = routes("files", "/v1/files")
 
 Digest = Annotated[
     str, Path(pattern=r"^[0-9a-f]{64}$", description="of the archive, in hexadecimal", examples=["00" * 32])

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from styx import __version__
 from styx.client.refusals import Unavailable
-from styx.server.bodies import Route
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 
-router = APIRouter(tags=["health"], route_class=Route)
+router = routes("health")
 
 
 class Health(BaseModel):

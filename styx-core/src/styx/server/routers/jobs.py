@@ -8,24 +8,24 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
-from styx.client.refusals import Forbidden, InvalidBody
+from styx.client.refusals import Forbidden
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.server.access import CallerOf
 from styx.server.auth import Caller
-from styx.server.bodies import Route
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import LastEventId, Limit, Wait, stream, whole
+from styx.server.responses import LastEventId, Limit, Wait, event_number, stream, whole
 from styx.server.routers.clusterjobs import Follow, Tail
+from styx.server.routing import routes
 from styx.server.sse import Event, EventStream
 from styx.server.tasks import task_of
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
-router = APIRouter(prefix="/v1/jobs", tags=["managed jobs"], route_class=Route)
+router = routes("managed jobs", "/v1/jobs")
 
 _LOOK_SECONDS = 0.5
 _LARGEST = 2**31 - 1
@@ -111,11 +111,9 @@ async def logs(
     last_event_id: LastEventId = None,
 ) -> Response:
     """The output of a job, all its runs one after the other."""
-    if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit()):
-        raise InvalidBody("Last-Event-ID is none of this stream's")
     await parts.off_loop(parts.store.jobs.get, number)
     if last_event_id is not None:
-        offset, tail = int(last_event_id), None
+        offset, tail = event_number(last_event_id), None
     if tail is not None:
         offset = joblogs.start_of_tail(joblogs.path_of(parts.engine.context.home, number), tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from styx.server.bodies import Route
 from styx.server.metrics import Metrics
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 
-router = APIRouter(tags=["health"], route_class=Route)
+router = routes("health")
 
 
 def metrics_of(request: Request) -> Metrics:

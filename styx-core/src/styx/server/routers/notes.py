@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from styx.server.bodies import Route
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 
-router = APIRouter(prefix="/v1", tags=["records"], route_class=Route)
+router = routes("records", "/v1")
 
 
 class Notes(BaseModel):
     """All of it is empty where everything is in order."""
 
-    lost: tuple[str, datetime] | None = Field(
+    lost: list[str] | None = Field(
         default=None, description="the installation's id, and when its database was made anew because it had been lost"
     )
     passed_over: list[str] = Field(description="clusters on record only in the home's own database, which is not used")
@@ -32,4 +30,6 @@ async def notes(parts: PartsOf) -> Notes:
 
 def _found(parts: PartsOf) -> Notes:
     client = parts.client
-    return Notes(lost=client.lost(), passed_over=client.passed_over(), given_up=client.given_up())
+    lost = client.lost()
+    told = None if lost is None else [lost[0], lost[1].isoformat()]
+    return Notes(lost=told, passed_over=client.passed_over(), given_up=client.given_up())

@@ -6,16 +6,16 @@ import asyncio
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
+from styx.api.errors import BadInput
 from styx.api.offers import Accelerator, Offer, OfferQuery
 from styx.catalog.query import ANY_NUMBER, catalogs
-from styx.client.refusals import InvalidBody
-from styx.server.bodies import Route
 from styx.server.models import Page
 from styx.server.responses import After, Limit, number, page
+from styx.server.routing import routes
 
-router = APIRouter(prefix="/v1/offers", tags=["offers"], route_class=Route)
+router = routes("offers", "/v1/offers")
 
 _GPU = r"^[A-Za-z0-9][A-Za-z0-9._ +-]{0,60}(:[0-9]{1,4})?$"
 Word = Annotated[str | None, Query(max_length=100)]
@@ -46,7 +46,7 @@ async def offers(
     )  # fmt: skip
     found = await asyncio.to_thread(_find, query, cloud)
     if begin > len(found):
-        raise InvalidBody("after: no page has ended with that")
+        raise BadInput("after: no page has ended with that")
     return page(found[begin : begin + limit + 1], limit, lambda _: begin + limit)  # type: ignore[return-value]
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
+from fastapi import Depends
+
+from styx.api.errors import BadInput
 from styx.client.wire import dump
 from styx.engine.orphans import Orphan, Search
 from styx.server.access import AdminOf
-from styx.server.bodies import Route
 from styx.server.models import RequestOut
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 from styx.store.records import ClusterRecord
 
-router = APIRouter(prefix="/v1/orphans", tags=["orphans"], route_class=Route)
+router = routes("orphans", "/v1/orphans")
+
+
+def orphan_of(body: Orphan) -> Orphan:
+    """An orphan that is something. Raises BadInput."""
+    if body.owner is None and not body.nodes and not body.leftovers:
+        raise BadInput("an orphan without an owner is a node or something left over", hint="GET /v1/orphans has them.")
+    return body
+
+
+OrphanIn = Annotated[Orphan, Depends(orphan_of)]
 
 
 @router.get("")
@@ -25,12 +38,12 @@ async def orphans(parts: PartsOf, _admin: AdminOf) -> Search:
 
 
 @router.post("/adopt")
-async def adopt(body: Orphan, parts: PartsOf, _admin: AdminOf) -> ClusterRecord:
+async def adopt(body: OrphanIn, parts: PartsOf, _admin: AdminOf) -> ClusterRecord:
     """Take an orphan, as it was told, up as a cluster."""
     return await parts.engine.adopt(body)
 
 
 @router.post("/discard", status_code=202)
-async def discard(body: Orphan, parts: PartsOf, admin: AdminOf) -> RequestOut:
+async def discard(body: OrphanIn, parts: PartsOf, admin: AdminOf) -> RequestOut:
     """Remove all of an orphan, as it was told."""
     return RequestOut.of(await parts.requests.submit("discard", admin.user, {"orphan": dump(body)}))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
 from styx.server.access import AdminOf, CallerOf
 from styx.server.auth import SCOPES, level, mint
-from styx.server.bodies import Route
 from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, number, page, whole
+from styx.server.routing import routes
 from styx.store.access import AuditEntry, Role, Token, TokenNotFound, User, UserNotFound
 from styx.store.managed import ServerRecord
 
-router = APIRouter(prefix="/v1", tags=["people"], route_class=Route)
+router = routes("people", "/v1")
 
 UserName = Annotated[str, Path(max_length=200, examples=["ann"])]
 TokenId = Annotated[str, Path(max_length=200, examples=["0a1b2c3d4e5f"])]

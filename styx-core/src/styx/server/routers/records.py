@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from styx.client.costs import CostReport
@@ -14,13 +14,13 @@ from styx.client.protocol import CheckResult
 from styx.client.refusals import NoSuchThing
 from styx.hookspecs import DoctorFinding
 from styx.plugins.status import Plugin
-from styx.server.bodies import Route
 from styx.server.models import Page
 from styx.server.parts import PartsOf
 from styx.server.responses import NAME, Limit, whole
+from styx.server.routing import routes
 from styx.store.records import EventRecord
 
-router = APIRouter(prefix="/v1", tags=["records"], route_class=Route)
+router = routes("records", "/v1")
 
 Word = Annotated[str, Path(max_length=200)]
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from styx.api.errors import from_wire
-from styx.client.refusals import InvalidBody
 from styx.server.access import CallerOf, require_own
-from styx.server.bodies import Route
 from styx.server.models import Page, RequestOut
 from styx.server.parts import Parts, PartsOf
 from styx.server.problems import problem_of
 from styx.server.progress import Said
-from styx.server.responses import After, LastEventId, Limit, decode, page, stream
+from styx.server.responses import After, LastEventId, Limit, decode, event_number, page, stream
+from styx.server.routing import routes
 from styx.server.sse import Event, EventStream
 from styx.store.access import RequestRecord
 
-router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=Route)
+router = routes("requests", "/v1/requests")
 
 RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", examples=["5d0c8f3e2a1b4c6d"])]
 
@@ -52,11 +51,9 @@ async def request(number: RequestId, parts: PartsOf) -> RequestOut:
 )
 async def events(number: RequestId, parts: PartsOf, last_event_id: LastEventId = None) -> Response:
     """What a request says, until it has ended. Who goes away does not end it."""
-    after = last_event_id or "0"
-    if not (after.isascii() and after.isdigit() and len(after) < 10):  # noqa: PLR2004 - enough for any request
-        raise InvalidBody("Last-Event-ID is none of this stream's")
+    after = event_number(last_event_id or "0")
     await parts.off_loop(parts.store.requests.get, number)
-    return EventStream(parts.streams, _events(parts, number, int(after)))
+    return EventStream(parts.streams, _events(parts, number, after))
 
 
 async def _events(parts: Parts, number: str, after: int) -> AsyncGenerator[Event, None]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
@@ -17,13 +17,13 @@ from styx.api.storage import StoredObject
 from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
 from styx.server.access import AdminOf
-from styx.server.bodies import Route
 from styx.server.disk import writing
 from styx.server.models import Page, Text, example
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, decode, page
+from styx.server.routing import routes
 
-router = APIRouter(prefix="/v1/storage", tags=["storage"], route_class=Route)
+router = routes("storage", "/v1/storage")
 
 _URI = r"^[a-z][a-z0-9+.-]{0,30}://[^\x00]{1,2000}$"
 UriOf = Annotated[str, Query(pattern=_URI, examples=["s3://bucket/key"])]
@@ -123,7 +123,7 @@ async def read(uri: UriOf, parts: PartsOf) -> Response:
     "/object",
     status_code=204,
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, "content": _BYTES[200]["content"]}},
+    openapi_extra={"requestBody": {"required": False, "content": _BYTES[200]["content"]}},
 )
 async def write(uri: UriOf, request: Request, parts: PartsOf) -> None:
     """Put one object there, or another in its place."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from styx.engine.engine import check_name
 from styx.engine.explain import Explanation
 from styx.server.access import CallerOf
-from styx.server.bodies import Route
 from styx.server.models import ExplainIn, TaskIn, TaskOut
 from styx.server.parts import PartsOf
+from styx.server.routing import routes
 from styx.server.tasks import without_secrets, written
 
-router = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=Route)
+router = routes("tasks", "/v1/tasks")
 
 
 @router.post("")

@@ -1,0 +1,150 @@
+"""Streams of events: encoded, resumed from what was said, ended, cut, and given up on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from styx.api.errors import ClusterNotFound
+from styx.client.refusals import TooManyRequests, Unavailable
+from styx.client.remote.events import parse
+from styx.server import sse
+from styx.server.progress import Progress
+from styx.server.responses import decode, encode
+from styx.server.sse import Event, EventStream, Streams
+
+SCOPE = {"type": "http", "state": {"request": "abc"}}
+
+
+class Peer:
+    """The other side of a stream: it reads, or with ``stuck`` it does not."""
+
+    def __init__(self, *, stuck: bool = False) -> None:
+        self.stuck = stuck
+        self.got: list[dict[str, Any]] = []
+        self.gone = asyncio.Event()
+        self.some = asyncio.Event()  # messages have come
+
+    async def send(self, message: Any) -> None:
+        """Take it, some time."""
+        if self.stuck and message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+        self.got.append(message)
+        if len(self.got) >= 4:
+            self.some.set()
+
+    async def receive(self) -> Any:
+        """Go away, some time."""
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    @property
+    def events(self) -> list[tuple[str, Any, str]]:
+        """What came."""
+        body = b"".join(message.get("body", b"") for message in self.got)
+        return [(event.name, event.data, event.id) for event in parse([body])]
+
+
+async def some(*events: Event, then: BaseException | None = None) -> AsyncGenerator[Event, None]:
+    """These events, and then an error, or for LookupError no end."""
+    for event in events:
+        yield event
+    if isinstance(then, LookupError):
+        await asyncio.Event().wait()
+    if then is not None:
+        raise then
+
+
+async def test_events_arrive_as_they_were() -> None:
+    """With names, data in any characters, and ids; the end is said."""
+    peer, streams = Peer(), Streams(1, 1.0)
+    await EventStream(streams, some(Event("log", {"a": "ü\n\r"}, "7"), Event("x", None)))(
+        SCOPE, peer.receive, peer.send
+    )
+    assert peer.events == [("log", {"a": "ü\n\r"}, "7"), ("x", None, ""), ("end", {}, "")]
+    assert peer.got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    streams.enter()  # there is room again
+
+
+async def test_what_goes_wrong_on_the_way_is_told() -> None:
+    """As a problem, in place of the end."""
+    peer = Peer()
+    stream = EventStream(Streams(1, 1.0), some(Event("log", 1), then=ClusterNotFound("gone", cluster="dev")))
+    await stream(SCOPE, peer.receive, peer.send)
+    assert [name for name, _, _ in peer.events] == ["log", "problem"]
+    assert peer.events[1][1]["code"] == "cluster_not_found"
+
+
+@pytest.mark.parametrize("why", ["gone", "closing", "stuck"])
+async def test_a_stream_that_is_cut_says_no_end(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client went away, the server ends, or nobody reads: the source is closed, and there is room again."""
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.001)
+    peer, streams = Peer(stuck=why == "stuck"), Streams(1, 0.01)
+    source = some(Event("log", 1), then=LookupError())
+    serving = asyncio.ensure_future(EventStream(streams, source)(SCOPE, peer.receive, peer.send))
+    if why != "stuck":
+        await peer.some.wait()
+    {"gone": peer.gone, "closing": streams.closing, "stuck": asyncio.Event()}[why].set()
+    if why == "stuck":
+        monkeypatch.setattr(peer, "stuck", True)
+    await asyncio.wait_for(serving, 10)
+    assert "end" not in [name for name, _, _ in peer.events]
+    assert source.ag_frame is None  # closed
+    streams.closing.clear()
+    streams.enter()
+
+
+async def test_silence_is_broken() -> None:
+    """By comments, which are no events."""
+    peer, streams = Peer(), Streams(1, 1.0)
+    sse_seconds, sse.BEAT_SECONDS = sse.BEAT_SECONDS, 0.001
+    try:
+        serving = asyncio.ensure_future(EventStream(streams, some(then=LookupError()))(SCOPE, peer.receive, peer.send))
+        await peer.some.wait()
+        peer.gone.set()
+        await serving
+    finally:
+        sse.BEAT_SECONDS = sse_seconds
+    assert peer.got[1]["body"].startswith(b":")
+    assert peer.events == []
+
+
+async def test_there_is_room_for_so_many() -> None:
+    """One more is refused, and so is any when the server ends."""
+    streams = Streams(1, 1.0)
+    streams.enter()
+    with pytest.raises(TooManyRequests):
+        streams.enter()
+    streams.leave()
+    streams.closing.set()
+    with pytest.raises(Unavailable):
+        streams.enter()
+
+
+async def test_what_was_said_is_told_to_who_comes_late() -> None:
+    """From wherever they were, once each and in order, to several at once, until the end."""
+    progress = Progress()
+    progress.phase("plan", "one")
+    progress.report("train", "state", "two")
+    await asyncio.sleep(0)
+
+    async def heard(after: int) -> list[int]:
+        return [said.number async for said in progress.since(after)]
+
+    listening = [asyncio.ensure_future(heard(after)) for after in (0, 1, 7)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(progress.phase, "plan", "three")
+    await asyncio.sleep(0)
+    progress.end()
+    assert await asyncio.gather(*listening) == [[1, 2, 3], [2, 3], []]
+    assert await heard(2) == [3]
+
+
+def test_cursors_are_opaque_and_come_back() -> None:
+    """Any text, in characters that need no quoting."""
+    for text in ("", "7", "2026-11-30T12:00:00+00:00 dev", "ü/~?"):
+        assert decode(encode(text)) == text
+        assert encode(text).replace("-", "").replace("_", "").isalnum() or not text
