@@ -163,3 +163,38 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYX_DATABASE_URL", "sqlite:////y.db")
     assert load_config().database == "sqlite:////y.db"
     assert load_config(tmp_path / "missing.yaml").database == "sqlite:////y.db"
+
+
+def test_managed_jobs_have_limits_and_whom_to_tell() -> None:
+    """All of it may be left out; numbers are numbers of jobs, and what may be told is a list."""
+    found = parse_config(
+        "jobs: {at_once: 3, pools: {gpus: 2}, webhooks_allow: [10.0.0.0/8], webhooks_secret: s3cret}"
+    ).jobs
+    assert (found.at_once, found.per_user, found.pools, found.webhooks_allow) == (3, None, {"gpus": 2}, ("10.0.0.0/8",))
+    assert "s3cret" not in repr(found)
+    assert parse_config("{}").jobs.at_once == 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jobs: 3",
+        "jobs: {at_once: many}",
+        "jobs: {per_user: -1}",
+        "jobs: {pools: [gpus]}",
+        "jobs: {pools: {gpus: true}}",
+        "jobs: {webhooks_allow: 10.0.0.0/8}",
+        "jobs: {webhooks_secret: 7}",
+        "jobs: {at_one: 3}",
+    ],
+)
+def test_wrong_settings_of_managed_jobs_are_named(text: str) -> None:
+    """With the key, as for all settings."""
+    with pytest.raises(InvalidConfig, match=r"config\.yaml: .*jobs"):
+        parse_config(text)
+
+
+def test_the_secret_of_webhooks_may_be_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it wins over the file."""
+    monkeypatch.setenv("STYX_WEBHOOKS_SECRET", "from there")
+    assert load_config(tmp_path / "config.yaml").jobs.webhooks_secret == "from there"

@@ -98,7 +98,7 @@ class Clusters:
         user: str | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
-    ) -> list[ClusterRecord]:
+    ) -> Sequence[ClusterRecord]:
         """One page of clusters, newest first; ``after`` is when the last one of the page before was made, and its name.
 
         It may be gone by now.
