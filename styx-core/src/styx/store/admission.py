@@ -16,13 +16,13 @@ from styx.store.servers import require
 
 _T = schema.managed_jobs
 _WORKING = [state.value for state in UNDER_WAY]
-_NEXT = (
+_IN_TURN = (
     job_rows.SELECT.where(_T.c.state == ManagedState.PENDING.value, _T.c.waiting == 0)
     .order_by(_T.c.turn, _T.c.id)
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
 )
-_ANY = select(_T.c.id).where(_T.c.state == ManagedState.PENDING.value, _T.c.waiting == 0).limit(1)
+_NEXT = _IN_TURN.with_for_update(skip_locked=True)
+_ANY = _IN_TURN.with_only_columns(_T.c.id)  # in turn, lest PostgreSQL looks for one through all that have ended
 _HERE = select(func.count()).where(_T.c.server == bindparam("name"), _T.c.state.in_(_WORKING))
 _EVERYWHERE = select(_T.c.user, _T.c.pool, func.count()).where(_T.c.state.in_(_WORKING)).group_by(_T.c.user, _T.c.pool)
 
@@ -30,7 +30,7 @@ _EVERYWHERE = select(_T.c.user, _T.c.pool, func.count()).where(_T.c.state.in_(_W
 def admit(database: Database, server: str, limits: Limits) -> list[ManagedJob]:
     """See :meth:`styx.store.jobs.ManagedJobs.admit`."""
     with database.read() as connection:
-        if connection.scalar(_ANY) is None:
+        if connection.scalar(_ANY, {"most": 1}) is None:
             return []
     with database.write(lazily=True) as connection:
         database.alone(connection, "admit")
