@@ -68,7 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos-server", description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--servers", type=int, default=1, choices=(1, 2))
-    parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills of a server")
+    parser.add_argument("--every", type=float, default=3.0, help="seconds that a server works until it is killed")
     parser.add_argument("--nodes", type=int, default=10, help="nodes that are killed")
     parser.add_argument("--at-once", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=15.0)
@@ -115,6 +115,7 @@ def _storm(
     give_up_at = time.monotonic() + 60 * options.minutes
     gone_at = None
     while store.jobs.counts() and time.monotonic() < give_up_at:
+        _on_record(store, servers)  # from then on it works, and has so long to live
         deadline = time.monotonic() + options.every
         while time.monotonic() < deadline and store.jobs.counts():
             if killed["nodes"] < options.nodes and dice.random() < 0.1:
@@ -135,6 +136,11 @@ def _storm(
             if time.monotonic() - gone_at > MOVED_WITHIN:
                 killed["late"] += 1
     return killed
+
+
+def _on_record(store: Store, servers: Servers) -> None:
+    while {process.pid for process in servers.processes.values()} - {each.pid for each in store.servers.list()}:
+        time.sleep(0.02)
 
 
 def _kill_a_node(home: Path, dice: random.Random) -> int:

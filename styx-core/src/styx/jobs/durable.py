@@ -114,6 +114,15 @@ class Durable:
             if name not in left:
                 await self.begin(kind, key)
 
+    async def abandoned(self, kind: str, living: Collection[str]) -> set[str]:
+        """The keys of work that has not ended, and that was done by none of the servers that live."""
+        from dbos import DBOS
+
+        found = await _explained(
+            DBOS.list_workflows_async(name=kind, status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
+        )
+        return {each.workflow_id.removeprefix(f"{kind}-") for each in found if each.executor_id not in living}
+
     async def let_go(self) -> None:
         """Stop doing what is being done here, as if this process had died: others may take it up."""
         tasks = [*self._running.values()]

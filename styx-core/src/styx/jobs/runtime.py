@@ -136,7 +136,7 @@ class JobRuntime:
                 await self._look()
                 if clock.time() >= tidy_at:
                     tidy_at = clock.time() + TIDY_SECONDS
-                    await self._records.tidy()
+                    await self._tidy()
             except Superseded:
                 log.warning("server %s was taken over by another: beginning again", self.server_id)
                 await self.let_go()
@@ -172,6 +172,13 @@ class JobRuntime:
         """Go on with every job that is this server's and that it does not work on."""
         ours = {str(job.id) for job in self._store.jobs.under_way(self.server_id)}
         await self._records.take_up(KIND, ours - self._records.running(KIND))
+
+    async def _tidy(self) -> None:
+        """Go on with what dead servers left of jobs that had ended: telling so. Forget what is long over."""
+        living = [server.id for server in self._store.servers.list()]
+        left = await self._records.abandoned(KIND, living)
+        await self._records.take_up(KIND, [key for key in left if self._store.jobs.get(int(key)).state.ended])
+        await self._records.tidy()
 
     @property
     def _records(self) -> Durable:
