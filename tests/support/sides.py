@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -88,21 +87,22 @@ def make_home(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[dict[str, str]]:
-    """A server of this home, and what a client needs to be one of its."""
-    log = home / "server.log"
-    with log.open("wb") as output:
+def serving(home: Path, port: int = 0) -> Iterator[dict[str, str]]:
+    """A server of this home, and what a client needs to be one of its; killed, at the end, as far as it still lives."""
+    log, said = home / "server.log", home / "server.json"
+    said.unlink(missing_ok=True)
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(PROGRAMS / "styx-server"), "--port", "0", "--home", str(home)], stdout=output, stderr=output
+            [str(PROGRAMS / "styx-server"), "--port", str(port), "--home", str(home)], stdout=output, stderr=output
         )
     try:
         deadline = time.monotonic() + PATIENCE
-        while not (home / "server.json").exists():
+        while not said.exists():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
-        said = json.loads((home / "server.json").read_text())
-        yield {URL_VARIABLE: said["url"], TOKEN_VARIABLE: said["token"]}
+        server = json.loads(said.read_text())
+        yield {URL_VARIABLE: server["url"], TOKEN_VARIABLE: server["token"]}
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.kill()
         process.wait(timeout=PATIENCE)

@@ -11,11 +11,11 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from styx.api.errors import TransportError
-from styx.client.remote.http import Http, Sleep, problem
+from styx.client.remote.http import Http, ServerUnreachable, Sleep, problem
 
 END, PROBLEM = "end", "problem"
-_TRIES = 5  # in a row that bring no event
-_PAUSE = 0.2  # seconds before the first of them; each waits twice as long as the one before
+_TRIES = 8  # in a row that bring no event: about as long as a server takes that is started anew
+_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between them, twice as long each time
 _PIECE = 1 << 16
 
 
@@ -52,15 +52,23 @@ def parse(pieces: Iterable[bytes]) -> Iterator[Event]:
 class Stream:
     """The events at one address until the server says that they end.
 
-    A connection that breaks, or says nothing for too long, is followed by another that goes on where it was.
+    A connection that breaks, or says nothing for too long, is followed by another that goes on where it was. Until one
+    has been ``begun`` a server that does not answer is waited for no longer than anywhere else.
     """
 
     def __init__(
-        self, http: Http, path: str, query: Mapping[str, object] | None = None, *, sleep: Sleep = time.sleep
+        self,
+        http: Http,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        begun: bool = False,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._http = http
         self._path = path
         self._query = query or {}
+        self._begun = begun
         self._sleep = sleep
         self._last = ""
 
@@ -82,17 +90,22 @@ class Stream:
                 broken: Exception = ValueError("it ended early")
             except (HTTPError, ValueError) as error:
                 broken = error
+            except ServerUnreachable as error:
+                if not self._begun:
+                    raise
+                broken = error
             fruitless += 1
             if fruitless > _TRIES:
                 raise TransportError(
                     f"what the server at {self._http.url} sends breaks off again and again: {broken}",
-                    hint="What was asked for goes on there. Something between here and there may end long answers.",
+                    hint="What was asked for goes on there, if it lives. Something in between may end long answers.",
                 ) from broken
-            self._sleep(_PAUSE * 2.0**fruitless)
+            self._sleep(min(_LONGEST_PAUSE, _PAUSE * 2.0**fruitless))
 
     def _connection(self) -> Iterator[Event]:
         headers = {"accept": "text/event-stream", **({"last-event-id": self._last} if self._last else {})}
         answer = self._http.stream(self._path, headers, self._query)
+        self._begun = True
         whole = False
         try:
             for event in parse(answer.stream(_PIECE)):

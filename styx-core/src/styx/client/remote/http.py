@@ -43,6 +43,12 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 Sleep = Callable[[float], None]
 
 
+class ServerUnreachable(TransportError):
+    """The server itself does not answer. What goes on there goes on."""
+
+    code = "server_unreachable"
+
+
 class Http:
     """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries.
 
@@ -189,7 +195,7 @@ class Http:
                 hint="Log in with --fingerprint if its certificate is its own (`styx-server fingerprint` prints it); "
                 "else set SSL_CERT_FILE to that of whoever has signed it.",
             )
-        return TransportError(
+        return ServerUnreachable(
             f"the server at {self.url} cannot be reached: {_reason(failure)}",
             hint="`styx api info` shows which server is asked; `styx api logout`, and no STYX_API_URL, asks none.",
         )
@@ -225,7 +231,7 @@ def problem(status: int, content: bytes, url: str) -> StyxError:
     if status == NoSuchThing.status:
         return NoSuchThing(f"the server at {url} has nothing at this address")
     if status in _GATEWAYS:
-        return TransportError(f"what stands before the server at {url} does not reach it: status {status}")
+        return ServerUnreachable(f"what stands before the server at {url} does not reach it: status {status}")
     return _nobody(url)
 
 

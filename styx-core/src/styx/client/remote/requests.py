@@ -81,7 +81,7 @@ class Requests:
     def _watch(self, number: str, hear: Hear) -> Mapping[str, Any]:
         """Pass on what it says until it has ended; how it has. Raises the error that it has failed with."""
         path = f"/v1/requests/{number}"
-        for event in Stream(self._http, f"{path}/events"):
+        for event in Stream(self._http, f"{path}/events", begun=True):
             if event.name == "result":
                 return cast("Mapping[str, Any]", event.data)
             hear(event)
