@@ -26,9 +26,10 @@ PROGRAM = Path(job_server.__file__)
 class Installation:
     """A home, its store, and the servers that were started on it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database: str | None = None) -> None:
         self.home = home
-        self.store = Store.open(home=home)
+        self.database = database
+        self.store = Store.open(database, home=home)
         self.sealer = Sealer.open(home)
         self.servers: list[subprocess.Popen[str]] = []
 
@@ -36,7 +37,7 @@ class Installation:
         """Start a server, and wait until it is on record."""
         server = subprocess.Popen(
             [sys.executable, str(PROGRAM), *options],
-            env={**os.environ, "STYX_HOME": str(self.home)},
+            env={**os.environ, "STYX_HOME": str(self.home), "STYX_DATABASE_URL": self.database or ""},
             stdout=subprocess.PIPE,
             text=True,
         )
