@@ -46,7 +46,12 @@ JOBS_LAUNCH: Refused = {
     "--no-job-group": "a file with `execution: serial` in its first document is a pipeline.",
 }
 
+_NO_TIMES = "the list is newest first; --limit and --after turn its pages, and -o json has all times."
+
 JOBS_QUEUE: Refused = {
+    "--since": _NO_TIMES,
+    "--before": _NO_TIMES,
+    "--infra": "the column CLUSTER names what a job runs on; `styx status` tells where that is.",
     "-r": "what is shown is what the server knows now.",
     "--refresh": "what is shown is what the server knows now.",
     "-a": "without -s all are listed; --limit and --after turn the pages.",
@@ -56,6 +61,7 @@ JOBS_QUEUE: Refused = {
 }
 
 JOBS_CANCEL: Refused = {
+    "--task": "each task of a file is a job with a number of its own.",
     "--graceful": _GRACEFUL,
     "--graceful-timeout": _GRACEFUL,
 }
@@ -71,6 +77,7 @@ API_START: Refused = {
     "--deploy": "`styx-server` is the program for that; this starts one for you alone.",
     "--host": "`styx-server --host` listens elsewhere; this starts one for you alone.",
     "--foreground": "`styx-server` runs in the foreground.",
+    "--enable-basic-auth": "a server always wants a token; see `styx api token`.",
 }
 
 API_LOGIN: Refused = {
@@ -81,7 +88,17 @@ API_LOGIN: Refused = {
     "--no-browser": "no browser is used.",
 }
 
-API_LOGS: Refused = {"--server-logs": "these are the server's; `styx logs` and `styx jobs logs` show those of jobs."}
+API_LOGS: Refused = {
+    "--server-logs": "these are the server's; `styx logs` and `styx jobs logs` show those of jobs.",
+    "--log-path": "`styx api status -o json` names the file.",
+    "-l": "`styx api status -o json` names the file.",
+}
+
+_REQUESTS = "it tells of servers; `styx status` and `styx jobs queue` tell what is going on."
+
+API_STATUS: Refused = dict.fromkeys(
+    ("-a", "--all-status", "-l", "--limit", "-c", "--cluster", "-v", "--verbose"), _REQUESTS
+)
 
 EXEC: Refused = {
     "-c": "the cluster is the first argument: `styx exec CLUSTER ...`.",

@@ -31,14 +31,29 @@ FLAGS = {
     "cancel": "--config --all -a --all-users -u --yes -y --async --no-async",
     "logs": "--config --provision --hook --worker -w --sync-down -s --status --follow --no-follow --tail",
     "check": "--config --verbose -v --workspace -w --output -o",
+    "jobs launch": f"{TASK} --priority --job-recovery --detach-run -d --pool -p --num-jobs --job-group --no-job-group "
+    "--workspace -w --yes -y",
+    "jobs queue": "--config --verbose -v --limit -l --refresh -r --skip-finished -s --status --since --after --before "
+    "--infra --all-users -u --all -a --output -o",
+    "jobs cancel": "--config --name -n --pool -p --task --graceful --graceful-timeout --all -a --yes -y --all-users -u",
+    "jobs logs": "--config --name -n --follow --no-follow --controller --refresh -r --sync-down -s --tail",
+    "api start": "--deploy --host --foreground --enable-basic-auth --port",
+    "api status": "--config --all-status -a --limit -l --cluster -c --verbose -v --output -o",
+    "api login": "--config --endpoint -e --relogin --service-account-token --token -t --no-browser",
+    "api logs": "--config --server-logs --log-path -l --tail --follow --no-follow",
+    "api info": "--config --output -o",
 }
 CASES = [(command, flag) for command, flags in FLAGS.items() for flag in flags.split()]
 
 
 def load(name: str) -> click.Command:
     """The command itself."""
-    module, _, attribute = COMMANDS[name].target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    first, *rest = name.split()
+    module, _, attribute = COMMANDS[first].target.partition(":")
+    command = getattr(importlib.import_module(module), attribute)
+    for inner in rest:
+        command = command.commands[inner]
+    return command
 
 
 def options(command: click.Command) -> set[str]:
@@ -58,7 +73,7 @@ def test_refusals_are_sentences(styx, client: FakeClient, name):
     """A refused flag ends with exit code 2 and a sentence that says what to do instead; nothing is done."""
     command = load(name)
     for flag, sentence in command.refused.items():
-        result = styx(name, flag)
+        result = styx(*name.split(), flag)
         assert result.exit_code == 2
         assert f"There is no {flag}: {sentence}" in result.stderr
         assert sentence.endswith((".", "..."))

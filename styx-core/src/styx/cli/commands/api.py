@@ -129,7 +129,9 @@ def _left() -> int:
         client.close()
 
 
-@api.command(cls=Command, notes={"Examples": STATUS, "Exit code": STATUS_EXIT, "JSON": STATUS_JSON})
+@api.command(
+    cls=Command, refused=habits.API_STATUS, notes={"Examples": STATUS, "Exit code": STATUS_EXIT, "JSON": STATUS_JSON}
+)
 @options.output_option
 @click.pass_context
 def status(ctx: click.Context, output: str) -> None:
