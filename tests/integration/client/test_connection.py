@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError
+from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError, Unsupported
 from styx.client.refusals import NoSuchThing, TooManyRequests, Unauthenticated
 from styx.client.remote.events import Event, Stream
 from styx.client.remote.http import TRIES, Http
 from styx.client.remote.requests import Requests
+from styx.client.remote.terminal import arguments
 from styx.client.wire import Unreadable
 from support.scripted_http import Answer, Script, events, gone, playing, refused, said
 
@@ -181,3 +182,11 @@ def test_interrupts_cancel_at_the_server() -> None:
         ("GET", "/v1/requests/7/events"),
     ]  # fmt: skip
     assert heard == ["plan", "plan", "agent"]
+
+
+def test_terminals_elsewhere() -> None:
+    """A terminal is opened on the server's machine alone, as nodes let in no other; elsewhere it is said where."""
+    said_so = said({"argv": ["ssh", "node"], "machine": "another"})
+    played = Played(lambda http: arguments(http, "/v1/clusters/dev/shell", "dev", 0, None), said_so)
+    assert isinstance(played.error, Unsupported)
+    assert "Run `styx ssh dev` there" in (played.error.hint or "")

@@ -130,9 +130,10 @@ class Cancelled(BaseModel):
 
 
 class Argv(BaseModel):
-    """A program with its arguments, to be run where the server runs."""
+    """A program with its arguments, to be run on the server's own ``machine``, as it was booted last."""
 
     argv: list[str]
+    machine: str
 
 
 class JobOptionsIn(BaseModel):

@@ -223,7 +223,7 @@ class RemoteClient:
         """See :class:`~styx.client.protocol.Client`."""
         from styx.client.remote.terminal import arguments
 
-        return arguments(self._http, name, rank, command)
+        return arguments(self._http, _of(name, "shell"), name, rank, command)
 
     def billed(self) -> Mapping[str, Decimal | None]:
         """See :class:`~styx.client.protocol.Client`."""

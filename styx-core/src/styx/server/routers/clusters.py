@@ -155,7 +155,8 @@ async def shell(
 ) -> Argv:
     """The program that opens a terminal on a node, for who runs where the server does."""
     await own(parts, caller, name)
-    return Argv(argv=await parts.engine.shell(name, rank, command))
+    argv = await parts.engine.shell(name, rank, command)
+    return Argv(argv=argv, machine=parts.engine.context.holder.boot_id)
 
 
 async def _known(parts: Parts, name: str) -> ClusterRecord:
