@@ -37,6 +37,26 @@ def test_a_process_that_has_the_number_of_a_dead_server_is_none(server, styx_hom
     assert local.find() is None
 
 
+@pytest.mark.parametrize("field", ["host", "boot_id"])
+def test_a_server_of_another_machine_or_before_a_reboot_is_none(server, styx_home: Path, field: str):
+    """Its number is somebody else's here: it must be neither asked nor ended."""
+    said = json.loads((styx_home / local.FILE).read_text())
+    (styx_home / local.FILE).write_text(json.dumps({**said, field: "other"}))
+    assert local.find() is None
+
+
+def test_a_server_that_another_process_starts_for_ever(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Who holds the lock and never answers is waited for, and then told; no other is started."""
+    with local._locked() as lock:
+        assert lock is not None
+        with pytest.raises(TransportError, match="which another process starts, does not answer"):
+            local.ensure(patience=0.1)
+    local.announce("http://127.0.0.1:1", "t", "s1")
+    monkeypatch.setattr(local, "answers", lambda _server: False)
+    with pytest.raises(TransportError, match=r"process \d+ on .*, at http://127.0.0.1:1, does not answer"):
+        local.ensure(patience=0.1)
+
+
 def test_a_newer_announcement_stays(server):
     """A server that ends takes back its own announcement and no other's."""
     newer = local.announce("http://127.0.0.1:2", "styx_a_b", "s2")

@@ -62,8 +62,10 @@ class LocalServer:
 
     @property
     def alive(self) -> bool:
-        """Whether its process may still run, whoever has that number now."""
-        return alive(Holder(self.id, self.pid, self.started, self.boot_id, self.host))
+        """Whether its process runs on this machine, since that was last booted, whoever has that number now."""
+        me = current()
+        same = (self.host, self.boot_id) == (me.host, me.boot_id)  # a container's numbers are its own, too
+        return same and alive(Holder(self.id, self.pid, self.started, self.boot_id, self.host))
 
 
 def announce(url: str, token: str, id: str, fingerprint: str = "") -> LocalServer:  # noqa: A002 - as the field is called
@@ -85,7 +87,7 @@ def withdraw(server: LocalServer) -> None:
 
 
 def find() -> LocalServer | None:
-    """The server of this home whose process runs, whether or not it answers; None where there is none."""
+    """The server of this home whose process runs here, whether or not it answers; None where there is none."""
     server = _read()
     return server if server is not None and server.alive else None
 
@@ -139,8 +141,9 @@ def ensure(*, port: int = 0, patience: float = PATIENCE) -> LocalServer:
         if server is not None and answers(server):
             return server
         if time.monotonic() >= deadline:
-            who = f"process {server.pid}, at {server.url}," if server else "which another process starts,"
-            raise TransportError(f"the server of this home, {who} does not answer", hint=_LOOK)
+            who = _read()
+            what = f"process {who.pid} on {who.host}, at {who.url}," if who else "which another process starts,"
+            raise TransportError(f"the server of this home, {what} does not answer", hint=_LOOK)
         time.sleep(_PAUSE)
 
 
