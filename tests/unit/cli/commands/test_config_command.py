@@ -77,7 +77,7 @@ def test_a_link_stays_a_link(styx, file: Path, tmp_path: Path):
         (["set", "clouds.ssh", "{pool: 1, accounts: {lab: {}}}"], "clouds.ssh: unknown key 'pool'"),
         (["set", "clouds.ssh.accounts", "[lab]"], "clouds.ssh.accounts must map names"),
         (["set", "clouds.ssh.accounts.lab", "5"], "clouds.ssh.accounts must map names"),
-        (["set", "budget.max_hourly_cost", "much"], "no amount of USD an hour"),
+        (["set", "budget.max_hourly_cost", "much"], "no amount of USD"),
         (["set", "budget.max_cost", "5"], "unknown key 'budget.max_cost'"),
         (["set", "budget.accounts.ssh/lab", "5"], "cloud 'ssh' has no account 'lab'"),
         (["set", "budget.accounts.shs", "5"], "there is no cloud 'shs'\nHint: Did you mean 'ssh'?"),
