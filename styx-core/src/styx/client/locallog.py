@@ -65,5 +65,5 @@ def trim() -> None:
     """Move what a log that has become long holds out of the way, under whoever writes: they append."""
     with suppress(OSError):  # there is none yet; or the disk is full, and then there is no better time
         if _size() > LONGEST:
-            shutil.copyfile(path(), path().with_name(f"{NAME}.1"))
+            shutil.copy(path(), path().with_name(f"{NAME}.1"))
             os.truncate(path(), 0)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from styx.api.errors import InvalidConfig
-from styx.client import local
+from styx.client import local, locallog
 from styx.config import home
 from styx.engine.engine import Engine
 from styx.jobs.runtime import JobRuntime
@@ -90,10 +90,16 @@ def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Se
             ssl_certfile=str(settings.tls_cert) if settings.tls_cert else None,
             ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
             backlog=_BACKLOG,
+            callback_notify=_trim_log,
         ),
         app,
         url,
     )
+
+
+async def _trim_log() -> None:
+    """Every now and then: whoever has started it for its home's own user lets it write to the log there."""
+    locallog.trim()
 
 
 class Server(uvicorn.Server):
