@@ -7,6 +7,7 @@ sum.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from styx.store.figures import Figures
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began is of no use to anybody, and doubles their number
+
+log = logging.getLogger("styx.server")
 
 UNMATCHED = "(none)"  # the route of what has none
 _CLOSED = 499  # the status of what was not answered before its client went away
@@ -145,7 +148,8 @@ class _Installation:
         try:
             figures = self._store.watch.figures()
             self._look_at_launches()
-        except StoreError:
+        except StoreError as error:
+            log.warning("the store does not answer what is asked for the metrics: %s", error.message)
             self._failures.inc()
             self._families = [_up(0)]
         else:

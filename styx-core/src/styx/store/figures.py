@@ -24,7 +24,7 @@ _J, _C, _R, _S, _E = schema.managed_jobs, schema.clusters, schema.requests, sche
 _JOBS = (
     select(_J.c.state, (_J.c.waiting > 0).label("waits"), func.count().label("number"))
     .where(_J.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
-    .group_by(_J.c.state, _J.c.waiting > 0)
+    .group_by(_J.c.state, "waits")  # by its name: PostgreSQL does not see that the expression is the same
 )
 _CLUSTERS = select(_C.c.state, func.count().label("number")).group_by(_C.c.state)
 _REQUESTS = (
