@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs picture bench bench-peer bench-s3 leaks chaos chaos-server live wheels clean
+.PHONY: help demo test check format docs picture bench bench-peer bench-s3 bench-server leaks chaos chaos-server live wheels clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,10 @@ bench-peer: $(READY) ## Measure Styx beside SkyPilot, which is installed apart b
 
 bench-s3: $(READY) ## Measure copies to and from S3 beside the AWS CLI, which is installed apart below build/ (minutes)
 	$(BIN)/python -m benchmarks.s3
+
+bench-server: $(READY) ## Measure the server, and managed jobs among a million of them (minutes)
+	$(BIN)/python -m benchmarks server
+	$(BIN)/python -m benchmarks.jobs_store
 
 CLOUD ?= bazaar
 leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local, aws); count what leaked or was lost

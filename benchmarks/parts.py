@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.report import Figure
 
-PARTS = ("startup", "state", "launching", "cataloguing", "optimizing", "ec2", "size")
+PARTS = ("startup", "state", "launching", "cataloguing", "optimizing", "ec2", "size", "server")
 
 
 def measure(part: str, scratch: Path) -> list[Figure]:

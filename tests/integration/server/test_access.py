@@ -56,7 +56,8 @@ def test_viewers_look(server: Server) -> None:
     assert server.ask("GET", "/v1/clusters", token=token).status == 200
     assert server.ask("POST", "/v1/tasks/explain", {"task": {"resources": LOCAL}}, token=token).status == 200
     posts = [("POST", f"/v1/{path}") for path in ("clusters", "jobs", "tokens", "nowhere")]
-    for method, path in (*posts, ("DELETE", "/v1/clusters/x"), ("PUT", f"/v1/files/{'0' * 64}")):
+    content = ("GET", "/v1/storage/object?uri=file://bucket/key")
+    for method, path in (*posts, content, ("DELETE", "/v1/clusters/x"), ("PUT", f"/v1/files/{'0' * 64}")):
         refused = server.ask(method, path, {}, token=token)
         assert (refused.status, refused.json["code"]) == (403, "forbidden"), path
 

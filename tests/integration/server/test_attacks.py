@@ -68,7 +68,7 @@ def test_numbers_that_are_none(server: Server, number: str) -> None:
 
 def test_bodies_that_are_too_large(server: Server) -> None:
     """Refused before they are read where their length is told, and else once they have come to it."""
-    large = b'{"task": {"run": "' + b"x" * (5 << 20) + b'"}}'
+    large = b'{"task": {"run": "' + b"x" * (9 << 20) + b'"}}'
     for headers in (
         {"content-type": "application/json"},
         {"content-type": "application/json", "idempotency-key": "big"},
@@ -78,7 +78,7 @@ def test_bodies_that_are_too_large(server: Server) -> None:
     told = request(server, "POST /v1/tasks HTTP/1.1", f"content-length: {1 << 40}", "content-type: application/json")
     assert b" 413 " in told.split(b"\r\n")[0]
     chunks = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    sent = request(server, "POST /v1/tasks HTTP/1.1", "transfer-encoding: chunked", body=chunks * 100 + b"0\r\n\r\n")
+    sent = request(server, "POST /v1/tasks HTTP/1.1", "transfer-encoding: chunked", body=chunks * 200 + b"0\r\n\r\n")
     assert b" 413 " in sent.split(b"\r\n")[0]
     assert server.ask("GET", "/health").status == 200
 
@@ -120,7 +120,7 @@ def test_nobody_writes_into_the_headers_of_answers(server: Server) -> None:
         assert "set-cookie" not in server.ask("GET", path).headers
     named = server.ask("POST", "/v1/users", {"name": evil})
     assert (named.status, "set-cookie" in named.headers) == (422, False)
-    own = server.ask("GET", "/health", headers={"x-request-id": "mine", "origin": "https://evil.example"})
+    own = server.ask("GET", "/ready", headers={"x-request-id": "mine", "origin": "https://evil.example"})
     assert own.headers["x-request-id"] != "mine"
     assert not [name for name in own.headers if name.startswith("access-control")]
 

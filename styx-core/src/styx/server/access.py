@@ -120,6 +120,14 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def member_of(request: Request) -> Caller:
+    """Who asks, who may do more than look. Raises Forbidden."""
+    caller = caller_of(request)
+    if caller.level < Level.WRITE:
+        raise Forbidden(f"{caller.user} may not do that", hint=_NEEDS[Level.WRITE])
+    return caller
+
+
 def admin_of(request: Request) -> Caller:
     """Who asks, who may do everything. Raises Forbidden."""
     caller = caller_of(request)
@@ -129,6 +137,7 @@ def admin_of(request: Request) -> Caller:
 
 
 CallerOf = Annotated[Caller, Depends(caller_of)]
+MemberOf = Annotated[Caller, Depends(member_of)]
 AdminOf = Annotated[Caller, Depends(admin_of)]
 
 

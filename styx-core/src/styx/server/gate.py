@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
+from styx import __version__
 from styx.api.errors import StyxError
 from styx.engine.about import about
 from styx.server.problems import answer, http_answer, unexpected
@@ -30,8 +32,16 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
+HEALTH = "/health"
+ALIVE = json.dumps({"status": "ok", "version": __version__}).encode()
 MAX_HEADER = 32 * 1024
 _CLOSED = 499  # what the log has for clients that did not wait
+
+
+async def _healthy(send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(ALIVE)), *_HEADERS]
+    await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+    await send({"type": "http.response.body", "body": ALIVE})
 
 
 def _size(scope: Scope) -> int:
@@ -51,6 +61,9 @@ class Gate:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"] == HEALTH and scope["method"] == "GET":  # asked again and again, and never for anything else
+            await _healthy(send)
             return
         request = scope.setdefault("state", {})["request"] = secrets.token_hex(8)
         own = [*_HEADERS, (b"x-request-id", request.encode())]

@@ -20,7 +20,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
-    max_body: int = 4 * MiB
+    max_body: int = 8 * MiB
     max_upload: int = 2048 * MiB
     max_uploads: int = 20480 * MiB  # all of them together, of which the oldest go first
     header_patience: float = 20.0  # for the header of a request to come

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -49,7 +50,7 @@ async def clusters(
     return page(found, limit, lambda last: f"{last.created_at.isoformat()} {last.name}")  # type: ignore[return-value]
 
 
-async def _look(parts: Parts, records: list[ClusterRecord], *, refresh: bool) -> bool:
+async def _look(parts: Parts, records: Sequence[ClusterRecord], *, refresh: bool) -> bool:
     """Look at those that may have changed; whether there was one."""
     store = parts.store
     late, now = await parts.off_loop(store.attempts.late), parts.engine.context.clock.now()
