@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import StoreError, StyxError
+from styx.client.refusals import Unavailable
 from styx.engine.about import about
 from styx.engine.redact import redacting
 from styx.server import tracing
@@ -73,13 +74,19 @@ class Requests:
     async def submit(
         self, kind: str, user: str, arguments: Mapping[str, Any], values: Mapping[str, Mapping[str, str]] | None = None
     ) -> RequestRecord:
-        """Put a request on record and begin with it. ``values`` are the secrets of its tasks, by position."""
+        """Put a request on record and begin with it. ``values`` are the secrets of its tasks, by position.
+
+        Raises StoreError, Unavailable.
+        """
         number, now = secrets.token_hex(8), self._engine.context.clock.now()
         sealed = self._sealer.seal(json.dumps(values), _about(number)) if values else None
         record = RequestRecord(
             number, kind, user, RequestState.RUNNING, now, now, arguments, sealed, server=self._server_id()
         )
-        await self._off_loop(self._store.requests.create, record)
+        try:
+            await self._off_loop(self._store.requests.create, record)
+        except Superseded:
+            raise Unavailable("the server was taken for dead, and is just beginning again") from None
         self._begin(record)
         return record
 
