@@ -175,13 +175,14 @@ def test_interrupts_cancel_at_the_server() -> None:
 
     cancelled = b'event: result\ndata: {"state":"cancelled","result":null}\n\n'
     played = Played(
-        act, said({"id": "7"}, 202), events(ONE, whole=False), said({}), events(ONE, TWO, cancelled, LAST, whole=True)
+        act, said({"id": "7"}, 202), events(ONE, whole=False), said({}), events(TWO, cancelled, LAST, whole=True)
     )
     assert [(asked.method, asked.path) for asked in played.asked] == [
         ("POST", "/v1/clusters"), ("GET", "/v1/requests/7/events"), ("POST", "/v1/requests/7/cancel"),
         ("GET", "/v1/requests/7/events"),
     ]  # fmt: skip
-    assert heard == ["plan", "plan", "agent"]
+    assert heard == ["plan", "agent"]
+    assert [asked.headers.get("last-event-id") for asked in played.asked] == [None, None, None, "1"]
 
 
 def test_terminals_elsewhere() -> None:

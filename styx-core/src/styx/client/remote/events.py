@@ -50,7 +50,7 @@ def parse(pieces: Iterable[bytes]) -> Iterator[Event]:
 
 
 class Stream:
-    """The events at one address until the server says that they end.
+    """The events at one address until the server says that they end. Who stopped reading can go on where that was.
 
     A connection that breaks, or says nothing for too long, is followed by another that goes on where it was. Until one
     has been ``begun`` a server that does not answer is waited for no longer than anywhere else.
@@ -85,8 +85,8 @@ class Stream:
                         raise problem(
                             int(event.data.get("status", 500)), json.dumps(event.data).encode(), self._http.url
                         )
-                    yield event
                     self._last = event.id or self._last
+                    yield event
                 broken: Exception = ValueError("it ended early")
             except (HTTPError, ValueError) as error:
                 broken = error

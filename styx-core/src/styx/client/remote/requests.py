@@ -44,21 +44,23 @@ class Requests:
         second one leaves that to the server.
         """
         key, mine = new_key(), _UnderWay()
+        said: Stream | None = None
 
-        def ask() -> str:
+        def ask() -> Stream:
             mine.number = str(self._http.json(method, path, body, query=query or {}, key=key)["id"])
             if mine.interrupted:
                 self._cancel(mine.number)
-            return mine.number
+            return Stream(self._http, f"/v1/requests/{mine.number}/events", begun=True)
 
         self._under_way.add(mine)
         try:
-            ended = self._watch(ask(), hear)
+            said = ask()
+            ended = self._watch(said, mine, hear)
         except KeyboardInterrupt:
             with suppress(StyxError):  # there is nobody to tell
-                number = mine.number or ask()  # under the same key: it is the same request, if that has arrived
-                self._cancel(number)
-                self._watch(number, hear)
+                said = said or ask()  # under the same key: it is the same request, if that has arrived
+                self._cancel(mine.number)
+                self._watch(said, mine, hear)
             raise
         finally:
             self._under_way.discard(mine)
@@ -75,17 +77,16 @@ class Requests:
                 self._cancel(each.number)
         return bool(found)
 
-    def _cancel(self, number: str) -> None:
+    def _cancel(self, number: str | None) -> None:
         self._http.json("POST", f"/v1/requests/{number}/cancel")
 
-    def _watch(self, number: str, hear: Hear) -> Mapping[str, Any]:
+    def _watch(self, said: Stream, mine: _UnderWay, hear: Hear) -> Mapping[str, Any]:
         """Pass on what it says until it has ended; how it has. Raises the error that it has failed with."""
-        path = f"/v1/requests/{number}"
-        for event in Stream(self._http, f"{path}/events", begun=True):
+        for event in said:
             if event.name == "result":
                 return cast("Mapping[str, Any]", event.data)
             hear(event)
-        return cast("Mapping[str, Any]", self._http.json("GET", path))
+        return cast("Mapping[str, Any]", self._http.json("GET", f"/v1/requests/{mine.number}"))
 
 
 def telling(progress: Progress) -> Hear:
