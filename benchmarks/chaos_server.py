@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(1 << 32)
-    print(f"seed {seed}")
+    print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="styx-chaos-") as root, _database(options.servers) as environment:
         return _run(Path(root), environment, options, random.Random(seed))
 
@@ -148,11 +148,11 @@ def _kill_a_node(home: Path, dice: random.Random) -> int:
     nodes = [place for place in (home / "local" / "nodes").glob("*") if place.is_dir()]
     if not nodes:
         return 0
-    mark = f"STYX_NODE={dice.choice(nodes).name}".encode()
+    mark = str(dice.choice(nodes)).encode()
     found = 0
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes():
                 os.kill(int(entry.name), signal.SIGKILL)
                 found = 1
         except OSError:

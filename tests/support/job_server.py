@@ -2,7 +2,8 @@
 
 ``python job_server.py [--die-at N | --stop-before WHAT] [--ttl SECONDS]``: with ``--die-at`` it kills itself right
 before its N-th write to either database after a job was given to it; with ``--stop-before`` it suspends itself, once,
-right before it calls that method of the backend.
+right before it calls that method of the backend. With ``--nursery`` it works on nothing itself: for each line that it
+reads it forks a server with the options there, which begins at once because all is imported, and prints its pid.
 """
 
 from __future__ import annotations
@@ -17,16 +18,35 @@ from contextlib import contextmanager
 from typing import Any
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Work until the process is killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--die-at", type=int, default=0)
     parser.add_argument("--stop-before", default="")
     parser.add_argument("--ttl", type=float, default=15.0)
-    options = parser.parse_args()
+    parser.add_argument("--silent", action="store_true")
+    options = parser.parse_args(arguments)
     if options.die_at:
         die_at(options.die_at)
     asyncio.run(work(options))
+
+
+def nursery() -> None:
+    """Fork servers for as long as somebody asks for them."""
+    import dbos  # noqa: F401
+
+    import styx.engine.engine
+    import styx.jobs.runtime
+    import styx.sealing  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that have died are gone
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            main(line.split())
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
 
 
 async def work(options: argparse.Namespace) -> None:
@@ -41,8 +61,9 @@ async def work(options: argparse.Namespace) -> None:
         stop_before(engine.context.backend, options.stop_before)
     works = runtime.JobRuntime(engine, Sealer.open(engine.context.home, engine.context.plugins))
     await works.start()
-    sys.stdout.write(f"server {works.server_id}\n")
-    sys.stdout.flush()
+    if not options.silent:
+        sys.stdout.write(f"server {works.server_id}\n")
+        sys.stdout.flush()
     await asyncio.Event().wait()
 
 
@@ -87,8 +108,8 @@ def die_at(number: int) -> None:
     real_write = Database.write
 
     @contextmanager
-    def counted(self: Database) -> Iterator[Any]:
-        with real_write(self) as connection:
+    def counted(self: Database, **more: Any) -> Iterator[Any]:
+        with real_write(self, **more) as connection:
             yield connection
             write()
 
@@ -109,4 +130,7 @@ def _before(owner: type, name: str, first: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--nursery"]:
+        nursery()
+    else:
+        main(sys.argv[1:])

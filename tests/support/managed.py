@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from styx.jobs.logs import path_of
 from styx.jobs.model import JobOptions
@@ -21,6 +22,42 @@ from support import job_server
 
 PATIENCE = 90.0  # seconds, on a machine that does much else
 PROGRAM = Path(job_server.__file__)
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Nursery:
+    """Starts servers of an installation in no time, one after the other. Those that are left end with the block."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), "--nursery"],
+            env={**os.environ, "STYX_HOME": str(installation.home)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def serve(self, *options: str) -> int:
+        """Start one; its pid."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(" ".join(["--silent", *options]) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
 
 
 class Installation:

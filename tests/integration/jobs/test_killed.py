@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from styx.spec import Task
-from styx.store.managed import ManagedState
-from support.managed import Installation
+from styx.store.managed import ManagedJob, ManagedState
+from support.managed import Installation, Nursery, lives
 
 pytestmark = pytest.mark.slow
+
+MOST = 200  # writes for one job
 
 
 @pytest.mark.timeout(600)
 def test_killed_before_each_write(installation: Installation, tmp_path: Path) -> None:
-    """Right before the first write for a job, before the second, and so on to the last: each time it is done once."""
-    for number in range(1, 200):
-        (job,) = installation.submit(Task("once").run(f"echo {number} >> {tmp_path}/done; echo said"))
-        dying = installation.serve("--die-at", str(number))
-        installation.wait(job, lambda found, server=dying: found.state.ended or server.poll() is not None)
-        survived = dying.poll() is None
-        if survived:
-            found = installation.ended(job)
-            dying.send_signal(signal.SIGKILL)
-            dying.wait()
-        else:
-            next_one = installation.serve()
-            found = installation.ended(job)
-            next_one.send_signal(signal.SIGKILL)
-            next_one.wait()
-        assert found.state is ManagedState.SUCCEEDED, (number, installation.story(job))
-        assert (tmp_path / "done").read_text().split().count(str(number)) == 1, (number, installation.story(job))
-        assert installation.log(job) == "said\n", number
-        assert installation.store.clusters.list() == [], number
-        if survived:
-            break
-    assert number > 10, "there are that many writes at least"
+    """Right before the first write for a job, before the second, and so on to the last: each time it is done once.
+
+    Each server finishes what the one before has left, and is killed over the next job.
+    """
+    with Nursery(installation) as nursery:
+        jobs: list[ManagedJob] = []
+        for number in range(1, MOST):
+            pid = nursery.serve("--die-at", str(number))
+            if jobs:
+                _require_once(installation, tmp_path, jobs[-1])
+            jobs += installation.submit(Task("once").run(f"echo {number} >> {tmp_path}/done; echo said"))
+            installation.wait(jobs[-1], lambda job, pid=pid: job.state.ended or not lives(pid))
+            if lives(pid):
+                break
+        _require_once(installation, tmp_path, jobs[-1])
+        os.kill(pid, signal.SIGKILL)
+    assert 20 < len(jobs) < MOST, "there are that many writes at least"
+
+
+def _require_once(installation: Installation, tmp_path: Path, job: ManagedJob) -> None:
+    found = installation.ended(job)
+    assert found.state is ManagedState.SUCCEEDED, installation.story(job)
+    assert (tmp_path / "done").read_text().split().count(str(job.id)) == 1, installation.story(job)
+    assert installation.log(job) == "said\n", job.id
+    assert installation.store.clusters.get(found.cluster) is None, job.id
