@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from styx.api.errors import StyxError
+from styx.api.errors import StyxError, from_wire
 from styx.client.remote.events import Event, Stream
 from styx.client.remote.http import Http, new_key
 
@@ -64,6 +64,8 @@ class Requests:
             raise
         finally:
             self._under_way.discard(mine)
+        if ended.get("error"):
+            raise from_wire(ended["error"])
         if ended["state"] != "succeeded":
             raise StyxError("it was cancelled at the server", hint="`styx status` shows what is there.")
         return ended["result"]
