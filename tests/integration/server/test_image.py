@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,15 +28,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The image, of the wheels of this tree, on a base that no registry was asked for."""
-    context = tmp_path_factory.mktemp("image")
-    shutil.copy(ROOT / "deploy" / "Dockerfile", context)
-    base = debian_base.make_base()
-    wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", context / "wheels", "-c", ROOT / "constraints.txt")
+    wheels = tmp_path_factory.mktemp("wheels")
+    wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", wheels, "-c", ROOT / "constraints.txt")
     subprocess.run([sys.executable, *wheel, f"{ROOT / 'styx-core'}[server,postgres]"], check=True, capture_output=True)
-    options = ("--network=none", "--build-arg", f"BASE={base}", "--build-arg", "PIP_OPTIONS=--no-index")
+    base = ("--build-arg", f"BASE={debian_base.make_base()}", "--build-arg", "PIP_OPTIONS=--no-index")
     done = subprocess.run(
-        ["docker", "build", "--tag", NAME, *options, context], capture_output=True, text=True, check=False
-    )
+        [ROOT / "deploy" / "image", NAME, "--network=none", *base],
+        env={**os.environ, "PYTHON": sys.executable, "WHEELS": str(wheels)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     yield NAME
     docker.docker("image", "rm", "-f", NAME)
