@@ -86,7 +86,17 @@ def test_members_keep_to_what_is_theirs(server: Server) -> None:
         ("POST", "/v1/users", {"name": "eve", "role": "admin"}),
         ("PATCH", "/v1/users/bob", {"role": "admin"}),
         ("GET", "/v1/audit", None),
-        ("GET", "/v1/orphans", None),
+        (
+            "POST",
+            "/v1/orphans/adopt",
+            {
+                "cloud": "local",
+                "account": "default",
+                "identity": "",
+                "scope": {"name": "this"},
+                "owner": {"installation": "a", "cluster": "b", "attempt": "c"},
+            },
+        ),
         ("GET", "/v1/tokens?user=ann", None),
         ("POST", "/v1/tokens", {"name": "x", "user": "ann"}),
     ):

@@ -31,7 +31,6 @@ def test_a_burst_and_then_what_time_gives() -> None:
     with pytest.raises(TooManyRequests) as refused:
         found.take("ann")
     assert refused.value.retry_after == pytest.approx(0.5)
-    assert found.empty("ann")
     found.take("bob")
     clock.now += 0.5
     found.take("ann")
@@ -44,7 +43,6 @@ def test_a_rate_of_nothing_is_no_limit() -> None:
     found = Rates(0.0, 1)
     for _ in range(100):
         found.take("ann")
-    assert not found.empty("ann")
 
 
 @given(st.lists(st.floats(0, 10)), st.floats(0.1, 100), st.integers(1, 20))

@@ -46,7 +46,6 @@ class Access:
         self._authenticator = Authenticator(store, off_loop, clock)
         self._of_address = Rates(settings.address_rate, settings.address_burst)
         self._of_token = Rates(settings.token_rate, settings.token_burst)
-        self._failures = Rates(settings.failure_rate, settings.failure_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,9 +53,6 @@ class Access:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope["client"] else ""
-        self._of_address.take(address)
-        if self._failures.empty(address):
-            self._failures.take(address)  # raises
         status = 0
 
         async def sent(message: Message) -> None:
@@ -72,8 +68,8 @@ class Access:
                 raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])
             await self._app(scope, receive, sent)
         except (Unauthenticated, Forbidden) as error:
-            if isinstance(error, Unauthenticated):
-                self._failures.take(address)
+            if isinstance(error, Unauthenticated):  # only then: nobody keeps others out who share an address
+                self._of_address.take(address)
             await answer(error, scope["state"]["request"])(scope, receive, sent)
         finally:
             if status and (status in _REFUSED or not _harmless(scope)):

@@ -11,8 +11,6 @@ import click
 
 from styx.api.errors import StyxError
 
-_FAILED = 1
-
 
 @click.group(
     invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}

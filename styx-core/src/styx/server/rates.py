@@ -31,10 +31,6 @@ class Rates:
             )
         self._keep(who, left - 1)
 
-    def empty(self, who: str) -> bool:
-        """Whether one more would be too many."""
-        return bool(self._rate) and self._left(who) < 1
-
     def _left(self, who: str) -> float:
         now = self._clock()
         left, since = self._buckets.get(who, (float(self._burst), now))

@@ -28,10 +28,8 @@ class Settings:
     stalled: float = 60.0  # for a client to read what it is sent
     token_rate: float = 200.0
     token_burst: int = 1000
-    address_rate: float = 400.0
-    address_burst: int = 2000
-    failure_rate: float = 1.0  # wrong tokens
-    failure_burst: int = 30
+    address_rate: float = 10.0  # without a token that is good
+    address_burst: int = 100
     streams: int = 1000  # at the same time
 
     @property

@@ -138,12 +138,25 @@ def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:
 def _extract(tar: tarfile.TarFile, target: Path, most: int) -> int:
     """Unpack files, directories and links that stay inside; the size of all. Raises TarError for anything else."""
     size = 0
+    directories = []
     for number, member in enumerate(_members(tar)):
         size += member.size if member.isreg() else 0
         if size > most or number > _MOST_FILES:
             raise TooLarge("the archive holds more than the server takes")
-        tar.extract(member, target, filter="data")
+        tar.extract(member, target, filter=_checked)
+        if member.isdir():
+            directories.append(member)
+    for member in directories:  # once nothing more has to be put into them
+        place = target / member.name
+        if not place.is_symlink():
+            place.chmod(member.mode & 0o777 | 0o700)
     return size
+
+
+def _checked(member: tarfile.TarInfo, target: str) -> tarfile.TarInfo:
+    """What Python's filter for data lets through, with the permissions that a file had: nodes get them as well."""
+    checked = tarfile.data_filter(member, target)
+    return checked.replace(mode=member.mode & 0o777 | 0o400) if member.isreg() else checked
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

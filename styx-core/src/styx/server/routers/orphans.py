@@ -29,7 +29,7 @@ OrphanIn = Annotated[Orphan, Depends(orphan_of)]
 
 
 @router.get("")
-async def orphans(parts: PartsOf, _admin: AdminOf) -> Search:
+async def orphans(parts: PartsOf) -> Search:
     """All orphans, in every place that can be looked at. Asks every cloud."""
     found = await parts.engine.orphans()
     if not found.orphans and not found.unseen:
