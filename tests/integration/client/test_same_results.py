@@ -114,19 +114,20 @@ def test_files_come_along(dev: Client, tmp_path: Path) -> None:
     source = tmp_path / "src"
     (source / "sub").mkdir(parents=True)
     (source / "sub" / "run.sh").write_text("echo ran $1\n")
-    (source / "sub" / "run.sh").chmod(0o755)
+    (source / "sub" / "run.sh").chmod(0o775)
+    (source / "sub").chmod(0o750)
     (source / "link").symlink_to("sub/run.sh")
     (source / "junk.tmp").write_text("junk")
     (source / ".gitignore").write_text("*.tmp\n")
     (tmp_path / "data.txt").write_text("data")
     task = Task(
-        run="ls; ./link me; cat in/data.txt ~/renamed",
+        run="ls; ./link me; stat -c %a sub sub/run.sh; cat in/data.txt ~/renamed",
         workdir="src",
         file_mounts={"in/": "data.txt", "~/renamed": "data.txt"},
         base_dir=tmp_path,
     )
     ran = [dev.exec(task, "dev").job_id for _ in range(2)]
-    expected = "in\nlink\nsub\nran me\ndatadata"
+    expected = "in\nlink\nsub\nran me\n750\n775\ndatadata"
     assert [output(dev, "dev", number) for number in ran] == [expected, expected]
 
 
