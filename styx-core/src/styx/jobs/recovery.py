@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from styx.api.errors import StyxError
-from styx.hookspecs import Leaning, Loss
+from styx.hookspecs import Leaning, Loss, Site
 from styx.plugins.manager import PluginManager
 
 HOOK = "styx_recovery"
 
 
 def failover(loss: Loss) -> Leaning:
-    """The same place first: what the job has there, like its checkpoints, is near. Then wherever it is cheapest."""
-    return Leaning(prefer=(loss.site,))
+    """The same zone first, then its region: what the job has there, like its checkpoints, is near. Then by price."""
+    return Leaning(prefer=(loss.site, _region(loss)))
 
 
 def eager_next_region(loss: Loss) -> Leaning:
     """Another region first: where machines were taken back a moment ago more may be."""
-    return Leaning(avoid=(loss.site,))
+    return Leaning(avoid=(_region(loss),))
+
+
+def _region(loss: Loss) -> Site:
+    return Site(loss.site.cloud, loss.site.region)
 
 
 STRATEGIES: Mapping[str, Callable[[Loss], Leaning]] = {"failover": failover, "eager_next_region": eager_next_region}
