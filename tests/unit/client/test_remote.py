@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx.api.errors import BadInput, ClusterBusy, InvalidTask, TransportError
+from styx.api.errors import BadInput, ClusterBusy, InvalidConfig, InvalidTask, TransportError
 from styx.client import connect
 from styx.client.embedded import EmbeddedClient
 from styx.client.login import Login, save
-from styx.client.refusals import NoSuchThing
+from styx.client.refusals import Forbidden, NoSuchThing, TooManyRequests, Unauthenticated
 from styx.client.remote import dags, files
 from styx.client.remote.client import RemoteClient
 from styx.client.remote.events import Event, parse
-from styx.client.remote.http import encoded, problem, speaks
+from styx.client.remote.http import Http, encoded, problem, speaks
 from styx.client.wire import Unreadable
 from styx.spec import Dag, Task
 from styx.store.access import UserNotFound
@@ -42,6 +42,14 @@ def test_which_client(styx_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYX_API_URL", "ftp://x")
     with pytest.raises(BadInput, match="not the URL of a server"):
         connect()
+
+
+@pytest.mark.parametrize("token", ["styx_1_a\nx-forwarded-for: 1.2.3.4", "styx_1_\N{PILE OF POO}"])
+def test_what_is_no_token(token: str) -> None:
+    """A token that would become another header, or none, is refused before anything is sent, and is not shown."""
+    with pytest.raises(InvalidConfig) as caught:
+        Http("http://x", token)
+    assert "styx_1_" not in caught.value.message
 
 
 STREAM = (
@@ -102,6 +110,9 @@ def test_problems_are_the_errors_they_were() -> None:
     ("status", "content", "kind"),
     [
         (404, b"<html>", NoSuchThing),
+        (401, b"", Unauthenticated),
+        (403, b"", Forbidden),
+        (429, b"", TooManyRequests),
         (502, b"<html>Bad Gateway", TransportError),
         (200, b"<html>Welcome", Unreadable),
         (500, b'{"detail": 7}', Unreadable),

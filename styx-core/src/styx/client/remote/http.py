@@ -20,7 +20,7 @@ from urllib3.exceptions import TimeoutError as Overdue
 
 from styx import __version__
 from styx.api.errors import InvalidConfig, PluginError, StyxError, TransportError, from_wire
-from styx.client.refusals import NoSuchThing, WrongMethod
+from styx.client.refusals import Forbidden, NoSuchThing, Refusal, TooManyRequests, Unauthenticated, WrongMethod
 from styx.client.wire import Unreadable
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _AGAIN = frozenset({"unavailable", "too_many_requests", "clash"})  # nothing was done, and later it may be
 _GATEWAYS = frozenset({502, 503, 504})  # unless it is a problem: then it is the server that says so
 _PROBLEM = "application/problem+json"
+# What an answer without content says, as those to HEAD are.
+_UNSAID: dict[int, tuple[type[Refusal], str, str | None]] = {
+    401: (Unauthenticated, "does not accept the token", "`styx api login URL` asks for another."),
+    403: (Forbidden, "does not let this token do that", "`styx api info` shows what it may do."),
+    404: (NoSuchThing, "has nothing at this address", None),
+    429: (TooManyRequests, "is asked too much at once", None),
+}
 _SUCCESS = 2
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -53,9 +60,14 @@ class Http:
     """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries.
 
     With a ``fingerprint`` it is the server whose certificate has that SHA-256, whoever vouches for it or does not.
+    Raises InvalidConfig for what is no token.
     """
 
     def __init__(self, url: str, token: str, fingerprint: str = "", *, sleep: Sleep = time.sleep) -> None:
+        if not (token.isascii() and token.isprintable()):
+            raise InvalidConfig(
+                f"the token for {url} has characters that no token has", hint="`styx api login URL` asks for another."
+            )
         self.url = url.rstrip("/")
         self._sleep = sleep
         self._understood = False
@@ -228,8 +240,9 @@ def problem(status: int, content: bytes, url: str) -> StyxError:
         return from_wire({**said, "code": said["code"], "message": said["detail"]})
     except (ValueError, KeyError, TypeError):
         pass
-    if status == NoSuchThing.status:
-        return NoSuchThing(f"the server at {url} has nothing at this address")
+    if status in _UNSAID:
+        kind, message, hint = _UNSAID[status]
+        return kind(f"the server at {url} {message}", hint=hint)
     if status in _GATEWAYS:
         return ServerUnreachable(f"what stands before the server at {url} does not reach it: status {status}")
     return _nobody(url)
