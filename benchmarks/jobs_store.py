@@ -185,8 +185,7 @@ def _fill(store: Store, first: int, last: int) -> None:
             connection.execute(text(whole))
     if not database.sqlite:
         with database.read() as connection:
-            tidy = connection.execution_options(isolation_level="AUTOCOMMIT")
-            tidy.execute(text("VACUUM ANALYZE managed_jobs"))
+            connection.execute(text("VACUUM ANALYZE managed_jobs"))  # as the server does by itself, sooner or later
 
 
 @contextmanager
