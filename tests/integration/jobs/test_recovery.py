@@ -73,6 +73,22 @@ def test_a_node_that_goes_while_no_server_runs(installation: Installation, tmp_p
     assert (found.state, found.recoveries) == (ManagedState.SUCCEEDED, 1)
 
 
+def test_the_records_of_steps_are_lost(installation: Installation, tmp_path: Path) -> None:
+    """The job goes on from its row: what it has on its cluster is found again, and not run twice."""
+    run = f"echo run >> {tmp_path}/runs; test $(wc -l < {tmp_path}/runs) -gt 1 || exit 9; sleep 5; echo over"
+    server = installation.serve()
+    (job,) = installation.submit(Task("lost").run(run), JobOptions(max_restarts=1))
+    installation.wait(job, lambda found: found.runs == 2 and found.state is ManagedState.RUNNING)
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+    for path in installation.home.glob("workflows.db*"):
+        path.unlink()
+    installation.serve()
+    found = installation.ended(job)
+    assert (found.state, found.runs, found.restarts) == (ManagedState.SUCCEEDED, 2, 1)
+    assert (tmp_path / "runs").read_text() == "run\nrun\n"
+
+
 def test_a_job_whose_end_is_known_to_its_cluster_alone(installation: Installation, tmp_path: Path) -> None:
     """It ended while no server ran: the next one hears of it, and does not run it again."""
     server = installation.serve()

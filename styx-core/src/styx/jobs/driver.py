@@ -111,10 +111,17 @@ class Driver:
         return await self._steps[step["do"]](step)
 
     async def _launch(self, step: Step) -> Step:
-        hold, run = self._hold, int(step.get("run", 1))
+        hold = self._hold
         spec = work.spec_of(hold.job, hold.engine.context.home)
+        # A chain that begins goes on from the job's row: the one before, if there was any, was lost.
+        run = int(step.get("run") or hold.job.runs or 1)
         cluster = step.get("cluster") or self._own_cluster(run)
-        here = {"run": run, "cluster": cluster, **{key: step.get(key, 0) for key in ("restarts", "recoveries")}}
+        here = {
+            "run": run,
+            "cluster": cluster,
+            "restarts": step.get("restarts", hold.job.restarts),
+            "recoveries": step.get("recoveries", hold.job.recoveries),
+        }
         if why := work.left_out(hold.engine.context.store, hold.job, spec):
             return self._over(here, Outcome(_S.CANCELLED, why))
         hold.update(cluster=cluster, runs=run, restarts=here["restarts"], recoveries=here["recoveries"])
