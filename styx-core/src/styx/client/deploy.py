@@ -147,8 +147,9 @@ def _login(client: Client, cluster: str, user: str, url: str, pin: str) -> Login
         except StyxError:  # the server is another by now: it gets a token of its own
             pass
     name = shlex.quote(user)
+    listed = f"{_command()} user list | cut -f 1 | grep -qxF {name}"
     command = (
-        f"{_command()} user add {name} --role admin >/dev/null 2>&1; "
+        f"{{ {listed} || {_command()} user add {name} --role admin; }} >/dev/null && "
         f"{_command()} token create --user {name} --name deploy"
     )
     login = Login(url, _on_node(client, cluster, command), fingerprint=pin)
@@ -172,8 +173,9 @@ def _on_node(client: Client, cluster: str, command: str) -> str:
         raise BackendError(f"nothing can be asked of the server on {cluster}: {type(error).__name__}") from None
     lines = done.stdout.split()
     if done.returncode or not lines:
+        why = done.stderr.strip().splitlines()
         raise BackendError(
-            f"the server on {cluster} could not be asked for a way in",
+            f"the server on {cluster} gives nobody a way in{': ' + why[-1] if why else ''}",
             hint=f"`styx ssh {cluster}` opens a terminal there; {BASE}/home is the server's home.",
         )
     return lines[-1]

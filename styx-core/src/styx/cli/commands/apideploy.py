@@ -29,7 +29,7 @@ styx api deploy --infra aws/eu-central-1 --cpus 2+ --identity styx-server
 styx api deploy -c styx-server            # again, with the Styx that is here
 STYX_DATABASE_URL=postgresql://... styx api deploy --infra ssh/office \\
   --secret STYX_DATABASE_URL
-styx down styx-server                     # the end of it
+styx api logout && styx down styx-server  # the end of it
 """
 JSON = """
 {cluster, url, user, fingerprint, logged_in}
@@ -109,6 +109,7 @@ def deploy(**arguments: Any) -> None:
         note("Its log says what it does; `styx-server token create` there makes a token to log in with.")
     else:
         click.echo(f"Logged in as {clean(wanted.user)}.")
+        note(f"`styx api logout && styx down {clean(done.cluster)}` removes it: the machine is on record here alone.")
 
 
 def _wanted(arguments: dict[str, Any]) -> Wanted:
