@@ -52,11 +52,15 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Surroundings:
-    """What all jobs of a server work with. ``cancels`` has an event for each job here, set once it is to end."""
+    """What all jobs of a server work with. ``cancels`` has an event for each job here, set once it is to end.
+
+    ``on_end`` is called when a job has ended: others may have their turn.
+    """
 
     engine: Engine
     sealer: Sealer
     server: str
+    on_end: Callable[[], None]
     cancels: dict[int, asyncio.Event] = field(default_factory=dict)
 
 
@@ -213,6 +217,7 @@ class Driver:
         reason = "; ".join(filter(None, (outcome.reason, step.get("left"))))
         more = {"exit_code": outcome.exit_code, "outputs": dict(outcome.outputs), "error": outcome.error}
         self._hold.end(outcome.state, reason, **more)
+        self._around.on_end()
         return {"do": "tell"}
 
     async def _tell(self, step: Step) -> Step:

@@ -49,7 +49,7 @@ class JobRuntime:
         self._sealer = sealer
         self._limits = limits or Limits(settings.at_once, settings.per_user, settings.pools)
         self._url = url
-        self._around = Surroundings(engine, sealer, "")
+        self._around = Surroundings(engine, sealer, "", self.nudge)
         self._durable: Durable | None = None
         self._nudged = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -100,7 +100,7 @@ class JobRuntime:
             expires_at=now + timedelta(seconds=TTL),
         )
         self._store.servers.register(record)
-        self._around = Surroundings(self._engine, self._sealer, server)
+        self._around = Surroundings(self._engine, self._sealer, server, self.nudge)
 
     async def _open_records(self) -> None:
         await asyncio.to_thread(importlib.import_module, "dbos")  # most of a second, in which others are answered
@@ -140,7 +140,7 @@ class JobRuntime:
             except Superseded:
                 log.warning("server %s was taken over by another: beginning again", self.server_id)
                 await self.let_go()
-                self._around = Surroundings(self._engine, self._sealer, "")
+                self._around = Surroundings(self._engine, self._sealer, "", self.nudge)
             except StoreError as error:
                 log.warning("the store does not answer: %s", error.message)
             except Exception:  # the outermost loop: what is under way must not be left alone for a fault of ours
