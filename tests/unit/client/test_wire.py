@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -17,32 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from styx.api.backend import Autostop, JobInfo, JobState, LogChunk
+from styx.api.backend import JobInfo, JobState, LogChunk
 from styx.api.errors import BadInput, NoOffer
-from styx.api.offers import Offer
-from styx.api.storage import StoredObject
 from styx.client import wire
-from styx.client.costs import CostReport
-from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult
-from styx.dags.model import DagResult, RunOptions
-from styx.engine.explain import Explanation
-from styx.engine.orphans import Orphan, Search
-from styx.engine.storage import BucketInfo
-from styx.hookspecs import DoctorFinding
-from styx.jobs.model import JobOptions
-from styx.optimizer.lots import Choice
 from styx.spec.model import TaskSpec
-from styx.store.access import AuditEntry, RequestRecord, Token, User
-from styx.store.managed import JobEvent, JobQuery, ManagedJob, ServerRecord
-from styx.store.records import ClusterRecord, EventRecord, NodeRecord
+from styx.store.records import ClusterRecord, NodeRecord
 from support.records import NOW, cluster, times
+from support.wire_samples import FROZEN, NAMES, RECORDS
 
-RECORDS = [
-    AuditEntry, BucketInfo, CheckResult, ClusterRecord, CostReport, DagLaunch, DagResult, DoctorFinding, EventRecord,
-    Explanation, JobEvent, JobInfo, JobOptions, JobQuery, LaunchOptions, LaunchResult, LogChunk, ManagedJob, NodeRecord,
-    Offer, Orphan, RequestRecord, RunOptions, Search, ServerRecord, StoredObject, Token, User,
-]  # fmt: skip
-NAMES = {"Autostop": Autostop, "Choice": Choice}
+OLDER = sorted(FROZEN.glob("wire-*.json"))
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     Any: st.none() | st.integers(0, 9) | st.lists(st.text("ab", max_size=2), max_size=2),
     object: st.none() | st.integers(0, 9) | st.dictionaries(st.text("ab", max_size=2), st.booleans(), max_size=2),
@@ -110,6 +93,29 @@ def test_another_version() -> None:
     """A field that is not known is ignored, and one that is not sent has its default."""
     sent = {"name": "c", "slug": "c", "state": "up", "created_at": NOW.isoformat(), "updated_at": NOW.isoformat()}
     assert wire.load(ClusterRecord, {**sent, "mood": "bright"}) == cluster()
+
+
+@pytest.mark.parametrize("older", OLDER, ids=lambda path: path.stem)
+def test_what_released_versions_send(older: Path) -> None:
+    """Every record is still read as released versions send it, and still says all that it said to these."""
+    sent = json.loads(older.read_text())
+    known = [kind for kind in RECORDS if kind.__name__ in sent]
+    for kind in known:
+        before = sent[kind.__name__]
+        assert [*_missing(before, wire.dump(wire.load(kind, before)), kind.__name__)] == []
+    assert [kind.__name__ for kind in known] == sorted(sent)
+
+
+def _missing(before: object, after: object, place: str) -> Iterator[str]:
+    """Where something that was said is not, or is something else."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name, each in before.items():
+            yield from _missing(each, after.get(name, "nothing"), f"{place}.{name}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, each in enumerate(before):
+            yield from _missing(each, after[number], f"{place}.{number}")
+    elif before != after:
+        yield f"{place}: {before!r} is {after!r}"
 
 
 @pytest.mark.parametrize(
