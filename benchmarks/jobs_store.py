@@ -134,7 +134,7 @@ class _Starting:
 
 
 def _pages(store: Store, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Every filter and both orders, each for something else whenever it is asked for."""
+    """Every filter and both orders, each for something else whenever it is asked for; and the counts."""
     some = random.Random(size)
     filters: dict[str, Callable[[], JobQuery]] = {
         "all": JobQuery,
@@ -157,6 +157,7 @@ def _pages(store: Store, size: int) -> Iterator[tuple[str, Callable[[], object]]
             return store.jobs.page(replace(query(), oldest_first=oldest_first, after=after))
 
         yield f"{kind}, {'oldest' if oldest_first else 'newest'} first", ask
+    yield "how many are in each state", store.jobs.counts
 
 
 def _milliseconds(action: Callable[[], object], times: int = TIMES) -> list[float]:

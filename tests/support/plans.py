@@ -1,4 +1,4 @@
-"""How SQLite finds what it is asked for."""
+"""How a database finds what it is asked for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from styx.store import Store
 
 @contextmanager
 def plans(store: Store) -> Iterator[list[str]]:
-    """How SQLite finds what the block asks for, one line a step."""
+    """How the database finds what the block asks for, one line a step."""
     steps: list[str] = []
     asked: list[tuple[str, Any]] = []
     with store._database.read() as connection:
         engine = connection.engine
 
     def note(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, many: bool) -> None:
-        if not text.startswith("INSERT"):
+        if text.startswith(("SELECT", "UPDATE", "DELETE")):
             asked.append((text, given[0] if many else given))
 
     event.listen(engine, "before_cursor_execute", note)
@@ -28,5 +28,7 @@ def plans(store: Store) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
     with store._database.read() as connection:
         for text, given in asked:
-            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)
-            steps += [row.detail for row in found]
+            if store._database.sqlite:
+                steps += [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given)]
+            else:
+                steps += connection.exec_driver_sql(f"EXPLAIN {text}", given).scalars()
