@@ -78,8 +78,8 @@ def test_commands_in_hints_exist(source: Path) -> None:
     texts = [node.value for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if is_text(node)]
     for line in re.findall(r"`styx ([^`{\n]*)", "\n".join(texts)):
         words = [word for word in line.split() if word not in {"--debug", "...", "COMMAND", "--help"}]
-        named = tuple(word for word in words[:2] if re.fullmatch("[a-z]+", word))
-        command = COMMANDS.get(named) or COMMANDS.get(named[:1])
+        named = tuple(word for word in words[:3] if re.fullmatch("[a-z]+", word))
+        command = next((COMMANDS[named[:many]] for many in (3, 2, 1) if named[:many] in COMMANDS), None)
         assert command is not None or not named or named[0] in OF_PLUGINS, line
         if command is not None:
             known = {flag for each in command.params for flag in (*each.opts, *each.secondary_opts)}
