@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
@@ -28,12 +30,14 @@ from styx.server.routing import add
 from styx.server.sse import Streams
 from styx.server.tracing import Traced
 from styx.server.uploads import Uploads
+from styx.store.managed import JobQuery
 
 if TYPE_CHECKING:
     from styx.engine.engine import Engine
     from styx.plugins.manager import PluginManager
     from styx.sealing import Sealer
     from styx.server.settings import Settings
+    from styx.store import Store
 
 log = logging.getLogger("styx.server")
 
@@ -41,6 +45,7 @@ ROUTERS = (
     "health", "metrics", "clusters", "clusterjobs", "tasks", "jobs", "dags", "requests", "offers", "storage", "files",
     "records", "notes", "orphans", "people",
 )  # fmt: skip
+_PAGE = 1000
 HOOK = "styx_routes"
 
 
@@ -58,7 +63,7 @@ def create_app(
         off_loop,
         Requests(engine, sealer, off_loop, lambda: runtime.server_id),
         Streams(settings.streams, settings.stalled),
-        Uploads(engine.context.home, settings),
+        Uploads(engine.context.home, settings, partial(_in_use, store)),
         OnServer(engine),
     )
     app = routed(lifespan=_lifespan)
@@ -74,6 +79,17 @@ def create_app(
     app.add_middleware(Traced)
     app.add_middleware(Measured, metrics=app.state.metrics)
     return app
+
+
+def _in_use(store: Store) -> Iterator[str]:
+    """All tasks that may still have to run, as text."""
+    query: JobQuery | None = JobQuery(ended=False, limit=_PAGE)
+    while query is not None:
+        found = store.jobs.page(query)
+        yield from (str(job.task) for job in found)
+        query = replace(query, after=found[-1].id) if len(found) == _PAGE else None
+    for server in store.servers.list():
+        yield from (str(request.arguments) for request in store.requests.under_way(server.id))
 
 
 def routed(**more: Any) -> FastAPI:

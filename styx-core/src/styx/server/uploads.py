@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import tarfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from styx.spec.files import is_uri
 from styx.spec.model import StorageMount
 
 FOLDER, CONTENT = "uploads", "content"
+_NAMED = re.compile(rf"/{FOLDER}/([0-9a-f]{{64}})/{CONTENT}")
+_DRAFT_KEPT = 86400.0
 KEPT = 30 * 86400.0  # seconds after it was last named that an upload is kept
 _EXPANDS = 8  # times its archive, that what is in it may be large
 _MOST_FILES = 500_000
@@ -38,9 +41,11 @@ _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 class Uploads:
     """What was sent, by SHA-256."""
 
-    def __init__(self, home: Path, settings: Settings) -> None:
+    def __init__(self, home: Path, settings: Settings, in_use: Callable[[], Iterable[str]]) -> None:
+        """``in_use`` tells all tasks, as text, that may still have to run."""
         self._root = home / FOLDER
         self._settings = settings
+        self._in_use = in_use
 
     def has(self, digest: str) -> bool:
         """Whether it was sent. Then it is kept for a while longer."""
@@ -75,11 +80,11 @@ class Uploads:
     def _make_room(self) -> None:
         """Remove what nobody has named for long, and drafts of a server that died over them."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        now = time.time()
-        for place in self._root.iterdir():
-            with suppress(OSError):
-                age = now - place.stat().st_mtime
-                if age > (86400.0 if place.name.startswith(".") else KEPT):
+        old = [place for place in self._root.iterdir() if _age(place) > (_DRAFT_KEPT if _is_draft(place) else KEPT)]
+        if old:
+            named = {digest for text in self._in_use() for digest in _NAMED.findall(text)}
+            for place in old:
+                if place.name not in named:
                     shutil.rmtree(place, ignore_errors=True)
         total = sum(int((place / "size").read_text()) for place in self._root.iterdir() if (place / "size").is_file())
         if total > self._settings.max_uploads:
@@ -128,6 +133,17 @@ class Uploads:
             workdir = place(workdir, "workdir")
         mounts = {target: mounted(mount) for target, mount in spec.file_mounts.items()}
         return Task.from_spec(replace(spec, workdir=workdir, file_mounts=mounts, base_dir=_NOWHERE))
+
+
+def _age(place: Path) -> float:
+    try:
+        return time.time() - place.stat().st_mtime
+    except FileNotFoundError:  # it has just gone
+        return 0.0
+
+
+def _is_draft(place: Path) -> bool:
+    return place.name.startswith(".")
 
 
 def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:

@@ -27,7 +27,7 @@ from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
 router = routes("managed jobs", "/v1/jobs")
 
-_LOOK_SECONDS = 0.5
+_SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at a job that somebody waits for
 _LARGEST = 2**31 - 1
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 Word = Annotated[str | None, Query(max_length=200)]
@@ -79,12 +79,13 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf) -> Page[Managed
 async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
     """One job."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait
+    deadline, pause = loop.time() + wait, _SHORTEST
     while True:
         found: ManagedJob = await parts.off_loop(parts.store.jobs.get, number)
         if found.state.ended or loop.time() >= deadline or parts.streams.closing.is_set():
             return shown([found])[0]
-        await asyncio.sleep(min(_LOOK_SECONDS, max(0.0, deadline - loop.time())))
+        await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
+        pause = min(2 * pause, _LONGEST)
 
 
 @router.get("/{number}/events")

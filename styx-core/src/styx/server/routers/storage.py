@@ -14,6 +14,7 @@ from starlette.responses import FileResponse
 
 from styx.api.errors import BadInput, NotFound, Wire
 from styx.api.storage import StoredObject
+from styx.client.refusals import TooLarge
 from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
 from styx.server.access import AdminOf, MemberOf
@@ -106,8 +107,13 @@ async def read(uri: UriOf, parts: PartsOf, _member: MemberOf) -> Response:
     """The content of one object, for members: the server's credentials may reach further than their clusters."""
     work = parts.engine.storage
     storage, place = work.stores.of(uri), _single(uri)
-    if not (await work.find(str(place))).objects:
+    found = await work.find(str(place))
+    if not found.objects:
         raise NotFound(f"there is nothing at {place}")
+    if found.size > parts.settings.max_upload:
+        raise TooLarge(
+            f"{place} is larger than goes through the server", hint="POST /v1/storage/presign has another way."
+        )
     scratch = tempfile.TemporaryDirectory(prefix="styx-object-")
     path = Path(scratch.name) / "content"
     try:

@@ -1,0 +1,97 @@
+"""What is kept of uploads, and for how long. What is refused of them is tried at a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from styx.api.errors import InvalidTask
+from styx.client.refusals import NoSuchThing, TooLarge
+from styx.server.settings import Settings
+from styx.server.uploads import KEPT, Uploads
+from styx.spec import Task
+
+
+def packed(text: str) -> bytes:
+    """An archive with one file."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        member = tarfile.TarInfo("content")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return file.getvalue()
+
+
+async def sent(uploads: Uploads, text: str) -> str:
+    """Its SHA-256, once it is there."""
+    data = packed(text)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), 1000):
+            yield data[start : start + 1000]
+
+    digest = hashlib.sha256(data).hexdigest()
+    await uploads.take(digest, pieces())
+    return digest
+
+
+def aged(home: Path, digest: str, seconds: float) -> None:
+    """As if it had last been named so long ago."""
+    then = time.time() - seconds
+    os.utime(home / "uploads" / digest, (then, then))
+
+
+async def test_what_nobody_names_goes_and_what_a_job_may_need_stays(tmp_path: Path) -> None:
+    """After a month, with the next upload; however old, what a task that is still to run names is kept."""
+    tasks: list[str] = []
+    uploads = Uploads(tmp_path, Settings(), lambda: tasks)
+    old, needed, used = [await sent(uploads, text) for text in ("old", "needed", "used")]
+    task = uploads.localised(Task(run="x", file_mounts={"a": "/theirs"}), {"/theirs": needed})
+    tasks.append(str(task.to_dict()))
+    for digest in (old, needed, used):
+        aged(tmp_path, digest, KEPT + 1)
+    assert uploads.has(used)
+    await sent(uploads, "new")
+    assert [uploads.has(digest) for digest in (old, needed, used)] == [False, True, True]
+
+
+async def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
+    """Whoever sends what is there has it kept for longer, and no draft is left."""
+    uploads = Uploads(tmp_path, Settings(), tuple)
+    digest = await sent(uploads, "text")
+    assert await sent(uploads, "text") == digest
+    assert [place.name for place in (tmp_path / "uploads").iterdir()] == [digest]
+    assert (tmp_path / "uploads" / digest / "content").read_text() == "text"
+
+
+async def test_there_is_an_end_to_it(tmp_path: Path) -> None:
+    """When all that may be kept is there, nothing more is taken."""
+    uploads = Uploads(tmp_path, Settings(max_uploads=100), tuple)
+    await sent(uploads, "x" * 150)
+    with pytest.raises(TooLarge, match="all it may"):
+        await sent(uploads, "more")
+
+
+async def test_paths_are_replaced_wherever_a_task_has_them(tmp_path: Path) -> None:
+    """By what was sent of them; what was not sent is refused by name, and what has gone since too."""
+    uploads = Uploads(tmp_path, Settings(), tuple)
+    digest = await sent(uploads, "text")
+    mounts = {"a": "/a", "b": "s3://bucket/key", "c": {"name": "bucket", "source": ["/a", "/b"]}}
+    task = Task(run="x", workdir="/w", file_mounts=mounts)
+    place = str(tmp_path / "uploads" / digest / "content")
+    found = uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), digest)).spec
+    assert found.workdir == place
+    assert found.file_mounts["a"] == place
+    assert found.file_mounts["b"] == "s3://bucket/key"
+    assert found.file_mounts["c"].source == (place, place)  # type: ignore[union-attr]
+    with pytest.raises(InvalidTask, match="'/b' was not sent"):
+        uploads.localised(task, dict.fromkeys(("/w", "/a"), digest))
+    with pytest.raises(NoSuchThing):
+        uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), "0" * 64))
