@@ -10,7 +10,7 @@ import pytest
 from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError, Unsupported
 from styx.client.refusals import NoSuchThing, TooManyRequests, Unauthenticated
 from styx.client.remote.events import Event, Stream
-from styx.client.remote.http import TRIES, Http
+from styx.client.remote.http import TRIES, Http, proxy_for
 from styx.client.remote.requests import Requests
 from styx.client.remote.terminal import arguments
 from styx.client.wire import Unreadable
@@ -183,6 +183,18 @@ def test_interrupts_cancel_at_the_server() -> None:
     ]  # fmt: skip
     assert heard == ["plan", "agent"]
     assert [asked.headers.get("last-event-id") for asked in played.asked] == [None, None, None, "1"]
+
+
+def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server elsewhere is asked by way of the proxy that the environment names, unless it is excepted."""
+    with playing(Script(said({"ok": 1}))) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert get(Http("http://styx.example.org", "styx_1_secret")) == {"ok": 1}
+    assert [asked.path for asked in proxy.asked] == ["http://styx.example.org/v1/x"]
+    assert [proxy_for(f"http://{host}:80") for host in ("127.0.0.1", "[::1]", "localhost")] == [None] * 3
+    monkeypatch.setenv("no_proxy", "example.org")
+    assert proxy_for("http://styx.example.org") is None
+    assert proxy_for("https://styx.example.com") is None
 
 
 def test_terminals_elsewhere() -> None:

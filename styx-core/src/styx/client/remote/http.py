@@ -7,12 +7,14 @@ often it arrives, and so may be repeated as well.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
@@ -77,7 +79,8 @@ class Http:
             "user-agent": f"styx/{__version__}",
         }
         pinned: dict[str, Any] = {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"} if fingerprint else {}
-        self._pool = urllib3.PoolManager(
+        proxy = proxy_for(self.url)
+        self._pool = (urllib3.PoolManager if proxy is None else partial(urllib3.ProxyManager, proxy))(
             maxsize=CONNECTIONS,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
@@ -250,6 +253,21 @@ def problem(status: int, content: bytes, url: str) -> StyxError:
 
 def _nobody(url: str) -> StyxError:
     return Unreadable(f"what answers at {url} is no server of Styx", hint="`styx api info` shows what is asked.")
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy by which this address is reached, as ``https_proxy`` and ``no_proxy`` in the environment say; or None.
+
+    What listens on this machine alone is never asked for at a proxy.
+    """
+    parts = urlsplit(url)
+    name, host = f"{parts.scheme}_proxy", parts.hostname or ""
+    proxy = os.environ.get(name) or os.environ.get(name.upper())
+    if not proxy or host == "localhost" or host.startswith("127.") or host == "::1":
+        return None
+    from urllib.request import proxy_bypass  # slow to load
+
+    return None if proxy_bypass(host) else proxy
 
 
 def encoded(query: Mapping[str, object]) -> str:
