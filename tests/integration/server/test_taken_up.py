@@ -130,4 +130,5 @@ def test_a_database_that_goes_away_and_comes_back(home: Path, database: Database
             time.sleep(0.2)
         made = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}}, headers={"idempotency-key": "late"})
         assert made.status == 201
-        assert "Traceback" not in (home / "server.log").read_text()
+        lines = (home / "server.log").read_text().splitlines()  # DBOS, which finds it gone too, writes some of its own
+        assert not [line for line in lines if '"logger": "styx' in line and '"traceback"' in line]
