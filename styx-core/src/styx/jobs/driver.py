@@ -28,7 +28,7 @@ from styx.api.errors import ClusterNotFound, InsufficientCapacity, NoOffer, Quot
 from styx.dags.one import to_its_end
 from styx.engine.context import quietly
 from styx.engine.engine import Engine
-from styx.jobs import names, recovery, work
+from styx.jobs import costs, names, recovery, work
 from styx.jobs.durable import LetGo, Step
 from styx.jobs.hold import Hold
 from styx.jobs.launching import Launching
@@ -42,6 +42,7 @@ from styx.store.managed import ManagedState, Superseded
 FIRST = "launch"
 LONGEST_PAUSE = 60.0
 REMOVAL_PATIENCE = 1800.0  # seconds; then the job ends, and its cluster stays on record
+COUNT_SECONDS = 60.0  # between two sums of what a job has cost
 LATE = 3  # recoveries, after which each begins with a longer pause
 
 log = logging.getLogger("styx.jobs")
@@ -146,11 +147,13 @@ class Driver:
         hold, here = self._hold, {key: step[key] for key in _HERE}
         spec = work.spec_of(hold.job, hold.engine.context.home)
         watch = Watch(hold.engine, hold.job, spec, step["cluster"], int(step["job"]), int(step["run"]))
+        counting = asyncio.ensure_future(self._keep_count())
         try:
             outcome = await self._unless_cancelled(watch.outcome(self._options.timeout))
         except Cancelled:
             return self._stopped(here)
         finally:
+            counting.cancel()
             watch.close()
         if self._cancel.is_set() and outcome.state is not _S.SUCCEEDED:
             return self._stopped(here)
@@ -160,6 +163,13 @@ class Driver:
             hold.move(_S.RECOVERING, f"{outcome.reason}; it is started again")
             return {"do": "launch", **here, "run": here["run"] + 1, "restarts": here["restarts"] + 1}
         return self._over(here, outcome)
+
+    async def _keep_count(self) -> None:
+        """Keep on record what the job has cost so far, for those who look at it."""
+        with suppress(StyxError):  # what is wrong, the step itself comes upon
+            while True:
+                await asyncio.sleep(COUNT_SECONDS)
+                self._hold.update(cost=costs.of(self._hold.engine.context.store, self._hold.job))
 
     def _recovered(self, here: Mapping[str, Any], outcome: Outcome) -> Step:
         recoveries, most = here["recoveries"] + 1, self._options.max_recoveries
