@@ -63,6 +63,8 @@ def test_all_work_of_the_dead_becomes_the_takers(store: Store, clock: Any) -> No
     assert [job.id for job in store.jobs.under_way("b")] == [running.id]
     assert [each.id for each in store.requests.under_way("b")] == [asked.id]
     assert store.jobs.get(ended.id) == ended
+    last = store.jobs.events(running.id)[-1]
+    assert (last.kind, last.reason[:8], "server b" in last.reason) == ("server", "server a", True)
     for late in (
         lambda: store.jobs.update(running.id, running.epoch, cluster="late"),
         lambda: store.jobs.own(running.id, "a"),

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from styx.store import schema
+from styx.store import job_rows, schema
 from styx.store.access import RequestState
 from styx.store.database import Database
 from styx.store.holder import alive
 from styx.store.managed import UNDER_WAY, ServerRecord, Superseded
 from styx.store.records import Holder
-from styx.store.rows import all_columns, columns, server_record, write_time
+from styx.store.rows import all_columns, columns, managed_job, server_record, write_time
 
 _T, _J, _R = schema.servers, schema.managed_jobs, schema.requests
 _ALL = select(_T).order_by(_T.c.started_at, _T.c.id)
@@ -24,8 +24,7 @@ _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("server"))
 _DELETE = delete(_T).where(_T.c.id == bindparam("server"))
 _ITS_JOBS = (
-    select(_J.c.id)
-    .where(_J.c.server == bindparam("whose"), _J.c.state.in_([state.value for state in UNDER_WAY]))
+    job_rows.SELECT.where(_J.c.server == bindparam("whose"), _J.c.state.in_([state.value for state in UNDER_WAY]))
     .order_by(_J.c.id)
     .with_for_update()
 )
@@ -70,6 +69,8 @@ class Servers:
     def take_over(self, dead: str, by: str) -> bool:
         """Give all work of a dead server to another, all or nothing; whatever the dead one still writes is refused.
 
+        Each of the jobs has an event of that.
+
         False when there is nothing to be taken over: another was quicker, or it lives after all. Raises Superseded when
         ``by`` is not on record (any more).
         """
@@ -77,12 +78,16 @@ class Servers:
             rows = {row.id: row for row in connection.execute(_BOTH, {"server": dead, "other": by})}
             if by not in rows:
                 raise _unknown(by)
-            now = write_time(self._database.now(connection))
-            if dead == by or dead not in rows or not _dead(rows[dead], now):
+            now = self._database.now(connection)
+            if dead == by or dead not in rows or not _dead(rows[dead], write_time(now)):
                 return False
-            for find, move in ((_ITS_JOBS, _MOVE_JOB), (_ITS_REQUESTS, _MOVE_REQUEST)):
-                if work := list(connection.scalars(find, {"whose": dead})):
-                    connection.execute(move, [{"which": each, "server": by, "updated_at": now} for each in work])
+            change = {"server": by, "updated_at": write_time(now)}
+            if jobs := [managed_job(row) for row in connection.execute(_ITS_JOBS, {"whose": dead})]:
+                connection.execute(_MOVE_JOB, [{"which": job.id, **change} for job in jobs])
+                why = f"{_named(rows[dead])} is gone: {_named(rows[by])} goes on with it"
+                job_rows.append(connection, now, [(job, None, why) for job in jobs], "server")
+            if requests := list(connection.scalars(_ITS_REQUESTS, {"whose": dead})):
+                connection.execute(_MOVE_REQUEST, [{"which": each, **change} for each in requests])
             connection.execute(_DELETE, {"server": dead})
             return True
 
@@ -118,6 +123,10 @@ def require(connection: Connection, server: str) -> None:
 
 def _unknown(server: str) -> Superseded:
     return Superseded(f"server {server} is not on record, or not any more: others have taken its work over")
+
+
+def _named(row: Row[Any]) -> str:
+    return f"server {row.id} (process {row.pid} on {row.host})"
 
 
 def _dead(row: Row[Any], now: str) -> bool:
