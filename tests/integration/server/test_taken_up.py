@@ -7,11 +7,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from styx.store import Store
+from styx.store.managed import Limits, NewJob, ServerRecord
 from support import postgres
 from support.servers import Server, running, start
 
@@ -68,8 +71,6 @@ def test_an_end_leaves_things_as_they_are(home: Path) -> None:
 
 def test_a_request_is_cancelled_that_was_taken_up(home: Path) -> None:
     """Asked to end while no server ran, it ends when one does."""
-    from styx.store import Store
-
     server = start(home)
     asked = asked_for(server, "unwanted")
     server.kill()
@@ -132,3 +133,33 @@ def test_a_database_that_goes_away_and_comes_back(home: Path, database: Database
         assert made.status == 201
         lines = (home / "server.log").read_text().splitlines()  # DBOS, which finds it gone too, writes some of its own
         assert not [line for line in lines if '"logger": "styx' in line and '"traceback"' in line]
+
+
+def test_a_run_of_a_dag_begins_again(home: Path, tmp_path: Path) -> None:
+    """Killed while a task runs, the next server removes what was left of it and runs all again, to one result."""
+    count = tmp_path / "count"
+    task = {"name": "only", "run": f"echo ran >> {count}; sleep 2; [ $(wc -l < {count}) -gt 1 ]", "resources": LOCAL}
+    server = start(home)
+    asked = server.ask("POST", "/v1/dags/run", {"dag": {"name": "pipe", "tasks": [{"task": task}]}})
+    deadline = time.monotonic() + 60
+    while not count.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    server.kill()
+    with running(home) as again:
+        result = again.result(asked)
+        assert (result["succeeded"], [each["state"] for each in result["tasks"]]) == (True, ["succeeded"])
+        assert again.ask("GET", "/v1/clusters").json["items"] == []
+
+
+def test_output_that_another_server_has(home: Path) -> None:
+    """It is told where, rather than nothing."""
+    now, url = datetime.now(UTC), "https://other.example.org"
+    later = now + timedelta(hours=1)
+    with Store.open(home=home) as store:
+        store.servers.register(ServerRecord("other", "elsewhere", 1, "", "", "0", url, now, now, later))
+        (job,) = store.jobs.submit([NewJob("key", "job", {"run": "true"})])
+        store.jobs.admit("other", Limits())
+    with running(home) as server:
+        told = server.ask("GET", f"/v1/jobs/{job.id}/logs")
+        assert (told.status, told.json["code"], told.json["details"]) == (421, "elsewhere", {"url": url})

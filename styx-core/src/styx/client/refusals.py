@@ -10,6 +10,7 @@
     |-- TooSlow              408   the body did not come in time
     |-- Clash                409   the same Idempotency-Key is being worked on; or the name is taken
     |-- TooLarge             413   the body, or the header (431), is larger than is taken
+    |-- Elsewhere            421   another server has it; ``url`` says which
     |-- InvalidBody          422   a body or parameter of the wrong form; ``errors`` says where
     |-- TooManyRequests      429   too many at once; ``retry_after`` is in seconds
     |-- Unavailable          503   the server is starting or ending
@@ -83,6 +84,15 @@ class TooLarge(Refusal, BadInput):
     code = "too_large"
     exit_code = 2
     status = 413
+
+
+class Elsewhere(Refusal):
+    """Another server that shares the database has it; ``url`` is that one's."""
+
+    code = "elsewhere"
+    exit_code = 74
+    fields = ("url",)
+    status = 421
 
 
 class NoRoom(Refusal):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from styx.client.refusals import Forbidden
+from styx.client.refusals import Elsewhere, Forbidden
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
@@ -112,12 +112,28 @@ async def logs(
     last_event_id: LastEventId = None,
 ) -> Response:
     """The output of a job, all its runs one after the other."""
-    await parts.off_loop(parts.store.jobs.get, number)
+    await _require_here(parts, number)
     if last_event_id is not None:
         offset, tail = event_number(last_event_id), None
     if tail is not None:
         offset = joblogs.start_of_tail(joblogs.path_of(parts.engine.context.home, number), tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
+
+
+async def _require_here(parts: Parts, number: int) -> None:
+    """Raise Elsewhere for the output of a job that another server works on, unless it is in our home too."""
+    found: ManagedJob = await parts.off_loop(parts.store.jobs.get, number)
+    if not found.server or found.server == parts.runtime.server_id:
+        return
+    if joblogs.path_of(parts.engine.context.home, number).exists():
+        return
+    for server in await parts.off_loop(parts.store.servers.list):
+        if server.id == found.server:
+            raise Elsewhere(
+                f"managed job {number} is worked on by the server at {server.url}, which has its output",
+                hint=f"Log in there: `styx api login {server.url}`.",
+                url=server.url,
+            )
 
 
 async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> AsyncGenerator[Event, None]:
