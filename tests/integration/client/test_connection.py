@@ -105,11 +105,13 @@ def test_patience(answer: Answer, waits: float) -> None:
         (refused("store_error", 503), StyxError),
         (said(b"<html>Welcome", 200, "text/html"), Unreadable),
         (said({}, 302, location="http://example.org/"), Unreadable),
+        (said(["hello"]), Unreadable),
+        (said({"hello": "there"}), Unreadable),
     ],
 )
 def test_answers_that_stand(answer: Answer, kind: type[StyxError]) -> None:
-    """Any other refusal is told at once, and nobody is followed elsewhere with a token."""
-    played = Played(get, answer)
+    """Any other refusal is told at once, what is no answer of ours too, and no token follows anybody elsewhere."""
+    played = Played(lambda http: [*http.pages("/v1/x")], answer)
     assert isinstance(played.error, kind)
     assert len(played.asked) == 1
 

@@ -25,6 +25,8 @@ from styx.api.errors import StyxError
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_VERSIONS = "Both sides should be of one version, or of two that follow."
+
 T = TypeVar("T")
 Read = Callable[[Any], Any]
 
@@ -33,6 +35,13 @@ class Unreadable(StyxError):
     """What the other side sent is not what was agreed on."""
 
     code = "unreadable"
+
+
+class Said(dict[str, Any]):
+    """A JSON object of the other side's. What it ought to have and lacks is Unreadable."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Unreadable(f"an answer has no {name!r}", hint=_VERSIONS)
 
 
 def dump(value: object) -> Any:
@@ -57,9 +66,7 @@ def load(kind: type[T], data: object) -> T:
         return cast("T", _reader(cast("Any", kind))(data))
     except _Mismatch as error:
         place = ".".join(reversed(error.place)) or "the answer"
-        raise Unreadable(
-            f"{place} is {error}", hint="Both sides should be of one version, or of two that follow."
-        ) from None
+        raise Unreadable(f"{place} is {error}", hint=_VERSIONS) from None
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:
@@ -107,7 +114,7 @@ def _composed(origin: Any, arguments: tuple[Any, ...]) -> Read:
 
 
 def _exactly(*kinds: type) -> Read:
-    names = " or ".join(kind.__name__ for kind in kinds)
+    names = " or ".join(kind.__name__ for kind in kinds if kind is not Said)
 
     def read(data: Any) -> Any:
         if type(data) not in kinds:
@@ -168,13 +175,13 @@ def _key(kind: Any) -> Read:
 
 
 def _mapping(key: Read, item: Read) -> Read:
-    check = _exactly(dict)
+    check = _exactly(dict, Said)
     return lambda data: {key(name): _at(name, item, each) for name, each in check(data).items()}
 
 
 def _record(kind: Any) -> Read:
     """A dataclass; the readers of its fields are made when the first one comes, for it may hold its own kind."""
-    check = _exactly(dict)
+    check = _exactly(dict, Said)
 
     @cache
     def readers() -> dict[str, Read]:

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from styx.api.errors import TransportError
 from styx.client.remote.http import Http, ServerUnreachable, Sleep, problem
+from styx.client.wire import Said
 
 END, PROBLEM = "end", "problem"
 _TRIES = 8  # in a row that bring no event: about as long as a server takes that is started anew
@@ -39,7 +40,7 @@ def parse(pieces: Iterable[bytes]) -> Iterator[Event]:
             value = value.removeprefix(" ")
             if not line:
                 if data:
-                    yield Event(name, json.loads("\n".join(data)), number)
+                    yield Event(name, json.loads("\n".join(data), object_hook=Said), number)
                 name, data, number = "", [], ""
             elif field == "event":
                 name = value

@@ -23,7 +23,7 @@ from urllib3.exceptions import TimeoutError as Overdue
 from styx import __version__
 from styx.api.errors import InvalidConfig, PluginError, StyxError, TransportError, from_wire
 from styx.client.refusals import Forbidden, NoSuchThing, Refusal, TooManyRequests, Unauthenticated, WrongMethod
-from styx.client.wire import Unreadable
+from styx.client.wire import Said, Unreadable
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -197,11 +197,14 @@ class Http:
     def _json(self, answer: BaseHTTPResponse) -> Any:
         try:
             content = answer.read()
-            return json.loads(content) if content else None
+            found = json.loads(content) if content else {}
         except HTTPError as failure:
             raise self._unreachable(failure) from failure
         except ValueError:
-            raise _nobody(self.url) from None
+            found = None
+        if not isinstance(found, dict):
+            raise _nobody(self.url)
+        return Said(found)
 
     def _unreachable(self, failure: HTTPError) -> StyxError:
         if isinstance(failure, SSLError):
