@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from styx.builtin.agent import install
+from styx.builtin.agent import install, remove_here
 from styx.builtin.agent.channel import LOCKED, mark, taking_out
 from styx.builtin.agent.node import AgentNode
 from styx.builtin.agent.places import Places
@@ -67,12 +68,16 @@ async def remove(nodes: Sequence[AgentNode], *, keep: bool = False) -> list[Exce
 async def _clear(node: AgentNode, *, ended: bool, keep: bool) -> None:
     """Wait for the daemon's end and delete what the cluster has on the node, and with its last cluster the program."""
     places = await node.places()
-    steps = [_AWAIT.format(lock=quote(f"{places.state}/lock"))] if ended else []
+    contained = f"{places.state}/jobs/container"
     here = isinstance(node.transport, ProcessTransport)
+    if here and not Path(contained).exists():
+        await remove_here.clear(places, ended=ended, keep=keep)
+        return
+    steps = [_AWAIT.format(lock=quote(f"{places.state}/lock"))] if ended else []
     if not here:
         steps.append(_forget_key(places))
     if not keep:
-        steps += [_CONTAINER.format(mark=quote(f"{places.state}/jobs/container"), name=f"{places.key}-{places.rank}")]
+        steps += [_CONTAINER.format(mark=quote(contained), name=f"{places.key}-{places.rank}")]
         steps.append(_delete(places, shared=here))
     await install.check(node.transport, "\n".join(steps), "remove the agent", places)
 
