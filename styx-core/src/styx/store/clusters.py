@@ -38,9 +38,9 @@ _ALONE = select(schema.installations).with_for_update()  # whoever has this row 
 Within = Callable[[ClusterRecord, spans.Billed], None]
 
 _FIELDS = frozenset(field.name for field in fields(ClusterRecord))
-# Changed by their own methods only, or never.
 # On the way up: before anything is asked for there is a synced commit (Attempts.called), and what was is seen again.
 _LAZY = frozenset({ClusterState.PLANNING, ClusterState.PROVISIONING, ClusterState.SETTING_UP, ClusterState.UP})
+# Changed by their own methods only, or never.
 _CHANGEABLE = _FIELDS - {"name", "slug", "state", "created_at", "updated_at", "operation"}
 
 
