@@ -66,9 +66,12 @@ def test_compose() -> None:
 
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_the_unit_is_hardened(tmp_path: Path) -> None:
-    """Systemd knows every setting of it, and finds little that an intruder could do."""
+    """Systemd knows every setting of it, and finds little that an intruder could do; local clusters survive restarts."""
     unit = tmp_path / "styx-server.service"
     unit.write_text((DEPLOY / unit.name).read_text().replace("/opt/styx/bin/styx-server", "/bin/true"))
+    settings = set(unit.read_text().splitlines())
+    assert {"KillMode=process", "ReadWritePaths=/tmp /var/tmp"} <= settings
+    assert "PrivateTmp=yes" not in settings  # their sockets would be out of the next server's sight
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert not [line for line in verified.stderr.splitlines() if unit.name in line]
     judged = subprocess.run(
