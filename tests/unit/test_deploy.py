@@ -66,7 +66,7 @@ def test_compose() -> None:
 
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_the_unit_is_hardened(tmp_path: Path) -> None:
-    """Systemd knows every setting of it, and finds little that an intruder could do; local clusters survive restarts."""
+    """Systemd knows every setting of it, and finds little that an intruder could do; local clusters outlive it."""
     unit = tmp_path / "styx-server.service"
     unit.write_text((DEPLOY / unit.name).read_text().replace("/opt/styx/bin/styx-server", "/bin/true"))
     settings = set(unit.read_text().splitlines())
