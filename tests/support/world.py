@@ -376,9 +376,9 @@ def _make_mortal(store: Store, life: Life) -> None:
     write = database.write
 
     @contextmanager
-    def mortal() -> Iterator[Any]:
+    def mortal(**how: bool) -> Iterator[Any]:
         life.step("before a commit")
-        with write() as connection:
+        with write(**how) as connection:
             yield connection
 
     database.write = mortal

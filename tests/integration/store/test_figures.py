@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from styx.store import Store
@@ -33,3 +34,22 @@ def test_figures(url: str) -> None:
         assert (found.clusters, found.requests, found.servers) == ({"up": 3}, {"launch": 1}, 1)
         assert (found.hourly_cost, found.unpriced) == ({("acme", "prod"): Decimal("0.75")}, 1)
         assert [event.reason for event in store.watch.events("phases", newest, 10)] == ["plan 1.00 s"]
+
+
+def test_what_is_over(url: str) -> None:
+    """What was billed and has ended is added up by price and user, from a moment on; what is added ends by then."""
+    with Store.open(url) as store:
+        now = store.now()
+        for name, user, hours in (("a", "ann", 3), ("b", "ann", 2), ("c", "bob", 1)):
+            began = now - timedelta(hours=hours)
+            store.clusters.create(
+                cluster(name, ClusterState.UP, user=user, hourly_cost=Decimal("0.50"), launched_at=began)
+            )
+        for name in ("a", "b"):
+            store.clusters.remove(name, "gone")
+        with store.spans.billed("c") as billed:
+            assert [span.cluster for span in billed.going_on()] == []
+            paid = {each.user: each for each in billed.ended(now - timedelta(minutes=90))}
+        assert {user: each.hourly_cost for user, each in paid.items()} == dict.fromkeys(("ann", "bob"), Decimal("0.5"))
+        assert abs(paid["ann"].seconds - 2 * 90 * 60) < 20
+        assert abs(paid["bob"].seconds - 60 * 60) < 20

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Self
 
 from styx.api.errors import NoOffer
@@ -21,7 +21,7 @@ from styx.engine.context import Context
 from styx.optimizer.rank import Choice, label
 from styx.store.clusters import Within
 from styx.store.records import ClusterRecord, Span
-from styx.store.spans import Billed
+from styx.store.spans import Billed, Paid
 from styx.words import count
 
 HINT = (
@@ -70,27 +70,32 @@ class Addition:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is billed ``now``, and where a ceiling is monthly also what has ended since the first of the month."""
+    """What is billed ``now``, and where a ceiling is monthly also what was ``paid`` since the first of the month."""
 
     now: datetime
     spans: Sequence[Span] = ()
+    paid: Sequence[Paid] = ()
 
     @classmethod
     def of(cls, limits: Sequence[Ceiling], billed: Billed) -> Self:
         """As far as these ceilings ask for it."""
-        if any(each.monthly for each in limits):
-            return cls(billed.now, billed.since(_first_of_month(billed.now)))
-        return cls(billed.now, billed.going_on())
+        monthly = any(each.monthly for each in limits)
+        return cls(billed.now, billed.going_on(), billed.ended(_first_of_month(billed.now)) if monthly else ())
 
-    def spent(self, spans: Sequence[Span]) -> Decimal:
-        """What these have cost this month, in whole cents; those that go on for an hour at least."""
+    def spent(self, ceiling: Ceiling) -> Decimal:
+        """What counts for it of this month, in whole cents; what goes on for an hour at least."""
         first = _first_of_month(self.now)
-        costs = [
-            span.hourly_cost * max(span.seconds(first, self.now), Decimal(0) if span.ended_at else _HOUR) / _HOUR
-            for span in spans
-            if span.hourly_cost is not None
+        running = [
+            Paid(each.cloud, each.account, each.user, each.hourly_cost, max(each.seconds(first, self.now), _HOUR))
+            for each in self.spans
+            if each.hourly_cost is not None
         ]
-        return sum(costs, Decimal(0)).quantize(_CENT, ROUND_UP)
+        costs = [
+            each.hourly_cost * each.seconds / _HOUR
+            for each in (*running, *self.paid)
+            if ceiling.counts(each.cloud, each.account, each.user)
+        ]
+        return sum(costs, Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
 
 
 def ceilings(context: Context) -> list[Ceiling]:
@@ -116,13 +121,12 @@ def too_much(ceiling: Ceiling, addition: Addition, counted: Counted) -> str | No
     limit = f"{ceiling.name} is {_usd(ceiling.most)}{'' if ceiling.monthly else '/h'}"
     if cost is None:
         return f"its price is not known, and {limit}"
-    spans = [span for span in counted.spans if ceiling.counts(span.cloud, span.account, span.user)]
-    running = [span for span in spans if span.ended_at is None]
+    running = [span for span in counted.spans if ceiling.counts(span.cloud, span.account, span.user)]
     for span in running:
         if span.hourly_cost is None:
             return f"cluster {span.cluster!r} runs at a price that is not known, and {limit}"
     paid = [span.hourly_cost for span in running if span.hourly_cost]
-    spent = counted.spent(spans) if ceiling.monthly else sum(paid, Decimal(0))
+    spent = counted.spent(ceiling) if ceiling.monthly else sum(paid, Decimal(0))
     if spent + cost <= ceiling.most:
         return None
     told = _this_month(cost, spent) if ceiling.monthly else _at_one_time(cost, spent, len(paid))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from styx.store import schema
 from styx.store.database import Database
@@ -56,6 +56,16 @@ def follow(connection: Connection, now: datetime, before: ClusterRecord | None, 
         connection.execute(_INSERT, all_columns(wanted))
 
 
+class Paid(NamedTuple):
+    """What was billed at one price (USD per hour) to one account for one user, for so long in all."""
+
+    cloud: str
+    account: str
+    user: str
+    hourly_cost: Decimal
+    seconds: Decimal
+
+
 class Billed:
     """What counts when something is added to what is billed: read in one transaction, as of ``now``.
 
@@ -71,12 +81,26 @@ class Billed:
         """What is billed right now, of all clusters but this one."""
         return [span for span in self._spans(_GOING_ON) if span.cluster != self._but]
 
-    def since(self, moment: datetime) -> list[Span]:
-        """What was billed at any time after this moment, with what still is; that of this cluster ends now."""
-        return [
-            replace(span, ended_at=self.now) if span.ended_at is None and span.cluster == self._but else span
-            for span in self._spans(_since(moment))
+    def ended(self, since: datetime) -> list[Paid]:
+        """What is over, added up from that moment on; with what this cluster was billed so far, as if it ended now."""
+        began = case((_T.c.began_at < bindparam("since"), bindparam("since")), else_=_T.c.began_at)
+        whose = _T.c.cloud, _T.c.account, _T.c.user, _T.c.hourly_cost
+        query = (
+            select(*whose, func.sum(Database.seconds(self._connection, began, _T.c.ended_at)).label("seconds"))
+            .where(_T.c.ended_at > bindparam("since"), _T.c.hourly_cost.is_not(None))
+            .group_by(*whose)
+        )
+        rows = self._connection.execute(query, {"since": write_time(since)})
+        over = [
+            Paid(row.cloud, row.account, row.user, Decimal(row.hourly_cost), Decimal(round(row.seconds * 1000)) / 1000)
+            for row in rows
         ]
+        mine = [
+            Paid(span.cloud, span.account, span.user, span.hourly_cost, span.seconds(since, self.now))
+            for span in self._spans(_GOING_ON)
+            if span.cluster == self._but and span.hourly_cost is not None
+        ]
+        return over + mine
 
     def _spans(self, query: Select[Any]) -> Iterator[Span]:
         return map(span_record, self._connection.execute(query))
