@@ -18,7 +18,7 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -68,6 +68,12 @@ class Durable:
 
     async def start(self) -> None:
         """Open the records, and make them where there are none. Raises StoreError."""
+        async with AsyncExitStack() as failing:
+            failing.push_async_callback(self.close)  # what was begun is not to be in the way of another try
+            await self._start()
+            failing.pop_all()
+
+    async def _start(self) -> None:
         from dbos import DBOS
 
         try:
