@@ -34,7 +34,7 @@ from styx.jobs.hold import Hold
 from styx.jobs.launching import Launching
 from styx.jobs.model import JobOptions
 from styx.jobs.outcome import Outcome, loss
-from styx.jobs.telling import tell
+from styx.jobs.telling import tell, to_be_told
 from styx.jobs.watch import Watch
 from styx.sealing import Sealer
 from styx.store.managed import ManagedState, Superseded
@@ -112,7 +112,7 @@ class Driver:
             if self._held.job.cancelling:
                 self._cancel.set()
         if self._held.job.state.ended:  # that was written down, and then the server died
-            return {"do": "tell"}
+            return self._ended()
         return await self._steps[step["do"]](step)
 
     async def _launch(self, step: Step) -> Step:
@@ -227,12 +227,16 @@ class Driver:
         reason = "; ".join(filter(None, (outcome.reason, step.get("left"))))
         more = {"exit_code": outcome.exit_code, "outputs": dict(outcome.outputs), "error": outcome.error}
         self._hold.end(outcome.state, reason, **more)
+        return self._ended()
+
+    def _ended(self) -> Step:
+        """What follows on the end: nothing, unless somebody wants to be told."""
+        self._around.cancels.pop(self._number, None)
         self._around.on_end()
-        return {"do": "tell"}
+        return {"do": "tell"} if to_be_told(self._hold.job) else {}
 
     async def _tell(self, step: Step) -> Step:
         del step
-        self._around.cancels.pop(self._number, None)
         context = self._around.engine.context
         await tell(context, context.store.jobs.get(self._number))
         return {}

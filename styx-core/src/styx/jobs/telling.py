@@ -19,11 +19,15 @@ _TRY_AGAIN = 500  # statuses from here on are the other side's trouble, which ma
 _GOOD = range(200, 300)
 
 
+def to_be_told(job: ManagedJob) -> tuple[str, ...]:
+    """The URLs that want to know how this job has ended."""
+    options = JobOptions.from_data(job.options)
+    return options.on_success if job.state is ManagedState.SUCCEEDED else options.on_failure
+
+
 async def tell(context: Context, job: ManagedJob) -> None:
     """Post what became of the job to each URL that wants to know. Never raises for what goes wrong: it is noted."""
-    options = JobOptions.from_data(job.options)
-    urls = options.on_success if job.state is ManagedState.SUCCEEDED else options.on_failure
-    await asyncio.gather(*(_post(context, job, url) for url in urls))
+    await asyncio.gather(*(_post(context, job, url) for url in to_be_told(job)))
 
 
 async def _post(context: Context, job: ManagedJob, url: str) -> None:
