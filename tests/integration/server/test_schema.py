@@ -14,6 +14,8 @@ import pytest
 from support.servers import running
 
 SECONDS = 60
+# Under one key there is one answer, whatever is sent; and to wait is to wait. Both are tried by other tests.
+LEFT_OUT = {"Idempotency-Key", "wait"}
 
 # What is right in form can still be refused for what it says, which no schema knows: a task that makes no sense, a
 # store that is not installed (400), a cloud without credentials (424), a body that is too large (413).
@@ -29,6 +31,11 @@ expected-statuses = ["400", "401", "413", "422", "431"]
 
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "502"]
+
+[[operations]]
+include-path-regex = "/v1/orphans/.*"  # read as the record that GET tells, as leniently as records are read
+[operations.checks.negative_data_rejection]
+enabled = false
 """
 
 
@@ -45,8 +52,9 @@ def test_schemathesis_finds_nothing(styx_home: Path, tmp_path: Path) -> None:
     with running(styx_home, token_rate=0.0, address_rate=0.0) as server:
         described = server.ask("GET", "/openapi.json").json
         for operation in (each for methods in described["paths"].values() for each in methods.values()):
-            # Under one key there is one answer, whatever is sent: tests/integration/server/test_repeats.py.
-            operation["parameters"] = [p for p in operation.get("parameters", ()) if p["name"] != "Idempotency-Key"]
+            given = operation.get("parameters", ())
+            operation["parameters"] = [each for each in given if each["name"] not in LEFT_OUT]
+        described["components"]["schemas"]["JobsIn"]["properties"]["count"]["maximum"] = 2  # to be done with them soon
         document.write_text(json.dumps(described))
         found = subprocess.run(
             [
@@ -60,4 +68,4 @@ def test_schemathesis_finds_nothing(styx_home: Path, tmp_path: Path) -> None:
         log = (styx_home / "server.log").read_text()
     assert found.returncode == 0, "\n".join(line[:500] for line in found.stdout.splitlines()[-400:])
     assert int(re.findall(r"(\d+) generated", found.stdout)[0]) > 200
-    assert "traceback" not in log
+    assert [line for line in log.splitlines() if '"traceback"' in line] == []

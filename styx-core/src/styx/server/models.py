@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from styx.api.backend import Autostop
 from styx.api.errors import Wire
@@ -34,7 +34,18 @@ Money = Annotated[
     ),
 ]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def _whole(value: object) -> object:
+    """Numbers alone are whole numbers: pydantic also takes texts and truth values for some."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("should be a whole number")  # noqa: TRY004 - pydantic's
+    return value
+
+
+WHOLE = BeforeValidator(_whole)  # to stand last, so that the schema says the bounds
+Number = Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE]
+Flag = Annotated[bool, Field(strict=True)]  # 0 and "no" are mistakes, not truth values
 
 
 def example(value: Any) -> ConfigDict:
@@ -61,17 +72,34 @@ class TaskIn(BaseModel):
     )
 
 
+class AutostopSpec(BaseModel):
+    """When a cluster stops by itself, or with ``down`` goes; see styx.api.Autostop."""
+
+    idle_minutes: Annotated[int, Field(ge=-1, le=10**7), WHOLE]
+    down: Flag = False
+    wait_for: Literal["jobs_and_ssh", "jobs", "none"] = "jobs_and_ssh"
+
+    def policy(self) -> Autostop:
+        """As the engine takes it."""
+        return Autostop(self.idle_minutes, self.down, self.wait_for)
+
+
 class LaunchOptionsIn(BaseModel):
     """How to launch, apart from what; see styx.client.protocol.LaunchOptions."""
 
     cluster: Text | None = None
-    autostop: Autostop | None = None
-    retry_until_up: bool = False
-    no_setup: bool = False
-    fast: bool = False
+    autostop: AutostopSpec | None = None
+    retry_until_up: Flag = False
+    no_setup: Flag = False
+    fast: Flag = False
     account: Text | None = None
     agreed_hourly_cost: Money | None = None
     max_hourly_cost: Money | None = None
+
+    @property
+    def policy(self) -> Autostop | None:
+        """The autostop as the engine takes it."""
+        return self.autostop.policy() if self.autostop is not None else None
 
 
 class LaunchIn(TaskIn):
@@ -88,7 +116,7 @@ class ExplainIn(TaskIn):
     model_config = example({"task": {"resources": {"accelerators": "A100:8"}, "run": "nvidia-smi"}})
 
     options: LaunchOptionsIn = Field(default_factory=LaunchOptionsIn)
-    not_yet: bool = True
+    not_yet: Flag = True
 
 
 class StartIn(BaseModel):
@@ -96,7 +124,12 @@ class StartIn(BaseModel):
 
     model_config = example({"autostop": {"idle_minutes": 30}})
 
-    autostop: Autostop | None = None
+    autostop: AutostopSpec | None = None
+
+    @property
+    def policy(self) -> Autostop | None:
+        """As the engine takes it."""
+        return self.autostop.policy() if self.autostop is not None else None
 
 
 class AutostopIn(BaseModel):
@@ -104,7 +137,12 @@ class AutostopIn(BaseModel):
 
     model_config = example({"autostop": {"idle_minutes": 30, "down": True}})
 
-    autostop: Autostop | None = None
+    autostop: AutostopSpec | None = None
+
+    @property
+    def policy(self) -> Autostop | None:
+        """As the engine takes it."""
+        return self.autostop.policy() if self.autostop is not None else None
 
 
 class JobIds(BaseModel):
@@ -141,10 +179,10 @@ class JobOptionsIn(BaseModel):
 
     strategy: Text | None = None
     max_restarts: Number | None = None
-    restart_exit_codes: list[Annotated[int, Field(ge=0, le=255)]] | None = None
+    restart_exit_codes: list[Annotated[int, Field(ge=0, le=255), WHOLE]] | None = None
     max_recoveries: Number | None = None
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
+    priority: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = None
     pool: Text | None = None
     account: Text | None = None
     max_hourly_cost: Money | None = None
@@ -159,7 +197,7 @@ class JobsIn(TaskIn):
 
     options: JobOptionsIn = Field(default_factory=JobOptionsIn)
     name: Text = ""
-    count: Annotated[int, Field(ge=1, le=10_000)] = 1
+    count: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1
     key: Text | None = Field(default=None, description="who submits under the same key again gets the same jobs")
 
 
@@ -179,8 +217,8 @@ class RunOptionsIn(BaseModel):
     """How to run a Dag; see styx.dags.model.RunOptions."""
 
     name: Text = ""
-    at_once: Annotated[int, Field(ge=1, le=10_000)] = 16
-    keep: bool = False
+    at_once: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 16
+    keep: Flag = False
     account: Text | None = None
     max_hourly_cost: Money | None = None
     objective: Literal["cost", "time"] = "cost"
@@ -281,7 +319,7 @@ class UserChange(BaseModel):
     model_config = example({"disabled": True})
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
 
 
 class TokenIn(BaseModel):
@@ -292,7 +330,7 @@ class TokenIn(BaseModel):
     name: Name
     user: Name | None = None
     scopes: list[Literal["read", "write", "admin"]] = Field(default_factory=list)
-    lifetime: Annotated[int, Field(ge=1, le=10 * 365 * 86400)] | None = None
+    lifetime: Annotated[int, Field(ge=1, le=10 * 365 * 86400), WHOLE] | None = None
 
 
 class TokenOut(BaseModel):

@@ -36,7 +36,7 @@ class Asked:
         """The task with its secrets."""
         from styx.spec import Task
 
-        task = Task.from_dict(mapping or self.arguments["task"])
+        task = Task.from_dict(self.arguments["task"] if mapping is None else mapping)
         values = self.secrets.get(str(position))
         return task.secrets(values) if values else task
 

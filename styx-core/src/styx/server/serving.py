@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("styx.server")
 
 _GRACE = 10  # seconds that answers under way have to be finished when the server ends
+_LAST = 25.0  # seconds that all of the end may take: less than those who stop it are patient
 _BACKLOG = 1024
 _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
 # Who may say for whom it asks: proxies on this machine and on private networks.
@@ -133,6 +135,9 @@ class Server(uvicorn.Server):
         """As uvicorn, but the signal is not raised again: the process ends by itself."""
         del sig, frame
         self.should_exit = True
+        last = threading.Timer(_LAST, os._exit, (0,))  # whatever it still waits for
+        last.daemon = True
+        last.start()
 
 
 def listen(settings: Settings) -> socket.socket:

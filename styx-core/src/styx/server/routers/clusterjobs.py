@@ -36,7 +36,7 @@ async def queue(name: ClusterName, parts: PartsOf) -> Page[JobInfo]:
     return whole(await parts.engine.queue(name))  # type: ignore[return-value]
 
 
-@router.get("/{number}")
+@router.get("/{number:int}")
 async def job(name: ClusterName, number: JobNumber, parts: PartsOf, wait: Wait = 0) -> JobInfo:
     """One job."""
     found = await parts.engine.job(name, number or None)
@@ -50,7 +50,7 @@ async def job(name: ClusterName, number: JobNumber, parts: PartsOf, wait: Wait =
 
 
 @router.get(
-    "/{number}/logs",
+    "/{number:int}/logs",
     response_class=Response,
     responses=stream(
         "`log` {rank, offset, data}, where data is base64; then `end`, or `problem`. A stream that ends with neither "

@@ -116,7 +116,7 @@ async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsO
 async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Bring a stopped cluster back."""
     await own(parts, caller, name)
-    arguments = {"cluster": name, "autostop": dump(body.autostop)}
+    arguments = {"cluster": name, "autostop": dump(body.policy)}
     return RequestOut.of(await parts.requests.submit("start", caller.user, arguments))
 
 
@@ -131,7 +131,7 @@ async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf) -> RequestOu
 async def autostop(name: ClusterName, body: AutostopIn, caller: CallerOf, parts: PartsOf) -> None:
     """Set or clear autostop on a cluster that is up."""
     await own(parts, caller, name)
-    await parts.engine.autostop(name, body.autostop)
+    await parts.engine.autostop(name, body.policy)
 
 
 @router.get("/{name}/nodes")

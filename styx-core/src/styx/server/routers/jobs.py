@@ -75,7 +75,7 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf) -> Page[Managed
     return whole(shown(made))  # type: ignore[return-value]
 
 
-@router.get("/{number}")
+@router.get("/{number:int}")
 async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
     """One job."""
     loop = asyncio.get_running_loop()
@@ -88,14 +88,14 @@ async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
         pause = min(2 * pause, _LONGEST)
 
 
-@router.get("/{number}/events")
+@router.get("/{number:int}/events")
 async def events(number: JobNumber, parts: PartsOf, limit: Limit = 1000) -> Page[JobEvent]:
     """What happened to a job, oldest first; the last so many."""
     return whole(await parts.off_loop(parts.store.jobs.events, number, limit))  # type: ignore[return-value]
 
 
 @router.get(
-    "/{number}/logs",
+    "/{number:int}/logs",
     response_class=Response,
     responses=stream(
         "`log` {offset, data}, where data is base64; the id is the byte after it. Then `end`, or `problem`. A stream "

@@ -19,7 +19,7 @@ from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
 from styx.server.access import AdminOf, MemberOf
 from styx.server.disk import writing
-from styx.server.models import Page, Text, example
+from styx.server.models import WHOLE, Flag, Page, Text, example
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, decode, page
 from styx.server.routing import routes
@@ -58,8 +58,8 @@ class PresignIn(BaseModel):
     model_config = example({"uri": "s3://my-bucket/key", "seconds": 3600})
 
     uri: Annotated[str, Field(pattern=_URI)]
-    seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600
-    writing: bool = False
+    seconds: Annotated[int, Field(ge=1, le=7 * 86400), WHOLE] = 3600
+    writing: Flag = False
 
 
 class Presigned(BaseModel):

@@ -27,7 +27,7 @@ async def explain(body: ExplainIn, caller: CallerOf, parts: PartsOf) -> Explanat
     return await parts.engine.for_user(caller.user).explain(
         without_secrets(body),
         _quiet,
-        autostop=body.options.autostop,
+        autostop=body.options.policy,
         account=body.options.account,
         max_hourly_cost=body.options.max_hourly_cost,
         not_yet=body.not_yet,
