@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--servers", type=int, default=1, choices=(1, 2))
     parser.add_argument("--every", type=float, default=3.0, help="seconds that a server works until it is killed")
-    parser.add_argument("--nodes", type=int, default=10, help="nodes that are killed")
+    parser.add_argument("--nodes", type=int, default=20, help="nodes that are killed")
     parser.add_argument("--at-once", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--seed", type=int, default=None)
@@ -118,7 +118,7 @@ def _storm(
         _on_record(store, servers)  # from then on it works, and has so long to live
         deadline = time.monotonic() + options.every
         while time.monotonic() < deadline and store.jobs.counts():
-            if killed["nodes"] < options.nodes and dice.random() < 0.1:
+            if killed["nodes"] < options.nodes and dice.random() < 0.03:
                 killed["nodes"] += _kill_a_node(home, dice)
             time.sleep(0.2)
         if options.servers == 1:
