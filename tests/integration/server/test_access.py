@@ -134,7 +134,7 @@ def test_a_token_is_shown_once_and_never_kept(server: Server) -> None:
     key = {"idempotency-key": "make-one"}
     made = server.ask("POST", "/v1/tokens", {"name": "once"}, headers=key).json
     assert server.ask("POST", "/v1/tokens", {"name": "once"}, headers=key).json == made
-    secret = made["token"].rpartition("_")[2]
+    secret = made["token"].split("_", 2)[2]  # it may hold more of them
     assert secret not in server.ask("GET", "/v1/tokens").body.decode()
     written = b"".join(path.read_bytes() for path in server.home.glob("state.db*"))
     assert secret.encode() not in written
