@@ -146,7 +146,8 @@ class JobRuntime:
             except Exception:  # the outermost loop: what is under way must not be left alone for a fault of ours
                 log.exception("the work on managed jobs failed; going on")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):  # not wait_for, which can lose a cancellation (Python < 3.12)
+                    await self._nudged.wait()
             self._nudged.clear()
 
     async def _look(self) -> None:
