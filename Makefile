@@ -75,7 +75,7 @@ wheels: $(READY) ## Build a wheel of every package into dist/
 	for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package || exit 1; done
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
 
 # The virtual environment is made without pip in it, which needs no ensurepip (Debian ships it apart), and filled from
 # outside. Set-up begins again when a pyproject.toml or a pin changes.
