@@ -41,6 +41,7 @@ def test_what_is_kept_is_read_back() -> None:
         JobOptions(timeout=-1.0),
         JobOptions(timeout=float("nan")),
         JobOptions(on_success=("ftp://a.example/",)),
+        JobOptions(on_success=("https://a.example/",) * 5, on_failure=("https://b.example/",) * 6),
     ],
 )
 def test_what_cannot_be_is_refused_when_the_job_is_handed_in(options: JobOptions) -> None:

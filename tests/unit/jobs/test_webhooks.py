@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -63,6 +64,10 @@ def receiver(socket_enabled: None) -> Iterator[HTTPServer]:
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("fec0::1", False),
+        ("192.88.99.1", False),
+        ("168.63.129.16", False),
+        ("::ffff:168.63.129.16", False),
         ("nonsense", False),
     ],
 )
@@ -114,6 +119,35 @@ def test_what_is_posted_is_signed(receiver: HTTPServer) -> None:
     assert (path, json.loads(body)) == ("/hook?a=b", {"job": 7})
     signed = hmac.new(b"s3cret", b"1700000000." + body, hashlib.sha256).hexdigest()
     assert headers["X-Styx-Signature"] == f"t=1700000000,v1={signed}"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "first", "drop"),
+    [
+        ("http", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("http", b"HTTP/1.0 200 OK\r\n\r\n", b"x"),
+        ("https", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", b"\0"),  # a hello of 16 KiB
+    ],
+)
+def test_who_never_comes_to_an_end_is_left(scheme: str, first: bytes, drop: bytes, socket_enabled: None) -> None:
+    """The time is for the whole post: a peer that says a little all the while is cut off, also before TLS stands."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with listening.accept()[0] as peer, suppress(OSError):
+                peer.sendall(first)
+                while not over.wait(0.01):
+                    peer.sendall(drop)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            with pytest.raises(TimeoutError, match="too long"):
+                post(f"{scheme}://127.0.0.1:{listening.getsockname()[1]}/", {}, allow=["127.0.0.1"], seconds=0.2)
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_nobody_leads_it_elsewhere(receiver: HTTPServer) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PRIORITY = 500  # of 0 to 1000; the highest goes first
 HIGHEST = 1000
 STRATEGY = "failover"
+MOST_URLS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class JobOptions:
     ``eager_next_region`` another region first; plugins add others (hook ``styx_recovery``). A job that fails by itself
     is started again up to ``max_restarts`` times, and always when its exit code is one of ``restart_exit_codes``.
     ``max_recoveries`` None is without end. ``timeout`` is in seconds from when it first started, however often it is
-    recovered. ``on_success`` and ``on_failure`` are URLs to which what became of it is posted.
+    recovered. ``on_success`` and ``on_failure`` are URLs to which what became of it is posted, ten in all.
     """
 
     strategy: str | None = None
@@ -59,7 +60,10 @@ class JobOptions:
             value = getattr(settled, name)
             if value is not None and not value >= 0:
                 raise BadInput(f"{name} is {value}, and must not be less than nothing")
-        for url in (*settled.on_success, *settled.on_failure):
+        urls = (*settled.on_success, *settled.on_failure)
+        if len(urls) > MOST_URLS:
+            raise BadInput(f"{len(urls)} URLs would be told of this job, and {MOST_URLS} may be")
+        for url in urls:
             webhooks.check(url)
         return settled
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from styx.store.managed import ManagedJob, ManagedState
 PAUSES = (2.0, 15.0)  # seconds before each time that it is tried again
 _TRY_AGAIN = 500  # statuses from here on are the other side's trouble, which may pass
 _GOOD = range(200, 300)
+_POSTS = ThreadPoolExecutor(4, "styx-webhooks")  # of their own: who answers slowly keeps nothing else from a thread
 
 
 def to_be_told(job: ManagedJob) -> tuple[str, ...]:
@@ -34,13 +37,16 @@ async def _post(context: Context, job: ManagedJob, url: str) -> None:
     settings: Jobs = context.config.jobs
     for pause in (*PAUSES, None):
         try:
-            status = await asyncio.to_thread(
-                webhooks.post,
-                url,
-                body(job),
-                allow=settings.webhooks_allow,
-                secret=settings.webhooks_secret,
-                now=int(time.time()),
+            status = await asyncio.get_running_loop().run_in_executor(
+                _POSTS,
+                partial(
+                    webhooks.post,
+                    url,
+                    body(job),
+                    allow=settings.webhooks_allow,
+                    secret=settings.webhooks_secret,
+                    now=int(time.time()),
+                ),
             )
             said = f"answered {status}"
             final = status < _TRY_AGAIN

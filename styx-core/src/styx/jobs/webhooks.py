@@ -12,7 +12,9 @@ import hmac
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -21,10 +23,12 @@ from urllib.parse import SplitResult, urlsplit
 from styx import __version__
 from styx.api.errors import BadInput, StyxError
 
-SECONDS = 10.0  # for all of one attempt, about
+SECONDS = 10.0  # for all of one attempt, from when the name is resolved
 _LONGEST = 2048
 _MOST = 65_536  # bytes of an answer that are read
 _MAPPED = ip_network("64:ff9b::/96")  # IPv4 addresses as seen from networks that have none
+# Inner addresses that Python takes for some of the internet: of sites, of relays, and where Azure answers its machines.
+_INNER = tuple(map(ip_network, ("fec0::/10", "192.88.99.0/24", "168.63.129.16/32")))
 
 Address = IPv4Address | IPv6Address
 
@@ -51,8 +55,16 @@ def check(url: str) -> SplitResult:
     return parts
 
 
-def post(url: str, what: Mapping[str, Any], *, allow: Collection[str] = (), secret: str = "", now: int = 0) -> int:
-    """Post a mapping as JSON; the status of the answer. Blocks, for a while at most.
+def post(
+    url: str,
+    what: Mapping[str, Any],
+    *,
+    allow: Collection[str] = (),
+    secret: str = "",
+    now: int = 0,
+    seconds: float = SECONDS,
+) -> int:
+    """Post a mapping as JSON; the status of the answer. Blocks for so many seconds at most, after a name is resolved.
 
     Raises BadInput, WebhookRefused, and OSError where the other side does not answer as it should.
     """
@@ -62,27 +74,39 @@ def post(url: str, what: Mapping[str, Any], *, allow: Collection[str] = (), secr
     if secret:
         signed = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
         headers["X-Styx-Signature"] = f"t={now},v1={signed}"
-    connection = _Pinned(parts, allow)
+    connection = _Pinned(parts, allow, seconds)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         answer.read(_MOST)
-        return answer.status
-    except HTTPException as error:
+        if connection.overdue:  # an answer without a length ends where it was cut
+            raise TimeoutError
+    except (HTTPException, OSError) as error:
+        if connection.overdue or isinstance(error, TimeoutError):
+            raise TimeoutError("it takes too long to answer") from error
+        if isinstance(error, OSError):
+            raise
         raise OSError(f"{parts.hostname} does not speak HTTP: {type(error).__name__}") from error
     finally:
-        connection.close()
+        connection.done()
+    return answer.status
 
 
 class _Pinned(HTTPConnection):
-    """A connection to the address that was found to be allowed, and to no other that the name may have by then."""
+    """A connection to the address that was found to be allowed, and to no other that the name may have by then.
 
-    def __init__(self, parts: SplitResult, allow: Collection[str]) -> None:
+    It is cut when its time is over: a peer that goes on saying a little would not be late for any single read.
+    """
+
+    def __init__(self, parts: SplitResult, allow: Collection[str], seconds: float) -> None:
         assert parts.hostname is not None
         self._tls = parts.scheme == "https"
-        super().__init__(parts.hostname, parts.port or (443 if self._tls else 80), timeout=SECONDS)
+        super().__init__(parts.hostname, parts.port or (443 if self._tls else 80), timeout=seconds)
         self._allow = allow
+        self._end = threading.Timer(seconds, self._cut)
+        self._end.daemon = True
+        self.overdue = False
 
     def connect(self) -> None:
         """Resolve once, judge, connect."""
@@ -96,7 +120,22 @@ class _Pinned(HTTPConnection):
                 )
         self.sock = socket.create_connection((addresses[0], self.port), self.timeout)
         if self._tls:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            context = ssl.create_default_context()
+            self.sock = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        self._wire = self.sock  # the connection lets go of it before an answer without a length has been read
+        self._end.start()
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.do_handshake()
+
+    def done(self) -> None:
+        """Close it, and count its time no more."""
+        self._end.cancel()
+        self.close()
+
+    def _cut(self) -> None:
+        self.overdue = True
+        with suppress(OSError):  # not closed, which would give its number to another while it is read from
+            socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
 
 def allowed(host: str, address: str, allow: Collection[str]) -> bool:
@@ -111,6 +150,8 @@ def allowed(host: str, address: str, allow: Collection[str]) -> bool:
 
 
 def _public(address: Address) -> bool:
+    if any(address in network for network in _INNER):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
