@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from styx.server.responses import encode
 from support.servers import Server
 
 LOCAL = {"infra": "local"}
@@ -115,7 +116,8 @@ def test_pages(server: Server) -> None:
     assert ([each["name"] for each in named["items"]], named["next"]) == (["page1", "page0"], None)
     assert server.ask("GET", "/v1/clusters?state=stopped").json["items"] == []
     assert server.ask("GET", "/v1/clusters?user=nobody-else").json["items"] == []
-    assert server.ask("GET", "/v1/clusters?after=what").status == 400
+    for made_up in ("what", encode("0001-01-01T00:00:00+14:00 a"), encode("2026-01-01T00:00:00+00:00 a\0")):
+        assert server.ask("GET", f"/v1/clusters?after={made_up}").status == 400
 
 
 def test_files_that_a_task_brings_are_sent_ahead(server: Server, tmp_path: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -66,9 +67,11 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
     at, _, name = text.partition(" ")
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        aware = moment.tzinfo is not None
+        moment = moment.astimezone(UTC)  # which the first and the last day may have no room for
+    except (ValueError, OverflowError):
+        aware = False
+    if not aware or not re.fullmatch(NAME, name):
         raise BadInput("after: no page has ended with that")
     return moment, name
 
