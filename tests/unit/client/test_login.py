@@ -69,3 +69,25 @@ def test_a_server_that_is_known_by_its_certificate(styx_home: Path, monkeypatch:
     assert (logged_in() or pytest.fail("lost")).fingerprint == "cd" * 32
     with pytest.raises(BadInput, match="is not the SHA-256"):
         checked_pin("ab")
+
+
+def test_tokens_are_sent_in_clear_only_where_that_was_agreed_to(
+    styx_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine is reached by TLS, whoever names it; a login may say otherwise, for its own server alone."""
+    for here in ("http://localhost:8080", "http://127.0.0.9", "http://[::1]:80"):
+        monkeypatch.setenv("STYX_API_URL", here)
+        assert (logged_in() or pytest.fail("lost")).url == here
+    save(Login("http://agreed.example", "t", in_clear=True))
+    for url, fine in (("http://agreed.example", True), ("http://other.example", False), ("http://127.0.0.1.x", False)):
+        monkeypatch.setenv("STYX_API_URL", url)
+        if fine:
+            assert logged_in() == Login(url, "t", "STYX_API_URL", in_clear=True)
+        else:
+            with pytest.raises(InvalidConfig, match="without TLS"):
+                logged_in()
+    monkeypatch.delenv("STYX_API_URL")
+    assert logged_in() is not None
+    save(Login("http://agreed.example", "t"))
+    with pytest.raises(InvalidConfig, match=r"api\.json"):
+        logged_in()

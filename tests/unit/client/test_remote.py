@@ -31,10 +31,10 @@ from styx.transports.tree import pieces
 def test_which_client(styx_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server of the environment is asked, else the one that is logged in to; without any, the engine runs here."""
     assert isinstance(connect(), EmbeddedClient)
-    save(Login("http://kept", "styx_1_a"))
+    save(Login("https://kept", "styx_1_a"))
     kept = connect()
     assert isinstance(kept, RemoteClient)
-    assert kept.url == "http://kept"
+    assert kept.url == "https://kept"
     monkeypatch.setenv("STYX_API_URL", "said.example.org")
     said = connect()
     assert isinstance(said, RemoteClient)
@@ -50,6 +50,12 @@ def test_what_is_no_token(token: str) -> None:
     with pytest.raises(InvalidConfig) as caught:
         Http("http://x", token)
     assert "styx_1_" not in caught.value.message
+
+
+def test_a_fingerprint_is_never_passed_over() -> None:
+    """A server that is known by its certificate has to show it."""
+    with pytest.raises(InvalidConfig, match="shows no certificate"):
+        Http("http://127.0.0.1", "styx_1_a", "ab" * 32)
 
 
 STREAM = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from styx.api.errors import BadInput, InvalidConfig
@@ -24,12 +25,14 @@ class Login:
     """A server and the token to show it. ``source`` says where they are from, for people.
 
     ``fingerprint`` is the SHA-256 of the server's certificate, for one that nobody else vouches for; else empty.
+    ``in_clear``: its user has agreed that everybody on the way to it can read the token.
     """
 
     url: str
     token: str
     source: str = ""
     fingerprint: str = ""
+    in_clear: bool = False
 
 
 def logged_in() -> Login | None:
@@ -39,13 +42,31 @@ def logged_in() -> Login | None:
     """
     kept, url = _kept(), os.environ.get(URL_VARIABLE)
     if not url:
-        return kept
+        return kept and _agreed(kept)
     url = checked_url(url)
     same = kept if kept is not None and kept.url == url else Login(url, "")
-    pin = os.environ.get(PIN_VARIABLE)
-    return Login(
-        url, os.environ.get(TOKEN_VARIABLE) or same.token, URL_VARIABLE, checked_pin(pin) if pin else same.fingerprint
-    )
+    token, pin = os.environ.get(TOKEN_VARIABLE) or same.token, os.environ.get(PIN_VARIABLE)
+    pin = checked_pin(pin) if pin else same.fingerprint
+    return _agreed(replace(same, token=token, source=URL_VARIABLE, fingerprint=pin))
+
+
+def _agreed(login: Login) -> Login:
+    if needs_agreement(login.url) and not login.in_clear:
+        raise InvalidConfig(
+            f"{login.url}, from {login.source}, is reached without TLS: everybody on the way could read the token",
+            hint="Name it by https://. If that is how it has to be, `styx api login URL` asks once.",
+        )
+    return login
+
+
+def needs_agreement(url: str) -> bool:
+    """Whether a token on its way to this server can be read by others."""
+    parts = urlsplit(url)
+    try:
+        here = ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        here = parts.hostname == "localhost"
+    return parts.scheme == "http" and not here
 
 
 def save(login: Login) -> None:
@@ -91,11 +112,12 @@ def _kept() -> Login | None:
     path = home() / FILE
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        return Login(str(said["url"]), str(said["token"]), str(path), str(said.get("fingerprint", "")))
+        pin, in_clear = str(said.get("fingerprint", "")), said.get("in_clear") is True
+        return Login(str(said["url"]), str(said["token"]), str(path), pin, in_clear)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidConfig(f"cannot read {path}: {error.strerror}", file=str(path)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "`styx api login URL` writes it anew, `styx api logout` removes it."
         raise InvalidConfig(f"{path} is not what `styx api login` writes", hint=hint, file=str(path)) from error

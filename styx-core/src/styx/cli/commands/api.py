@@ -209,25 +209,20 @@ def login(url: str | None, endpoint: str | None, token_file: TextIO | None, fing
     STYX_API_URL and STYX_API_TOKEN do the same for one shell, and win.
     """
     from styx.client.access import access
-    from styx.client.login import Login, checked_pin, checked_url, save
+    from styx.client.login import Login, checked_pin, checked_url, needs_agreement, save
 
     if (url is None) == (endpoint is None):
         raise click.UsageError("give the URL of a server, once")
     where = checked_url(url or endpoint or "")
-    if _in_clear(where):
+    in_clear = needs_agreement(where)
+    if in_clear:
         confirm(f"Send the token to {where}, where everybody on the way can read it?", yes=yes)
-    wanted = Login(where, _token(token_file), fingerprint=checked_pin(fingerprint) if fingerprint else "")
+    pin = checked_pin(fingerprint) if fingerprint else ""
+    wanted = Login(where, _token(token_file), fingerprint=pin, in_clear=in_clear)
     with access(wanted) as server:
         me = server.me()
     save(wanted)
     click.echo(f"Logged in to {clean(where)} as {clean(me['user'])} ({clean(me['role'])}).")
-
-
-def _in_clear(url: str) -> bool:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
 def _token(file: TextIO | None) -> str:

@@ -62,13 +62,17 @@ class Http:
     """A server, under the token of one user. Threads may share it. ``sleep`` waits between two tries.
 
     With a ``fingerprint`` it is the server whose certificate has that SHA-256, whoever vouches for it or does not.
-    Raises InvalidConfig for what is no token.
+    Raises InvalidConfig for what is no token, and for a fingerprint where nothing shows a certificate.
     """
 
     def __init__(self, url: str, token: str, fingerprint: str = "", *, sleep: Sleep = time.sleep) -> None:
         if not (token.isascii() and token.isprintable()):
             raise InvalidConfig(
                 f"the token for {url} has characters that no token has", hint="`styx api login URL` asks for another."
+            )
+        if fingerprint and urlsplit(url).scheme != "https":
+            raise InvalidConfig(
+                f"{url} shows no certificate, so it cannot be known by its fingerprint", hint="Name it by https://."
             )
         self.url = url.rstrip("/")
         self._sleep = sleep
