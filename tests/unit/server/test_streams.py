@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,24 @@ import pytest
 from styx.api.errors import ClusterNotFound
 from styx.client.refusals import TooManyRequests, Unavailable
 from styx.client.remote.events import parse
+from styx.clock import SystemClock
 from styx.server import sse
+from styx.server.access import Access
+from styx.server.auth import mint
+from styx.server.off_loop import OffLoop
 from styx.server.progress import Progress
 from styx.server.responses import decode, encode
+from styx.server.settings import Settings
 from styx.server.sse import Event, EventStream, Streams
+from styx.store import Store
+from styx.store.access import Role, User
 
-SCOPE = {"type": "http", "state": {"request": "abc"}}
+
+async def admitted() -> None:
+    """The token is good."""
+
+
+SCOPE = {"type": "http", "state": {"request": "abc", "admitted": admitted}}
 
 
 class Peer:
@@ -95,6 +109,27 @@ async def test_a_stream_that_is_cut_says_no_end(why: str, monkeypatch: pytest.Mo
     assert source.ag_frame is None  # closed
     streams.closing.clear()
     streams.enter()
+
+
+@pytest.mark.parametrize("why", ["revoked", "disabled"])
+async def test_who_is_shut_out_hears_no_more(why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream ends, without saying so, once its token would open no other; until then it goes on."""
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.001)
+    peer, now = Peer(), datetime.now(UTC)
+    with Store.open(home=tmp_path) as store:
+        store.users.add(User("ann", Role.MEMBER, now))
+        text, token = mint("ann", "laptop", now)
+        store.tokens.add(token)
+        stream = EventStream(Streams(1, 1.0), some(then=LookupError()))
+        access = Access(stream, store, OffLoop(inline=True), SystemClock(), Settings())
+        headers = [(b"authorization", f"Bearer {text}".encode())]
+        scope = {"type": "http", "method": "GET", "path": "/x", "client": None, "headers": headers}
+        serving = asyncio.ensure_future(access({**scope, "state": {"request": "abc"}}, peer.receive, peer.send))
+        await peer.some.wait()
+        assert not serving.done()
+        store.tokens.revoke(token.id) if why == "revoked" else store.users.update("ann", disabled=True)
+        await asyncio.wait_for(serving, 10)
+    assert peer.events == []
 
 
 async def test_silence_is_broken() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,8 @@ _LONGEST_PATH = 500
 class Access:
     """ASGI middleware. Behind it ``scope["state"]["caller"]`` is a :class:`Caller`, but for the open addresses.
 
+    ``scope["state"]["admitted"]()`` asks for them again, for what lasts: it raises Unauthenticated and StoreError.
+
     It refuses by default: also what a plugin adds, and what is not there.
     """
 
@@ -62,7 +65,8 @@ class Access:
             await send(message)
 
         try:
-            caller = scope["state"]["caller"] = await self._authenticator.caller(_authorization(scope))
+            admitted = scope["state"]["admitted"] = partial(self._authenticator.caller, _authorization(scope))
+            caller = scope["state"]["caller"] = await admitted()
             self._of_token.take(caller.token)
             if not _harmless(scope) and caller.level < Level.WRITE:
                 raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])

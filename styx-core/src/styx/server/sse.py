@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from styx.api.errors import StyxError
-from styx.client.refusals import TooManyRequests, Unavailable
+from styx.api.errors import StoreError, StyxError
+from styx.client.refusals import TooManyRequests, Unauthenticated, Unavailable
 from styx.server.problems import problem_of, request_id
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Streams:
 class EventStream(Response):
     """The answer that sends events as they come, each once the one before has been taken: nothing piles up.
 
-    It ends with an event ``end``; with ``problem``, when something went wrong on the way; or, when the server ends or
-    the client does not read, without either: the client then resumes.
+    It ends with an event ``end``; with ``problem``, when something went wrong on the way; or, when the server ends, the
+    client does not read, or its token counts no more, without either: the client then resumes, or is told why not.
     """
 
     media_type = MEDIA_TYPE
@@ -91,7 +91,8 @@ class EventStream(Response):
         headers = [each for each in self.raw_headers if each[0] != b"content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         serving = asyncio.ensure_future(self._send_all(scope, send))
-        others = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self._streams.closing.wait())]
+        ends = (_gone(receive), _shut_out(scope), self._streams.closing.wait())
+        others = [asyncio.ensure_future(each) for each in ends]
         try:
             await asyncio.wait([serving, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -125,6 +126,18 @@ class EventStream(Response):
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _shut_out(scope: Scope) -> None:
+    """Wait until the token that has opened the stream would open no other."""
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        try:
+            await scope["state"]["admitted"]()
+        except Unauthenticated:
+            return
+        except StoreError:  # nobody can tell now
+            continue
 
 
 async def _with_beats(events: AsyncIterator[Event]) -> AsyncGenerator[Event | None, None]:
