@@ -16,7 +16,7 @@ from styx.client.remote.events import parse
 from styx.clock import SystemClock
 from styx.server import sse
 from styx.server.access import Access
-from styx.server.auth import mint
+from styx.server.auth import Caller, Level, mint
 from styx.server.off_loop import OffLoop
 from styx.server.progress import Progress
 from styx.server.responses import decode, encode
@@ -25,12 +25,14 @@ from styx.server.sse import Event, EventStream, Streams
 from styx.store import Store
 from styx.store.access import Role, User
 
+ANN = Caller("ann", Role.MEMBER, "t", Level.WRITE)
+
 
 async def admitted() -> None:
     """The token is good."""
 
 
-SCOPE = {"type": "http", "state": {"request": "abc", "admitted": admitted}}
+SCOPE = {"type": "http", "state": {"request": "abc", "admitted": admitted, "caller": ANN}}
 
 
 class Peer:
@@ -74,19 +76,19 @@ async def some(*events: Event, then: BaseException | None = None) -> AsyncGenera
 
 async def test_events_arrive_as_they_were() -> None:
     """With names, data in any characters, and ids; the end is said."""
-    peer, streams = Peer(), Streams(1, 1.0)
+    peer, streams = Peer(), Streams(1, 1.0, 1)
     await EventStream(streams, some(Event("log", {"a": "ü\n\r"}, "7"), Event("x", None)))(
         SCOPE, peer.receive, peer.send
     )
     assert peer.events == [("log", {"a": "ü\n\r"}, "7"), ("x", None, ""), ("end", {}, "")]
     assert peer.got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
-    streams.enter()  # there is room again
+    streams.enter("ann")  # there is room again
 
 
 async def test_what_goes_wrong_on_the_way_is_told() -> None:
     """As a problem, in place of the end."""
     peer = Peer()
-    stream = EventStream(Streams(1, 1.0), some(Event("log", 1), then=ClusterNotFound("gone", cluster="dev")))
+    stream = EventStream(Streams(1, 1.0, 1), some(Event("log", 1), then=ClusterNotFound("gone", cluster="dev")))
     await stream(SCOPE, peer.receive, peer.send)
     assert [name for name, _, _ in peer.events] == ["log", "problem"]
     assert peer.events[1][1]["code"] == "cluster_not_found"
@@ -96,7 +98,7 @@ async def test_what_goes_wrong_on_the_way_is_told() -> None:
 async def test_a_stream_that_is_cut_says_no_end(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client went away, the server ends, or nobody reads: the source is closed, and there is room again."""
     monkeypatch.setattr(sse, "BEAT_SECONDS", 0.001)
-    peer, streams = Peer(stuck=why == "stuck"), Streams(1, 0.01)
+    peer, streams = Peer(stuck=why == "stuck"), Streams(1, 0.01, 1)
     source = some(Event("log", 1), then=LookupError())
     serving = asyncio.ensure_future(EventStream(streams, source)(SCOPE, peer.receive, peer.send))
     if why != "stuck":
@@ -108,7 +110,7 @@ async def test_a_stream_that_is_cut_says_no_end(why: str, monkeypatch: pytest.Mo
     assert "end" not in [name for name, _, _ in peer.events]
     assert source.ag_frame is None  # closed
     streams.closing.clear()
-    streams.enter()
+    streams.enter("ann")
 
 
 @pytest.mark.parametrize("why", ["revoked", "disabled"])
@@ -120,7 +122,7 @@ async def test_who_is_shut_out_hears_no_more(why: str, tmp_path: Path, monkeypat
         store.users.add(User("ann", Role.MEMBER, now))
         text, token = mint("ann", "laptop", now)
         store.tokens.add(token)
-        stream = EventStream(Streams(1, 1.0), some(then=LookupError()))
+        stream = EventStream(Streams(1, 1.0, 1), some(then=LookupError()))
         access = Access(stream, store, OffLoop(inline=True), SystemClock(), Settings())
         headers = [(b"authorization", f"Bearer {text}".encode())]
         scope = {"type": "http", "method": "GET", "path": "/x", "client": None, "headers": headers}
@@ -134,7 +136,7 @@ async def test_who_is_shut_out_hears_no_more(why: str, tmp_path: Path, monkeypat
 
 async def test_silence_is_broken() -> None:
     """By comments, which are no events."""
-    peer, streams = Peer(), Streams(1, 1.0)
+    peer, streams = Peer(), Streams(1, 1.0, 1)
     sse_seconds, sse.BEAT_SECONDS = sse.BEAT_SECONDS, 0.001
     try:
         serving = asyncio.ensure_future(EventStream(streams, some(then=LookupError()))(SCOPE, peer.receive, peer.send))
@@ -149,14 +151,25 @@ async def test_silence_is_broken() -> None:
 
 async def test_there_is_room_for_so_many() -> None:
     """One more is refused, and so is any when the server ends."""
-    streams = Streams(1, 1.0)
-    streams.enter()
+    streams = Streams(1, 1.0, 1)
+    streams.enter("ann")
     with pytest.raises(TooManyRequests):
-        streams.enter()
-    streams.leave()
+        streams.enter("ann")
+    streams.leave("ann")
     streams.closing.set()
     with pytest.raises(Unavailable):
-        streams.enter()
+        streams.enter("ann")
+
+
+async def test_nobody_takes_all_the_room() -> None:
+    """Of one user there may be so many, while others have theirs."""
+    streams = Streams(3, 1.0, 2)
+    for user in ("ann", "ann", "bob"):
+        streams.enter(user)
+    streams.leave("bob")
+    with pytest.raises(TooManyRequests):
+        streams.enter("ann")
+    streams.enter("bob")
 
 
 async def test_what_was_said_is_told_to_who_comes_late() -> None:

@@ -62,7 +62,7 @@ def create_app(
         settings,
         off_loop,
         Requests(engine, sealer, off_loop, lambda: runtime.server_id),
-        Streams(settings.streams, settings.stalled),
+        Streams(settings.streams, settings.stalled, settings.user_streams),
         Uploads(engine.context.home, settings, partial(_in_use, store)),
         OnServer(engine),
     )

@@ -31,6 +31,7 @@ class Settings:
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
     streams: int = 1000  # at the same time
+    user_streams: int = 200  # of one user, whose program may follow 64 things at once
 
     @property
     def loopback(self) -> bool:

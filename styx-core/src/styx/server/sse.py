@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -45,23 +46,25 @@ class Event:
 class Streams:
     """All streams of a server: how many there may be, how long a client may take to read, and their common end."""
 
-    def __init__(self, most: int, stalled: float) -> None:
+    def __init__(self, most: int, stalled: float, each: int) -> None:
         self._most = most
-        self._open = 0
+        self._each = each
+        self._open: Counter[str] = Counter()  # by user
         self.stalled = stalled
         self.closing = asyncio.Event()
 
-    def enter(self) -> None:
-        """Count one. Raises TooManyRequests, Unavailable."""
+    def enter(self, user: str) -> None:
+        """Count one of this user's. Raises TooManyRequests, Unavailable."""
         if self.closing.is_set():
             raise Unavailable("the server is ending")
-        if self._open >= self._most:
+        if self._open[user] >= self._each or self._open.total() >= self._most:
             raise TooManyRequests("too many streams are open at once", hint="Close some.", retry_after=5)
-        self._open += 1
+        self._open[user] += 1
 
-    def leave(self) -> None:
+    def leave(self, user: str) -> None:
         """Count one less."""
-        self._open -= 1
+        self._open[user] -= 1
+        self._open += Counter()  # forgets who has none
 
 
 class EventStream(Response):
@@ -80,12 +83,13 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it."""
+        user = scope["state"]["caller"].user
         async with aclosing(self._events):
-            self._streams.enter()
+            self._streams.enter(user)
             try:
                 await self._serve(scope, receive, send)
             finally:
-                self._streams.leave()
+                self._streams.leave(user)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [each for each in self.raw_headers if each[0] != b"content-length"]
