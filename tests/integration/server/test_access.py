@@ -124,9 +124,23 @@ def test_a_token_does_no_more_than_both_allow(server: Server, role: str, scopes:
     assert (server.ask("GET", "/v1/audit", token=token).status == 200) is (level == "admin")
     if level == "write":
         made = server.ask("POST", "/v1/tokens", {"name": "more", "scopes": ["admin"]}, token=token)
-        assert made.status == (403 if role == "admin" else 201)
+        assert made.status == 403
         same = server.ask("POST", "/v1/tokens", {"name": "same", "scopes": ["write"]}, token=token)
         assert server.ask("GET", "/v1/me", token=same.json["token"]).json["level"] == "write"
+
+
+def test_a_token_makes_none_that_goes_further(server: Server) -> None:
+    """Neither in time, nor in what it may do once its user has another role."""
+    made = server.made("later")
+    hour = server.ask("POST", "/v1/tokens", {"name": "hour", "scopes": ["write"], "lifetime": 3600}, token=made).json
+    for lifetime in ({}, {"lifetime": 86400}):
+        body = {"name": "longer", "scopes": ["write"], **lifetime}
+        longer = server.ask("POST", "/v1/tokens", body, token=hour["token"]).json
+        assert longer["expires_at"] == hour["expires_at"]
+    minute = server.ask("POST", "/v1/tokens", {"name": "m", "scopes": ["read"], "lifetime": 60}, token=hour["token"])
+    assert minute.json["expires_at"] < hour["expires_at"]
+    more = server.ask("POST", "/v1/tokens", {"name": "more", "scopes": ["admin"]}, token=hour["token"])
+    assert (more.status, more.json["code"]) == (403, "forbidden")
 
 
 def test_a_token_is_shown_once_and_never_kept(server: Server) -> None:

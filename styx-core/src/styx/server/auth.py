@@ -114,8 +114,14 @@ class Authenticator:
 
 def level(role: Role, scopes: tuple[str, ...]) -> Level:
     """What both allow."""
-    scoped = max((SCOPES[scope] for scope in scopes if scope in SCOPES), default=Level.READ) if scopes else Level.ADMIN
-    return min(_OF_ROLE[role], scoped)
+    return min(_OF_ROLE[role], scoped(scopes))
+
+
+def scoped(scopes: tuple[str, ...]) -> Level:
+    """What scopes allow, whatever the role is or becomes; none of them is no limit."""
+    if not scopes:
+        return Level.ADMIN
+    return max((SCOPES[scope] for scope in scopes if scope in SCOPES), default=Level.READ)
 
 
 def _parts(authorization: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from fastapi import Path, Query, Response
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
 from styx.server.access import AdminOf, CallerOf
-from styx.server.auth import SCOPES, level, mint
+from styx.server.auth import SCOPES, level, mint, scoped
 from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, number, page, whole
@@ -79,18 +79,20 @@ async def tokens(
 
 @router.post("/tokens", status_code=201)
 async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken:
-    """Make a token, which is shown this once. It may do no more than the one by which it is asked for."""
+    """Make a token, which is shown this once. It may do no more, and lasts no longer, than the one that asks for it."""
     owner = await parts.off_loop(parts.store.users.get, body.user or caller.user)
+    maker = await parts.off_loop(parts.store.tokens.get, caller.token)
     if not caller.admin and body.user not in {None, caller.user}:
         raise Forbidden(f"only {body.user!r} or an administrator makes tokens of {body.user!r}")
-    if owner is None:
+    if owner is None or maker is None:  # tokens go with their user
         raise UserNotFound(f"there is no user {body.user!r}", hint="GET /v1/users lists them.")
     scopes = tuple(body.scopes) or _all_of(owner.role)
-    if level(owner.role, scopes) > caller.level:
+    if level(owner.role, scopes) > caller.level or scoped(scopes) > scoped(maker.scopes):
         raise Forbidden("a token cannot make one that may do more", hint="Ask for fewer scopes.")
-    lifetime = None if body.lifetime is None else timedelta(seconds=body.lifetime)
     now = parts.engine.context.clock.now()
-    text, made = mint(owner.name, body.name, now, scopes=tuple(body.scopes) or scopes, lifetime=lifetime)
+    ends = [timedelta(seconds=body.lifetime)] if body.lifetime is not None else []
+    ends += [maker.expires_at - now] if maker.expires_at is not None else []
+    text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=min(ends, default=None))
     await parts.off_loop(parts.store.tokens.add, made)
     return NewToken(**_shown(made).model_dump(), token=text)
 
