@@ -40,6 +40,16 @@ def test_keys_are_everybodys_own(server: Server) -> None:
     assert theirs.json["items"][0]["id"] != mine.json["items"][0]["id"]
 
 
+def test_answers_are_for_who_may_have_them(server: Server) -> None:
+    """A token that may do less gets no answer that one of the same user, which may do more, was given."""
+    less = server.ask("POST", "/v1/tokens", {"name": "less", "scopes": ["write"]}).json["token"]
+    key = {"idempotency-key": "scoped"}
+    made = server.ask("POST", "/v1/tokens", {"name": "more"}, headers=key)
+    again = server.ask("POST", "/v1/tokens", {"name": "more"}, headers=key, token=less)
+    assert (made.status, again.status) == (201, 422)
+    assert made.json["token"] not in again.body.decode()
+
+
 def test_refusals_are_kept_too(server: Server) -> None:
     """What was refused for its content is refused again, with the same problem."""
     first = server.ask("POST", "/v1/users", {"name": "-"}, headers={"idempotency-key": "four"})

@@ -29,7 +29,8 @@ _OF_THE_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQU
 class Repeats:
     """ASGI middleware. An answer is kept for a day, sealed: it may show a token.
 
-    The same key with the same request: the same answer. With another request: 422. While the first is worked on: 409.
+    The same key with the same request: the same answer. With another request, or by a token that may do more or less:
+    422. While the first is worked on: 409.
     What the server failed at (5xx) or had no time for is not kept.
     """
 
@@ -123,7 +124,8 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def _fingerprint(scope: Scope, body: bytes) -> str:
     found = sha256()
-    for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], body):
+    level = scope["state"]["caller"].level.name
+    for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], level.encode(), body):
         found.update(len(part).to_bytes(8, "big") + part)
     return found.hexdigest()
 
