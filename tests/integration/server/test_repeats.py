@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from styx.store import Store
 from support.servers import Server
 
 JOB = {"task": {"run": "true"}}
@@ -48,6 +49,16 @@ def test_answers_are_for_who_may_have_them(server: Server) -> None:
     again = server.ask("POST", "/v1/tokens", {"name": "more"}, headers=key, token=less)
     assert (made.status, again.status) == (201, 422)
     assert made.json["token"] not in again.body.decode()
+
+
+def test_what_changes_nothing_is_not_kept(server: Server) -> None:
+    """Answers to questions fill no database: viewers may ask them, as often and as long as they like."""
+    viewer = server.made("asks", "viewer")
+    with Store.open(home=server.home) as store:
+        for path in ("/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"):
+            body = {"dag": {"tasks": [JOB]}} if "dag" in path else JOB
+            asked = server.ask("POST", path, body, headers={"idempotency-key": f"ask{path}"}, token=viewer)
+            assert (asked.status < 500, store.answers.begin("asks", f"ask{path}", "")) == (True, None)
 
 
 def test_refusals_are_kept_too(server: Server) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
+from styx.server.access import HARMLESS
 from styx.server.problems import MEDIA_TYPE, answer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Repeats:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         keys = [value for name, value in scope["headers"] if name == HEADER] if scope["type"] == "http" else []
-        if not keys or scope["method"] != "POST":
+        if not keys or scope["method"] != "POST" or scope["path"] in HARMLESS:  # which need not be kept from repeating
             await self._app(scope, receive, send)
             return
         key, user = keys[0].decode("latin-1"), scope["state"]["caller"].user
