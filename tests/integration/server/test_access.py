@@ -155,6 +155,16 @@ def test_a_token_is_shown_once_and_never_kept(server: Server) -> None:
     assert secret.encode() not in (server.home / "server.log").read_bytes()
 
 
+def test_a_token_in_an_address_is_told_to_nobody(server: Server) -> None:
+    """Who takes a token for its id is not answered with it, and the record is without its secret."""
+    made = server.ask("POST", "/v1/tokens", {"name": "whole"}).json
+    refused = server.ask("DELETE", f"/v1/tokens/{made['token']}")
+    recorded = server.ask("GET", "/v1/audit?limit=1").json["items"][0]
+    assert (refused.status, recorded["status"]) == (404, 404)
+    assert recorded["path"] == f"/v1/tokens/styx_{made['id']}_***"
+    assert made["token"].split("_", 2)[2] not in refused.body.decode()
+
+
 def test_administrators_cannot_shut_themselves_out(server: Server) -> None:
     """Nobody takes away their own role, or removes themselves."""
     me = server.ask("GET", "/v1/me").json["user"]

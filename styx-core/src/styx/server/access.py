@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from styx.api.errors import StyxError
 from styx.client.refusals import Forbidden, Unauthenticated
 from styx.server.auth import Authenticator, Caller, Level
+from styx.server.logs import masked
 from styx.server.problems import answer
 from styx.server.rates import Rates
 from styx.store.access import AuditEntry
@@ -89,7 +90,7 @@ class Access:
             token=caller.token if caller else "",
             address=address,
             method=scope["method"],
-            path=scope["path"][:_LONGEST_PATH],
+            path=masked(scope["path"])[:_LONGEST_PATH],
             status=status,
             request=scope["state"]["request"],
         )

@@ -11,6 +11,7 @@ from styx import __version__
 from styx.client.refusals import Clash, Forbidden
 from styx.server.access import AdminOf, CallerOf
 from styx.server.auth import SCOPES, level, mint, scoped
+from styx.server.logs import masked
 from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, number, page, whole
@@ -106,7 +107,7 @@ async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf) -> None:
     """Let a token count no more, from now on, at every server. Idempotent."""
     found = await parts.off_loop(parts.store.tokens.get, number)
     if found is None or (not caller.admin and found.user != caller.user):
-        raise TokenNotFound(f"there is no token {number!r}", hint="GET /v1/tokens lists them.")
+        raise TokenNotFound(f"there is no token {masked(number)!r}", hint="GET /v1/tokens lists them.")
     await parts.off_loop(parts.store.tokens.revoke, number)
 
 
