@@ -26,6 +26,7 @@ from styx.sealing import Sealer
 from styx.spec import Task
 from styx.store import Store
 from styx.store.managed import JobQuery, ManagedJob, ManagedState
+from styx.transports.process import user_name
 
 SERVER = (sys.executable, "-P", "-m", "styx.server.main", "--port", "0")
 MOVED_WITHIN = 30.0  # seconds for the jobs of a server that is killed for good to be another's
@@ -102,7 +103,7 @@ def _hand_in(store: Store, home: Path, root: Path, count: int) -> list[ManagedJo
         f'echo "$STYX_JOB_RANK" >> {root}/ended; echo done'
     )
     task = Task("chaos").run(run).override({"infra": "local", "cpus": "0.1+"})
-    return submit(store, Sealer.open(home), task, JobOptions(), user="chaos", count=count)
+    return submit(store, Sealer.open(home), task, JobOptions(), user=user_name(), count=count)
 
 
 def _storm(

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from styx.api.errors import Conflict
 from styx.jobs.logs import path_of
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.sealing import Sealer
 from styx.spec import Task
 from styx.store import Store
+from styx.store.access import Role, User
 from styx.store.managed import ManagedJob, ManagedState
 from support import job_server
 
@@ -68,6 +71,8 @@ class Installation:
         self.database = database
         self.store = Store.open(database, home=home)
         self.sealer = Sealer.open(home)
+        with suppress(Conflict):  # whoever shares the database has done it
+            self.store.users.add(User("me", Role.ADMIN, self.store.now()))  # who may have nodes on this machine
         self.servers: list[subprocess.Popen[str]] = []
 
     def serve(self, *options: str) -> subprocess.Popen[str]:

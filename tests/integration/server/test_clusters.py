@@ -80,6 +80,18 @@ def test_a_cluster_from_beginning_to_end(server: Server) -> None:
     assert server.ask("GET", "/v1/clusters/lives/history").json["items"][-1]["kind"] == "removed"
 
 
+def test_administrators_work_with_what_is_anothers(server: Server) -> None:
+    """They launch on it, set its autostop, end its jobs, remove it; meanwhile it stays its owner's."""
+    task = {"run": "true", "resources": LOCAL}
+    asked = server.ask("POST", "/v1/clusters", {"task": task, "options": {"cluster": "kims"}}, token=server.made("kim"))
+    assert server.result(asked)["created"]
+    assert launched(server, "kims", "true") == {"cluster": "kims", "job_id": 2, "created": False}
+    assert server.ask("POST", "/v1/clusters/kims/autostop", {"autostop": {"idle_minutes": 60}}).status == 204
+    assert server.ask("POST", "/v1/clusters/kims/jobs/cancel", {"ids": None}).status == 200
+    assert server.ask("GET", "/v1/clusters/kims").json["user"] == "kim"
+    assert server.result(server.ask("DELETE", "/v1/clusters/kims")) is None
+
+
 def test_what_fails_is_the_same_error(server: Server) -> None:
     """A request that fails tells the error with its code, hint and details, in its events and afterwards."""
     asked = server.ask("POST", "/v1/clusters", {"task": {"run": "x", "resources": {"accelerators": "H900:8"}}})

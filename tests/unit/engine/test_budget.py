@@ -233,7 +233,7 @@ async def test_each_user_has_their_own_ceiling(world: World) -> None:
     await ann.stop("a", quiet)
     await ann.launch(HELLO, "c", quiet)
     with pytest.raises(NoOffer, match="the budget of user ann"):
-        await bob.start("a", None, quiet)
+        await world.engine().for_user("bob", owners=["ann"]).start("a", None, quiet)
     await bob.launch(HELLO, "d", quiet)
 
 

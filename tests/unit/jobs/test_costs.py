@@ -38,10 +38,10 @@ def job(tmp_path: Path, clock: FakeClock) -> tuple[Store, ManagedJob]:
     return store, store.jobs.update(owned.id, owned.epoch, cluster="t-1-2", runs=2)
 
 
-def bill(store: Store, clock: FakeClock, name: str, price: str | None, hours: int) -> None:
+def bill(store: Store, clock: FakeClock, name: str, price: str | None, hours: int, user: str = "me") -> None:
     """Have a cluster of that name for so long, at so much an hour."""
-    cost = None if price is None else Decimal(price)
-    record = cluster(name, slug=name, state=ClusterState.PLANNING, created_at=store.now(), launched_at=store.now())
+    cost, now = None if price is None else Decimal(price), store.now()
+    record = cluster(name, slug=name, state=ClusterState.PLANNING, created_at=now, launched_at=now, user=user)
     store.clusters.create(record)
     store.clusters.transition(name, ClusterState.PROVISIONING, hourly_cost=cost)
     clock.advance(3600 * hours)
@@ -53,6 +53,7 @@ def test_all_clusters_of_a_job_count(job: tuple[Store, ManagedJob], clock: FakeC
     store, mine = job
     for name, price, hours in (("t-1", "2", 1), ("t-1-2", "3", 2), ("t-17", "100", 1)):
         bill(store, clock, name, price, hours)
+    bill(store, clock, "t-1", "50", 1, user="somebody-else")
     assert costs.of(store, mine) == Decimal(8)
 
 

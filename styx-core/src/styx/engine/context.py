@@ -57,6 +57,8 @@ class Context:
     public_key: str
     user: str = field(default_factory=user_name)  # for whom clusters are made, and whose budgets count
     epoch: int = 0  # of the server's turn at a managed job, under which nodes are given orders; 0 elsewhere
+    owners: frozenset[str] | None = None  # whose clusters alone are touched; None, but on a server: everybody's
+    here: bool = True  # whether nodes may be made on this machine though allowed_clouds names no cloud
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
     _listeners: Workers[Any] = field(default_factory=lambda: Workers(EVENTS_AT_ONCE, "styx-event"))
     _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)

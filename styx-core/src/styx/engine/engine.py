@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import copy
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from styx.engine.mounts import sync
 from styx.engine.obtain import Wish, plan_machines
 from styx.engine.operation import LOOK, operation
 from styx.engine.orphans import Orphan, Search, find_orphans
+from styx.engine.ownership import on_behalf, require_own, require_usable
 from styx.engine.phases import timed
 from styx.engine.plan import Answered, Plan
 from styx.engine.reconcile import reconcile, sweep
@@ -88,13 +88,14 @@ class Engine:
         assert isinstance(backend, Backend)
         return cls(Context(store, plugins, clouds, backend, config, home, clock, current(), public_key(home)))
 
-    def for_user(self, name: str, epoch: int = 0) -> Engine:
-        """This engine as it works for another user, whose the clusters and the budgets are. Never closed by itself.
+    def for_user(self, name: str, epoch: int = 0, owners: Collection[str] = ()) -> Engine:
+        """This engine as it works for a user of a server, whose the clusters and the budgets are. Never closed.
 
-        With an ``epoch`` it gives nodes orders under that: orders of a lower one are refused from then on.
+        What it does to clusters of others, but for the ``owners``, raises NotOwned. With an ``epoch`` it gives nodes
+        orders under that: orders of a lower one are refused from then on.
         """
         theirs = copy(self)
-        theirs.context = replace(self.context, user=name, epoch=epoch)
+        theirs.context = on_behalf(self.context, name, epoch, owners)
         return theirs
 
     async def close(self) -> None:
@@ -218,12 +219,11 @@ class Engine:
     async def _run(
         self, handle: Handle, task: Task, progress: Progress, *, setup: bool, key: str | None = None
     ) -> int | None:
+        require_usable(self.context, self._known(handle.name))
         await sync(self.context, handle, task.spec, progress)
         if not task.spec.run and not (setup and task.spec.setup):
             return None
-        record = self.context.store.clusters.get(handle.name)
-        if record is None:
-            raise ClusterNotFound(f"cluster {handle.name!r} was removed meanwhile", cluster=handle.name)
+        record = self._known(handle.name)
         progress("submit", "queueing the job")
         job = jobs.job_for(self.context, task.spec, record, setup=setup, key=key)
         return await self.context.backend.submit(handle, job)
@@ -348,7 +348,7 @@ class Engine:
         return await self._handle(await self._up(name))
 
     async def _up(self, name: str) -> ClusterRecord:
-        """The record of a cluster that is up; looked at first when it may not be any more."""
+        """The record of a cluster that is up and may be used; looked at first when it may not be up any more."""
         record = self._known(name)
         stale = record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.store.now())
         if stale or self._misplaced(name):
@@ -357,6 +357,7 @@ class Engine:
             if found is None:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
             record = found
+        require_own(self.context, record)
         if record.state is not ClusterState.UP:
             raise not_up(record, self._busy_with(name))
         return record

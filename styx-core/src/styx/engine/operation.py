@@ -9,6 +9,7 @@ from time import monotonic
 
 from styx.api.errors import ClusterBusy, StoreError
 from styx.engine.context import Context
+from styx.engine.ownership import require_own
 from styx.store.records import ClusterRecord
 
 # These pass in real time, whatever clock the context has: other processes live by it.
@@ -22,10 +23,13 @@ LOOK = "reconcile"
 async def operation(context: Context, cluster: str, kind: str) -> AsyncIterator[ClusterRecord]:
     """Hold an existing cluster for the length of the block. Raises ClusterNotFound, ClusterBusy naming the holder.
 
-    Somebody who is only looking at the cluster (`styx status`) is waited for: that takes a moment.
+    Raises NotOwned where it is another's, and more is meant than to look. Somebody who is only looking at the
+    cluster (`styx status`) is waited for: that takes a moment.
     """
     record = await _acquire(context, cluster, kind)
     async with renewing(context, cluster):
+        if kind != LOOK:
+            require_own(context, record)
         yield record
 
 

@@ -16,6 +16,7 @@ from styx.engine.account import glance
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
 from styx.engine.mistaken import mistaken
+from styx.engine.ownership import HERE, not_here, open_clouds
 from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 from styx.spec.suggest import did_you_mean
@@ -105,7 +106,7 @@ def shops(context: Context, task: TaskSpec, account: str | None) -> list[Shop]:
     Raises BadInput where none is called so.
     """
     wanted = {alternative.infra.cloud for alternative in task.resources.alternatives}
-    clouds = [name for name in context.clouds.names() if None in wanted or name in wanted]
+    clouds = [name for name in open_clouds(context) if None in wanted or name in wanted]
     found = [Shop(cloud, name) for cloud in clouds for name in context.clouds.accounts(cloud)]
     if account is None:
         return found
@@ -119,7 +120,7 @@ def shops(context: Context, task: TaskSpec, account: str | None) -> list[Shop]:
 def unusable(context: Context, resources: ResourcesSpec) -> dict[str, StyxError]:
     """The clouds that are named and cannot be used, each with why."""
     named = dict.fromkeys(each.infra.cloud for each in resources.alternatives)
-    usable = context.clouds.names()
+    usable = open_clouds(context)
     return {cloud: _unusable(context, cloud) for cloud in named if cloud is not None and cloud not in usable}
 
 
@@ -139,6 +140,8 @@ def _unusable(context: Context, cloud: str) -> StyxError:
             )
         known = (*context.clouds.names(), *shown)  # what is wrong is what the caller wrote
         return BadInput(error.message, hint=did_you_mean(cloud, known) or error.hint)
+    if cloud == HERE and cloud in context.clouds.names():
+        return not_here()
     return BadInput(
         f"cloud {cloud!r} is not in allowed_clouds ({', '.join(allowed or ()) or 'none is'})",
         hint="Change allowed_clouds in config.yaml to use it.",

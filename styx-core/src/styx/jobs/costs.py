@@ -47,7 +47,7 @@ def _clusters(job: ManagedJob) -> set[str]:
 def _sum(spans: Sequence[Span], job: ManagedJob, now: datetime) -> Decimal | None:
     total = Decimal(0)
     for span in spans:
-        if span.born < job.created_at:  # somebody else's, of the same name
+        if span.born < job.created_at or (job.user and span.user != job.user):  # somebody else's, of the same name
             continue
         if span.hourly_cost is None:
             return None

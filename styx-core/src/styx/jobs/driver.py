@@ -37,6 +37,7 @@ from styx.jobs.outcome import Outcome, loss
 from styx.jobs.telling import tell, to_be_told
 from styx.jobs.watch import Watch
 from styx.sealing import Sealer
+from styx.store.access import NotOwned
 from styx.store.managed import ManagedState, Superseded
 
 FIRST = "launch"
@@ -138,6 +139,10 @@ class Driver:
             number = await self._unless_cancelled(launching.launch(task))
         except Cancelled:
             return self._stopped(here)
+        except NotOwned as error:  # somebody has taken the name, before this run was there or since its cluster went
+            hold.note("launch", f"{error.message}; going to another")
+            plain = names.cluster(hold.job.name, hold.job.id, run)
+            return {**step, "do": "launch", **here, "cluster": names.apart(plain, hold.job.key, cluster)}
         except (NoOffer, InsufficientCapacity, QuotaExceeded) as error:
             return self._over(here, Outcome(_S.FAILED_NO_RESOURCES, error.message, error=error.to_wire()))
         hold.move(_S.RUNNING, f"as job {number} on {cluster}", cluster_job=number)
@@ -206,7 +211,7 @@ class Driver:
         while True:
             self._hold.require()
             try:
-                with suppress(ClusterNotFound):
+                with suppress(ClusterNotFound, NotOwned):  # then it has gone, and the name is another's
                     await self._hold.engine.down(cluster, quietly)
                 return ""
             except StoreError:

@@ -15,9 +15,9 @@ def cluster(name: str, number: int, run: int = 1) -> str:
     return f"{plain}-{number}" if run == 1 else f"{plain}-{number}-{run}"
 
 
-def apart(name: str, key: str) -> str:
-    """The name for where somebody else's cluster has the job's own."""
-    return f"{name}-{_short(key)}"
+def apart(name: str, key: str, taken: str = "") -> str:
+    """The name for where somebody else's cluster has the job's own; and another one, where ``taken`` is theirs too."""
+    return f"{name}-{_short(f'{key}/{taken}' if taken else key)}"
 
 
 def submit_key(key: str, run: int) -> str:

@@ -13,6 +13,7 @@ from styx.jobs import names
 from styx.jobs.logs import Log
 from styx.jobs.outcome import Outcome, gone
 from styx.spec.model import TaskSpec
+from styx.store.access import NotOwned
 from styx.store.managed import ManagedJob, ManagedState
 from styx.store.records import ClusterRecord
 from styx.store.states import ClusterState
@@ -68,7 +69,7 @@ class Watch:
             began = loop.time()
             try:
                 return await self._how(await self._ended())
-            except (ClusterNotFound, JobNotFound) as error:
+            except (ClusterNotFound, JobNotFound, NotOwned) as error:
                 return await self._gone(error.message)
             except (TransportError, ClusterNotUp, BackendError) as error:
                 why = error.message
@@ -132,6 +133,8 @@ class Watch:
         """What it means that the cluster is not what it was."""
         store = self._engine.context.store
         seen: ClusterRecord | None = store.clusters.get(self._cluster)
+        if seen is not None and seen.user != self._engine.context.user:  # the name is another's by now
+            seen = None
         if seen is None:
             last = store.events.of(self._cluster, limit=1)
             if last and last[-1].reason == _BY_ITSELF:

@@ -45,6 +45,12 @@ class Asked:
         """The cluster that it is about."""
         return str(self.arguments["cluster"])
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Whose that was when it was asked, if it was somebody's: another's by now, it is not meant."""
+        owner = self.arguments.get("owner")
+        return () if owner is None else (str(owner),)
+
 
 Operation = Callable[["Engine", Asked, "Progress"], Awaitable[Any]]
 
@@ -110,7 +116,8 @@ async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
     dag = dag_of(tasks, asked.arguments["shape"])
     run = DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report)
     run.name = f"{run.name.rpartition('-')[0]}-{asked.id[:6]}"
-    left = [each.name for each in engine.context.store.clusters.list() if each.name.startswith(f"{run.name}-")]
+    mine = [each.name for each in engine.context.store.clusters.list() if each.user == engine.context.user]
+    left = [name for name in mine if name.startswith(f"{run.name}-")]
     await asyncio.gather(*(engine.down(name, progress.phase) for name in left))
     return dump(await run.run())
 

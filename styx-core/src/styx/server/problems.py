@@ -15,7 +15,7 @@ from styx.api.errors import StyxError
 from styx.client import refusals
 from styx.client.refusals import Refusal
 from styx.sealing import SealingError
-from styx.store.access import RequestNotFound, TokenNotFound, UserNotFound
+from styx.store.access import NotOwned, RequestNotFound, TokenNotFound, UserNotFound
 from styx.store.managed import Superseded
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ _STATUS: dict[type[StyxError], int] = {
     errors.Unsupported: 400,
     errors.Transient: 502,
     errors.OutcomeUnknown: 502,
+    NotOwned: 403,
     RequestNotFound: 404,
     TokenNotFound: 404,
     UserNotFound: 404,

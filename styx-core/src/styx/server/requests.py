@@ -158,7 +158,7 @@ class Requests:
         with redacting(value for values in opened.values() for value in values.values()):
             asked = Asked(record.id, record.arguments, opened, again=record.epoch > 1)
             with tracing.span(record.kind, request=record.id):
-                return await operation(self._engine.for_user(record.user), asked, progress)
+                return await operation(self._engine.for_user(record.user, owners=asked.owners), asked, progress)
 
     async def _asked_to_end(self, number: str) -> bool:
         record: RequestRecord = await self._persistently(self._store.requests.get, number)

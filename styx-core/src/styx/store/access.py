@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from styx.api.errors import BadInput, Wire
+from styx.api.errors import BadInput, StyxError, Wire
 
 
 class Role(StrEnum):
@@ -104,6 +104,14 @@ class Answer:
     status: int  # 0 while the first one is still being answered
     body: str
     created_at: datetime
+
+
+class NotOwned(StyxError):
+    """The cluster is another user's. ``cluster`` and ``user`` say which, and whose."""
+
+    code = "not_owned"
+    exit_code = 77
+    fields = ("cluster", "user")
 
 
 class UserNotFound(BadInput):

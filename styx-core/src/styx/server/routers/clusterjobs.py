@@ -93,5 +93,6 @@ def _offsets(text: str | None) -> dict[int, int]:
 @router.post("/cancel")
 async def cancel(name: ClusterName, body: JobIds, caller: CallerOf, parts: PartsOf) -> Cancelled:
     """End these jobs, or all."""
-    await own(parts, caller, name)
-    return Cancelled(ids=await parts.engine.cancel(name, body.ids))
+    found = await own(parts, caller, name)
+    engine = parts.engine.for_user(caller.user, owners=[found.user])
+    return Cancelled(ids=await engine.cancel(name, body.ids))

@@ -82,10 +82,10 @@ async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf) -> RequestOut
     task = task_of(body, parts.uploads)
     name = check_name(body.options.cluster) if body.options.cluster else f"styx-{secrets.token_hex(3)}"
     present = await parts.off_loop(parts.store.clusters.get, name)
-    if present is not None:
-        require_own(caller, present.user, f"cluster {name!r}")
+    owner = caller.user if present is None else present.user
+    require_own(caller, owner, f"cluster {name!r}")
     options = {**body.options.model_dump(mode="json"), "cluster": name}
-    arguments = {"cluster": name, "new": present is None, "task": task.to_dict(), "options": options}
+    arguments = {"cluster": name, "owner": owner, "new": present is None, "task": task.to_dict(), "options": options}
     return RequestOut.of(await parts.requests.submit("launch", caller.user, arguments, secrets_of([task])))
 
 
@@ -101,40 +101,41 @@ async def cluster(name: ClusterName, parts: PartsOf) -> ClusterRecord:
 @router.delete("/{name}", status_code=202)
 async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: Forget = False) -> RequestOut:
     """Remove a cluster."""
-    await own(parts, caller, name)
-    arguments = {"cluster": name, "forget": forget}
+    found = await own(parts, caller, name)
+    arguments = {"cluster": name, "owner": found.user, "forget": forget}
     return RequestOut.of(await parts.requests.submit("down", caller.user, arguments))
 
 
 @router.post("/{name}/exec", status_code=202)
 async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Queue a task on a cluster that is up: no provisioning, no setup."""
-    await own(parts, caller, name)
+    found = await own(parts, caller, name)
     task = task_of(body, parts.uploads)
-    arguments = {"cluster": name, "task": task.to_dict()}
+    arguments = {"cluster": name, "owner": found.user, "task": task.to_dict()}
     return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
 
 
 @router.post("/{name}/start", status_code=202)
 async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Bring a stopped cluster back."""
-    await own(parts, caller, name)
-    arguments = {"cluster": name, "autostop": dump(body.policy)}
+    found = await own(parts, caller, name)
+    arguments = {"cluster": name, "owner": found.user, "autostop": dump(body.policy)}
     return RequestOut.of(await parts.requests.submit("start", caller.user, arguments))
 
 
 @router.post("/{name}/stop", status_code=202)
 async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Stop a cluster's machines, and keep their disks."""
-    await own(parts, caller, name)
-    return RequestOut.of(await parts.requests.submit("stop", caller.user, {"cluster": name}))
+    found = await own(parts, caller, name)
+    arguments = {"cluster": name, "owner": found.user}
+    return RequestOut.of(await parts.requests.submit("stop", caller.user, arguments))
 
 
 @router.post("/{name}/autostop", status_code=204, response_class=Response)
 async def autostop(name: ClusterName, body: AutostopIn, caller: CallerOf, parts: PartsOf) -> None:
     """Set or clear autostop on a cluster that is up."""
-    await own(parts, caller, name)
-    await parts.engine.autostop(name, body.policy)
+    found = await own(parts, caller, name)
+    await parts.engine.for_user(caller.user, owners=[found.user]).autostop(name, body.policy)
 
 
 @router.get("/{name}/nodes")

@@ -1,0 +1,60 @@
+"""What a server keeps its users to: clusters that are theirs, and machines other than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from styx.api.errors import BadInput
+from styx.store.access import NotOwned, Role
+
+if TYPE_CHECKING:
+    from styx.engine.context import Context
+    from styx.store.records import ClusterRecord
+
+HERE = "local"  # the cloud whose nodes are processes of this machine, and of the user who runs this
+
+
+def on_behalf(context: Context, name: str, epoch: int, owners: Collection[str]) -> Context:
+    """The same surroundings for a server's user, and of their clusters, and those of the ``owners``, alone.
+
+    Only administrators may have nodes on this machine, unless the settings allow that by name: these could read all
+    that the server can. Whoever runs the server is one until on record as less. Raises StoreError.
+    """
+    known = context.store.users.get(name)
+    admin = name == context.user if known is None else known.role is Role.ADMIN
+    return replace(context, user=name, epoch=epoch, owners=frozenset({name, *owners}), here=admin)
+
+
+def require_own(context: Context, cluster: ClusterRecord) -> None:
+    """Raise NotOwned where the cluster is not of those whose alone may be touched."""
+    if context.owners is not None and cluster.user not in context.owners:
+        whose = cluster.user or "nobody"
+        raise NotOwned(
+            f"cluster {cluster.name!r} is {whose}'s",
+            hint="Choose another name; `styx status` lists the clusters.",
+            cluster=cluster.name,
+            user=cluster.user,
+        )
+
+
+def open_clouds(context: Context) -> list[str]:
+    """The clouds where something may be made for this user, in order."""
+    named = context.here or context.config.allowed_clouds is not None  # then it is among the names if it is meant
+    return [name for name in context.clouds.names() if named or name != HERE]
+
+
+def not_here() -> BadInput:
+    """Why a server does not let a user have nodes on its own machine."""
+    return BadInput(
+        f"cloud {HERE!r} is the server's own machine, which only administrators use",
+        hint="Name another cloud, or let an administrator read of allowed_clouds in docs/server.md.",
+    )
+
+
+def require_usable(context: Context, cluster: ClusterRecord) -> None:
+    """Raise NotOwned as require_own, and BadInput where the user may run nothing on this machine (any more)."""
+    require_own(context, cluster)
+    if cluster.cloud == HERE and HERE not in open_clouds(context):
+        raise not_here()

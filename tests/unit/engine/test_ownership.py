@@ -1,0 +1,88 @@
+"""What an engine that works for a server's user does to clusters that are another's: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from styx.api import Autostop
+from styx.api.errors import BadInput, from_wire
+from styx.config import Config
+from styx.engine.engine import Engine
+from styx.engine.ownership import open_clouds
+from styx.spec import Task
+from styx.store.access import NotOwned, Role, User
+from styx.store.states import ClusterState
+from support.world import World, quiet
+
+HELLO = Task("t").run("echo hello")
+
+COMMANDS = {
+    "launch": lambda engine: engine.launch(HELLO, "c", quiet),
+    "launch in no time": lambda engine: engine.launch(HELLO, "c", quiet, fast=True),
+    "exec": lambda engine: engine.exec(HELLO, "c", quiet),
+    "cancel": lambda engine: engine.cancel("c", None),
+    "queue": lambda engine: engine.queue("c"),
+    "autostop": lambda engine: engine.autostop("c", Autostop(10)),
+    "stop": lambda engine: engine.stop("c", quiet),
+    "start": lambda engine: engine.start("c", None, quiet),
+    "down": lambda engine: engine.down("c", quiet),
+    "forget": lambda engine: engine.down("c", quiet, forget=True),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+async def test_what_is_anothers_is_left_alone(world: World, command: Callable[[Engine], object]) -> None:
+    """Whoever asks is told whose it is; nothing has become of it, and it is free."""
+    ann = world.engine().for_user("ann")
+    await ann.launch(HELLO, "c", quiet)
+    with pytest.raises(NotOwned, match="cluster 'c' is ann's") as refused:
+        await command(world.engine().for_user("bob"))  # type: ignore[misc]
+    assert (refused.value.exit_code, refused.value.details) == (77, {"cluster": "c", "user": "ann"})
+    assert type(from_wire(refused.value.to_wire())) is NotOwned
+    assert [record.state for record in world.store.clusters.list()] == [ClusterState.UP]
+    assert len(await ann.queue("c")) == 1
+    await command(ann)  # type: ignore[misc]
+
+
+async def test_who_may_touch_it_all_the_same(world: World) -> None:
+    """Who was let to what is its owner's, and an engine without a server, whatever the name of its user."""
+    engine = world.engine()
+    await engine.for_user("ann").launch(HELLO, "c", quiet)
+    await engine.for_user("root", owners=["ann"]).exec(HELLO, "c", quiet)
+    await engine.exec(HELLO, "c", quiet)
+    await engine.down("c", quiet)
+
+
+def test_who_may_have_nodes_on_the_servers_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Administrators, the server's own user until on record as less, and all where the settings name the cloud."""
+    engine, users = world.engine(), world.store.users
+    monkeypatch.setattr(engine.context.clouds, "names", lambda: ["acme", "local"])
+    own = engine.context.user
+
+    def may(name: str) -> bool:
+        return "local" in open_clouds(engine.for_user(name).context)
+
+    now = world.clock.now()
+    assert "local" in open_clouds(engine.context)
+    assert (may(own), may("ann")) == (True, False)
+    users.add(User("ann", Role.ADMIN, now))
+    users.add(User(own, Role.MEMBER, now))
+    assert (may(own), may("ann")) == (False, True)
+    engine.context.config = Config(allowed_clouds=("acme", "local"))
+    assert may(own)
+
+
+async def test_an_administrator_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing new runs on what they had on the server's machine; they can remove it."""
+    monkeypatch.setattr("styx.engine.ownership.HERE", "memory")
+    ann = world.engine().for_user("ann")
+    ann.context.here = True
+    await ann.launch(HELLO, "c", quiet)
+    ann.context.here = False
+    with pytest.raises(BadInput, match="only administrators"):
+        await ann.exec(HELLO, "c", quiet)
+    with pytest.raises(BadInput, match="only administrators"):
+        await ann.launch(HELLO, "c", quiet)
+    await ann.down("c", quiet)
