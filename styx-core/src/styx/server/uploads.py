@@ -1,6 +1,5 @@
 """The files that tasks bring: archives that clients send ahead, unpacked below the home and found by their SHA-256.
 
-An archive is a tar file, gzipped or not, in which everything lies below ``content``; or ``content`` is the only file.
 What a task names of its client's machine is replaced by what was sent of it. Nothing else of this machine can be named:
 a path that was not sent is refused, for it would be one of the server's own.
 """
@@ -13,9 +12,8 @@ import os
 import re
 import secrets
 import shutil
-import tarfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,16 +22,16 @@ from typing import IO
 from styx.api.errors import BadInput, InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
 from styx.server.settings import Settings
+from styx.server.unpacking import CONTENT, unpack
 from styx.spec import Task
 from styx.spec.files import is_uri
 from styx.spec.model import StorageMount
 
-FOLDER, CONTENT = "uploads", "content"
+FOLDER = "uploads"
 _NAMED = re.compile(rf"/{FOLDER}/([0-9a-f]{{64}})/{CONTENT}")
 _DRAFT_KEPT = 86400.0
 KEPT = 30 * 86400.0  # seconds after it was last named that an upload is kept
 _EXPANDS = 8  # times its archive, that what is in it may be large
-_MOST_FILES = 500_000
 _NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
 _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 
@@ -96,11 +94,7 @@ class Uploads:
     def _unpack(self, draft: Path) -> None:
         archive = draft / "archive"
         most = max(self._settings.max_body, archive.stat().st_size) * _EXPANDS
-        try:
-            with tarfile.open(archive, "r:*") as tar:
-                size = _extract(tar, draft, most)
-        except (tarfile.TarError, EOFError, UnicodeError) as error:
-            raise BadInput(f"the archive cannot be unpacked: {error}", hint=__doc__.split("\n")[2]) from None
+        size = unpack(archive, draft, most)
         if not (draft / CONTENT).exists():
             raise BadInput(f"the archive has no {CONTENT!r}")
         archive.unlink()
@@ -149,36 +143,3 @@ def _is_draft(place: Path) -> bool:
 def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:
     file.write(piece)
     found.update(piece)
-
-
-def _extract(tar: tarfile.TarFile, target: Path, most: int) -> int:
-    """Unpack files, directories and links that stay inside; the size of all. Raises TarError for anything else."""
-    size = 0
-    directories = []
-    for number, member in enumerate(_members(tar)):
-        size += member.size if member.isreg() else 0
-        if size > most or number > _MOST_FILES:
-            raise TooLarge("the archive holds more than the server takes")
-        tar.extract(member, target, filter=_checked)
-        if member.isdir():
-            directories.append(member)
-    for member in directories:  # once nothing more has to be put into them
-        place = target / member.name
-        if not place.is_symlink():
-            place.chmod(member.mode & 0o777 | 0o700)
-    return size
-
-
-def _checked(member: tarfile.TarInfo, target: str) -> tarfile.TarInfo:
-    """What Python's filter for data lets through, with the permissions that a file had: nodes get them as well."""
-    checked = tarfile.data_filter(member, target)
-    return checked.replace(mode=member.mode & 0o777 | 0o400) if member.isreg() else checked
-
-
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in tar:
-        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-            raise tarfile.ExtractError(f"{member.name!r} is no file, directory or link")
-        if member.name.removeprefix("./").split("/")[0] != CONTENT:
-            raise tarfile.ExtractError(f"{member.name!r} is not below {CONTENT!r}")
-        yield member
