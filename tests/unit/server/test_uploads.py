@@ -15,7 +15,7 @@ import pytest
 from styx.api.errors import InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
 from styx.server.settings import Settings
-from styx.server.uploads import KEPT, Uploads
+from styx.server.uploads import KEPT, Uploads, told
 from styx.spec import Task
 
 
@@ -29,7 +29,7 @@ def packed(text: str) -> bytes:
     return file.getvalue()
 
 
-async def sent(uploads: Uploads, text: str) -> str:
+async def sent(uploads: Uploads, text: str, user: str = "ann") -> str:
     """Its SHA-256, once it is there."""
     data = packed(text)
 
@@ -38,14 +38,21 @@ async def sent(uploads: Uploads, text: str) -> str:
             yield data[start : start + 1000]
 
     digest = hashlib.sha256(data).hexdigest()
-    await uploads.take(digest, pieces())
+    await uploads.take(digest, pieces(), user)
     return digest
 
 
-def aged(home: Path, digest: str, seconds: float) -> None:
+def place(uploads: Uploads, digest: str, user: str = "ann") -> Path:
+    """Where the contents of it are."""
+    workdir = uploads.localised(Task(run="x", workdir="/w"), {"/w": digest}, user).spec.workdir
+    assert isinstance(workdir, str)
+    return Path(workdir)
+
+
+def aged(uploads: Uploads, digest: str, seconds: float) -> None:
     """As if it had last been named so long ago."""
     then = time.time() - seconds
-    os.utime(home / "uploads" / digest, (then, then))
+    os.utime(place(uploads, digest).parent, (then, then))
 
 
 async def test_what_nobody_names_goes_and_what_a_job_may_need_stays(tmp_path: Path) -> None:
@@ -53,13 +60,13 @@ async def test_what_nobody_names_goes_and_what_a_job_may_need_stays(tmp_path: Pa
     tasks: list[str] = []
     uploads = Uploads(tmp_path, Settings(), lambda: tasks)
     old, needed, used = [await sent(uploads, text) for text in ("old", "needed", "used")]
-    task = uploads.localised(Task(run="x", file_mounts={"a": "/theirs"}), {"/theirs": needed})
+    task = uploads.localised(Task(run="x", file_mounts={"a": "/theirs"}), {"/theirs": needed}, "ann")
     tasks.append(str(task.to_dict()))
     for digest in (old, needed, used):
-        aged(tmp_path, digest, KEPT + 1)
-    assert uploads.has(used)
+        aged(uploads, digest, KEPT + 1)
+    assert uploads.has(used, "ann")
     await sent(uploads, "new")
-    assert [uploads.has(digest) for digest in (old, needed, used)] == [False, True, True]
+    assert [uploads.has(digest, "ann") for digest in (old, needed, used)] == [False, True, True]
 
 
 async def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
@@ -67,8 +74,8 @@ async def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path, Settings(), tuple)
     digest = await sent(uploads, "text")
     assert await sent(uploads, "text") == digest
-    assert [place.name for place in (tmp_path / "uploads").iterdir()] == [digest]
-    assert (tmp_path / "uploads" / digest / "content").read_text() == "text"
+    assert list((tmp_path / "uploads").iterdir()) == [place(uploads, digest).parent]
+    assert place(uploads, digest).read_text() == "text"
 
 
 async def test_there_is_an_end_to_it(tmp_path: Path) -> None:
@@ -85,13 +92,37 @@ async def test_paths_are_replaced_wherever_a_task_has_them(tmp_path: Path) -> No
     digest = await sent(uploads, "text")
     mounts = {"a": "/a", "b": "s3://bucket/key", "c": {"name": "bucket", "source": ["/a", "/b"]}}
     task = Task(run="x", workdir="/w", file_mounts=mounts)
-    place = str(tmp_path / "uploads" / digest / "content")
-    found = uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), digest)).spec
-    assert found.workdir == place
-    assert found.file_mounts["a"] == place
+    there = str(place(uploads, digest))
+    found = uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), digest), "ann").spec
+    assert found.workdir == there
+    assert found.file_mounts["a"] == there
     assert found.file_mounts["b"] == "s3://bucket/key"
-    assert found.file_mounts["c"].source == (place, place)  # type: ignore[union-attr]
+    assert found.file_mounts["c"].source == (there, there)  # type: ignore[union-attr]
     with pytest.raises(InvalidTask, match="'/b' was not sent"):
-        uploads.localised(task, dict.fromkeys(("/w", "/a"), digest))
+        uploads.localised(task, dict.fromkeys(("/w", "/a"), digest), "ann")
     with pytest.raises(NoSuchThing):
-        uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), "0" * 64))
+        uploads.localised(task, dict.fromkeys(("/w", "/a", "/b"), "0" * 64), "ann")
+
+
+async def test_each_has_what_they_have_sent(tmp_path: Path) -> None:
+    """Who knows the SHA-256 of another's upload has nothing of it, until they have sent the same: then it is theirs."""
+    uploads = Uploads(tmp_path, Settings(), tuple)
+    digest = await sent(uploads, "text", "ann")
+    assert (uploads.has(digest, "ann"), uploads.has(digest, "bob")) == (True, False)
+    with pytest.raises(NoSuchThing, match="bob has not sent"):
+        place(uploads, digest, "bob")
+    await sent(uploads, "text", "bob")
+    assert place(uploads, digest, "bob").read_text() == "text"
+    assert place(uploads, digest, "bob") != place(uploads, digest, "ann")
+
+
+async def test_where_files_are_is_not_told(tmp_path: Path) -> None:
+    """A task as others see it says that files were uploaded, and all else as it is."""
+    uploads = Uploads(tmp_path, Settings(), tuple)
+    digest = await sent(uploads, "text")
+    mounts = {"a": "/w", "b": "s3://bucket/key", "c": {"name": "bucket", "source": ["/w", "/w"]}}
+    task = Task(run="x", workdir="/w", envs={"A": "/w"}, file_mounts=mounts)
+    found = told(uploads.localised(task, {"/w": digest}, "ann").to_dict())
+    assert (found["workdir"], found["file_mounts"]["a"]) == ("uploaded", "uploaded")
+    assert found["file_mounts"]["c"]["source"] == ["uploaded", "uploaded"]
+    assert (found["file_mounts"]["b"], found["envs"], found["run"]) == ("s3://bucket/key", {"A": "/w"}, "x")

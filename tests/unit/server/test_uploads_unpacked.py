@@ -56,8 +56,8 @@ async def sent(home: Path, data: bytes, **settings: int) -> Path:
         yield data[len(data) // 2 :]
 
     digest = hashlib.sha256(data).hexdigest()
-    await uploads.take(digest, halves())
-    workdir = uploads.localised(Task(run="x", workdir="/w"), {"/w": digest}).spec.workdir
+    await uploads.take(digest, halves(), "ann")
+    workdir = uploads.localised(Task(run="x", workdir="/w"), {"/w": digest}, "ann").spec.workdir
     assert isinstance(workdir, str)
     return Path(workdir)
 

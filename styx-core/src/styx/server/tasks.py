@@ -34,9 +34,9 @@ def without_secrets(given: TaskIn) -> Task:
     return Task.from_spec(replace(spec, secrets={}, missing_secrets=(*spec.missing_secrets, *spec.secrets)))
 
 
-def task_of(given: TaskIn, uploads: Uploads) -> Task:
-    """The task with its secrets, its files where they were put. Raises InvalidTask, NoSuchThing."""
-    return uploads.localised(written(given), given.files)
+def task_of(given: TaskIn, uploads: Uploads, user: str) -> Task:
+    """The task with its secrets, its files where they were put for this user. Raises InvalidTask, NoSuchThing."""
+    return uploads.localised(written(given), given.files, user)
 
 
 def without_files(given: TaskIn) -> Task:

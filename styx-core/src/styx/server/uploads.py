@@ -1,7 +1,8 @@
 """The files that tasks bring: archives that clients send ahead, unpacked below the home and found by their SHA-256.
 
 What a task names of its client's machine is replaced by what was sent of it. Nothing else of this machine can be named:
-a path that was not sent is refused, for it would be one of the server's own.
+a path that was not sent is refused, for it would be one of the server's own. Each user has uploads of their own, for a
+SHA-256 is no secret: who has not sent the same has no part in what another sent.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from styx.api.errors import BadInput, InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
@@ -29,6 +30,9 @@ from styx.spec.model import StorageMount
 
 FOLDER = "uploads"
 _NAMED = re.compile(rf"/{FOLDER}/([0-9a-f]{{64}})/{CONTENT}")
+_PLACE = re.compile(rf"/.*{_NAMED.pattern}", re.DOTALL)
+_WITH_FILES = frozenset({"workdir", "file_mounts"})
+_TOLD = "uploaded"  # in place of where it is
 _DRAFT_KEPT = 86400.0
 KEPT = 30 * 86400.0  # seconds after it was last named that an upload is kept
 _EXPANDS = 8  # times its archive, that what is in it may be large
@@ -37,7 +41,7 @@ _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 
 
 class Uploads:
-    """What was sent, by SHA-256."""
+    """What was sent, by SHA-256 and who sent it."""
 
     def __init__(self, home: Path, settings: Settings, in_use: Callable[[], Iterable[str]]) -> None:
         """``in_use`` tells all tasks, as text, that may still have to run."""
@@ -45,27 +49,30 @@ class Uploads:
         self._settings = settings
         self._in_use = in_use
 
-    def has(self, digest: str) -> bool:
-        """Whether it was sent. Then it is kept for a while longer."""
-        place = self._root / digest
+    def has(self, digest: str, user: str) -> bool:
+        """Whether this user has sent it. Then it is kept for a while longer."""
+        place = self._place(digest, user)
         if not (place / CONTENT).exists():
             return False
         with suppress(OSError):
             os.utime(place)
         return True
 
-    async def take(self, digest: str, pieces: AsyncIterator[bytes]) -> None:
-        """Keep an archive, piece by piece. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
+    async def take(self, digest: str, pieces: AsyncIterator[bytes], user: str) -> None:
+        """Keep an archive of this user's, in pieces. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
         await asyncio.to_thread(self._make_room)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
         try:
             await self._receive(digest, pieces, draft / "archive")
             await asyncio.to_thread(self._unpack, draft)
-            with suppress(OSError):  # another has sent the same meanwhile
-                draft.rename(self._root / digest)
+            with suppress(OSError):  # they have sent the same meanwhile
+                draft.rename(self._place(digest, user))
         finally:
             await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+
+    def _place(self, digest: str, user: str) -> Path:
+        return self._root / hashlib.sha256(f"{digest} {user}".encode()).hexdigest()
 
     async def _receive(self, digest: str, pieces: AsyncIterator[bytes], path: Path) -> None:
         found = hashlib.sha256()
@@ -100,17 +107,17 @@ class Uploads:
         archive.unlink()
         (draft / "size").write_text(str(size))
 
-    def localised(self, task: Task, files: Mapping[str, str]) -> Task:
-        """The task with what was sent in place of its client's paths. Raises InvalidTask, NoSuchThing."""
+    def localised(self, task: Task, files: Mapping[str, str], user: str) -> Task:
+        """The task with what this user has sent in place of their paths. Raises InvalidTask, NoSuchThing."""
         spec = task.spec
 
         def place(path: str, field: str) -> str:
             digest = files.get(path)
             if digest is None:
                 raise InvalidTask(f"{field}: {path!r} was not sent to the server", hint=_HINT, field=field)
-            if not self.has(digest):
-                raise NoSuchThing(f"{field}: the server has no file {digest}", hint=_HINT)
-            return str(self._root / digest / CONTENT)
+            if not self.has(digest, user):
+                raise NoSuchThing(f"{field}: {user} has not sent the server a file {digest}", hint=_HINT)
+            return str(self._place(digest, user) / CONTENT)
 
         def mounted(mount: str | StorageMount) -> str | StorageMount:
             if isinstance(mount, str):
@@ -127,6 +134,19 @@ class Uploads:
             workdir = place(workdir, "workdir")
         mounts = {target: mounted(mount) for target, mount in spec.file_mounts.items()}
         return Task.from_spec(replace(spec, workdir=workdir, file_mounts=mounts, base_dir=_NOWHERE))
+
+
+def told(task: Mapping[str, Any]) -> dict[str, Any]:
+    """A task in its canonical form as others are told of it: without where on this machine its files are."""
+    return {key: _without_places(value) if key in _WITH_FILES else value for key, value in task.items()}
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, str):
+        return _TOLD if _PLACE.fullmatch(value) else value
+    if isinstance(value, Mapping):
+        return {key: _without_places(each) for key, each in value.items()}
+    return [_without_places(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _age(place: Path) -> float:

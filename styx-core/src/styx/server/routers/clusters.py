@@ -79,7 +79,7 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
 @router.post("", status_code=202)
 async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Run a task on a new or existing cluster. The request's result is `{cluster, job_id, created}`."""
-    task = task_of(body, parts.uploads)
+    task = task_of(body, parts.uploads, caller.user)
     name = check_name(body.options.cluster) if body.options.cluster else f"styx-{secrets.token_hex(3)}"
     present = await parts.off_loop(parts.store.clusters.get, name)
     owner = caller.user if present is None else present.user
@@ -110,7 +110,7 @@ async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: F
 async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Queue a task on a cluster that is up: no provisioning, no setup."""
     found = await own(parts, caller, name)
-    task = task_of(body, parts.uploads)
+    task = task_of(body, parts.uploads, caller.user)
     arguments = {"cluster": name, "owner": found.user, "task": task.to_dict()}
     return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
 

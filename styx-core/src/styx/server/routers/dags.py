@@ -23,7 +23,7 @@ router = routes("dags", "/v1/dags")
 @router.post("", status_code=201)
 async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs."""
-    dag = dag_of([task_of(each, parts.uploads) for each in body.dag.tasks], shape_of(body.dag))
+    dag = dag_of([task_of(each, parts.uploads, caller.user) for each in body.dag.tasks], shape_of(body.dag))
     made = await asyncio.to_thread(
         submit_dag,
         parts.store,
@@ -55,7 +55,7 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf) -> DagPlanned:
 @router.post("/run", status_code=202)
 async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
-    tasks = [task_of(each, parts.uploads) for each in body.dag.tasks]
+    tasks = [task_of(each, parts.uploads, caller.user) for each in body.dag.tasks]
     shape = shape_of(body.dag)
     dag_of(tasks, shape)  # refused before it is on record
     arguments = {

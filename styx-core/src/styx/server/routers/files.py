@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 
 from styx.client.refusals import NoSuchThing
+from styx.server.access import CallerOf
 from styx.server.disk import writing
 from styx.server.parts import PartsOf
 from styx.server.routing import routes
@@ -19,10 +20,10 @@ Digest = Annotated[
 
 
 @router.head("/{sha256}", status_code=200, response_class=Response)
-async def present(sha256: Digest, parts: PartsOf) -> Response:
-    """Whether it was sent already. Then it is kept for another 30 days."""
-    if not parts.uploads.has(sha256):
-        raise NoSuchThing("that was not sent, or has gone by now")
+async def present(sha256: Digest, caller: CallerOf, parts: PartsOf) -> Response:
+    """Whether the caller has sent it already. Then it is kept for another 30 days."""
+    if not parts.uploads.has(sha256, caller.user):
+        raise NoSuchThing(f"{caller.user} has not sent that, or it has gone by now")
     return Response()
 
 
@@ -37,7 +38,7 @@ async def present(sha256: Digest, parts: PartsOf) -> Response:
         }
     },
 )
-async def send(sha256: Digest, request: Request, parts: PartsOf) -> None:
+async def send(sha256: Digest, request: Request, caller: CallerOf, parts: PartsOf) -> None:
     """Send an archive: a tar file, gzipped or not, in which everything lies below `content`. Idempotent."""
     with writing(parts.engine.context.home):
-        await parts.uploads.take(sha256, request.stream())
+        await parts.uploads.take(sha256, request.stream(), caller.user)

@@ -23,6 +23,7 @@ from styx.server.routers.clusterjobs import Follow, Tail
 from styx.server.routing import routes
 from styx.server.sse import Event, EventStream
 from styx.server.tasks import task_of
+from styx.server.uploads import told
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
 router = routes("managed jobs", "/v1/jobs")
@@ -59,7 +60,7 @@ async def jobs(
 @router.post("", status_code=201)
 async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf) -> Page[ManagedJob]:
     """Hand in a task to be looked after to its end, or an array of them."""
-    task = task_of(body, parts.uploads)
+    task = task_of(body, parts.uploads, caller.user)
     made = await asyncio.to_thread(
         submit,
         parts.store,
@@ -162,8 +163,8 @@ def _cancel(parts: Parts, caller: Caller, ids: Sequence[int]) -> list[int]:
 
 
 def shown(found: Sequence[ManagedJob]) -> list[ManagedJob]:
-    """Jobs as they are told: without what is sealed, even though nobody could open it."""
-    return [replace(each, sealed=None) for each in found]
+    """Jobs as they are told: without where their files are, and what is sealed, even though nobody could open it."""
+    return [replace(each, sealed=None, task=told(each.task)) for each in found]
 
 
 def options_of(given: JobOptionsIn) -> JobOptions:

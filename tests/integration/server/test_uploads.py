@@ -1,0 +1,38 @@
+"""What a user has sent is theirs, and no more is told of it than it has to be."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+
+from support.servers import Server
+
+
+def test_what_another_has_sent_is_as_if_it_were_not_there(server: Server) -> None:
+    """By its SHA-256 it is neither found nor named; jobs do not tell where it is; and who sends the same has it."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        member = tarfile.TarInfo("content/notes")
+        member.size = 4
+        tar.addfile(member, io.BytesIO(b"text"))
+    digest = hashlib.sha256(file.getvalue()).hexdigest()
+    ann, bob = server.made("ann"), server.made("bob")
+    path = f"/v1/files/{digest}"
+    named = {"task": {"run": "true", "workdir": "/w", "resources": {"infra": "nowhere"}}, "files": {"/w": digest}}
+    dag = {"dag": {"tasks": [named]}}
+    assert server.ask("PUT", path, file.getvalue(), token=ann).status == 204
+    assert [server.ask("HEAD", path, token=token).status for token in (ann, bob, server.token)] == [200, 404, 404]
+    for where, body in (("jobs", named), ("clusters", named), ("dags", dag), ("dags/run", dag)):
+        refused = server.ask("POST", f"/v1/{where}", body, token=bob)
+        assert (refused.status, refused.json["code"]) == (404, "no_such_thing"), where
+    made = server.ask("POST", "/v1/jobs", named, token=ann)
+    assert made.status == 201
+    number = made.json["items"][0]["id"]
+    for told in (made, server.ask("GET", "/v1/jobs", token=bob), server.ask("GET", f"/v1/jobs/{number}", token=bob)):
+        assert digest not in json.dumps(told.json)
+        assert f"{server.home}" not in json.dumps(told.json)
+    assert server.ask("GET", f"/v1/jobs/{number}", token=bob).json["task"]["workdir"] == "uploaded"
+    assert server.ask("PUT", path, file.getvalue(), token=bob).status == 204
+    assert server.ask("POST", "/v1/jobs", named, token=bob).status == 201
