@@ -137,6 +137,7 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
 
 
 _SET = """
+from pathlib import PosixPath
 from styx.server.serving import serve
 from styx.server.settings import Settings
 serve(Settings(port=0, {}), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import urllib.request
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_tls(styx_home: Path) -> None:
         with pytest.raises(OSError):  # noqa: PT011 - whichever
             urllib.request.urlopen(server.url.replace("https://", "http://") + "/ready", timeout=10)
     assert "Traceback" not in (styx_home / "server.log").read_text()
+
+
+def test_a_handshake_that_does_not_come_is_not_waited_for(styx_home: Path) -> None:
+    """Who connects and says nothing is hung up on, before TLS as after it."""
+    certificate, key = own(styx_home)
+    with running(styx_home, tls_cert=certificate, tls_key=key, header_patience=0.5) as server:
+        host, _, port = server.url.removeprefix("https://").rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as silent:
+            assert silent.recv(1) == b""
 
 
 def test_only_a_proxy_says_for_whom_it_asks(styx_home: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +24,7 @@ def hasty() -> Iterator[Server]:
         TemporaryDirectory(prefix="styx-", ignore_cleanup_errors=True) as home,
         running(
             Path(home, ".styx"), header_patience=PATIENCE, body_patience=PATIENCE, stalled=PATIENCE, streams=3,
-            token_rate=5.0, token_burst=50, address_rate=1.0, address_burst=10,
+            connections=30, token_rate=5.0, token_burst=50, address_rate=1.0, address_burst=10,
         ) as server,
     ):  # fmt: skip
         yield server
@@ -40,11 +42,23 @@ def ends(server: Server, *pieces: bytes, last: float = 0.0) -> tuple[bytes, floa
 
 
 def test_who_says_nothing_is_hung_up_on(hasty: Server) -> None:
-    """Before a request, in the middle of its header, and in that of a second one on the same connection."""
+    """Before a request, in its header, in that of a second one, and in a body that has been answered already."""
     assert ends(hasty)[0] == b""
+    unasked = b"POST /v1/tasks HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"
+    assert ends(hasty, unasked)[0].startswith(b"HTTP/1.1 401 ")
     assert ends(hasty, b"GET /health HTTP/1.1\r\nhost:")[0] == b""
     answer, _ = ends(hasty, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HTTP/1.1\r\nho")
     assert answer.count(b"HTTP/1.1 200") == 1
+    assert hasty.ask("GET", "/health").status == 200
+
+
+def test_there_are_only_so_many_connections(hasty: Server) -> None:
+    """One more is hung up on, at once; who has opened many keeps nobody out for longer than they are held."""
+    with ExitStack() as opened:
+        held = [opened.enter_context(hasty.connect()) for _ in range(40)]
+        ended, _, _ = select.select(held, [], [], 20)
+        assert ended
+        assert held[0] not in ended
     assert hasty.ask("GET", "/health").status == 200
 
 

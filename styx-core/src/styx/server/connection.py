@@ -16,18 +16,27 @@ from styx.server.problems import MEDIA_TYPE, problem_of
 
 
 class Connection(H11Protocol):
-    """Gives up on who does not get to the end of a header, and answers what cannot be read with a problem."""
+    """Gives up on who does not get to the end of a header, or of a body that was answered before it had come.
+
+    What cannot be read is answered with a problem.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def __init__(self, *arguments: Any, patience: float, **more: Any) -> None:
-        """``patience`` is in seconds, for a header from its first byte on, and for the first byte of a connection."""
+    def __init__(self, *arguments: Any, patience: float, most: int, **more: Any) -> None:
+        """``patience`` is in seconds, for a header from its first byte on, and for the first byte of a connection.
+
+        One more than ``most`` is hung up on: who opens many takes the server no file that it needs for others.
+        """
         super().__init__(*arguments, **more)
         self._patience = patience
+        self._most = most
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        if len(self.connections) > self._most:
+            transport.abort()
         self._deadline = self.loop.call_later(self._patience, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -47,7 +56,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, of which a part may have come already."""
         super().on_response_complete()
-        if self.conn.trailing_data[0]:
+        if self.conn.trailing_data[0] or self.conn.their_state is h11.SEND_BODY:
             self._wait()
 
     def send_400_response(self, msg: str) -> None:

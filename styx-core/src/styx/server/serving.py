@@ -78,7 +78,7 @@ def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Se
     return Server(
         uvicorn.Config(
             app,
-            http=partial(Connection, patience=settings.header_patience),  # type: ignore[arg-type]
+            http=partial(Connection, patience=settings.header_patience, most=settings.connections),  # type: ignore[arg-type]
             ws="none",
             lifespan="on",
             log_config=None,
@@ -115,8 +115,11 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
+        parts, loop = self._parts, asyncio.get_running_loop()
+        if self.config.is_ssl:  # uvicorn has no setting for it
+            patience = parts.settings.header_patience
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=patience)  # type: ignore[method-assign]
         await super().startup(sockets)
-        parts = self._parts
         token = local_token(parts.store, parts.engine.context.home, parts.engine.context.clock.now())
         pin = fingerprint(parts.settings.tls_cert) if parts.settings.tls_cert else ""
         self._announced = local.announce(self._url, token, parts.runtime.server_id, pin)

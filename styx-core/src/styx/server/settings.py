@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 from styx.api.errors import InvalidConfig
 
 MiB = 1 << 20
+_MANY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Settings:
     token_burst: int = 1000
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
+    connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
     streams: int = 1000  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
 
@@ -60,3 +63,9 @@ class Settings:
                 f"{self.host} can be reached from other machines, and without TLS all on the way can read the tokens",
                 hint="Give --tls-cert and --tls-key; or --behind-proxy, if what stands in front speaks TLS.",
             )
+
+
+def _files() -> int:
+    """How many files this process may have open."""
+    found = getrlimit(RLIMIT_NOFILE)[0]
+    return _MANY if found == RLIM_INFINITY else found
