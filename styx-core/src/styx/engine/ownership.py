@@ -49,7 +49,7 @@ def not_here() -> BadInput:
     """Why a server does not let a user have nodes on its own machine."""
     return BadInput(
         f"cloud {HERE!r} is the server's own machine, which only administrators use",
-        hint="Name another cloud, or let an administrator read of allowed_clouds in docs/server.md.",
+        hint="Name another cloud. An administrator opens this one to all by naming it in the server's allowed_clouds.",
     )
 
 
