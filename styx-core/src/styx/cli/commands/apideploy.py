@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +77,7 @@ def deploy(**arguments: Any) -> None:
 
     Again, it is upgraded to what is installed here, and keeps its records; the clusters of its jobs go on meanwhile.
     """
+    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from styx.client import deploy as work
@@ -113,6 +113,8 @@ def deploy(**arguments: Any) -> None:
 
 
 def _wanted(arguments: dict[str, Any]) -> Wanted:
+    from pathlib import Path
+
     from styx.client.deploy import Wanted
     from styx.transports.process import user_name
 

@@ -80,8 +80,8 @@ class FaultTap:
         write = database.write
 
         @contextmanager
-        def mortal() -> Iterator[Any]:
-            with write() as connection:
+        def mortal(**how: Any) -> Iterator[Any]:
+            with write(**how) as connection:
                 yield connection
                 if self._dying:
                     self._die()
