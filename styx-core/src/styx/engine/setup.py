@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsShutdown
-from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, Unsupported
+from styx.api.errors import BadInput, ClusterNotFound, ClusterNotUp, StyxError, Unsupported
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint, Node, NodeState
 from styx.api.offers import Scope
@@ -18,6 +18,8 @@ from styx.engine.observe import record_of
 from styx.engine.trust import Newcomers, with_key
 from styx.store.records import ClusterRecord, NodeRecord, Operation
 from styx.store.states import ClusterState
+
+LONGEST_IDLE = 10_000_000  # minutes
 
 
 async def set_up(
@@ -89,9 +91,14 @@ def _mode(policy: Autostop) -> SelfStop:
 
 
 def require_autostop(cloud: Cloud, policy: Autostop | None, *, spot: bool) -> None:
-    """Raise Unsupported when nothing could enforce the policy on such machines, before anything is made."""
+    """Raise Unsupported when nothing could enforce the policy on such machines, before anything is made.
+
+    Raises BadInput for a time that is none.
+    """
     if policy is None:
         return
+    if not -1 <= policy.idle_minutes <= LONGEST_IDLE:
+        raise BadInput(f"autostop after {policy.idle_minutes} idle minutes", hint=f"From 0 to {LONGEST_IDLE}.")
     mode = _mode(policy)
     if mode is SelfStop.STOP:
         require_stoppable(cloud, spot=spot, hint="Use autostop with --down: that works there.")

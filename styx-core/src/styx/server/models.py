@@ -75,7 +75,7 @@ class TaskIn(BaseModel):
 class AutostopSpec(BaseModel):
     """When a cluster stops by itself, or with ``down`` goes; see styx.api.Autostop."""
 
-    idle_minutes: Annotated[int, Field(ge=-1, le=10**7), WHOLE]
+    idle_minutes: Annotated[int, WHOLE]
     down: Flag = False
     wait_for: Literal["jobs_and_ssh", "jobs", "none"] = "jobs_and_ssh"
 
