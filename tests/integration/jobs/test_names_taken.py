@@ -75,6 +75,17 @@ async def test_a_name_that_was_taken_between_two_tries(engine: Engine) -> None:
     assert left == [(f"mine-{job.id}", ClusterState.UP)]
 
 
+async def test_a_name_that_clouds_cannot_tell_from_anothers(engine: Engine) -> None:
+    """The job does not wait for the other to go."""
+    job, driver = handed_in(engine, "true")
+    await engine.for_user("eve").launch(THEIRS, f"Mine-{job.id}", quiet)
+    step = {"do": "launch"}
+    while step["do"] != "watch":
+        step = await driver(step)
+    clusters = {each.name: each.user for each in engine.context.store.clusters.list()}
+    assert clusters == {f"Mine-{job.id}": "eve", step["cluster"]: "ann"}
+
+
 async def test_a_name_that_was_taken_while_the_job_ran(engine: Engine) -> None:
     """Its cluster counts as gone: the job is recovered to one of another name, and the other's cluster stays."""
     job, driver = handed_in(engine, "sleep 600")

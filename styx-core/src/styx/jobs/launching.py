@@ -24,6 +24,7 @@ from styx.hookspecs import Leaning
 from styx.jobs.hold import Hold
 from styx.jobs.model import JobOptions
 from styx.spec import Task
+from styx.store.access import NotOwned
 
 # What every cluster of a job is given: it goes by itself, should no server come back to remove it. How the job ended is
 # then not known any more, so the time is long.
@@ -53,7 +54,7 @@ class Launching:
     async def launch(self, task: Task) -> int:
         """The number of the job on its cluster. Idempotent: what was handed in before is found again.
 
-        Raises Superseded, and whatever will not pass.
+        Raises Superseded, NotOwned where the name is not to be had, and whatever will not pass.
         """
         tries, pause = 0, PAUSE
         while True:
@@ -61,6 +62,8 @@ class Launching:
             try:
                 return await self._known() or await self._launch(task)
             except ClusterBusy as error:  # with a server that is no more, or that somebody took the job from
+                if error.cluster not in (None, self._cluster):  # one that clouds could not tell from it, by its name
+                    raise NotOwned(error.message, hint=error.hint, cluster=error.cluster) from error
                 log.info("managed job %s: %s", self._hold.job.id, error.message)
             except _PASSES as error:
                 tries += 1
