@@ -83,7 +83,8 @@ def test_following_a_job(dev: Client) -> None:
 
 def test_several_nodes(client: Client) -> None:
     """A task on two nodes has the output and exit code of each rank, and can be looked at rank by rank."""
-    task = Task(run="echo rank $STYX_NODE_RANK; exit $STYX_NODE_RANK").nodes(2).resources(LOCAL)
+    late = "echo rank $STYX_NODE_RANK; sleep $STYX_NODE_RANK; exit $STYX_NODE_RANK"  # a rank that fails ends the others
+    task = Task(run=late).nodes(2).resources(LOCAL)
     number = client.launch(task, TWO).job_id
     assert number is not None
     ended = client.wait("two", number)
