@@ -20,82 +20,86 @@ RECOVERY = "When it fails, or its cluster goes"
 MAX_JOBS = 10_000  # of one array
 MAX_PRIORITY = 1000
 
+_PLACE_AND_TURN = (
+    option(
+        "--num-jobs",
+        type=WholeNumber(min=1, max=MAX_JOBS),
+        metavar="N",
+        section=JOB,
+        help="Hand it in N times: each of them has STYX_JOB_RANK, from 0 on, and STYX_NUM_JOBS.",
+    ),
+    option(
+        "--priority",
+        type=WholeNumber(min=0, max=MAX_PRIORITY),
+        metavar="N",
+        section=JOB,
+        help=f"From 0 to {MAX_PRIORITY}; the highest goes first. Else 500.",
+    ),
+    option("-p", "--pool", metavar="NAME", section=JOB, help="Share the limit that the server has for this pool."),
+    option(
+        "--timeout",
+        type=Span(),
+        metavar="TIME",
+        section=JOB,
+        help="End it so long after it first started: 90s, 30m, 12h, 7d.",
+    ),
+    option(
+        "--account",
+        metavar="NAME",
+        section=JOB,
+        shell_complete=accounts,
+        help="Which account of the cloud, if there are several.",
+    ),
+    option(
+        "--max-cost",
+        type=Dollars(),
+        metavar="USD",
+        section=JOB,
+        help="Never run it on what costs more an hour, for all nodes, or has no known price.",
+    ),
+)
+_RECOVERY = (
+    option(
+        "--strategy",
+        "--job-recovery",
+        metavar="NAME",
+        section=RECOVERY,
+        help="How it finds its next place: failover (the same first), eager_next_region, or a plugin's.",
+    ),
+    option(
+        "--max-restarts",
+        type=WholeNumber(min=0),
+        metavar="N",
+        section=RECOVERY,
+        help="Start it again up to N times when it fails by itself.",
+    ),
+    option(
+        "--restart-on",
+        type=ExitCodes(),
+        metavar="CODES",
+        section=RECOVERY,
+        help="Always start it again when it ends with one of these exit codes, as in 33,34.",
+    ),
+    option(
+        "--on-success",
+        metavar="URL",
+        multiple=True,
+        section=RECOVERY,
+        help="Post what became of it there once it has succeeded. Repeatable.",
+    ),
+    option(
+        "--on-failure",
+        metavar="URL",
+        multiple=True,
+        section=RECOVERY,
+        help="Likewise once it has failed. Repeatable.",
+    ),
+)
+
 
 def job_options(function: FunctionT) -> FunctionT:
     """What is said of a managed job beside its task."""
-    return apply(
-        option(
-            "--num-jobs",
-            type=WholeNumber(min=1, max=MAX_JOBS),
-            metavar="N",
-            section=JOB,
-            help="Hand it in N times: each of them has STYX_JOB_RANK, from 0 on, and STYX_NUM_JOBS.",
-        ),
-        option(
-            "--priority",
-            type=WholeNumber(min=0, max=MAX_PRIORITY),
-            metavar="N",
-            section=JOB,
-            help=f"From 0 to {MAX_PRIORITY}; the highest goes first. Else 500.",
-        ),
-        option("-p", "--pool", metavar="NAME", section=JOB, help="Share the limit that the server has for this pool."),
-        option(
-            "--timeout",
-            type=Span(),
-            metavar="TIME",
-            section=JOB,
-            help="End it so long after it first started: 90s, 30m, 12h, 7d.",
-        ),
-        option(
-            "--account",
-            metavar="NAME",
-            section=JOB,
-            shell_complete=accounts,
-            help="Which account of the cloud, if there are several.",
-        ),
-        option(
-            "--max-cost",
-            type=Dollars(),
-            metavar="USD",
-            section=JOB,
-            help="Never run it on what costs more an hour, for all nodes, or has no known price.",
-        ),
-        option(
-            "--strategy",
-            "--job-recovery",
-            metavar="NAME",
-            section=RECOVERY,
-            help="How it finds its next place: failover (the same first), eager_next_region, or a plugin's.",
-        ),
-        option(
-            "--max-restarts",
-            type=WholeNumber(min=0),
-            metavar="N",
-            section=RECOVERY,
-            help="Start it again up to N times when it fails by itself.",
-        ),
-        option(
-            "--restart-on",
-            type=ExitCodes(),
-            metavar="CODES",
-            section=RECOVERY,
-            help="Always start it again when it ends with one of these exit codes, as in 33,34.",
-        ),
-        option(
-            "--on-success",
-            metavar="URL",
-            multiple=True,
-            section=RECOVERY,
-            help="Post what became of it there once it has succeeded. Repeatable.",
-        ),
-        option(
-            "--on-failure",
-            metavar="URL",
-            multiple=True,
-            section=RECOVERY,
-            help="Likewise once it has failed. Repeatable.",
-        ),
-    )(function)
+    return apply(*_PLACE_AND_TURN, *_RECOVERY)(function)
 
 
 def chosen(arguments: Mapping[str, Any]) -> JobOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,15 +115,12 @@ async def read(uri: UriOf, parts: PartsOf, _member: MemberOf) -> Response:
         raise TooLarge(
             f"{place} is larger than goes through the server", hint="POST /v1/storage/presign has another way."
         )
-    scratch = tempfile.TemporaryDirectory(prefix="styx-object-")
-    path = Path(scratch.name) / "content"
-    try:
+    with ExitStack() as failing:
+        path = Path(failing.enter_context(tempfile.TemporaryDirectory(prefix="styx-object-"))) / "content"
         with writing(path):
             await work.stores.call(storage, storage.get, place.bucket, {place.key: path})
-    except BaseException:
-        scratch.cleanup()
-        raise
-    return FileResponse(path, media_type="application/octet-stream", background=BackgroundTask(scratch.cleanup))
+        sent = BackgroundTask(failing.pop_all().close)
+    return FileResponse(path, media_type="application/octet-stream", background=sent)
 
 
 @router.put(
