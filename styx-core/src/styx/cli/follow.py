@@ -13,6 +13,7 @@ from styx.cli.render import clean, note
 if TYPE_CHECKING:
     from styx.api.backend import JobInfo, LogChunk
     from styx.client.protocol import Client
+    from styx.store.managed import ManagedJob
 
 # What a shell reports for SIGINT (you left), SIGTERM (the job was cancelled) and SIGPIPE (nobody reads any more).
 DETACHED = 130
@@ -108,7 +109,7 @@ class _Lines:
         self._target.write(b"(rank %d) %s" % (rank, line))
 
 
-def exit_code(job: JobInfo) -> int:
+def exit_code(job: JobInfo | ManagedJob) -> int:
     """What a command that waited for the job ends with."""
     if job.state == "succeeded":
         return 0
@@ -126,9 +127,14 @@ def exit_code(job: JobInfo) -> int:
 _SAID = frozenset({"the set-up failed"})
 
 
-def describe_end(job: JobInfo) -> str:
+def describe_end(job: JobInfo | ManagedJob) -> str:
     """One sentence on how the job ended."""
-    how = {"failed": "failed", "failed_setup": "failed in its setup", "cancelled": "was cancelled", "lost": "was lost"}
+    how = {
+        "failed_setup": "failed in its setup",
+        "failed_no_resources": "found nowhere to run",
+        "cancelled": "was cancelled",
+        "lost": "was lost",
+    }
     sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"
     if job.state != "cancelled" and job.exit_code:
         sentence += f" with exit code {job.exit_code}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from styx.cli import managedviews as views
-from styx.cli.follow import BROKEN_PIPE, CANCELLED, DETACHED, FAILED, NOT_ENDED, commented
+from styx.cli.follow import BROKEN_PIPE, CANCELLED, DETACHED, FAILED, commented, describe_end, exit_code
 from styx.cli.progress import progress
 from styx.cli.render import clean, note
 
@@ -132,32 +132,6 @@ def _group(jobs: JobsClient, group: str, numbers: Sequence[int]) -> list[Managed
 def _step(job: ManagedJob) -> str:
     how = f"{job.state.replace('_', ' ')}{f', {views.why(job)}' if views.why(job) else ''}"
     return clean(f"Job {job.id} ({views.name(job)}): {how}")
-
-
-def exit_code(job: ManagedJob) -> int:
-    """What a command that waited for the job ends with."""
-    if job.state == "succeeded":
-        return 0
-    if job.state == "cancelled":
-        return CANCELLED
-    if not job.state.ended:
-        return NOT_ENDED
-    code = job.exit_code or FAILED
-    return 128 - code if code < 0 else code & 0xFF or FAILED  # as for the jobs of clusters
-
-
-def describe_end(job: ManagedJob) -> str:
-    """One sentence on how the job ended."""
-    how = {
-        "failed": "failed",
-        "failed_setup": "failed in its setup",
-        "failed_no_resources": "found nowhere to run",
-        "cancelled": "was cancelled",
-    }
-    sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"
-    if job.state != "cancelled" and job.exit_code:
-        sentence += f" with exit code {job.exit_code}"
-    return f"{sentence}: {clean(job.reason)}" if job.reason else f"{sentence}."
 
 
 def hints(numbers: Sequence[int]) -> str:

@@ -98,20 +98,7 @@ class EmbeddedClient:
 
     def launch(self, task: Task, options: LaunchOptions, progress: Progress = silent) -> LaunchResult:
         """See :class:`~styx.client.protocol.Client`."""
-        name, job_id, made = self.loop.run(
-            self.engine.launch(
-                task,
-                options.cluster,
-                progress,
-                autostop=options.autostop,
-                retry_until_up=options.retry_until_up,
-                setup=not options.no_setup,
-                fast=options.fast,
-                agreed_hourly_cost=options.agreed_hourly_cost,
-                account=options.account,
-                max_hourly_cost=options.max_hourly_cost,
-            )
-        )
+        name, job_id, made = self.loop.run(self.engine.launch(task, options.cluster, progress, **options.for_engine()))
         return LaunchResult(name, job_id, created=made)
 
     def explain(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,6 +52,18 @@ class LaunchOptions:
     account: str | None = None
     agreed_hourly_cost: Decimal | None = None
     max_hourly_cost: Decimal | None = None
+
+    def for_engine(self) -> dict[str, Any]:
+        """All but the cluster, as keywords of :meth:`styx.engine.engine.Engine.launch`."""
+        return {
+            "autostop": self.autostop,
+            "retry_until_up": self.retry_until_up,
+            "setup": not self.no_setup,
+            "fast": self.fast,
+            "agreed_hourly_cost": self.agreed_hourly_cost,
+            "account": self.account,
+            "max_hourly_cost": self.max_hourly_cost,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from styx.server.auth import Authenticator, Caller, Level
 from styx.server.logs import masked
 from styx.server.problems import answer
 from styx.server.rates import Rates
+from styx.server.statuses import Sent
 from styx.store.access import AuditEntry
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from styx.api.services import Clock
     from styx.server.off_loop import OffLoop
@@ -57,14 +58,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope["client"] else ""
-        status = 0
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        sent = Sent(send)
         try:
             admitted = scope["state"]["admitted"] = partial(self._authenticator.caller, _authorization(scope))
             caller = scope["state"]["caller"] = await admitted()
@@ -77,8 +71,8 @@ class Access:
                 self._of_address.take(address)
             await answer(error, scope["state"]["request"])(scope, receive, sent)
         finally:
-            if status and (status in _REFUSED or not _harmless(scope)):
-                await self._note(scope, address, status)
+            if sent.status and (sent.status in _REFUSED or not _harmless(scope)):
+                await self._note(scope, address, sent.status)
 
     async def _note(self, scope: Scope, address: str, status: int) -> None:
         """Put it on record. What was done is not undone because that fails."""

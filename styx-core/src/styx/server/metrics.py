@@ -27,10 +27,11 @@ from prometheus_client.core import GaugeMetricFamily
 from styx import __version__
 from styx.api.errors import StoreError
 from styx.engine.phases import EVENT, seconds_of
+from styx.server.statuses import Sent
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from styx.store import Store
     from styx.store.figures import Figures
@@ -89,21 +90,14 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, began = _CLOSED, time.perf_counter()
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        sent, began = Sent(send, _CLOSED), time.perf_counter()
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, sent)
         finally:
             self._metrics.in_flight.dec()
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            self._metrics.requests.labels(method, template(scope), status).observe(time.perf_counter() - began)
+            self._metrics.requests.labels(method, template(scope), sent.status).observe(time.perf_counter() - began)
 
 
 def template(scope: Scope) -> str:

@@ -59,17 +59,7 @@ async def launch(engine: Engine, asked: Asked, progress: Progress) -> Any:
     """Run a task on a new or existing cluster."""
     options = load(LaunchOptions, asked.arguments["options"])
     name, job_id, made = await engine.launch(
-        asked.task(),
-        asked.cluster,
-        progress.phase,
-        autostop=options.autostop,
-        retry_until_up=options.retry_until_up,
-        setup=not options.no_setup,
-        fast=options.fast,
-        agreed_hourly_cost=options.agreed_hourly_cost,
-        account=options.account,
-        max_hourly_cost=options.max_hourly_cost,
-        key=asked.id,
+        asked.task(), asked.cluster, progress.phase, key=asked.id, **options.for_engine()
     )
     # Where an earlier try has made it, this one found it.
     return dump(LaunchResult(name, job_id, created=made or (asked.again and bool(asked.arguments["new"]))))

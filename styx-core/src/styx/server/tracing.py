@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from styx import __version__
 from styx.server.metrics import template
+from styx.server.statuses import Sent
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger("styx.server")
 
@@ -97,14 +98,7 @@ class Traced:
         from opentelemetry.trace import SpanKind, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        status = 0
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        sent = Sent(send)
         wanted = (b"traceparent", b"tracestate")
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in wanted}
         parent = TraceContextTextMapPropagator().extract(headers)
@@ -116,9 +110,9 @@ class Traced:
                 {
                     "http.request.method": scope["method"],
                     "http.route": route,
-                    "http.response.status_code": status,
+                    "http.response.status_code": sent.status,
                     "styx.request": scope.get("state", {}).get("request", ""),
                 }
             )
-            if status >= _FAILED:
+            if sent.status >= _FAILED:
                 found.set_status(StatusCode.ERROR)
