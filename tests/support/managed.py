@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,6 +89,15 @@ class Installation:
         assert server.stdout.readline().startswith("server ")
         return server
 
+    def suspend(self, server: subprocess.Popen[str]) -> None:
+        """Have a server stand still, but not in the middle of a write: nobody else could write to the files then."""
+        while True:
+            server.send_signal(signal.SIGSTOP)
+            if self.database is not None or all(_is_free(path) for path in self.home.glob("*.db")):
+                return
+            server.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+
     def submit(self, task: Task, options: JobOptions | None = None, count: int = 1) -> list[ManagedJob]:
         """Hand a task for this machine in."""
         task = task.override({"infra": "local", "cpus": "0.1+"})
@@ -127,3 +137,16 @@ class Installation:
             assert server.stdout is not None
             server.stdout.close()
         self.store.close()
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds the lock of this SQLite file."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return True

@@ -35,7 +35,7 @@ def _share(tmp_path: Path, database: str) -> None:
     installation.running(jobs[0])
     second = installation.serve("--ttl", "4")
     (other,) = installation.submit(Task("other").run(f"echo other >> {tmp_path}/done; sleep 12"))
-    os.kill(first.pid, signal.SIGSTOP)
+    installation.suspend(first)
     assert {installation.ended(job).state for job in jobs} == {ManagedState.SUCCEEDED}
     os.kill(first.pid, signal.SIGCONT)
     installation.running(other)

@@ -43,7 +43,7 @@ def test_a_server_that_was_suspended_lets_go(installation: Installation, tmp_pat
     first = installation.serve("--ttl", SOON)
     (job,) = installation.submit(once(tmp_path, 8))
     before = installation.running(job)
-    os.kill(first.pid, signal.SIGSTOP)
+    installation.suspend(first)
     second = installation.serve("--ttl", SOON)
     taken = installation.wait(job, lambda found: found.server != before.server and found.epoch > before.epoch + 1)
     os.kill(first.pid, signal.SIGCONT)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from styx.api import Boot, NotYet, Owner, StartRequest
+from styx.api import Billing, Boot, NodeState, NotYet, Owner, StartRequest
 from styx.builtin.local.cloud import LocalCloud
 from styx.builtin.local.ending import GRACE
 from styx.builtin.local.machine import SCOPE
@@ -27,6 +27,17 @@ def test_processes_are_asked_first(machine: Machine, tmp_path: Path) -> None:
     machine.insist(lambda: machine.cloud.terminate(SCOPE, node.owner, ()))
     assert (tmp_path / "said").read_text() == "bye\n"
     assert machine.state(node) is None
+
+
+def test_a_removal_that_was_broken_off_can_be_found(machine: Machine) -> None:
+    """The node counts as there until somebody asks again: on a lost record it would be nobody's otherwise."""
+    (node,) = machine.nodes()
+    machine.start(node, LOOP)
+    with pytest.raises(NotYet):
+        machine.cloud.terminate(SCOPE, node.owner, ())
+    (left,) = machine.cloud.observe(SCOPE, None).nodes
+    assert (left.state, left.billing) == (NodeState.TERMINATING, Billing.FULL)
+    machine.insist(lambda: machine.cloud.terminate(SCOPE, node.owner, ()))
 
 
 def test_the_stubborn_are_killed_after_a_while(machine: Machine) -> None:

@@ -97,3 +97,18 @@ def test_a_lock_that_is_never_let_go(store: Store, impatient: Store) -> None:
         locked(connection, "c")
         with pytest.raises(StoreError, match="stayed locked by another client"):
             impatient.clusters.renew("c", HOLDER, 60)
+
+
+def test_a_client_that_stands_still_is_waited_for_no_longer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was suspended in the middle of a write loses what it had written, and others go on."""
+    monkeypatch.setattr(database, "IDLE_WAIT", 1)
+
+    def suspended(other: Store) -> None:
+        with other._database.write() as connection:
+            locked(connection, "c")
+            assert store.clusters.renew("c", HOLDER, 60)
+
+    with Store.open(store._database.url.render_as_string(hide_password=False)) as other:
+        with pytest.raises(StoreError):
+            suspended(other)
+        assert other.clusters.get("c")

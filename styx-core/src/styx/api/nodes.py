@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 
 class Billing(StrEnum):
-    """What the node costs in its present state."""
+    """What the node costs in its present state. One that is TERMINATING and costs NONE is gone, and only listed yet."""
 
     FULL = "full"
     DISK_ONLY = "disk_only"

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from styx.api.errors import StoreError
+from styx.store.database import IDLE_WAIT
 
 if TYPE_CHECKING:
     from dbos import DBOS, DBOSConfig
@@ -245,6 +246,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "log_level": "ERROR",  # it warns of every step that is let go of
         "sys_db_pool_size": CONNECTIONS,
         "max_executor_threads": THREADS,
+        "sys_db_idle_transaction_timeout_sec": float(IDLE_WAIT),
         "use_listen_notify": False,
         "scheduler_polling_interval_sec": 3600.0,
         "enable_otlp": False,

@@ -35,6 +35,7 @@ from styx.store import schema
 from styx.store.faults import explain
 
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
+IDLE_WAIT = 20  # seconds within a transaction until PostgreSQL ends that of a process which stands still
 _CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
 _SERVER_TIME = text("SELECT clock_timestamp()")  # at this moment; now() is when the transaction began
 _ALONE = text("SELECT pg_advisory_xact_lock(:styx, hashtext(:what))")
@@ -180,6 +181,7 @@ def _postgres_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.execute(f"SET lock_timeout = '{LOCK_WAIT}s'")
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_WAIT}s'")
         connection.commit()
 
     return engine

@@ -19,6 +19,8 @@ _CAUSES = {BY_USER: Cause.USER, BY_ITSELF: Cause.SELF}
 def as_node(node: LocalNode) -> Node:
     """What the directory tells, in the contract's words; only a running node can be reached."""
     running = node.state == RUNNING
+    # A removal goes on only when somebody asks again: until then the node is there, and no less than when it ran.
+    leaving = node.state == TERMINATING
     endpoint = Endpoint("process", {"home": str(node.home), "node": node.name}) if running else None
     return Node(
         id=node.name,
@@ -30,7 +32,7 @@ def as_node(node: LocalNode) -> Node:
         evidence="" if running else f"{node.path}/state says {node.state} by {node.cause or 'nobody'}",
         endpoint=endpoint,
         private_ip=ADDRESS if running else None,
-        billing=Billing.NONE,
+        billing=Billing.FULL if leaving else Billing.NONE,
         hourly_cost=FREE,
         token=node.token,
         instance_type=INSTANCE_TYPE,
