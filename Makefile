@@ -49,9 +49,10 @@ bench-peer: $(READY) ## Measure Styx beside SkyPilot, which is installed apart b
 bench-s3: $(READY) ## Measure copies to and from S3 beside the AWS CLI, which is installed apart below build/ (minutes)
 	$(BIN)/python -m benchmarks.s3
 
-bench-server: $(READY) ## Measure the server, and managed jobs among a million of them (minutes)
+bench-server: $(READY) ## Measure the server, managed jobs among a million of them, and a thousand at work (minutes)
 	$(BIN)/python -m benchmarks server
 	$(BIN)/python -m benchmarks.jobs_store
+	$(BIN)/python -m benchmarks.jobs_run
 
 CLOUD ?= bazaar
 leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local, aws); count what leaked or was lost

@@ -65,7 +65,7 @@ def figures(scratch: Path) -> Iterator[Figure]:
     yield Figure("server ready after", 1.5, ready, "s")
     home = scratch / "server"
     fill(home, CLUSTERS)
-    with _server(home) as server:
+    with serving(home) as server:
         time.sleep(5)  # what it does after it is ready
         yield Figure("idle server", 130, server.memory(), "MiB", f"{least:.0f} MiB")
         yield Figure("GET /health, p50", 0.5, _latency(server, "/health", 1000), "ms", f"{floor:.2f} ms")
@@ -80,9 +80,10 @@ def figures(scratch: Path) -> Iterator[Figure]:
 
 
 @contextmanager
-def _server(home: Path) -> Iterator[Running]:
+def serving(home: Path, *options: str) -> Iterator[Running]:
+    """A server on this home, until the block ends."""
     process = subprocess.Popen(
-        [PYTHON, "-m", "styx.server.main", "--home", str(home), "--port", "0"],
+        [PYTHON, "-m", "styx.server.main", "--home", str(home), "--port", "0", *options],
         env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -107,7 +108,7 @@ def _announced(process: subprocess.Popen[bytes], path: Path) -> Running:
 def _seconds_to_ready(home: Path) -> float:
     """From the start of the process to the first answer that it is ready; its home is new."""
     began = time.monotonic()
-    with _server(home) as server:
+    with serving(home) as server:
         while True:
             try:
                 with urllib.request.urlopen(f"{server.url}/ready", timeout=5):
