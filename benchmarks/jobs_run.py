@@ -50,13 +50,12 @@ def _run(home: Path, count: int) -> tuple[float, float, float]:
         sealer = Sealer.open(home)
         task = task.override({"infra": "local", "cpus": "0.1+"})
         jobs = submit(store, sealer, task, JobOptions(), user=user_name(), count=count)
-        deadline, peak = began + PATIENCE * SECONDS * max(1.0, count / AT_ONCE), 0.0
+        deadline = began + PATIENCE * SECONDS * max(1.0, count / AT_ONCE)
         while store.jobs.counts():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"jobs have not ended: {store.jobs.counts()}")
-            peak = max(peak, server.memory())
-            time.sleep(0.5)
-        took, cpu = time.monotonic() - began, _cpu(server) - before
+            time.sleep(0.2)
+        took, cpu, peak = time.monotonic() - began, _cpu(server) - before, server.peak()
         failed = [
             job for job in map(store.jobs.get, (job.id for job in jobs)) if job.state is not ManagedState.SUCCEEDED
         ]

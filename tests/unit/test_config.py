@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import InvalidConfig
-from styx.config import Budget, Config, home, load_config, parse_config
+from styx.config import Budget, Config, Keep, home, load_config, parse_config
 
 FULL = """
 database: postgresql://styx@db/styx
@@ -191,6 +191,22 @@ def test_managed_jobs_have_limits_and_whom_to_tell() -> None:
 def test_wrong_settings_of_managed_jobs_are_named(text: str) -> None:
     """With the key, as for all settings."""
     with pytest.raises(InvalidConfig, match=r"config\.yaml: .*jobs"):
+        parse_config(text)
+
+
+def test_a_server_keeps_what_is_over_for_a_while() -> None:
+    """For so many days, each of its own; jobs and their logs for ever, unless told otherwise."""
+    found = parse_config("server: {keep_audit: forever, keep_jobs: 90, keep_requests: null}").keep
+    assert (found.answers, found.requests, found.audit, found.jobs, found.logs) == (1, 30, None, 90, None)
+    assert parse_config("{}").keep == Keep()
+
+
+@pytest.mark.parametrize(
+    "text", ["server: 3", "server: {keep_audit: 0}", "server: {keep_logs: a week}", "server: {keep_job: 3}"]
+)
+def test_wrong_times_to_keep_something_are_named(text: str) -> None:
+    """With the key, as for all settings."""
+    with pytest.raises(InvalidConfig, match=r"config\.yaml: .*server"):
         parse_config(text)
 
 

@@ -23,6 +23,8 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
       pools: {gpus: 8}
       webhooks_allow: [ci.corp.example, 10.1.0.0/16]          # what may be told although it is not on the internet
       webhooks_secret: ...                                    # signs what is told
+    server:                                                   # what a server keeps of what is over
+      keep_audit: 365                                         # in days, or `forever`
     storage:
       file: {root: /srv/styx}
     plugins:
@@ -36,7 +38,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ DEFAULT_ACCOUNT = "default"  # the only one of a cloud for which none are named
 ACCOUNTS = "accounts"  # in the section of a cloud; no setting of a plugin can be called so
 FILE_NAME = "config.yaml"
 DATABASE_VARIABLE = "STYX_DATABASE_URL"
+_LONGEST = 36_500  # days: nobody means more, and dates have a beginning
 SECRET_VARIABLE = "STYX_WEBHOOKS_SECRET"  # noqa: S105 - where it is, not what
 
 
@@ -94,6 +97,23 @@ class Jobs:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days a server keeps what is over; None is for ever.
+
+    Answers under idempotency keys, requests that have ended, uploads that no task has named since, the audit log;
+    managed jobs with what happened to them, their output, and what happened to clusters that are gone.
+    """
+
+    answers: int | None = 1
+    requests: int | None = 30
+    uploads: int | None = 30
+    audit: int | None = 365
+    jobs: int | None = None
+    logs: int | None = None
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The user's settings; sections of plugins are kept as they are, for their own models to check."""
 
@@ -108,6 +128,7 @@ class Config:
     accounts: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)  # by cloud and name
     budget: Budget = field(default_factory=Budget)
     jobs: Jobs = field(default_factory=Jobs)
+    keep: Keep = field(default_factory=Keep)
 
     def section(self, kind: str, name: str) -> Mapping[str, Any]:
         """The settings of one plugin object; ``kind`` as in the contract: cloud, backend, storage, engine, sandbox."""
@@ -166,7 +187,7 @@ def parse_config(text: str, source: str = FILE_NAME) -> Config:
 
 
 def _check(data: Mapping[Any, Any], source: str) -> Config:
-    known = ("database", "allowed_clouds", "budget", "jobs", *_GROUPS)
+    known = ("database", "allowed_clouds", "budget", "jobs", "server", *_GROUPS)
     _require_known(data, known, source)
     database = data.get("database")
     if database is not None and not isinstance(database, str):
@@ -191,6 +212,7 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
         accounts=accounts,
         budget=_budget(data.get("budget"), accounts, source),
         jobs=_jobs(data.get("jobs"), source),
+        keep=_keep(data.get("server"), source),
         **groups,
     )
 
@@ -279,6 +301,38 @@ def _jobs(data: object, source: str) -> Jobs:
         webhooks_allow=tuple(allow),
         webhooks_secret=secret,
     )
+
+
+FOREVER = "forever"
+_KEPT = tuple(f"keep_{field.name}" for field in fields(Keep))
+
+
+def _keep(data: object, source: str) -> Keep:
+    if data is None:
+        return Keep()
+    if not isinstance(data, dict):
+        raise InvalidConfig(f"{source}: server must be a section", file=source, field="server")
+    _require_known(data, _KEPT, source, "server")
+    return Keep(
+        **{
+            str(key).removeprefix("keep_"): _days(value, f"server.{key}", source)
+            for key, value in data.items()
+            if value is not None
+        }
+    )
+
+
+def _days(value: object, place: str, source: str) -> int | None:
+    if value == FOREVER:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LONGEST:
+        raise InvalidConfig(
+            f"{source}: {place} is {value!r}, which is no number of days",
+            hint=f"From 1 to {_LONGEST}, or {FOREVER}.",
+            file=source,
+            field=place,
+        )
+    return value
 
 
 def _number(value: object, place: str, source: str) -> int:

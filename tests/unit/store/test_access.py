@@ -71,14 +71,43 @@ def test_tokens(store: Store, clock: Any) -> None:
         store.tokens.revoke("u")
 
 
+def test_tokens_go_with_the_one_that_made_them(store: Store) -> None:
+    """Whoever had one keeps none that they made with it, unless it is revoked alone; and it makes none any more."""
+    store.users.add(User("ada", Role.MEMBER, NOW))
+    for number, maker in (("a", None), ("b", "a"), ("c", "b"), ("d", "a"), ("e", None)):
+        store.tokens.add(token(number, maker=maker))
+    store.tokens.revoke("b", alone=True)
+    assert [each.id for each in store.tokens.list() if each.revoked_at] == ["b"]
+    store.tokens.revoke("a")
+    assert [each.id for each in store.tokens.list() if each.revoked_at] == ["a", "b", "c", "d"]
+    for gone in ("a", "z"):
+        with pytest.raises(TokenNotFound):
+            store.tokens.add(token("f", maker=gone))
+
+
+def test_there_is_always_an_administrator(store: Store) -> None:
+    """The last one who may use the server keeps the role, and is not removed."""
+    for name in ("ada", "eve", "bob"):
+        store.users.add(User(name, Role.ADMIN, NOW))
+    store.users.update("bob", disabled=True)
+    store.users.update("eve", role=Role.MEMBER)
+    for change in ({"role": Role.VIEWER}, {"disabled": True}):
+        with pytest.raises(Conflict, match="last administrator"):
+            store.users.update("ada", **change)
+    with pytest.raises(Conflict, match="last administrator"):
+        store.users.remove("ada")
+    assert store.users.get("ada") == User("ada", Role.ADMIN, NOW)
+
+
 def test_tokens_go_with_their_user(store: Store) -> None:
     """A user of the same name later does not get them, and nobody unknown can have one."""
     for name in ("ada", "eve"):
         store.users.add(User(name, Role.MEMBER, NOW))
         store.tokens.add(token(f"of {name}", name))
+    store.tokens.add(token("made by eve", maker="of eve"))
     assert [each.id for each in store.tokens.list("eve")] == ["of eve"]
     store.users.remove("eve")
-    assert [each.id for each in store.tokens.list()] == ["of ada"]
+    assert [(each.id, each.revoked_at) for each in store.tokens.list()] == [("made by eve", NOW), ("of ada", None)]
     with pytest.raises(UserNotFound):
         store.tokens.add(token("t", "eve"))
 

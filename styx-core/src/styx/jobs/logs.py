@@ -19,6 +19,7 @@ from styx.api.backend import LogChunk
 from styx.replacing import replacing
 from styx.store import Store
 
+FOLDER = "jobs"
 PIECE = 64 * 1024  # bytes read at a time
 POLL_SECONDS = 0.2
 MARK_SECONDS = 1.0  # what is read again at most
@@ -27,7 +28,7 @@ LONGEST_LINE = 64 * 1024
 
 def path_of(home: Path, number: int) -> Path:
     """Where the log of a job is."""
-    return home / "jobs" / str(number // 1000) / f"{number}.log"
+    return home / FOLDER / str(number // 1000) / f"{number}.log"
 
 
 class Log:

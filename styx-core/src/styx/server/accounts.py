@@ -108,13 +108,17 @@ def token_list(owner: str | None) -> None:
         for each in store.tokens.list(owner):
             ends = f"expires {each.expires_at:%Y-%m-%d %H:%M}" if each.expires_at else ""
             state = "revoked" if each.revoked_at else ends
-            click.echo("\t".join((each.id, each.user, each.name, ",".join(each.scopes) or "all", state)).rstrip())
+            maker = f"by {each.maker}" if each.maker else ""
+            click.echo(
+                "\t".join((each.id, each.user, each.name, ",".join(each.scopes) or "all", state, maker)).rstrip()
+            )
 
 
 @token.command("revoke")
 @click.argument("number", metavar="ID")
-def token_revoke(number: str) -> None:
-    """Let a token count no more. Every server refuses it from then on."""
+@click.option("--alone", is_flag=True, help="Not those that were made by it.")
+def token_revoke(number: str, alone: bool) -> None:
+    """Let a token count no more, nor any that was made by it. Every server refuses them from then on."""
     with _store() as store:
-        store.tokens.revoke(number)
+        store.tokens.revoke(number, alone=alone)
     click.echo(f"Revoked {number}.")

@@ -59,12 +59,18 @@ class Caller:
 
 
 def mint(
-    user: str, name: str, now: datetime, *, scopes: tuple[str, ...] = (), lifetime: timedelta | None = None
+    user: str,
+    name: str,
+    now: datetime,
+    *,
+    scopes: tuple[str, ...] = (),
+    lifetime: timedelta | None = None,
+    maker: str | None = None,
 ) -> tuple[str, Token]:
-    """A new token: its text, to be shown once, and what is kept of it."""
+    """A new token: its text, to be shown once, and what is kept of it. ``maker`` is the token that asks for it."""
     number, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     expires = None if lifetime is None else now + lifetime
-    kept = Token(number, user, name, _digest(secret), tuple(sorted(scopes)), now, expires)
+    kept = Token(number, user, name, _digest(secret), tuple(sorted(scopes)), now, expires, maker=maker)
     return f"{_PREFIX}_{number}_{secret}", kept
 
 

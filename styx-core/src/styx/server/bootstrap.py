@@ -40,10 +40,10 @@ def ensure_own(store: Store, now: datetime) -> str:
 
 
 def forget(store: Store, home: Path) -> None:
-    """Revoke the tokens of servers of this home. Idempotent."""
+    """Revoke the tokens of servers of this home; what was made by them is made for longer. Idempotent."""
     for token in store.tokens.list(user_name()):
         if token.name == _called(home) and token.revoked_at is None:
-            store.tokens.revoke(token.id)
+            store.tokens.revoke(token.id, alone=True)
 
 
 def _called(home: Path) -> str:

@@ -344,6 +344,9 @@ class TokenOut(BaseModel):
     expires_at: datetime | None
     revoked_at: datetime | None
     used_at: datetime | None
+    maker: str | None = Field(
+        default=None, description="the id of the token by which it was made, and with which it goes"
+    )
 
 
 class NewToken(TokenOut):

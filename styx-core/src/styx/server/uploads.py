@@ -33,8 +33,7 @@ _NAMED = re.compile(rf"/{FOLDER}/([0-9a-f]{{64}})/{CONTENT}")
 _PLACE = re.compile(rf"/.*{_NAMED.pattern}", re.DOTALL)
 _WITH_FILES = frozenset({"workdir", "file_mounts"})
 _TOLD = "uploaded"  # in place of where it is
-_DRAFT_KEPT = 86400.0
-KEPT = 30 * 86400.0  # seconds after it was last named that an upload is kept
+_DAY = 86400.0  # seconds
 _EXPANDS = 8  # times its archive, that what is in it may be large
 _NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
 _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
@@ -43,11 +42,17 @@ _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 class Uploads:
     """What was sent, by SHA-256 and who sent it."""
 
-    def __init__(self, home: Path, settings: Settings, in_use: Callable[[], Iterable[str]]) -> None:
-        """``in_use`` tells all tasks, as text, that may still have to run."""
+    def __init__(
+        self, home: Path, settings: Settings, in_use: Callable[[], Iterable[str]], days: int | None = 30
+    ) -> None:
+        """``in_use`` tells all tasks, as text, that may still have to run.
+
+        ``days`` is for how long an upload is kept after it was last named; None is for ever.
+        """
         self._root = home / FOLDER
         self._settings = settings
         self._in_use = in_use
+        self._days = days
 
     def has(self, digest: str, user: str) -> bool:
         """Whether this user has sent it. Then it is kept for a while longer."""
@@ -82,20 +87,30 @@ class Uploads:
         if found.hexdigest() != digest:
             raise BadInput("what was sent has another SHA-256 than its address says")
 
-    def _make_room(self) -> None:
-        """Remove what nobody has named for long, and drafts of a server that died over them."""
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        old = [place for place in self._root.iterdir() if _age(place) > (_DRAFT_KEPT if _is_draft(place) else KEPT)]
+    def forget_old(self) -> None:
+        """Remove what nobody has named for long, and drafts of a server that died over them. Raises StoreError."""
+        old = [place for place in self._places() if self._is_old(place)]
         if old:
             named = {digest for text in self._in_use() for digest in _NAMED.findall(text)}
             for place in old:
-                if place.name not in named:
+                if place.name not in named and self._is_old(place):  # nobody has named it meanwhile
                     shutil.rmtree(place, ignore_errors=True)
+
+    def _places(self) -> list[Path]:
+        return list(self._root.iterdir()) if self._root.is_dir() else []
+
+    def _is_old(self, place: Path) -> bool:
+        kept = 1 if place.name.startswith(".") else self._days  # a draft, which is nobody's any more
+        return kept is not None and _age(place) > kept * _DAY
+
+    def _make_room(self) -> None:
+        self.forget_old()
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         total = sum(int((place / "size").read_text()) for place in self._root.iterdir() if (place / "size").is_file())
         if total > self._settings.max_uploads:
             raise TooLarge(
                 f"the server keeps {total >> 20} MiB of uploads, which is all it may",
-                hint="They go 30 days after they were last used; an administrator can remove some below its home.",
+                hint=f"{self._gone_when()}an administrator can remove some below its home.".capitalize(),
             )
 
     def _unpack(self, draft: Path) -> None:
@@ -154,10 +169,6 @@ def _age(place: Path) -> float:
         return time.time() - place.stat().st_mtime
     except FileNotFoundError:  # it has just gone
         return 0.0
-
-
-def _is_draft(place: Path) -> bool:
-    return place.name.startswith(".")
 
 
 def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:

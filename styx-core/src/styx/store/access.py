@@ -32,7 +32,8 @@ class User:
 class Token:
     """A token without its secret, of which only the SHA-256 (of 256 random bits) is kept, as ``digest``.
 
-    ``scopes`` narrow what its user's role allows: ``read``, ``write``, ``admin``; empty is all of it.
+    ``scopes`` narrow what its user's role allows: ``read``, ``write``, ``admin``; empty is all of it. ``maker`` is the
+    id of the token by which it was made, if it was by one: it goes with that.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Token:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     used_at: datetime | None = None
+    maker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

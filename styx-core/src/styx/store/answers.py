@@ -9,9 +9,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from styx.store import schema
 from styx.store.access import Answer
 from styx.store.database import Database
-from styx.store.rows import all_columns, answer_record, plain, read_time, write_time
+from styx.store.rows import all_columns, answer_record, plain, read_time
 
-KEPT = timedelta(hours=24)
 ABANDONED = timedelta(minutes=2)  # longer than any request takes: its server has died over it
 
 _T = schema.answers
@@ -19,11 +18,10 @@ _GET = select(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("wh
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"), _T.c.status == 0)
 _DELETE = delete(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"))
-_PAST = delete(_T).where(_T.c.created_at <= bindparam("then"))
 
 
 class Answers:
-    """Answers by user and key. Every method may raise StoreError."""
+    """Answers by user and key, until they are pruned. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,13 +30,12 @@ class Answers:
         """None when it is for the caller to answer, with :meth:`finish` or :meth:`drop`; else what is on record.
 
         That has status 0 while it is still being answered, and the fingerprint of another request where the key was
-        used for that. Answers are kept for a day. What nobody has answered in two minutes is for the next who asks.
+        used for that. What nobody has answered in two minutes is for the next who asks.
         """
         which = _which(user, key)
         with self._database.write() as connection:
             self._database.alone(connection, f"answer/{user}/{key}")
             now = self._database.now(connection)
-            connection.execute(_PAST, {"then": write_time(now - KEPT)})
             row = connection.execute(_GET, which).first()
             if row is not None and (row.status or read_time(row.created_at) > now - ABANDONED):
                 return answer_record(row)

@@ -1,4 +1,4 @@
-"""What was done through the servers, and by whom. Entries are only ever added."""
+"""What was done through the servers, and by whom. Entries never change."""
 
 from __future__ import annotations
 

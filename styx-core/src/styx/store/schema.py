@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Pr
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0006"
+REVISION = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -157,7 +157,7 @@ buckets = Table(
     Column("uri", Text, primary_key=True),
 )
 
-# No row ever goes, so that no number is given twice. What GET /v1/jobs filters by has an index that ends with the id.
+# The newest row never goes, so that no number is given twice. What GET /v1/jobs filters by has an index that ends with the id.
 managed_jobs = Table(
     "managed_jobs",
     metadata,
@@ -236,6 +236,7 @@ tokens = Table(
     Column("expires_at", Text),
     Column("revoked_at", Text),
     Column("used_at", Text),
+    Column("maker", Text),
 )
 
 audit = Table(

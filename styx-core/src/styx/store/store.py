@@ -25,6 +25,7 @@ from styx.store.memory import Memory, remember
 from styx.store.mounts import Mounts
 from styx.store.nodes import Nodes
 from styx.store.peek import DATABASE_NAME
+from styx.store.pruning import Pruning
 from styx.store.requests import Requests
 from styx.store.servers import Servers
 from styx.store.spans import Spans
@@ -60,6 +61,7 @@ class Store:
         self.audit = Audit(database)
         self.answers = Answers(database)
         self.watch = Watch(database)
+        self.pruning = Pruning(database)
 
     @classmethod
     def open(

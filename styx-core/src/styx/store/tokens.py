@@ -1,8 +1,15 @@
-"""Tokens of users, without their secrets. Whether a secret is the right one is for the server to say."""
+"""Tokens of users, without their secrets. Whether a secret is the right one is for the server to say.
+
+One that was made by another belongs to it. Whoever had a token that is revoked may have made others with it, and is not
+to keep them.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, insert, select, update
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import StoreError
@@ -18,6 +25,9 @@ _OF = _ALL.where(_T.c.user == bindparam("who"))
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
 _REVOKE = _UPDATE.where(_T.c.revoked_at.is_(None))
+_MADE = select(_T.c.id).where(_T.c.maker.in_(bindparam("makers", expanding=True)))
+_REVOKE_MANY = update(_T).where(_T.c.id.in_(bindparam("which", expanding=True)), _T.c.revoked_at.is_(None))
+ALONE = "tokens"  # who changes which of them count, on PostgreSQL
 
 
 class Tokens:
@@ -27,9 +37,14 @@ class Tokens:
         self._database = database
 
     def add(self, token: Token) -> Token:
-        """Put a token on record. Raises UserNotFound."""
+        """Put a token on record. Raises UserNotFound, and TokenNotFound where its maker counts no more."""
         try:
             with self._database.write() as connection:
+                if token.maker is not None:
+                    self._database.alone(connection, ALONE)
+                    maker = connection.execute(_GET, {"which": plain(token.maker)}).first()
+                    if maker is None or maker.revoked_at is not None:
+                        raise TokenNotFound(f"the token {token.maker!r} counts no more")
                 connection.execute(_INSERT, all_columns(token))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
@@ -49,10 +64,13 @@ class Tokens:
             rows = connection.execute(_ALL) if user is None else connection.execute(_OF, {"who": plain(user)})
             return [token_record(row) for row in rows]
 
-    def revoke(self, number: str) -> Token:
-        """Let a token count no more. Idempotent. Raises TokenNotFound."""
+    def revoke(self, number: str, *, alone: bool = False) -> Token:
+        """Let a token count no more, nor any that was made by it; or it ``alone``. Idempotent. Raises TokenNotFound."""
         with self._database.write() as connection:
+            self._database.alone(connection, ALONE)
             now = self._database.now(connection)
+            if not alone:
+                revoke_made_by(connection, [plain(number)], now)
             connection.execute(_REVOKE, {"which": plain(number), **columns({"revoked_at": now})})
             row = connection.execute(_GET, {"which": plain(number)}).first()
         if row is None:
@@ -64,3 +82,10 @@ class Tokens:
         with self._database.write() as connection:
             now = self._database.now(connection)
             connection.execute(_UPDATE, {"which": plain(number), **columns({"used_at": now})})
+
+
+def revoke_made_by(connection: Connection, makers: Sequence[str], now: datetime) -> None:
+    """Let none count that was made by these tokens, nor by those, whether they count or not."""
+    while makers:
+        makers = list(connection.scalars(_MADE, {"makers": makers}))
+        connection.execute(_REVOKE_MANY, {"which": makers, **columns({"revoked_at": now})})

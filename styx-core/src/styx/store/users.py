@@ -1,17 +1,21 @@
-"""Who may use the servers of this store."""
+"""Who may use the servers of this store. Of those who may do everything there is always one left."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import Conflict, StoreError
 from styx.store import schema
-from styx.store.access import User, UserNotFound
+from styx.store.access import Role, User, UserNotFound
 from styx.store.database import Database
 from styx.store.rows import all_columns, columns, plain, user_record
+from styx.store.tokens import ALONE as TOKENS_ALONE
+from styx.store.tokens import revoke_made_by
 
 _T = schema.users
 _ALL = select(_T).order_by(_T.c.name)
@@ -20,6 +24,9 @@ _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.name == bindparam("who"))
 _DELETE = delete(_T).where(_T.c.name == bindparam("who"))
 _CHANGEABLE = frozenset({"role", "disabled"})
+_ADMINS = select(_T.c.name).where(_T.c.role == Role.ADMIN.value, _T.c.disabled.is_(False))
+_TOKENS = select(schema.tokens.c.id).where(schema.tokens.c.user == bindparam("who"))
+_ALONE = "users"
 
 
 class Users:
@@ -51,11 +58,11 @@ class Users:
             return [user_record(row) for row in connection.execute(_ALL)]
 
     def update(self, name: str, **changes: Any) -> User:
-        """Set ``role`` or ``disabled``."""
+        """Set ``role`` or ``disabled``. Raises Conflict where no administrator would be left."""
         wrong = sorted(set(changes) - _CHANGEABLE)
         if wrong:
             raise TypeError(f"field {wrong[0]!r} of a user cannot be set this way")
-        with self._database.write() as connection:
+        with self._keeping_an_admin() as connection:
             if changes:
                 connection.execute(_UPDATE, {"who": plain(name), **columns(changes)})
             row = connection.execute(_GET, {"who": plain(name)}).first()
@@ -64,10 +71,29 @@ class Users:
         return user_record(row)
 
     def remove(self, name: str) -> None:
-        """Forget a user, with all tokens. What they did stays on record."""
-        with self._database.write() as connection:
+        """Forget a user, with all tokens, and let none count that was made by one of these. What they did stays.
+
+        Raises Conflict where no administrator would be left.
+        """
+        with self._keeping_an_admin() as connection:
+            self._database.alone(connection, TOKENS_ALONE)
+            tokens = connection.scalars(_TOKENS, {"who": plain(name)}).all()
+            revoke_made_by(connection, tokens, self._database.now(connection))
             if connection.execute(_DELETE, {"who": plain(name)}).rowcount == 0:
                 raise _unknown(name)
+
+    @contextmanager
+    def _keeping_an_admin(self) -> Iterator[Connection]:
+        """A transaction that nobody else changes users beside: two could take each other's role at the same moment."""
+        with self._database.write() as connection:
+            self._database.alone(connection, _ALONE)
+            before = connection.scalars(_ADMINS).first()
+            yield connection
+            if before is not None and connection.scalars(_ADMINS).first() is None:
+                raise Conflict(
+                    f"{before!r} is the last administrator",
+                    hint="Make another one first: `styx-server user add NAME --role admin`.",
+                )
 
 
 def _unknown(name: str) -> UserNotFound:

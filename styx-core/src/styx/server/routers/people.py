@@ -22,6 +22,7 @@ from styx.store.managed import ServerRecord
 router = routes("people", "/v1")
 
 UserName = Annotated[str, Path(max_length=200, examples=["ann"])]
+Alone = Annotated[bool, Query(description="only this one, and leave those that were made by it")]
 TokenId = Annotated[str, Path(max_length=200, examples=["0a1b2c3d4e5f"])]
 
 
@@ -61,7 +62,7 @@ async def change_user(name: UserName, body: UserChange, parts: PartsOf, admin: A
 
 @router.delete("/users/{name}", status_code=204, response_class=Response)
 async def remove_user(name: UserName, parts: PartsOf, admin: AdminOf) -> None:
-    """Remove a user with all tokens. Clusters and jobs stay."""
+    """Remove a user with all tokens, and those that were made by them. Clusters and jobs stay."""
     if name == admin.user:
         raise Clash("that is yourself", hint="Another administrator can do that, or `styx-server user remove`.")
     await parts.off_loop(parts.store.users.remove, name)
@@ -80,7 +81,7 @@ async def tokens(
 
 @router.post("/tokens", status_code=201)
 async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken:
-    """Make a token, which is shown this once. It may do no more, and lasts no longer, than the one that asks for it."""
+    """Make a token, which is shown this once. It may do no more than the one that asks for it, and goes with that."""
     owner = await parts.off_loop(parts.store.users.get, body.user or caller.user)
     maker = await parts.off_loop(parts.store.tokens.get, caller.token)
     if not caller.admin and body.user not in {None, caller.user}:
@@ -93,7 +94,7 @@ async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken
     now = parts.engine.context.clock.now()
     ends = [timedelta(seconds=body.lifetime)] if body.lifetime is not None else []
     ends += [maker.expires_at - now] if maker.expires_at is not None else []
-    text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=min(ends, default=None))
+    text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=min(ends, default=None), maker=caller.token)
     await parts.off_loop(parts.store.tokens.add, made)
     return NewToken(**_shown(made).model_dump(), token=text)
 
@@ -103,12 +104,12 @@ def _all_of(role: Role) -> tuple[str, ...]:
 
 
 @router.delete("/tokens/{number}", status_code=204, response_class=Response)
-async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf) -> None:
-    """Let a token count no more, from now on, at every server. Idempotent."""
+async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf, *, alone: Alone = False) -> None:
+    """Let a token count no more, from now on, at every server, nor any that was made by it. Idempotent."""
     found = await parts.off_loop(parts.store.tokens.get, number)
     if found is None or (not caller.admin and found.user != caller.user):
         raise TokenNotFound(f"there is no token {masked(number)!r}", hint="GET /v1/tokens lists them.")
-    await parts.off_loop(parts.store.tokens.revoke, number)
+    await parts.off_loop(parts.store.tokens.revoke, number, alone=alone)
 
 
 @router.get("/audit")
@@ -140,4 +141,5 @@ def _shown(token: Token) -> TokenOut:
         expires_at=token.expires_at,
         revoked_at=token.revoked_at,
         used_at=token.used_at,
+        maker=token.maker,
     )
