@@ -68,6 +68,8 @@ def receiver(socket_enabled: None) -> Iterator[HTTPServer]:
         ("192.88.99.1", False),
         ("168.63.129.16", False),
         ("::ffff:168.63.129.16", False),
+        ("192.0.0.192", False),
+        ("3fff::1", False),
         ("nonsense", False),
     ],
 )
@@ -95,6 +97,8 @@ def test_the_settings_allow_hosts_addresses_and_networks() -> None:
         "http://a.example:99999/",
         "http://a.example/ x",
         "gopher://a.example",
+        "http://a..example/",
+        f"http://{'a' * 64}.example/",
         f"http://a.example/{'x' * 3000}",
     ],
 )

@@ -27,8 +27,9 @@ SECONDS = 10.0  # for all of one attempt, from when the name is resolved
 _LONGEST = 2048
 _MOST = 65_536  # bytes of an answer that are read
 _MAPPED = ip_network("64:ff9b::/96")  # IPv4 addresses as seen from networks that have none
-# Inner addresses that Python takes for some of the internet: of sites, of relays, and where Azure answers its machines.
-_INNER = tuple(map(ip_network, ("fec0::/10", "192.88.99.0/24", "168.63.129.16/32")))
+# Inner addresses that Python takes for some of the internet: of sites, of relays, of protocols, of documentation, and
+# where Azure and Oracle answer their machines.
+_INNER = tuple(map(ip_network, ("fec0::/10", "192.88.99.0/24", "192.0.0.0/24", "3fff::/20", "168.63.129.16/32")))
 
 Address = IPv4Address | IPv6Address
 
@@ -45,6 +46,7 @@ def check(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0
+        (parts.hostname or "").encode("idna")  # as whoever resolves it does: it may have a part that is empty or long
     except ValueError:
         raise BadInput(f"{url[:100]!r} is no URL") from None
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 TASK = {"name": "hello", "resources": {"cpus": "2+"}, "run": "echo hello"}
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
+# What people read in lists: on one line, and nothing that a terminal obeys.
+Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Money = Annotated[
     Decimal,
@@ -87,12 +89,12 @@ class AutostopSpec(BaseModel):
 class LaunchOptionsIn(BaseModel):
     """How to launch, apart from what; see styx.client.protocol.LaunchOptions."""
 
-    cluster: Text | None = None
+    cluster: Label | None = None
     autostop: AutostopSpec | None = None
     retry_until_up: Flag = False
     no_setup: Flag = False
     fast: Flag = False
-    account: Text | None = None
+    account: Label | None = None
     agreed_hourly_cost: Money | None = None
     max_hourly_cost: Money | None = None
 
@@ -177,14 +179,14 @@ class Argv(BaseModel):
 class JobOptionsIn(BaseModel):
     """How to run a managed job; see styx.jobs.model.JobOptions. What is left out the task itself may say."""
 
-    strategy: Text | None = None
+    strategy: Label | None = None
     max_restarts: Number | None = None
     restart_exit_codes: list[Annotated[int, Field(ge=0, le=255), WHOLE]] | None = None
     max_recoveries: Number | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
     priority: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = None
-    pool: Text | None = None
-    account: Text | None = None
+    pool: Label | None = None
+    account: Label | None = None
     max_hourly_cost: Money | None = None
     on_success: list[Text] | None = None
     on_failure: list[Text] | None = None
@@ -196,9 +198,9 @@ class JobsIn(TaskIn):
     model_config = example({"task": TASK, "options": {"max_restarts": 2}})
 
     options: JobOptionsIn = Field(default_factory=JobOptionsIn)
-    name: Text = ""
+    name: Label = ""
     count: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1
-    key: Text | None = Field(default=None, description="who submits under the same key again gets the same jobs")
+    key: Label | None = Field(default=None, description="who submits under the same key again gets the same jobs")
 
 
 class DagIn(BaseModel):
@@ -208,7 +210,7 @@ class DagIn(BaseModel):
 
     tasks: Annotated[list[TaskIn], Field(min_length=1, max_length=10_000)]
     edges: list[tuple[Number, Number]] = Field(default_factory=list)
-    name: Text | None = None
+    name: Label | None = None
     execution: Literal["serial", "parallel"] = "serial"
     header: dict[str, Any] = Field(default_factory=dict, description="what else the header of a job group says")
 
@@ -216,10 +218,10 @@ class DagIn(BaseModel):
 class RunOptionsIn(BaseModel):
     """How to run a Dag; see styx.dags.model.RunOptions."""
 
-    name: Text = ""
+    name: Label = ""
     at_once: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 16
     keep: Flag = False
-    account: Text | None = None
+    account: Label | None = None
     max_hourly_cost: Money | None = None
     objective: Literal["cost", "time"] = "cost"
     agreed: list[Money | None] | None = None
@@ -241,7 +243,7 @@ class DagJobsIn(BaseModel):
 
     dag: DagIn
     options: JobOptionsIn = Field(default_factory=JobOptionsIn)
-    key: Text | None = None
+    key: Label | None = None
 
 
 class DagPlanned(BaseModel):
