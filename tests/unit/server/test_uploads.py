@@ -15,7 +15,7 @@ import pytest
 from styx.api.errors import InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
 from styx.server.settings import Settings
-from styx.server.uploads import KEPT, Uploads, told
+from styx.server.uploads import Uploads, told
 from styx.spec import Task
 
 
@@ -63,7 +63,7 @@ async def test_what_nobody_names_goes_and_what_a_job_may_need_stays(tmp_path: Pa
     task = uploads.localised(Task(run="x", file_mounts={"a": "/theirs"}), {"/theirs": needed}, "ann")
     tasks.append(str(task.to_dict()))
     for digest in (old, needed, used):
-        aged(uploads, digest, KEPT + 1)
+        aged(uploads, digest, 30 * 86400 + 1)
     assert uploads.has(used, "ann")
     await sent(uploads, "new")
     assert [uploads.has(digest, "ann") for digest in (old, needed, used)] == [False, True, True]

@@ -28,6 +28,7 @@ from styx.server.requests import Requests
 from styx.server.responses import PROBLEMS
 from styx.server.routing import add
 from styx.server.sse import Streams
+from styx.server.tidying import Tidying
 from styx.server.tracing import Traced
 from styx.server.uploads import Uploads
 from styx.store.managed import JobQuery
@@ -54,7 +55,9 @@ def create_app(
 ) -> FastAPI:
     """The application of one server. To be called in the event loop that serves it; its lifespan starts the work."""
     store = engine.context.store
+    home, keep = engine.context.home, engine.context.config.keep
     off_loop = OffLoop(inline=engine.context.config.database is None)
+    uploads = Uploads(home, settings, partial(_in_use, store), keep.uploads)
     parts = Parts(
         engine,
         runtime,
@@ -63,12 +66,13 @@ def create_app(
         off_loop,
         Requests(engine, sealer, off_loop, lambda: runtime.server_id),
         Streams(settings.streams, settings.stalled, settings.user_streams),
-        Uploads(engine.context.home, settings, partial(_in_use, store)),
+        uploads,
         OnServer(engine),
     )
     app = routed(lifespan=_lifespan)
     app.state.parts = parts
     app.state.metrics = Metrics(store)
+    app.state.tidying = Tidying(store, home, keep, uploads, lambda: runtime.server_id)
     problems.install(app)
     _add_plugins(app, engine.context.plugins)
     # From the inside out.
@@ -113,10 +117,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await parts.runtime.start()
     parts.requests.start()
+    app.state.tidying.start()
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
     gc.enable()
     yield
+    await app.state.tidying.stop()
     await parts.requests.stop()
     await parts.runtime.stop()
 

@@ -110,7 +110,8 @@ class Uploads:
         if total > self._settings.max_uploads:
             raise TooLarge(
                 f"the server keeps {total >> 20} MiB of uploads, which is all it may",
-                hint=f"{self._gone_when()}an administrator can remove some below its home.".capitalize(),
+                hint="They go when no task has named them for `server.keep_uploads` days; an administrator can remove "
+                "some below its home.",
             )
 
     def _unpack(self, draft: Path) -> None:

@@ -157,7 +157,8 @@ buckets = Table(
     Column("uri", Text, primary_key=True),
 )
 
-# The newest row never goes, so that no number is given twice. What GET /v1/jobs filters by has an index that ends with the id.
+# The newest row never goes, so that no number is given twice. What GET /v1/jobs filters by has an index that ends with
+# the id.
 managed_jobs = Table(
     "managed_jobs",
     metadata,
