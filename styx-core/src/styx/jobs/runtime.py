@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from styx import __version__
-from styx.api.errors import StoreError
+from styx.api.errors import JobNotFound, StoreError
 from styx.engine.about import about
 from styx.engine.engine import Engine
 from styx.jobs import driver
@@ -178,8 +178,13 @@ class JobRuntime:
         """Go on with what dead servers left of jobs that had ended: telling so. Forget what is long over."""
         living = [server.id for server in self._store.servers.list()]
         left = await self._records.abandoned(KIND, living)
-        await self._records.take_up(KIND, [key for key in left if self._store.jobs.get(int(key)).state.ended])
+        await self._records.take_up(KIND, [key for key in left if self._has_ended(int(key))])
         await self._records.tidy()
+
+    def _has_ended(self, number: int) -> bool:
+        with suppress(JobNotFound):  # it was forgotten, and nobody can be told any more
+            return self._store.jobs.get(number).state.ended
+        return False
 
     @property
     def _records(self) -> Durable:
