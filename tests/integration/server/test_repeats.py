@@ -51,6 +51,15 @@ def test_answers_are_for_who_may_have_them(server: Server) -> None:
     assert made.json["token"] not in again.body.decode()
 
 
+def test_a_token_is_shown_again_to_who_made_it(server: Server) -> None:
+    """Alone: another of the same user may be good for less time."""
+    hour = server.ask("POST", "/v1/tokens", {"name": "hour", "lifetime": 3600}).json["token"]
+    key, body = {"idempotency-key": "lasting"}, {"name": "lasting"}
+    made = server.ask("POST", "/v1/tokens", body, headers=key)
+    assert server.ask("POST", "/v1/tokens", body, headers=key).json == made.json
+    assert server.ask("POST", "/v1/tokens", body, headers=key, token=hour).status == 422
+
+
 def test_what_changes_nothing_is_not_kept(server: Server) -> None:
     """Answers to questions fill no database: viewers may ask them, as often and as long as they like."""
     viewer = server.made("asks", "viewer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from styx.api.errors import BadInput
 from styx.client.refusals import Forbidden
 from styx.server.access import require_own
 from styx.server.auth import Caller, Level, check_user, level, mint
+from styx.server.bootstrap import local_token
+from styx.store import Store
 from styx.store.access import Role
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -26,6 +29,19 @@ def test_of_a_token_only_a_digest_is_kept() -> None:
     assert secret not in repr(kept)
     assert (kept.scopes, kept.expires_at) == (("read", "write"), NOW + timedelta(days=1))
     assert mint("ann", "laptop", NOW)[0] != text
+
+
+def test_the_token_of_a_server_ends_with_it_alone(tmp_path: Path) -> None:
+    """What its user made with it lasts for as long as they said."""
+    with Store.open(home=tmp_path) as store:
+        number = local_token(store, tmp_path, NOW).split("_")[1]
+        (own,) = store.tokens.list()
+        store.tokens.add(mint(own.user, "made", NOW, maker=number)[1])
+        local_token(store, tmp_path, NOW)
+        counts = {
+            token.name: token.revoked_at is None for token in store.tokens.list() if token.id == number or token.maker
+        }
+        assert counts == {own.name: False, "made": True}
 
 
 @pytest.mark.parametrize("role", Role)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HEADER = b"idempotency-key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_TOKENS = "/v1/tokens"  # whose answers hold what may be good for longer than the one that asks for it
 _REPLAYED = {"idempotent-replayed": "true"}
 _OF_THE_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -31,7 +32,7 @@ class Repeats:
     """ASGI middleware. An answer is kept for a day, sealed: it may show a token.
 
     The same key with the same request: the same answer. With another request, or by a token that may do more or less:
-    422. While the first is worked on: 409.
+    422; so also a token that one asks for which did not make it. While the first is worked on: 409.
     What the server failed at (5xx) or had no time for is not kept.
     """
 
@@ -125,8 +126,9 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def _fingerprint(scope: Scope, body: bytes) -> str:
     found = sha256()
-    level = scope["state"]["caller"].level.name
-    for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], level.encode(), body):
+    caller = scope["state"]["caller"]
+    by = caller.token if scope["path"] == _TOKENS else caller.level.name
+    for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], by.encode(), body):
         found.update(len(part).to_bytes(8, "big") + part)
     return found.hexdigest()
 

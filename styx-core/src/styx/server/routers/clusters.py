@@ -14,7 +14,7 @@ from styx.api.errors import BadInput, ClusterNotFound
 from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
-from styx.server.access import CallerOf, require_own
+from styx.server.access import CallerOf, MemberOf, require_own
 from styx.server.auth import Caller
 from styx.server.models import Argv, AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
@@ -153,7 +153,7 @@ async def history(name: ClusterName, parts: PartsOf, limit: Limit = 100) -> Page
 @router.get("/{name}/shell")
 async def shell(
     name: ClusterName,
-    caller: CallerOf,
+    caller: MemberOf,
     parts: PartsOf,
     rank: Rank = 0,
     command: Annotated[str | None, Query(max_length=10_000)] = None,
