@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import os
@@ -78,12 +79,42 @@ async def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
     assert place(uploads, digest).read_text() == "text"
 
 
-async def test_there_is_an_end_to_it(tmp_path: Path) -> None:
-    """When all that may be kept is there, nothing more is taken."""
-    uploads = Uploads(tmp_path, Settings(max_uploads=100), tuple)
-    await sent(uploads, "x" * 150)
-    with pytest.raises(TooLarge, match="all it may"):
-        await sent(uploads, "more")
+@pytest.mark.parametrize(
+    ("settings", "whose"), [(Settings(max_uploads=60_000), "bob"), (Settings(user_uploads=60_000), "ann")]
+)
+async def test_there_is_an_end_to_it(tmp_path: Path, settings: Settings, whose: str) -> None:
+    """When all that may be kept is there, of all or of one user, nothing more is taken, and no draft is left."""
+    uploads = Uploads(tmp_path, settings, tuple)
+    there = [await sent(uploads, name * 15_000) for name in "xy"]  # each as much again in its archive, while it comes
+    with pytest.raises(TooLarge, match="MiB of uploads"):
+        await sent(uploads, "z" * 15_000, whose)
+    assert [uploads.has(digest, "ann") for digest in there] == [True, True]
+    assert len(list((tmp_path / "uploads").iterdir())) == 2
+
+
+async def test_one_does_not_fill_it_for_others(tmp_path: Path) -> None:
+    """Whose share is used up has theirs used up alone, by what is on its way too."""
+    uploads = Uploads(tmp_path, Settings(user_uploads=200_000), tuple)
+    results = await asyncio.gather(*(sent(uploads, f"{n}" * 20_000) for n in range(9)), return_exceptions=True)
+    assert TooLarge in {type(each) for each in results}
+    assert await sent(uploads, "x" * 20_000, "bob")
+    assert await sent(uploads, "x" * 20_000, "ann")  # what did not come is nobody's
+
+
+@pytest.mark.parametrize(
+    ("settings", "whose"), [(Settings(max_uploads=60_000), "bob"), (Settings(user_uploads=60_000), "ann")]
+)
+async def test_room_is_made_of_what_nothing_names(tmp_path: Path, settings: Settings, whose: str) -> None:
+    """The oldest goes first, once it has not been named for an hour; what a task still needs stays."""
+    tasks: list[str] = []
+    uploads = Uploads(tmp_path, settings, lambda: tasks)
+    old, needed, fresh = [await sent(uploads, name * 10_000) for name in "onf"]
+    tasks.append(str(place(uploads, needed)))
+    aged(uploads, needed, 9000)
+    aged(uploads, old, 7200)
+    assert await sent(uploads, "z" * 10_000, whose)
+    assert [uploads.has(digest, "ann") for digest in (old, needed, fresh)] == [False, True, True]
+    assert len(list((tmp_path / "uploads").iterdir())) == 3
 
 
 async def test_paths_are_replaced_wherever_a_task_has_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from styx.client.refusals import TooLarge
@@ -27,12 +27,13 @@ _CODEC = ("utf-8", "surrogateescape")  # names are any bytes
 class Archive:
     """One archive. What is in it is read while it is iterated over; ``size`` tells the bytes so far, unpacked."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        """Raises TooLarge, while it is read, once there are more than ``most`` bytes."""
+    def __init__(self, file: IO[bytes], most: int, more: Callable[[int], None]) -> None:
+        """Raises TooLarge, while it is read, once it is longer than ``most`` bytes; ``more`` is told of each piece."""
         zipped = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         self._file: IO[bytes] = gzip.GzipFile(fileobj=file) if zipped else file  # type: ignore[assignment]
         self._most = most
+        self._more = more
         self._left = 0  # bytes of the present file that nobody has asked for
         self.size = 0
 
@@ -89,6 +90,7 @@ class Archive:
         self.size += len(found)
         if self.size > self._most:
             raise TooLarge("the archive holds more than the server takes")
+        self._more(len(found))
         return found
 
 

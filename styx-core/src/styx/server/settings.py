@@ -25,6 +25,7 @@ class Settings:
     max_body: int = 8 * MiB
     max_upload: int = 2048 * MiB
     max_uploads: int = 20480 * MiB  # all of them together, of which the oldest go first
+    user_uploads: int = 8192 * MiB  # of one user
     header_patience: float = 20.0  # for the header of a request to come
     body_patience: float = 30.0  # for a body to come; an upload has as long for each MiB
     stalled: float = 60.0  # for a client to read what it is sent
@@ -35,6 +36,9 @@ class Settings:
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
     streams: int = 1000  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
+    shells: int = 200  # terminals at the same time
+    user_shells: int = 20
+    shell_patience: float = 60.0  # for the client of a terminal to be heard of
 
     @property
     def loopback(self) -> bool:

@@ -13,7 +13,7 @@ import os
 import stat
 import tarfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from styx.api.errors import BadInput
@@ -39,8 +39,10 @@ _REFUSED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, er
 _Path = tuple[str, ...]
 
 
-def unpack(archive: Path, target: Path, most: int) -> int:
+def unpack(archive: Path, target: Path, most: int, more: Callable[[int], None]) -> int:
     """Unpack into ``target``, which holds no links yet; how many bytes the archive has when it is not zipped.
+
+    ``more`` is told of them as they come, and may raise.
 
     Raises BadInput for what is no archive or could get out, TooLarge for more than ``most`` bytes, OSError of the disk.
     """
@@ -48,7 +50,7 @@ def unpack(archive: Path, target: Path, most: int) -> int:
     name = ""
     try:
         with archive.open("rb") as file:
-            members = Archive(file, most)
+            members = Archive(file, most, more)
             for number, member in enumerate(members):
                 if number >= _MOST_FILES:
                     raise TooLarge("the archive holds more files than the server takes")

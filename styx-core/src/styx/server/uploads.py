@@ -13,15 +13,15 @@ import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from styx.api.errors import BadInput, InvalidTask
-from styx.client.refusals import NoSuchThing, TooLarge
+from styx.client.refusals import NoSuchThing
+from styx.server.room import OWNER, SIZE, Room, age
 from styx.server.settings import Settings
 from styx.server.unpacking import CONTENT, unpack
 from styx.spec import Task
@@ -53,6 +53,7 @@ class Uploads:
         self._settings = settings
         self._in_use = in_use
         self._days = days
+        self._room = Room(self._root, settings, self._named)
 
     def has(self, digest: str, user: str) -> bool:
         """Whether this user has sent it. Then it is kept for a while longer."""
@@ -65,25 +66,41 @@ class Uploads:
 
     async def take(self, digest: str, pieces: AsyncIterator[bytes], user: str) -> None:
         """Keep an archive of this user's, in pieces. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
-        await asyncio.to_thread(self._make_room)
+        await asyncio.to_thread(self._prepare)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
+        came = 0
+
+        def more(count: int) -> None:
+            nonlocal came
+            came += count
+            self._room.more(user, count)
+
         try:
-            await self._receive(digest, pieces, draft / "archive")
-            await asyncio.to_thread(self._unpack, draft)
+            await self._receive(digest, pieces, draft / "archive", more)
+            await asyncio.to_thread(self._unpack, draft, user, more)
             with suppress(OSError):  # they have sent the same meanwhile
                 draft.rename(self._place(digest, user))
         finally:
             await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+            await asyncio.to_thread(self._room.come, user, came)
 
     def _place(self, digest: str, user: str) -> Path:
         return self._root / hashlib.sha256(f"{digest} {user}".encode()).hexdigest()
 
-    async def _receive(self, digest: str, pieces: AsyncIterator[bytes], path: Path) -> None:
+    async def _receive(
+        self, digest: str, pieces: AsyncIterator[bytes], path: Path, more: Callable[[int], None]
+    ) -> None:
         found = hashlib.sha256()
+
+        def add(piece: bytes) -> None:
+            more(len(piece))
+            file.write(piece)
+            found.update(piece)
+
         with path.open("wb") as file:
             async for piece in pieces:
-                await asyncio.to_thread(_add, file, found, piece)
+                await asyncio.to_thread(add, piece)
         if found.hexdigest() != digest:
             raise BadInput("what was sent has another SHA-256 than its address says")
 
@@ -91,7 +108,7 @@ class Uploads:
         """Remove what nobody has named for long, and drafts of a server that died over them. Raises StoreError."""
         old = [place for place in self._places() if self._is_old(place)]
         if old:
-            named = {digest for text in self._in_use() for digest in _NAMED.findall(text)}
+            named = self._named()
             for place in old:
                 if place.name not in named and self._is_old(place):  # nobody has named it meanwhile
                     shutil.rmtree(place, ignore_errors=True)
@@ -101,27 +118,25 @@ class Uploads:
 
     def _is_old(self, place: Path) -> bool:
         kept = 1 if place.name.startswith(".") else self._days  # a draft, which is nobody's any more
-        return kept is not None and _age(place) > kept * _DAY
+        return kept is not None and age(place) > kept * _DAY
 
-    def _make_room(self) -> None:
-        self.forget_old()
+    def _prepare(self) -> None:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        total = sum(int((place / "size").read_text()) for place in self._root.iterdir() if (place / "size").is_file())
-        if total > self._settings.max_uploads:
-            raise TooLarge(
-                f"the server keeps {total >> 20} MiB of uploads, which is all it may",
-                hint="They go when no task has named them for `server.keep_uploads` days; an administrator can remove "
-                "some below its home.",
-            )
+        self.forget_old()
+        self._room.look()
 
-    def _unpack(self, draft: Path) -> None:
+    def _named(self) -> set[str]:
+        return {digest for text in self._in_use() for digest in _NAMED.findall(text)}
+
+    def _unpack(self, draft: Path, user: str, more: Callable[[int], None]) -> None:
         archive = draft / "archive"
         most = max(self._settings.max_body, archive.stat().st_size) * _EXPANDS
-        size = unpack(archive, draft, most)
+        size = unpack(archive, draft, most, more)
         if not (draft / CONTENT).exists():
             raise BadInput(f"the archive has no {CONTENT!r}")
         archive.unlink()
-        (draft / "size").write_text(str(size))
+        (draft / SIZE).write_text(str(size))
+        (draft / OWNER).write_text(user, encoding="utf-8")
 
     def localised(self, task: Task, files: Mapping[str, str], user: str) -> Task:
         """The task with what this user has sent in place of their paths. Raises InvalidTask, NoSuchThing."""
@@ -163,15 +178,3 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_places(each) for key, each in value.items()}
     return [_without_places(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _age(place: Path) -> float:
-    try:
-        return time.time() - place.stat().st_mtime
-    except FileNotFoundError:  # it has just gone
-        return 0.0
-
-
-def _add(file: IO[bytes], found: hashlib._Hash, piece: bytes) -> None:
-    file.write(piece)
-    found.update(piece)
