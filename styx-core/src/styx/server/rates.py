@@ -5,10 +5,22 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from styx.client.refusals import TooManyRequests
 
 _KNOWN = 10_000  # who asked last; whoever is forgotten begins with a full bucket
+
+
+def neighbourhood(address: str) -> str:
+    """Who is counted as one: an address of IPv4, or all 2^64 that whoever has one of IPv6 can have."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address) or found.ipv4_mapped:
+        return str(getattr(found, "ipv4_mapped", None) or found)
+    return str(ip_network((int(found) >> 64 << 64, 64)))
 
 
 class Rates:
