@@ -176,3 +176,14 @@ async def test_a_group_ends_with_its_primary_tasks(machines: Machines, world: Wo
     assert states(result) == {"server": S.CANCELLED, "job": S.SUCCEEDED}
     assert (result.succeeded, result.tasks[0].reason) == (True, "the primary tasks have ended")
     assert world.machines() == []
+
+
+async def test_nothing_more_starts_once_the_primary_tasks_have_ended(machines: Machines, world: World) -> None:
+    """What still waits is cancelled, and that is no failure either."""
+    dag = group("server", "job")
+    dag.add(task("after", "job"))
+    dag.add(task("mend", "server").when("always"))
+    machines.hold = {"server": asyncio.Event()}
+    result = await DagRun(world.engine(), dag, RunOptions(), lambda *_: None).run()
+    assert states(result) == {"server": S.CANCELLED, "job": S.SUCCEEDED, "after": S.CANCELLED, "mend": S.CANCELLED}
+    assert (result.succeeded, machines.started) == (True, ["server", "job"])

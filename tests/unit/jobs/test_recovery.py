@@ -89,8 +89,8 @@ def test_nothing_is_said_of_a_cluster_of_which_nothing_is_known() -> None:
     [
         ("train", "train-7"),
         ("my job/2", "my-job-2-7"),
-        ("7up", "j7up-7"),
-        ("...", "job-7"),
+        ("7up", "t7up-7"),
+        ("...", "t-7"),
         ("x" * 80, f"{'x' * 40}-7"),
     ],
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from functools import partial
 
+from styx.dags import names
 from styx.dags.model import DagResult, Report, RunOptions, TaskResult
 from styx.dags.one import Attempted, TaskRun, to_its_end
 from styx.dags.plan import plan_places
-from styx.dags.schedule import Schedule, TaskState
+from styx.dags.schedule import Schedule, TaskState, primary_tasks
 from styx.engine.engine import Engine
 from styx.optimizer.rank import Choice
-from styx.spec.dag import PARALLEL, Dag
-from styx.spec.flow import filled, needed
+from styx.spec.dag import Dag
+from styx.spec.flow import filled, ungiven
 from styx.spec.header import termination_delay
 
 _LONGEST = 26  # characters of the run's name, and of a task's, in a cluster's
@@ -28,7 +28,7 @@ class DagRun:
         self._schedule = Schedule(dag)
         self._options = options
         self._report = report
-        self.name = f"{_plain(options.name or dag.name or 'dag')}-{secrets.token_hex(3)}"
+        self.name = f"{names.plain(options.name or dag.name or 'dag', _LONGEST)}-{secrets.token_hex(3)}"
         self._results = [TaskResult(dag.label(number)) for number in range(len(dag.tasks))]
         self._running: dict[asyncio.Task[None], int] = {}
         self._places: tuple[Choice, ...] = ()
@@ -47,8 +47,9 @@ class DagRun:
                     number = self._running.pop(task)
                     if number not in self._let_go:
                         task.result()
+                self._end_group()  # before anything is started that would have to end at once
                 self._start()
-                self._end_group()
+                self._end_group()  # of a primary task that was left out
         finally:
             self._schedule.cancel()
             await self._stop([*self._running])
@@ -78,9 +79,8 @@ class DagRun:
 
     async def _attempt(self, number: int, cluster: str) -> Attempted:
         spec = self._schedule.dag.tasks[number].spec
-        missing = [output for output in needed(spec) if output not in self._schedule.outputs]
-        if missing and spec.when.output not in missing:
-            return Attempted(reason=f"{missing[0].task} gave no {missing[0].name}")
+        if missing := ungiven(spec, self._schedule.outputs):
+            return Attempted(reason=missing)
         options, place = self._options, self._places[number]
         run = TaskRun(
             self._engine,
@@ -114,7 +114,7 @@ class DagRun:
 
     def _cluster(self, number: int) -> str:
         """The name of a task's cluster: of no other's, and of none that is on record, which would be the user's own."""
-        plain = f"{self.name}-{_plain(self._results[number].name)}"
+        plain = f"{self.name}-{names.plain(self._results[number].name, _LONGEST)}"
         taken = {result.cluster for result in self._results}
         name = plain if plain not in taken else f"{self.name}-{number + 1}"
         while self._engine.context.store.clusters.get(name) is not None:
@@ -122,18 +122,22 @@ class DagRun:
         return name
 
     def _end_group(self) -> None:
-        """Once the primary tasks of a group have ended, give the others the time that it says, and end them."""
-        dag = self._schedule.dag
-        primary = dag.options.get("primary_tasks")
-        if dag.execution != PARALLEL or not isinstance(primary, list) or not primary:
+        """Once the primary tasks of a group have ended, start no other, and end those after the time that it says."""
+        dag, states = self._schedule.dag, self._schedule.states
+        primary = primary_tasks(dag)
+        if not primary or not all(states[number].ended for number in primary):
             return
-        if all(result.state.ended for result in self._results if result.name in primary):
-            for task, number in self._running.items():
-                result = self._results[number]
-                if not result.reason:
-                    result.reason = "the primary tasks have ended"
-                    self._let_go.add(number)
-                    asyncio.get_running_loop().call_later(termination_delay(dag, result.name), task.cancel)
+        tasks = {number: task for task, number in self._running.items()}
+        for number, result in enumerate(self._results):
+            if states[number].ended or number in self._let_go:
+                continue
+            self._let_go.add(number)
+            result.reason = "the primary tasks have ended"
+            if number in tasks:
+                asyncio.get_running_loop().call_later(termination_delay(dag, result.name), tasks[number].cancel)
+            else:
+                self._turn(number, TaskState.CANCELLED, result.reason)
+        self._schedule.cancel()
 
     async def _stop(self, running: list[asyncio.Task[None]]) -> None:
         for task in running:
@@ -151,9 +155,3 @@ class DagRun:
             for number, result in enumerate(self._results)
         )
         return DagResult(self.name, succeeded, tuple(self._results))
-
-
-def _plain(name: str) -> str:
-    """The name, as far as a cluster's may hold it."""
-    found = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST].strip("-._")
-    return found if found[:1].isalpha() else f"t{found}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
 
-from styx.spec.dag import Dag
-from styx.spec.model import Condition, Output
+from styx.spec.condition import Ended, left_out
+from styx.spec.dag import PARALLEL, Dag
+from styx.spec.model import Output
 
 
 class TaskState(StrEnum):
@@ -95,27 +96,11 @@ class Schedule:
 
     def _skip(self, task: int) -> Skip | None:
         """Why a task is left out; None when it runs. All before it have ended."""
-        wish = self.dag.tasks[task].spec.when
-        bad = [each for each in self._before[task] if self._failed(each)]
-        if wish.outcome == "always":
-            return None
-        if wish.outcome == "failure":
-            return None if bad else Skip(task, "nothing has failed that it comes after", failure=False)
-        if bad:
-            return Skip(task, f"{self.dag.label(bad[0])} {self._fate(bad[0])}", failure=True)
-        left_out = [each for each in self._before[task] if self.states[each] is not TaskState.SUCCEEDED]
-        if left_out:
-            return Skip(task, f"{self.dag.label(left_out[0])} {self._fate(left_out[0])}", failure=False)
-        return self._unequal(task, wish)
-
-    def _unequal(self, task: int, wish: Condition) -> Skip | None:
-        if wish.output is None:
-            return None
-        found = self.outputs.get(wish.output)
-        if (found == wish.value) is wish.equal:
-            return None
-        what = "was not given" if found is None else f"is {found!r}"
-        return Skip(task, f"{wish.output.name} of {wish.output.task} {what}", failure=False)
+        before = [
+            Ended(self.dag.label(each), _FATES[self.states[each]], self._failed(each)) for each in self._before[task]
+        ]
+        found = left_out(self.dag.tasks[task].spec.when, before, self.outputs)
+        return None if found is None else Skip(task, found.reason, found.failure)
 
     def _failed(self, task: int) -> bool:
         """Whether it failed, or was left out because another did."""
@@ -123,9 +108,18 @@ class Schedule:
             return True
         return task in self._skips and self._skips[task].failure
 
-    def _fate(self, task: int) -> str:
-        return {
-            TaskState.FAILED: "failed",
-            TaskState.CANCELLED: "was cancelled",
-            TaskState.SKIPPED: "was left out",
-        }[self.states[task]]
+
+def primary_tasks(dag: Dag) -> frozenset[int]:
+    """Those of a job group with which the others end; none where it does not name any."""
+    named = dag.options.get("primary_tasks")
+    if dag.execution != PARALLEL or not isinstance(named, list):
+        return frozenset()
+    return frozenset(number for number in range(len(dag.tasks)) if dag.label(number) in named)
+
+
+_FATES = {
+    TaskState.SUCCEEDED: "",
+    TaskState.FAILED: "failed",
+    TaskState.CANCELLED: "was cancelled",
+    TaskState.SKIPPED: "was left out",
+}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
+
+from styx.dags.names import plain
 
 _LONGEST = 40  # characters of the job's name in its cluster's, which has at most 63
 
 
 def cluster(name: str, number: int, run: int = 1) -> str:
     """The cluster of a run. A run that is started again on the cluster of the one before needs none of its own."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_LONGEST].strip("-._") or "job"
-    plain = plain if plain[0].isalpha() else f"j{plain}"
-    return f"{plain}-{number}" if run == 1 else f"{plain}-{number}-{run}"
+    first = f"{plain(name, _LONGEST)}-{number}"
+    return first if run == 1 else f"{first}-{run}"
 
 
 def apart(name: str, key: str, taken: str = "") -> str:

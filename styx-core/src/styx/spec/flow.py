@@ -130,6 +130,12 @@ def needed(spec: TaskSpec) -> dict[Output, str]:
     return found
 
 
+def ungiven(spec: TaskSpec, outputs: Mapping[Output, str]) -> str:
+    """Which output a task cannot run without and was not given, in words; empty where there is none."""
+    missing = next((each for each, field in needed(spec).items() if field == "envs" and each not in outputs), None)
+    return f"{missing.task} gave no {missing.name}" if missing else ""
+
+
 def filled(spec: TaskSpec, outputs: Mapping[Output, str]) -> TaskSpec:
     """The task with outputs written into its environment variables; those not given stay as they are."""
 
