@@ -71,11 +71,13 @@ def test_a_dag_is_a_group_in_which_jobs_need_each_other(store: Store, sealer: Se
     assert len({job.group for job in jobs}) == 1
 
 
-def test_what_only_a_watched_run_can_do_is_refused(store: Store, sealer: Sealer) -> None:
-    """A task that waits for a failure, with what can do that."""
-    dag = Dag("pipeline")
-    for task in (TASK.named("a"), Task("b", depends_on=["a"]).when("failure").run("x")):
-        dag.add(task)
-    with pytest.raises(InvalidTask, match="once all that they come after have succeeded") as refused:
-        submit_dag(store, sealer, dag, NONE, user="me")
-    assert "styx dag run" in str(refused.value.hint)
+def test_a_group_has_primary_jobs_and_others_with_time_to_end(store: Store, sealer: Sealer) -> None:
+    """As its header says, for all or by name; where it names none, no job has to do with that."""
+    said = {"primary_tasks": ["a"], "termination_delay": {"b": "1m", "default": "5s"}}
+    dag = Dag("group", execution="parallel", options=said)
+    for name in "abc":
+        dag.add(TASK.named(name))
+    jobs = submit_dag(store, sealer, dag, NONE, user="me")
+    assert [(job.primary, job.grace) for job in jobs] == [(True, None), (False, 60.0), (False, 5.0)]
+    del dag.options["primary_tasks"]
+    assert {(job.primary, job.grace) for job in submit_dag(store, sealer, dag, NONE, user="me")} == {(None, None)}

@@ -10,6 +10,7 @@ import pytest
 
 from styx.api.errors import BadInput, JobNotFound, StoreError
 from styx.store import Store
+from styx.store.groups import OVER
 from styx.store.managed import ENDED, TRANSITIONS, UNDER_WAY, JobQuery, Limits, ManagedState, Superseded, legal
 from support.job_records import ANY, new_job, serve, started
 
@@ -253,19 +254,18 @@ def test_a_job_starts_once_all_it_needs_have_succeeded(store: Store) -> None:
         (S.FAILED_NO_RESOURCES, "found no resources"),
     ],
 )
-def test_a_failure_cancels_all_that_need_it(store: Store, state: S, words: str) -> None:
-    """However far away, with the reason in row and event; what does not need it goes on."""
+def test_a_failure_cancels_what_needs_it(store: Store, state: S, words: str) -> None:
+    """Once all that this needs have ended, with the reason in row and event; what does not need it goes on."""
     a, b, c, d = diamond(store)
     store.jobs.admit("s", ANY)
     end(store, a, S.SUCCEEDED)
     store.jobs.admit("s", ANY)
     end(store, b, state)
-    assert states(store) == {a: "succeeded", b: state, c: "starting", d: "cancelled"}
-    why = f"job {b} (b), which had to succeed first, {words}"
-    assert (store.jobs.get(d).reason, store.jobs.events(d)[-1].reason) == (why, why)
-    ended = store.jobs.get(d)
+    assert states(store) == {a: "succeeded", b: state, c: "starting", d: "pending"}
     end(store, c, S.SUCCEEDED)
-    assert store.jobs.get(d) == ended
+    assert states(store) == {a: "succeeded", b: state, c: "succeeded", d: "cancelled"}
+    why = f"job {b} (b) {words}"
+    assert (store.jobs.get(d).reason, store.jobs.events(d)[-1].reason) == (why, why)
 
 
 def test_cancelling_what_waits_cancels_what_needs_it(store: Store) -> None:
@@ -274,8 +274,79 @@ def test_cancelling_what_waits_cancels_what_needs_it(store: Store) -> None:
     assert store.jobs.cancel([a, d], reason="by ada") == sorted([a, d])
     assert [store.jobs.get(n).state for n in (a, b, c, d)] == [S.CANCELLED] * 4
     assert store.jobs.get(d).reason == "by ada"
-    assert store.jobs.get(b).reason == f"job {a} (a), which had to succeed first, was cancelled"
+    assert store.jobs.get(b).reason == f"job {a} (a) was cancelled"
     assert [len(store.jobs.events(n)) for n in (a, b, c, d)] == [2] * 4
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_ends_reach_as_far_as_they_decide(store: Store, pruned: bool) -> None:
+    """A chain of conditions is decided on in one go, past what was cancelled, or even forgotten, in between."""
+    whens = ["success", "failure", "success", "failure", "always"]
+    jobs = [
+        new_job(f"k{n}", f"n{n}", needs=(n - 1,) if n else (), group="g", task={"run": "true", "when": when})
+        for n, when in enumerate(whens)
+    ]
+    ids = [job.id for job in store.jobs.submit([*jobs, new_job("x", "x", needs=(0,), group="g"), new_job("last")])]
+    store.jobs.admit("s", Limits(at_once=1))
+    store.jobs.cancel([ids[5]], reason="by ada")
+    if pruned:
+        store.pruning.jobs(store.now())
+    assert len(store.jobs.page(JobQuery())) == 7 - pruned
+    end(store, ids[0], S.SUCCEEDED)
+    assert [store.jobs.get(number).state for number in ids[:5]] == [
+        S.SUCCEEDED, S.SKIPPED, S.SKIPPED, S.SKIPPED, S.PENDING,
+    ]  # fmt: skip
+    assert [store.jobs.get(number).reason for number in ids[1:4]] == [
+        "nothing has failed that it comes after",
+        f"job {ids[1]} (n1) was left out",
+        "nothing has failed that it comes after",
+    ]
+    assert store.jobs.events(ids[3])[-1].to_state == "skipped"
+    assert {job.name for job in store.jobs.admit("s", ANY)} == {"train", "n4"}
+
+
+# -- groups that end with some of their jobs
+
+
+def group(store: Store) -> tuple[int, int, int, int]:
+    """Two primary jobs and two others, of which one has 30 s to come to its end and the other has no time."""
+    roles = [(False, 30.0), (True, None), (True, None), (False, 0.0)]
+    jobs = [
+        new_job(f"g{n}", f"g{n}", group="g", primary=primary, grace=grace) for n, (primary, grace) in enumerate(roles)
+    ]
+    slow, one, two, quick = (job.id for job in store.jobs.submit(jobs))
+    return slow, one, two, quick
+
+
+def test_the_others_of_a_group_end_with_its_primary_jobs(store: Store, clock: Any) -> None:
+    """Once all of these have ended, as whatever: each in its time, and it is told of what became of it."""
+    slow, one, two, quick = group(store)
+    store.jobs.admit("s", ANY)
+    end(store, one, S.SUCCEEDED)
+    assert store.jobs.cancelling("s") == []
+    end(store, two, S.FAILED)
+    assert store.jobs.cancelling("s") == [quick]
+    assert [store.jobs.events(number)[-1].reason for number in (slow, quick)] == [
+        "the primary jobs of its group have ended; it may go on for 30 s",
+        "the primary jobs of its group have ended",
+    ]
+    clock.advance(30)
+    assert store.jobs.cancelling("s") == [slow, quick]
+    assert store.jobs.get(slow).reason == "the primary jobs of its group have ended"
+    end(store, slow, S.FAILED)
+    assert [store.jobs.get(number).good for number in (slow, one, two, quick)] == [True, True, False, False]
+
+
+def test_what_waits_in_a_group_that_is_over_never_starts(store: Store) -> None:
+    """It is no failure; somebody who cancels what still runs makes it one."""
+    slow, one, two, quick = group(store)
+    store.jobs.admit("s", Limits(at_once=1))
+    assert store.jobs.cancel([one, two]) == [one, two]
+    assert states(store) == {slow: "starting", one: "cancelled", two: "cancelled", quick: "cancelled"}
+    assert (store.jobs.get(quick).reason, store.jobs.get(quick).good) == (OVER, True)
+    store.jobs.cancel([slow])
+    assert store.jobs.cancelling("s") == [slow]
+    assert not store.jobs.get(slow).let_go
 
 
 def test_notes_are_events_without_a_change(store: Store) -> None:

@@ -47,12 +47,34 @@ class ManyServers(RuleBasedStateMachine):
         self.ended: dict[int, ManagedJob] = {}
         self.epochs: Counter[int] = Counter()
 
-    @rule(count=st.integers(1, 3), chain=st.booleans(), user=st.sampled_from("ab"), pool=st.sampled_from(("", "small")))
-    def hand_in(self, count: int, chain: bool, user: str, pool: str) -> None:
-        """An array, or jobs of which each needs the ones before; twice, as who got no answer does."""
+    @rule(
+        count=st.integers(1, 3),
+        chain=st.booleans(),
+        user=st.sampled_from("ab"),
+        pool=st.sampled_from(("", "small")),
+        when=st.sampled_from(("success", "failure", "always")),
+        primary=st.none() | numbers,
+    )
+    def hand_in(
+        self, count: int, chain: bool, user: str, pool: str, when: str = "success", primary: int | None = None
+    ) -> None:
+        """An array, or jobs of which each comes after the ones before; all of them may end with one.
+
+        It is done twice, as who got no answer does.
+        """
         self.born += 1
         jobs = [
-            new_job(f"{self.born}/{n}", user=user, pool=pool, needs=tuple(range(n)) if chain else (), priority=9 - n)
+            new_job(
+                f"{self.born}/{n}",
+                task={"run": "true", "when": when if n and chain else "success"},
+                user=user,
+                pool=pool,
+                group=str(self.born),
+                needs=tuple(range(n)) if chain else (),
+                priority=9 - n,
+                primary=None if primary is None else n == primary % count,
+                grace=None if primary is None or n == primary % count else TTL,
+            )
             for n in range(count)
         ]
         assert self.store.jobs.submit(jobs) == self.store.jobs.submit(jobs)
@@ -116,7 +138,7 @@ class ManyServers(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        """What is under way is on a server that is on record; what waits, waits for jobs that may yet succeed."""
+        """What is under way is on a server that is on record; what waits may yet run, or still waits for others."""
         jobs = {job.id: job for job in self.store.jobs.page(JobQuery(limit=1000))}
         on_record = {server.id for server in self.store.servers.list()}
         assert {job.server for job in jobs.values() if job.state in UNDER_WAY} <= on_record
@@ -125,8 +147,12 @@ class ManyServers(RuleBasedStateMachine):
             self.epochs[job.id] = job.epoch
             if job.state is S.PENDING:
                 needs = [jobs[need].state for need in job.needs]
-                assert job.waiting == sum(state is not S.SUCCEEDED for state in needs)
-                assert not any(state.ended and state is not S.SUCCEEDED for state in needs)
+                assert job.waiting == sum(not state.ended for state in needs)
+                assert job.waiting or _runs(job, needs)
+            if job.primary is False and not job.state.ended and (job.state is S.PENDING or not job.cancelling):
+                over = all(each.state.ended for each in jobs.values() if each.group == job.group and each.primary)
+                assert over == (job.stop_at is not None)
+                assert not over or job.state is not S.PENDING
         self._count(jobs.values())
 
     def _count(self, jobs: Any) -> None:
@@ -160,6 +186,13 @@ class ManyServers(RuleBasedStateMachine):
         self.born += 1
         self.ids[which] = str(self.born)
         serve(self.store, self.ids[which])
+
+
+def _runs(job: ManagedJob, needs: list[S]) -> bool:
+    """Whether the condition of a job, all of whose needs have ended, has come true."""
+    failed = any(state not in (S.SUCCEEDED, S.SKIPPED) for state in needs)
+    told = {"always": True, "failure": failed, "success": all(state is S.SUCCEEDED for state in needs)}
+    return told[str(job.task.get("when", "success"))]
 
 
 TestManyServers = ManyServers.TestCase

@@ -100,7 +100,15 @@ def test_attempts(store: Store, prepared: Prepared, receipt: Receipt, error: dic
 
 @relaxed
 @given(
-    said=st.fixed_dictionaries({"task": mappings, "options": mappings, **dict.fromkeys(_SAID, texts)}),
+    said=st.fixed_dictionaries(
+        {
+            "task": mappings,
+            "options": mappings,
+            **dict.fromkeys(_SAID, texts),
+            "primary": st.none() | st.booleans(),
+            "grace": st.none() | st.floats(0, 1e9),
+        }
+    ),
     sealed=st.none() | texts,
     set_later=st.fixed_dictionaries(
         {"outputs": string_maps, "error": st.none() | wires, "cost": money, "cluster": texts, "started_at": times}

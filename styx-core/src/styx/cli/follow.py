@@ -111,7 +111,7 @@ class _Lines:
 
 def exit_code(job: JobInfo | ManagedJob) -> int:
     """What a command that waited for the job ends with."""
-    if job.state == "succeeded":
+    if job.state in ("succeeded", "skipped"):
         return 0
     if job.state == "cancelled":
         return CANCELLED
@@ -133,6 +133,7 @@ def describe_end(job: JobInfo | ManagedJob) -> str:
         "failed_setup": "failed in its setup",
         "failed_no_resources": "found nowhere to run",
         "cancelled": "was cancelled",
+        "skipped": "was left out",
         "lost": "was lost",
     }
     sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"

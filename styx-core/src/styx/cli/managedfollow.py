@@ -54,7 +54,7 @@ def follow(jobs: JobsClient, number: int, *, to_end: bool = True, tail: int | No
 
 
 def follow_all(jobs: JobsClient, handed_in: Sequence[ManagedJob]) -> int:
-    """Say what becomes of several jobs until all have ended; the exit code of the first that did not succeed."""
+    """Say what becomes of several jobs until all have ended; the exit code of the first that failed."""
     numbers = [job.id for job in handed_in]
 
     def work() -> int:
@@ -66,7 +66,7 @@ def follow_all(jobs: JobsClient, handed_in: Sequence[ManagedJob]) -> int:
                     click.echo(_step(job))
                 seen[job.id] = job
             if all(job.state.ended for job in seen.values()):
-                return next((exit_code(seen[each]) for each in numbers if seen[each].state != "succeeded"), 0)
+                return next((exit_code(seen[each]) for each in numbers if not seen[each].good), 0)
             time.sleep(max(_PAUSE, _SHARE * (time.monotonic() - began)))
 
     return _detachable(work, numbers)

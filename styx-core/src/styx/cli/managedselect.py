@@ -26,7 +26,7 @@ SHOWN = 50
 # As styx.store.managed has them, which is slow to import.
 STATES = (
     "pending", "starting", "running", "recovering", "cancelling", "succeeded", "failed", "failed_setup",
-    "failed_no_resources", "cancelled",
+    "failed_no_resources", "cancelled", "skipped",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from styx.api.errors import ClusterNotFound, InsufficientCapacity, NoOffer, QuotaExceeded, StoreError, StyxError
@@ -38,6 +38,7 @@ from styx.jobs.telling import tell, to_be_told
 from styx.jobs.watch import Watch
 from styx.sealing import Sealer
 from styx.store.access import NotOwned
+from styx.store.groups import OVER
 from styx.store.managed import ManagedState, Superseded
 
 FIRST = "launch"
@@ -128,8 +129,8 @@ class Driver:
             "restarts": step.get("restarts", hold.job.restarts),
             "recoveries": step.get("recoveries", hold.job.recoveries),
         }
-        if why := work.left_out(hold.engine.context.store, hold.job, spec):
-            return self._over(here, Outcome(_S.CANCELLED, why))
+        if why := work.ungiven(hold.engine.context.store, hold.job, spec):
+            return self._over(here, Outcome(_S.FAILED, why))
         hold.update(cluster=cluster, runs=run, restarts=here["restarts"], recoveries=here["recoveries"])
         options = self._options
         launching = Launching(hold, options, cluster, names.submit_key(hold.job.key, run), self._leaning(step, options))
@@ -186,7 +187,12 @@ class Driver:
 
     def _stopped(self, here: Mapping[str, Any]) -> Step:
         self._hold.move(_S.CANCELLING)
-        return self._over(here, Outcome(_S.CANCELLED, "cancelled"))
+        return self._over(here, self._cancelled())
+
+    def _cancelled(self) -> Outcome:
+        """What the job is once somebody, or its group, has ended it."""
+        let_go = self._hold.engine.context.store.jobs.get(self._number).let_go
+        return Outcome(_S.CANCELLED, OVER if let_go else "cancelled")
 
     def _over(self, here: Mapping[str, Any], outcome: Outcome) -> Step:
         """The steps to the end, which begin with the cluster's."""
@@ -200,7 +206,7 @@ class Driver:
         if step["then"] == "end":
             return {"do": "end", **rest, "left": left}
         if left or self._cancel.is_set():  # two runs at once there must not be
-            outcome = Outcome(_S.CANCELLED, "cancelled") if self._cancel.is_set() else Outcome(_S.FAILED)
+            outcome = self._cancelled() if self._cancel.is_set() else Outcome(_S.FAILED)
             return {"do": "end", **rest, "left": left, "outcome": outcome.to_data()}
         return {"do": "launch", **rest}
 
@@ -228,7 +234,7 @@ class Driver:
         if outcome.state is _S.CANCELLED:
             self._hold.move(_S.CANCELLING)
         elif self._hold.job.state is _S.CANCELLING:  # somebody was told so, and it had just come to its end by itself
-            outcome = Outcome(_S.CANCELLED, "cancelled", outcome.exit_code, outcome.outputs)
+            outcome = replace(self._cancelled(), exit_code=outcome.exit_code, outputs=outcome.outputs)
         reason = "; ".join(filter(None, (outcome.reason, step.get("left"))))
         more = {"exit_code": outcome.exit_code, "outputs": dict(outcome.outputs), "error": outcome.error}
         self._hold.end(outcome.state, reason, **more)

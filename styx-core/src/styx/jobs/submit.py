@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import BadInput, InvalidTask
+from styx.dags.schedule import primary_tasks
 from styx.jobs.model import JobOptions
 from styx.spec.dag import Dag
+from styx.spec.header import termination_delay
 from styx.spec.task import Task
 from styx.store import Store
 from styx.store.managed import ManagedJob, NewJob
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from styx.sealing import Sealer
 
 MOST = 10_000  # jobs of one array
-_RUN_IT = "`styx dag run` can do that."
 
 
 def submit(
@@ -71,23 +72,18 @@ def submit_dag(
 ) -> list[ManagedJob]:
     """Put the tasks of a Dag on record as one group; the jobs, in its order.
 
-    Each starts once those it comes after have succeeded, with the outputs of these filled in. Raises InvalidTask, also
-    for what only a run that is watched by its client can do.
+    Each is decided on once those it comes after have ended, as in a run of the Dag: it starts, with their outputs
+    filled in, or is left out. The others of a job group end with its primary tasks. Raises InvalidTask.
     """
     dag = dag.check()
-    if dag.options.get("primary_tasks"):
-        raise InvalidTask("managed jobs cannot end with the primary tasks of their group", hint=_RUN_IT)
+    primary = primary_tasks(dag)
     key = key or secrets.token_hex(16)
     needs: dict[int, list[int]] = {}
     for low, high in dag.numbered_edges():
         needs.setdefault(high, []).append(low)
     group = group_name(dag.name or "dag", key)
-    jobs = []
-    for number, task in enumerate(dag.tasks):
-        if task.spec.when.outcome != "success":
-            at = dag.place(task, "when")
-            raise at.error("managed jobs run once all that they come after have succeeded", hint=_RUN_IT)
-        jobs.append(
+    return store.jobs.submit(
+        [
             _new(
                 sealer,
                 task.to_dict(),
@@ -100,9 +96,12 @@ def submit_dag(
                 rank=number,
                 size=len(dag.tasks),
                 needs=tuple(needs.get(number, ())),
+                primary=number in primary if primary else None,
+                grace=termination_delay(dag, dag.label(number)) if primary and number not in primary else None,
             )
-        )
-    return store.jobs.submit(jobs)
+            for number, task in enumerate(dag.tasks)
+        ]
+    )
 
 
 def group_name(name: str, key: str) -> str:

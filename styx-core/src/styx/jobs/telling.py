@@ -25,7 +25,9 @@ _POSTS = ThreadPoolExecutor(4, "styx-webhooks")  # of their own: who answers slo
 def to_be_told(job: ManagedJob) -> tuple[str, ...]:
     """The URLs that want to know how this job has ended."""
     options = JobOptions.from_data(job.options)
-    return options.on_success if job.state is ManagedState.SUCCEEDED else options.on_failure
+    if job.state is ManagedState.SUCCEEDED:
+        return options.on_success
+    return () if job.good else options.on_failure
 
 
 async def tell(context: Context, job: ManagedJob) -> None:

@@ -46,13 +46,13 @@ def ending(now: datetime) -> dict[str, Any]:
     return {"ended_at": now, "sealed": None}
 
 
-def cancel(connection: Connection, now: datetime, jobs: Sequence[tuple[ManagedJob, str]]) -> None:
-    """End jobs that wait for their turn, each with the reason given."""
-    state = ManagedState.CANCELLED
+def end(connection: Connection, now: datetime, jobs: Sequence[tuple[ManagedJob, ManagedState, str]]) -> None:
+    """End jobs that wait for their turn, each as the state given and for the reason given."""
     if jobs:
-        same = {**columns({"state": state, "updated_at": now, **ending(now)}), "ended": True}
-        connection.execute(UPDATE, [{"number": job.id, "reason": plain(why), **same} for job, why in jobs])
-        append(connection, now, [(job, state, why) for job, why in jobs])
+        same = {**columns({"updated_at": now, **ending(now)}), "ended": True}
+        ends = [{"number": job.id, "state": state.value, "reason": plain(why), **same} for job, state, why in jobs]
+        connection.execute(UPDATE, ends)
+        append(connection, now, jobs)
 
 
 def append(connection: Connection, now: datetime, changes: Iterable[Change], kind: str = "state") -> None:

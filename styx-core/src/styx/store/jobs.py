@@ -7,16 +7,15 @@ the rows of jobs are locked in the order of their ids, a server's row before the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
 
 from styx.api.errors import JobNotFound, StoreError
-from styx.store import job_rows, pages, schema
+from styx.store import groups, job_rows, pages, schema
 from styx.store.admission import admit
 from styx.store.database import Database
-from styx.store.graph import closure, let_go_on, stop
+from styx.store.graph import closure, settle
 from styx.store.managed import (
     ENDED,
     UNDER_WAY,
@@ -35,11 +34,22 @@ from styx.store.submission import submit
 _T = schema.managed_jobs
 _GET = job_rows.SELECT.where(_T.c.id == bindparam("number"))
 _LOCK = _GET.with_for_update()
+_OF_ITS_GROUP = select(_T.c.group).where(_T.c.id == bindparam("number"), _T.c.primary.is_not(None))
+# A job that is to end, with all of its group where their ends may follow.
+_LOCK_TO_END = (
+    job_rows.SELECT.where(or_(_T.c.id == bindparam("number"), _T.c.group == _OF_ITS_GROUP.scalar_subquery()))
+    .order_by(_T.c.id)
+    .with_for_update()
+)
 _ON_SERVER = job_rows.SELECT.where(
     _T.c.server == bindparam("name"), _T.c.state.in_([state.value for state in UNDER_WAY])
 )
 _MINE = _ON_SERVER.order_by(_T.c.id)
-_CANCELLING = _ON_SERVER.with_only_columns(_T.c.id).where(_T.c.cancelling).order_by(_T.c.id)
+_CANCELLING = (
+    _ON_SERVER.with_only_columns(_T.c.id, _T.c.cancelling, _T.c.stop_at)
+    .where(or_(_T.c.cancelling, _T.c.stop_at.is_not(None)))
+    .order_by(_T.c.id)
+)
 _COUNTS = (
     select(_T.c.state, func.count().label("number"))
     .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
@@ -110,13 +120,14 @@ class ManagedJobs:
     def move(self, number: int, epoch: int, to: ManagedState, *, reason: str = "", **changes: Any) -> ManagedJob:
         """Move a job to another state and set fields, with an event; the job as it is then.
 
-        When it first runs, ``started_at`` is set; when it ends, its secrets go, and the jobs that need it come nearer
-        to their turn, or are cancelled if it has not succeeded. Moving to the state it is in sets the fields alone.
+        When it first runs, ``started_at`` is set; when it ends, its secrets go, and the jobs that come after it come
+        nearer to their turn, or are left out; and those that end with it are to end. Moving to the state it is in sets
+        the fields alone.
         Raises Superseded when another has taken the job up, StoreError when the move is not legal.
         """
         _check(changes)
         with self._database.write(lazily=not to.ended) as connection:
-            before = _locked(connection, number)
+            before = _locked(connection, number, _LOCK_TO_END if to.ended else _LOCK)
             _require(before, epoch)
             waits = before.state is ManagedState.PENDING and not to.ended  # only admit() lets it start
             if before.state.ended or waits or not legal(before.state, to):
@@ -130,10 +141,9 @@ class ManagedJobs:
             after = job_rows.write(connection, before, changes)
             if to is not before.state:
                 job_rows.append(connection, now, [(before, to, reason)])
-            if to is ManagedState.SUCCEEDED:
-                let_go_on(connection, now, number)
-            elif to.ended:
-                stop(connection, now, after)
+            if to.ended:
+                settle(connection, now, [number])
+                groups.close(connection, now, [after])
             return after
 
     def update(self, number: int, epoch: int, **changes: Any) -> ManagedJob:
@@ -155,11 +165,13 @@ class ManagedJobs:
     def cancel(self, numbers: Collection[int], *, reason: str = "") -> list[int]:
         """Ask that these end; the numbers of those that had not ended yet, in order.
 
-        Those that wait for their turn end at once, with those that need them. The others do once the server that
-        works on them (:meth:`cancelling`) has stopped them. Idempotent. With an unknown number nothing is cancelled.
+        Those that wait for their turn end at once, as jobs that failed for those that come after them. The others do
+        once the server that works on them (:meth:`cancelling`) has stopped them. Idempotent. With an unknown number
+        nothing is cancelled.
         """
         with self._database.write() as connection:
-            jobs = job_rows.locked(connection, closure(connection, [bounded(number) for number in numbers]))
+            known = {bounded(number) for number in numbers}
+            jobs = job_rows.locked(connection, closure(connection, known) | groups.members(connection, known))
             for number in numbers:
                 if number not in jobs:
                     raise _unknown(number)
@@ -171,15 +183,17 @@ class ManagedJobs:
                 change = {"cancelling": True, "updated_at": write_time(now)}
                 connection.execute(_ASK, [{"number": job.id, **change} for job in working])
                 job_rows.append(connection, now, [(job, None, reason) for job in working], "cancel")
-            job_rows.cancel(connection, now, [(job, reason) for job in pending])
-            for job in pending if len(jobs) > len(set(numbers)) else ():
-                stop(connection, now, replace(job, state=ManagedState.CANCELLED))
+            job_rows.end(connection, now, [(job, ManagedState.CANCELLED, reason) for job in pending])
+            settle(connection, now, [job.id for job in pending])
+            groups.close(connection, now, pending)
             return [job.id for job in asked]
 
     def cancelling(self, server: str) -> list[int]:
-        """The numbers of this server's jobs that somebody wants to end."""
+        """The numbers of this server's jobs that somebody wants to end, or whose group has no use for them any more."""
         with self._database.read() as connection:
-            return list(connection.scalars(_CANCELLING, {"name": server}))
+            rows = connection.execute(_CANCELLING, {"name": server}).all()
+            now = write_time(self._database.now(connection)) if any(not row.cancelling for row in rows) else ""
+        return [row.id for row in rows if row.cancelling or row.stop_at <= now]
 
     def under_way(self, server: str) -> list[ManagedJob]:
         """The jobs that this server has to work on, oldest first."""
@@ -201,15 +215,15 @@ class ManagedJobs:
 
 
 def _got(connection: Connection, number: int, find: Select[Any] = _GET) -> ManagedJob:
-    row = connection.execute(find, {"number": bounded(number)}).first()
+    row = next((row for row in connection.execute(find, {"number": bounded(number)}) if row.id == number), None)
     if row is None:
         raise _unknown(number)
     return managed_job(row)
 
 
-def _locked(connection: Connection, number: int) -> ManagedJob:
+def _locked(connection: Connection, number: int, lock: Select[Any] = _LOCK) -> ManagedJob:
     """The job, which nobody else can change until the transaction is over."""
-    return _got(connection, number, _LOCK)
+    return _got(connection, number, lock)
 
 
 def _unknown(number: int) -> JobNotFound:

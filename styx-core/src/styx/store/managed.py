@@ -28,7 +28,8 @@ class ManagedState(StrEnum):
     FAILED = "failed"
     FAILED_SETUP = "failed_setup"
     FAILED_NO_RESOURCES = "failed_no_resources"
-    CANCELLED = "cancelled"
+    CANCELLED = "cancelled"  # by somebody, or because a job that had to succeed first has not
+    SKIPPED = "skipped"  # its condition did not come true, and nothing that it comes after had failed
 
     @property
     def ended(self) -> bool:
@@ -37,12 +38,12 @@ class ManagedState(StrEnum):
 
 
 _S = ManagedState
-ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.FAILED_SETUP, _S.FAILED_NO_RESOURCES, _S.CANCELLED})
+ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.FAILED_SETUP, _S.FAILED_NO_RESOURCES, _S.CANCELLED, _S.SKIPPED})
 UNDER_WAY = frozenset({_S.STARTING, _S.RUNNING, _S.RECOVERING, _S.CANCELLING})  # a server works on it
 
 _FAILS = frozenset({_S.FAILED, _S.FAILED_SETUP, _S.FAILED_NO_RESOURCES})
 TRANSITIONS: dict[ManagedState, frozenset[ManagedState]] = {
-    _S.PENDING: frozenset({_S.STARTING, _S.CANCELLED, _S.FAILED}),
+    _S.PENDING: frozenset({_S.STARTING, _S.CANCELLED, _S.SKIPPED, _S.FAILED}),
     _S.STARTING: _FAILS | {_S.RUNNING, _S.RECOVERING, _S.CANCELLING, _S.SUCCEEDED},
     _S.RUNNING: _FAILS | {_S.RECOVERING, _S.CANCELLING, _S.SUCCEEDED},
     _S.RECOVERING: _FAILS | {_S.STARTING, _S.RUNNING, _S.CANCELLING, _S.SUCCEEDED},
@@ -68,8 +69,12 @@ class ManagedJob:
     """One managed job. Times are UTC, ``cost`` is USD for all it has used so far, None where no price is known.
 
     ``key`` is what makes submitting idempotent. ``group`` joins the jobs of one array or one DAG; ``needs`` are the
-    jobs of the same group that have to succeed first, of which ``waiting`` have not ended yet. A job of an array has a
-    ``rank`` in it. Of those that may start, the one of the highest ``priority`` does, and then the oldest.
+    jobs of the same group that it comes after, of which ``waiting`` have not ended yet: once none is left, its task's
+    condition says whether it runs. A job of an array has a ``rank`` in it. Of those that may start, the one of the
+    highest ``priority`` does, and then the oldest.
+
+    ``primary`` is None unless its group ends with some of its jobs: those are, and each other one is ended at
+    ``stop_at``, which is ``grace`` seconds after the last of them has ended.
     """
 
     id: int
@@ -104,11 +109,24 @@ class ManagedJob:
     cost: Decimal | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    primary: bool | None = None
+    grace: float | None = None
+    stop_at: datetime | None = None
+
+    @property
+    def let_go(self) -> bool:
+        """Whether its group has no use for it any more: it ends, and however it does is no failure."""
+        return self.stop_at is not None and not self.cancelling
+
+    @property
+    def good(self) -> bool:
+        """Whether it has ended as it should: it succeeded, only its condition left it out, or it was let go."""
+        return self.state in (ManagedState.SUCCEEDED, ManagedState.SKIPPED) or (self.state.ended and self.let_go)
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be submitted. ``needs`` are positions in the same submission."""
+    """A job to be submitted. ``needs`` are positions in the same submission; ``primary`` as ManagedJob has it."""
 
     key: str
     name: str
@@ -122,6 +140,8 @@ class NewJob:
     size: int = 1
     needs: tuple[int, ...] = ()
     priority: int = 500
+    primary: bool | None = None
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

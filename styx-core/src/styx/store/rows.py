@@ -45,7 +45,7 @@ _ATTEMPT_STATES = {state.value: state for state in AttemptState}
 read_time = datetime.fromisoformat
 _TIMES = (
     "created_at", "updated_at", "launched_at", "seen_at", "noticed_at", "called_at", "at", "born", "began_at",
-    "ended_at", "until", "started_at", "expires_at", "revoked_at", "used_at",
+    "ended_at", "until", "started_at", "expires_at", "revoked_at", "used_at", "stop_at",
 )  # fmt: skip
 _LARGEST = 2**31 - 1  # of the numbers that a column takes on PostgreSQL
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
@@ -74,6 +74,12 @@ def _load(text: str) -> Any:
 def loaded_tuple(text: str) -> tuple[Any, ...]:
     """The list that was written, as a tuple."""
     return tuple(_decode(text)[0])
+
+
+def loaded_outputs(text: str) -> dict[str, str]:
+    """The values that a job gave, by name."""
+    found: dict[str, str] = _decode(text)[0]
+    return found
 
 
 @lru_cache(maxsize=256)

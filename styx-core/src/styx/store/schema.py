@@ -6,7 +6,19 @@ decimal text; structured values are JSON text. ``rows.py`` translates. No column
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
@@ -188,6 +200,9 @@ managed_jobs = Table(
     Column("started_at", Text),
     Column("ended_at", Text),
     Column("ended", Boolean, nullable=False),
+    Column("primary", Boolean),
+    Column("grace", Float),  # seconds
+    Column("stop_at", Text),
     Index("ix_managed_jobs_state", "state", "id"),
     Index("ix_managed_jobs_ended", "ended", "id"),
     Index("ix_managed_jobs_user", "user", "id"),

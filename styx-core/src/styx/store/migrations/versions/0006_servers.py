@@ -54,6 +54,9 @@ def _jobs() -> None:
         *_texts("outputs"),
         *_maybe("cost", "started_at", "ended_at"),
         _flag("ended"),
+        sa.Column("primary", sa.Boolean()),
+        sa.Column("grace", sa.Float()),
+        *_maybe("stop_at"),
         sa.PrimaryKeyConstraint("id", name="pk_managed_jobs"),
         sa.UniqueConstraint("key", name="uq_managed_jobs_key"),
     )
