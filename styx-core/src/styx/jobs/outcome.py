@@ -58,8 +58,8 @@ class Outcome:
         return cls(ManagedState(data["state"]), data["reason"], data["exit_code"], data["outputs"], data["error"])
 
 
-def gone(record: ClusterRecord | None, reason: str) -> Outcome:
-    """The cluster of the job is not there any more, or not as it should be."""
+def gone(record: ClusterRecord | None, reason: str, *, noticed: bool = False) -> Outcome:
+    """The cluster of the job is not there any more, or not as it should be; or it is not for long, as it was told."""
     place: dict[str, Any] = {}
     if record is not None:
         place = {
@@ -68,7 +68,7 @@ def gone(record: ClusterRecord | None, reason: str) -> Outcome:
             "zone": record.zone,
             "instance_type": record.instance_type,
             "spot": record.spot,
-            "preempted": record.state is ClusterState.PREEMPTED,
+            "preempted": noticed or record.state is ClusterState.PREEMPTED,
         }
     return Outcome(ManagedState.FAILED, reason, gone=True, place=place)
 

@@ -54,13 +54,15 @@ class Watch:
         limit = asyncio.timeout(None if left is None else max(left, 0.0))
         try:
             async with limit:
-                return await self._to_the_end()
+                found = await self._to_the_end()
         except TimeoutError:
             if not limit.expired():
                 raise
-        with suppress(StyxError):
-            await self._engine.cancel(self._cluster, [self._number])
-        return Outcome(ManagedState.FAILED, f"it took longer than the {timeout:g} s that it may")
+            with suppress(StyxError):
+                await self._engine.cancel(self._cluster, [self._number])
+            found = Outcome(ManagedState.FAILED, f"it took longer than the {timeout:g} s that it may")
+        self._log.finish()  # also of what has gone: another run goes on behind what is there
+        return found
 
     async def _to_the_end(self) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -92,7 +94,6 @@ class Watch:
         finally:
             following.cancel()
             await asyncio.wait([following])
-        self._log.finish()
         return info
 
     async def _follow(self) -> None:
@@ -106,10 +107,10 @@ class Watch:
     async def _how(self, info: JobInfo) -> Outcome:
         if info.state is JobState.SUCCEEDED:
             return await self._succeeded()
+        reason = info.reason or (f"exit code {info.exit_code}" if info.exit_code is not None else "")
         seen = await self._engine.look(self._cluster)  # a node that goes takes the job with it, and tells less
         if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP} or self._noticed():
-            return await self._gone(info.reason or f"the job ended as {info.state}")
-        reason = info.reason or (f"exit code {info.exit_code}" if info.exit_code is not None else "")
+            return await self._gone(reason or f"the job ended as {info.state}")
         if info.state is JobState.LOST or (info.state is JobState.FAILED and info.exit_code is None):
             return gone(seen, reason or "nobody knows how it ended")
         if info.state is JobState.CANCELLED:
@@ -140,7 +141,10 @@ class Watch:
             if last and last[-1].reason == _BY_ITSELF:
                 return Outcome(ManagedState.FAILED, _UNSEEN_END)
         reason = f"its cluster is {seen.state}" if seen is not None else "its cluster is gone"
-        return gone(seen or self._record, f"{reason}: {why}")
+        noticed = seen is not None and seen.state is ClusterState.UP and self._noticed()
+        if noticed:
+            reason = "its cluster is about to be preempted"
+        return gone(seen or self._record, f"{reason}: {why}", noticed=noticed)
 
     def _noticed(self) -> bool:
         """Whether a node was given notice that it is taken back."""
