@@ -23,6 +23,7 @@ ISOLATED = os.geteuid() == 0 and all(map(shutil.which, ("unshare", "mount", "set
 # A machine ends with the thread that started it, so that a server that is killed leaves none: one thread starts all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="nimbus-hosts")
 UP_SECONDS = 20.0
+NOTICE = "reclaimed"  # a file in the home of a machine that is about to be taken back
 # Only for those that are not isolated: a home of its own for every command, by which its processes are found, too.
 # sshd runs this instead of what the line of the user's key in authorized_keys may ask for, so it has to obey that.
 _SESSION = r"""#!/bin/sh
@@ -71,6 +72,10 @@ class Host:
             time.sleep(0.02)
         if self._ended.is_set():
             self.end()
+
+    def warn(self) -> None:
+        """Say on it that it is about to be taken back."""
+        (self.home / NOTICE).touch()
 
     def end(self) -> None:
         """Switch it off and forget its disk; safe to repeat."""

@@ -17,7 +17,8 @@ from hosts import Host
 PRICES: tuple[dict[str, Any], ...] = (
     {"type": "cpu.small", "region": "oslo", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.02",
      "spot_usd_per_hour": "0.01"},
-    {"type": "cpu.small", "region": "quito", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.03"},
+    {"type": "cpu.small", "region": "quito", "vcpus": 2, "memory_gib": 4, "disk_gib": 20, "usd_per_hour": "0.03",
+     "spot_usd_per_hour": "0.015"},
     {"type": "a100.1x", "region": "oslo", "vcpus": 12, "memory_gib": 120, "disk_gib": 200, "gpu": "A100-80GB",
      "gpus": 1, "gpu_memory_gib": 80, "usd_per_hour": "1.20", "spot_usd_per_hour": "0.55"},
     {"type": "h100.1x", "region": "oslo", "vcpus": 26, "memory_gib": 200, "disk_gib": 500, "gpu": "H100",
@@ -138,11 +139,16 @@ class Market:
             machine.state = "deleting"
         threading.Thread(target=self._go, args=(machine,), name=f"delete-{id_}", daemon=True).start()
 
-    def reclaim(self, id_: str) -> None:
-        """Take a spot machine back: it ends at once, and is listed as such until it is deleted."""
+    def reclaim(self, id_: str, seconds: float = 0.0) -> None:
+        """Take a spot machine back: it is told now, ends so much later, and is listed as such until it is deleted."""
+        machine = self.rented[id_]
+        if seconds:
+            machine.host.warn()
+            time.sleep(seconds)
         with self._lock:
-            self.rented[id_].state = "reclaimed"
-        self.rented[id_].host.end()
+            if machine.state != "deleting":
+                machine.state = "reclaimed"
+        machine.host.end()
 
     def close(self) -> None:
         """End every machine."""

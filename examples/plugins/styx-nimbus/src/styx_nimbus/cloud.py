@@ -61,9 +61,9 @@ class NimbusCloud(SimpleCloud):
             )
 
     def preemption_notice_command(self, offer: Offer) -> str | None:
-        """Nimbus takes spot machines back without notice."""
+        """A machine that is about to be taken back has this file, unless there is no time even for that."""
         del offer
-        return None
+        return "test -e ~/reclaimed"
 
     def upload_key(self, name: str, public_key: str) -> None:
         """Machines take keys by name. One that is there already is ours: its name says so."""
