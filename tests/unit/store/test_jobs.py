@@ -321,6 +321,7 @@ def group(store: Store) -> tuple[int, int, int, int]:
 def test_the_others_of_a_group_end_with_its_primary_jobs(store: Store, clock: Any) -> None:
     """Once all of these have ended, as whatever: each in its time, and it is told of what became of it."""
     slow, one, two, quick = group(store)
+    store.jobs.submit([new_job("other", group="g", primary=True, user="eve")])  # who could name hers as she likes
     store.jobs.admit("s", ANY)
     end(store, one, S.SUCCEEDED)
     assert store.jobs.cancelling("s") == []

@@ -1,4 +1,4 @@
-"""Groups of managed jobs that end with some of them, the primary ones."""
+"""Groups of managed jobs that end with some of them, the primary ones. A group is all of one user's under one name."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from styx.store.rows import columns, managed_job
 OVER = "the primary jobs of its group have ended"
 
 _T = schema.managed_jobs
-_GOING = job_rows.SELECT.where(_T.c.group == bindparam("of"), ~_T.c.ended).order_by(_T.c.id)
-_OF_THESE = select(_T.c.group).where(_T.c.id.in_(bindparam("numbers", expanding=True)), _T.c.primary.is_not(None))
-_MEMBERS = select(_T.c.id).where(_T.c.group.in_(_OF_THESE.distinct()))
+_IN = (_T.c.group == bindparam("which"), _T.c.user == bindparam("whose"))
+_GOING = job_rows.SELECT.where(*_IN, ~_T.c.ended).order_by(_T.c.id)
+_MEMBERS = select(_T.c.id).where(*_IN)
+_GROUPS = select(_T.c.group.label("which"), _T.c.user.label("whose")).where(
+    _T.c.id.in_(bindparam("numbers", expanding=True)), _T.c.primary.is_not(None)
+)
 _STOP = update(_T).where(_T.c.id == bindparam("number"))
 
 
 def members(connection: Connection, numbers: Collection[int]) -> set[int]:
     """All jobs of the groups of these, as far as such groups end with some: what an end of one may mean an end for."""
+    some = job_rows.chunks(sorted(numbers))
+    groups = {(row.which, row.whose) for each in some for row in connection.execute(_GROUPS, {"numbers": each})}
     return {
-        each for some in job_rows.chunks(sorted(numbers)) for each in connection.scalars(_MEMBERS, {"numbers": some})
+        number for which, whose in groups for number in connection.scalars(_MEMBERS, {"which": which, "whose": whose})
     }
 
 
@@ -33,8 +38,8 @@ def close(connection: Connection, now: datetime, ended: Iterable[ManagedJob]) ->
 
     What waits for its turn ends now. What is under way ends once its time is over (``stop_at``).
     """
-    for group in sorted({job.group for job in ended if job.primary is not None}):
-        going = [managed_job(row) for row in connection.execute(_GOING, {"of": group})]
+    for which, whose in sorted({(job.group, job.user) for job in ended if job.primary is not None}):
+        going = [managed_job(row) for row in connection.execute(_GOING, {"which": which, "whose": whose})]
         if any(job.primary for job in going):
             continue
         others = [job for job in going if not job.cancelling and job.stop_at is None]

@@ -34,13 +34,6 @@ from styx.store.submission import submit
 _T = schema.managed_jobs
 _GET = job_rows.SELECT.where(_T.c.id == bindparam("number"))
 _LOCK = _GET.with_for_update()
-_OF_ITS_GROUP = select(_T.c.group).where(_T.c.id == bindparam("number"), _T.c.primary.is_not(None))
-# A job that is to end, with all of its group where their ends may follow.
-_LOCK_TO_END = (
-    job_rows.SELECT.where(or_(_T.c.id == bindparam("number"), _T.c.group == _OF_ITS_GROUP.scalar_subquery()))
-    .order_by(_T.c.id)
-    .with_for_update()
-)
 _ON_SERVER = job_rows.SELECT.where(
     _T.c.server == bindparam("name"), _T.c.state.in_([state.value for state in UNDER_WAY])
 )
@@ -127,7 +120,9 @@ class ManagedJobs:
         """
         _check(changes)
         with self._database.write(lazily=not to.ended) as connection:
-            before = _locked(connection, number, _LOCK_TO_END if to.ended else _LOCK)
+            if to.ended:
+                job_rows.locked(connection, groups.members(connection, [bounded(number)]))
+            before = _locked(connection, number)
             _require(before, epoch)
             waits = before.state is ManagedState.PENDING and not to.ended  # only admit() lets it start
             if before.state.ended or waits or not legal(before.state, to):
@@ -215,15 +210,15 @@ class ManagedJobs:
 
 
 def _got(connection: Connection, number: int, find: Select[Any] = _GET) -> ManagedJob:
-    row = next((row for row in connection.execute(find, {"number": bounded(number)}) if row.id == number), None)
+    row = connection.execute(find, {"number": bounded(number)}).first()
     if row is None:
         raise _unknown(number)
     return managed_job(row)
 
 
-def _locked(connection: Connection, number: int, lock: Select[Any] = _LOCK) -> ManagedJob:
+def _locked(connection: Connection, number: int) -> ManagedJob:
     """The job, which nobody else can change until the transaction is over."""
-    return _got(connection, number, lock)
+    return _got(connection, number, _LOCK)
 
 
 def _unknown(number: int) -> JobNotFound:
