@@ -48,6 +48,12 @@ def test_a_line_says_what_it_is_about(written: io.StringIO) -> None:
     assert "request" not in second
 
 
+def test_what_runs_on_nodes_is_not_written(written: io.StringIO) -> None:
+    """Commands are long, and nobody's business."""
+    logging.getLogger("asyncssh").info("Command: rm -rf here")
+    assert lines(written) == []
+
+
 def test_what_failed_is_written_with_its_traceback(written: io.StringIO) -> None:
     """All in the one line."""
     try:

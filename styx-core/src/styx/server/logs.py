@@ -56,6 +56,7 @@ def configure(stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it writes every command that runs on a node
 
 
 def observe(scope: Scope, status: int, seconds: float) -> None:
