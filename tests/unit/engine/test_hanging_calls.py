@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -258,6 +259,28 @@ async def test_one_call_at_a_time_where_one_is_allowed() -> None:
 
     assert await asyncio.gather(*(workers.run(work, 5) for _ in range(8))) == [1] * 8
     assert max(most) <= 2
+
+
+async def test_threads_are_used_again() -> None:
+    """One call after the other begins no more threads, and one that hangs leaves none waiting behind it."""
+    workers: Workers[int | None] = Workers(2, "test")
+    let_go = threading.Event()
+    first = await workers.run(threading.get_native_id, 5)
+    assert {await workers.run(threading.get_native_id, 5) for _ in range(8)} == {first}
+    with pytest.raises(Overdue):
+        await workers.run(lambda: let_go.wait(10) and None, SOON)
+    assert await asyncio.wait_for(workers.run(threading.get_native_id, 5), 5) != first
+    let_go.set()
+
+
+async def test_a_child_process_has_threads_of_its_own() -> None:
+    """Those of its parent are not there after a fork."""
+    workers: Workers[int] = Workers(2, "test")
+    await workers.run(threading.get_native_id, 5)
+    if (pid := os.fork()) == 0:
+        os._exit(asyncio.Runner().run(workers.run(lambda: 7, 5)))
+    _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
 
 
 async def test_waiting_for_something_else_is_not_hanging(new_world: Any) -> None:

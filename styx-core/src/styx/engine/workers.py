@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, ClassVar, Generic, TypeVar
+
+IDLE_SECONDS = 10.0  # that a thread waits for more to do
 
 ResultT = TypeVar("ResultT")
 
@@ -16,10 +20,10 @@ class Overdue(Exception):
 
 
 class Workers(Generic[ResultT]):
-    """Runs functions in daemon threads of their own, so many at once, for one event loop.
+    """Runs functions in daemon threads, so many at once, for one event loop.
 
-    A pool of threads would be joined when the interpreter ends, and one call that hangs would keep the program from
-    ending. A thread costs 0.1 ms, next to a call over the network.
+    The threads of an executor would be joined when the interpreter ends, and one call that hangs would keep the program
+    from ending.
     """
 
     def __init__(self, at_once: int, name: str) -> None:
@@ -60,16 +64,11 @@ def _in_thread(function: Callable[[], ResultT], name: str) -> asyncio.Future[Res
         else:
             future.set_exception(error)
 
-    def work() -> None:
-        result, error = None, None
-        try:
-            result = function()
-        except BaseException as raised:  # noqa: BLE001 - whatever it is belongs to the caller
-            error = raised
+    def deliver(result: Any, error: BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, name=name, daemon=True).start()
+    _Thread.that_is_free().do(function, deliver, name)
     return future
 
 
@@ -77,3 +76,48 @@ def _looked_at(future: asyncio.Future[Any]) -> None:
     """An error that came too late is nobody's any more, and asyncio need not complain of it."""
     if not future.cancelled():
         future.exception()
+
+
+class _Thread:
+    """A daemon thread that does one thing after another. All that have nothing to do wait together, for a while."""
+
+    free: ClassVar[list[_Thread]] = []  # each step with it is atomic, so that no lock is needed
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Callable[[], Any], Callable[[Any, BaseException | None], None], str]]
+        self._work = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def that_is_free(cls) -> _Thread:
+        """One of those that wait, or a new one."""
+        try:
+            return cls.free.pop()
+        except IndexError:
+            return cls()
+
+    def do(self, function: Callable[[], Any], deliver: Callable[[Any, BaseException | None], None], name: str) -> None:
+        """Have this done under that name, and what it returns or raises delivered."""
+        self._work.put((function, deliver, name))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                function, deliver, self._thread.name = self._work.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with suppress(ValueError):
+                    self.free.remove(self)
+                    return
+                function, deliver, self._thread.name = self._work.get()  # somebody has taken it at the last moment
+            result, error = None, None
+            try:
+                result = function()
+            except BaseException as raised:  # noqa: BLE001 - whatever it is belongs to the caller
+                error = raised
+            self.free.append(self)
+            deliver(result, error)
+            del function, deliver, result, error  # nothing is kept while it waits
+
+
+os.register_at_fork(after_in_child=_Thread.free.clear)  # threads stay behind

@@ -6,6 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,31 @@ def test_nothing_is_looked_at_closely_when_no_name_is_found(monkeypatch: pytest.
     monkeypatch.setattr(processes, "_status", looked.append)
     assert processes.of_nodes(lambda name: name == "styx-no-such-node-a001-0") == {}
     assert looked == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_those_who_look_at_the_same_time_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look is under way, and all who come meanwhile wait for the next, which sees what was there when they came."""
+    begun, go_on, looks = threading.Event(), threading.Event(), []
+    real = os.listdir
+
+    def listing(path: Path) -> list[str]:
+        looks.append(path)
+        begun.set()
+        go_on.wait(10)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listing)
+    with ThreadPoolExecutor(5) as threads:
+        first = threads.submit(processes.of_nodes, "no-such-node".__eq__)
+        begun.wait(10)
+        others = [threads.submit(processes.of_nodes, "no-such-node".__eq__) for _ in range(4)]
+        while sum(each.running() for each in others) < len(others):
+            pass
+        time.sleep(0.05)
+        go_on.set()
+        assert [each.result(10) for each in (first, *others)] == [{}] * 5
+    assert len(looks) == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")

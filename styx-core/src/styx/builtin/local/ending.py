@@ -13,7 +13,7 @@ from styx.builtin.local.nodes import BY_USER, TERMINATING, LocalNode, NodeDirect
 from styx.builtin.local.processes import Process
 
 GRACE = 2.0  # seconds that processes have to end before they are killed
-_AGAIN = 0.02  # seconds until it is worth looking whether they have
+_AGAIN = 0.02, 0.25  # seconds until it is worth looking whether they have: at first, and when they take long
 
 
 def end(
@@ -29,18 +29,20 @@ def end(
     on writing them: on a full or read-only disk, or where there is no node to mark, it kills at once.
     """
     unasked = [node for node in nodes if node.state != state]
-    overdue = all(node.since is None or (now - node.since).total_seconds() >= GRACE for node in nodes)
+    waited = min(((now - node.since).total_seconds() for node in nodes if node.since is not None), default=GRACE)
     try:
         for node in unasked:
             directory.mark(node, state, BY_USER, now)
     except OSError:
         if state != TERMINATING:
             raise
-        unasked, overdue = [], True
+        unasked, waited = [], GRACE
     targets = [process for group in alive.values() for process in group]
     if unasked:
         processes.send(targets, signal.SIGTERM)
         processes.send(targets, signal.SIGCONT)  # a stopped process would not see it
-    elif overdue:
+    elif waited >= GRACE:
         processes.send(targets, signal.SIGKILL)
-    raise NotYet(_AGAIN, f"{len(targets)} processes of {', '.join(sorted(alive))} to end")
+    soonest, latest = _AGAIN
+    again = soonest if unasked else min(max(waited / 2, soonest), latest)
+    raise NotYet(again, f"{len(targets)} processes of {', '.join(sorted(alive))} to end")

@@ -13,8 +13,11 @@ import os
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 MARK = "STYX_NODE"
@@ -49,8 +52,44 @@ def of_nodes(belongs: Callable[[str], bool], root: Path | None = None) -> dict[s
     directories of the nodes are, those are left out that live in one of the same name elsewhere: a copy's, or the
     original's.
     """
-    rows = _rows_of_proc(belongs, root) if (_PROC / "self" / "environ").exists() else parse_ps(_ps())
-    return _gather(rows, belongs)
+    if not (_PROC / "self" / "environ").exists():
+        return _gather(parse_ps(_ps()), belongs)
+    census = _census(root)
+    # The usual case is that nothing is there any more, and it saves reading every status line.
+    return _gather(census.rows, belongs) if any(map(belongs, census.marks.values())) else {}
+
+
+class _Census:
+    """All processes, and what the environment of each says."""
+
+    def __init__(self, root: Path | None) -> None:
+        self.begun = time.monotonic()
+        self._pids = [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208 - half of iterdir's time
+        self.marks = {pid: mark for pid in self._pids if (mark := _mark(pid, root)) is not None}
+
+    @cached_property
+    def rows(self) -> list[_Row]:
+        """Those that have not ended: a zombie has, and only its parent can bury it."""
+        states = ((pid, _status(pid)) for pid in self._pids)
+        return [
+            _Row(Process(pid, state[19]), int(state[1]), self.marks.get(pid))
+            for pid, state in states
+            if state is not None and state[0] != "Z"
+        ]
+
+
+_counting = threading.Lock()
+_last: dict[Path | None, _Census] = {}
+
+
+def _census(root: Path | None) -> _Census:
+    """One that begins only now. Of threads that want one at the same time, all that wait share the next."""
+    asked = time.monotonic()
+    with _counting:
+        last = _last.get(root)
+        if last is None or last.begun <= asked:
+            last = _last[root] = _Census(root)
+        return last
 
 
 def _gather(rows: Iterable[_Row], belongs: Callable[[str], bool]) -> dict[str, list[Process]]:
@@ -100,19 +139,6 @@ def _held(pid: int) -> Iterator[int | None]:
         yield handle
     finally:
         os.close(handle)
-
-
-def _rows_of_proc(belongs: Callable[[str], bool], root: Path | None) -> list[_Row]:
-    pids = [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208 - half the time of iterdir
-    marks = {pid: mark for pid in pids if (mark := _mark(pid, root)) is not None}
-    if not any(belongs(mark) for mark in marks.values()):
-        return []  # the usual case, and it saves reading every status line
-    rows = []
-    for pid in pids:
-        status = _status(pid)
-        if status is not None and status[0] != "Z":  # a zombie has ended; only its parent can bury it
-            rows.append(_Row(Process(pid, status[19]), int(status[1]), marks.get(pid)))
-    return rows
 
 
 def _mark(pid: int, root: Path | None) -> str | None:
