@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit_dag
 from styx.spec import Dag, Task
+from styx.store.groups import OVER
 from styx.store.managed import ManagedJob, ManagedState
-from support.managed import Installation
+from support.managed import Installation, lives
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +29,9 @@ def local(task: Task) -> Task:
     return task.override({"infra": "local", "cpus": "0.1+"})
 
 
-def hand_in(installation: Installation, *tasks: Task) -> list[ManagedJob]:
-    """The tasks as a Dag; they say themselves what they come after."""
-    dag = Dag("pipeline")
+def hand_in(installation: Installation, *tasks: Task, **header: object) -> list[ManagedJob]:
+    """The tasks as a Dag, as a job group where there is a header; they say themselves what they come after."""
+    dag = Dag("pipeline", execution="parallel" if header else "serial", options=header)
     for task in tasks:
         dag.add(local(task))
     return submit_dag(installation.store, installation.sealer, dag, FAST, user="me")
@@ -47,22 +49,56 @@ def test_outputs_are_handed_on(served: Installation) -> None:
 
 
 def test_a_condition_decides_whether_a_job_runs(served: Installation) -> None:
-    """One whose condition does not come true is left out, with what was so instead."""
+    """One whose condition does not come true is left out, with what was so instead, and costs no start."""
     other = Task("other").when('tasks.gives.outputs.ANSWER == "43"').run("echo ran")
     same = Task("same").when('tasks.gives.outputs.ANSWER == "42"').run("echo ran")
     _, left_out, ran = hand_in(served, GIVES, other, same)
     found = served.ended(left_out)
-    assert (found.state, found.reason) == (ManagedState.CANCELLED, "left out: ANSWER of gives is '42'")
+    assert (found.state, found.reason, found.runs) == (ManagedState.SKIPPED, "ANSWER of gives is '42'", 0)
     assert served.ended(ran).state is ManagedState.SUCCEEDED
 
 
-def test_what_comes_after_a_failure_is_cancelled(served: Installation) -> None:
-    """It never starts, and says why."""
-    _, after = hand_in(served, Task("bad").run("exit 3"), Task("after", depends_on=["bad"]).run("echo ran"))
-    found = served.ended(after)
-    assert found.state is ManagedState.CANCELLED
-    assert "(bad), which had to succeed first, failed" in found.reason
-    assert served.log(after) == ""
+def test_what_comes_after_a_failure(served: Installation) -> None:
+    """It never starts, and says why; what deals with failures does, and what comes in any case, if it has what it uses.
+
+    What deals with failures where nothing has failed is left out.
+    """
+    bad = Task("bad", output_names=["AT"]).run("exit 3")
+    uses = Task("uses").env(AT="${{ tasks.bad.outputs.AT }}").when("always").run("echo ran")
+    mend = Task("mend", depends_on=["after"]).when("failure").run("echo mended")
+    idle = Task("idle", depends_on=["mend"]).when("failure").run("echo ran")
+    made = hand_in(served, bad, Task("after", depends_on=["bad"]).run("echo ran"), uses, mend, idle)
+    first, *others = [served.ended(job) for job in made]
+    assert [(job.state, job.reason) for job in others] == [
+        (ManagedState.CANCELLED, f"job {first.id} (bad) failed"),
+        (ManagedState.FAILED, "bad gave no AT"),
+        (ManagedState.SUCCEEDED, ""),
+        (ManagedState.SKIPPED, "nothing has failed that it comes after"),
+    ]
+    assert [served.log(job) for job in made] == ["", "", "", "mended\n", ""]
+
+
+def test_a_group_ends_with_its_primary_job_whatever_becomes_of_the_server(tmp_path: Path) -> None:
+    """The others have the time that it says, also where their server is killed meanwhile; then nothing of them runs."""
+    installation = Installation(tmp_path / "home")
+    server = installation.serve()
+    helper = Task("helper").run(f"echo $$ > {tmp_path}/pid; sleep 1000")
+    job = Task("job").run(f"until [ -e {tmp_path}/go ]; do sleep 0.1; done")
+    slow, primary = hand_in(installation, helper, job, primary_tasks=["job"], termination_delay="3s")
+    installation.running(slow)
+    installation.running(primary)
+    (tmp_path / "go").touch()
+    over = installation.ended(primary)
+    server.kill()
+    server.wait()
+    let_go = installation.store.jobs.get(slow.id)
+    assert (let_go.state, let_go.stop_at) == (ManagedState.RUNNING, over.ended_at + timedelta(seconds=3))
+    installation.serve()
+    found = installation.ended(slow)
+    assert (found.state, found.reason, found.good) == (ManagedState.CANCELLED, OVER, True)
+    assert found.ended_at >= let_go.stop_at
+    assert not lives(int((tmp_path / "pid").read_text()))
+    installation.close()
 
 
 class Receiver(BaseHTTPRequestHandler):
