@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 from styx.store import Store
-from styx.store.managed import UNDER_WAY, JobQuery, ManagedState
+from styx.store.managed import ENDED, UNDER_WAY, JobQuery, ManagedState, NewJob
 from support.crowd import crowd
 from support.job_records import new_job, serve, started
 
@@ -59,7 +59,8 @@ else:
     for _ in range(len(ids)):
         for job in store.jobs.admit(me, Limits(at_once=2)):
             job = store.jobs.own(job.id, me)
-            done.append(store.jobs.move(job.id, job.epoch, S.CANCELLING if job.cancelling else S.SUCCEEDED).id)
+            to = S.CANCELLING if job.cancelling else S.FAILED if job.id % 5 == 0 else S.SUCCEEDED
+            done.append(store.jobs.move(job.id, job.epoch, to).id)
             if job.cancelling:
                 store.jobs.move(job.id, job.epoch, S.CANCELLED)
     answer(done)
@@ -101,14 +102,32 @@ def test_every_job_is_started_once_and_limits_hold(store: Store, url: str) -> No
 
 
 def test_cancelling_while_jobs_start_and_end(store: Store, url: str) -> None:
-    """Whoever is quicker, each job ends once and as one thing, and nobody waits for another for ever."""
+    """Whoever is quicker, each job ends once and as one thing, and nobody waits for another for ever.
+
+    Ends reach others under every condition, near and far, and groups that end with one of their jobs.
+    """
     _four_servers(store)
-    jobs = store.jobs.submit([new_job(str(n), needs=(n - 1,) if n % 4 else ()) for n in range(60)])
+    jobs = store.jobs.submit([entangled(n) for n in range(60)])
     crowd(4, CANCEL, {"url": url, "ids": [job.id for job in jobs]})
     for job in store.jobs.page(JobQuery(limit=1000)):
-        ends = [event for event in store.jobs.events(job.id) if event.to_state in {"succeeded", "cancelled"}]
+        ends = [event for event in store.jobs.events(job.id) if event.to_state in set(ENDED)]
         assert len(ends) == (0 if job.state in UNDER_WAY else 1)
     assert store.jobs.counts().get("pending", 0) == 0
+
+
+def entangled(number: int) -> NewJob:
+    """One of twelve of a group, which comes after some of those before; the group may end with another one of it."""
+    at = number % 12
+    whens = ("success", "always", "failure")
+    ends = number % 24 < 12
+    return new_job(
+        str(number),
+        group=f"g{number // 12}",
+        needs=tuple({number - 1 - number % (at or 1), number - at} if at else ()),
+        task={"run": "true", "when": whens[number % 3] if at else "success"},
+        primary=at == 7 if ends else None,
+        grace=0.0 if ends else None,
+    )
 
 
 def _four_servers(store: Store) -> None:
