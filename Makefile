@@ -43,16 +43,14 @@ picture: $(READY) ## Draw the README's picture again, from a real run
 bench: $(READY) ## Measure, and print asked, measured and floor
 	$(BIN)/python -m benchmarks
 
-bench-peer: $(READY) ## Measure Styx beside SkyPilot, which is installed apart below build/ (1.3 GB, minutes)
+bench-peer: $(READY) ## Measure Styx and its server beside SkyPilot, which is installed apart below build/ (1.3 GB, minutes)
 	$(BIN)/python -m benchmarks.peer
 
 bench-s3: $(READY) ## Measure copies to and from S3 beside the AWS CLI, which is installed apart below build/ (minutes)
 	$(BIN)/python -m benchmarks.s3
 
 bench-server: $(READY) ## Measure the server, managed jobs among a million of them, and a thousand at work (minutes)
-	$(BIN)/python -m benchmarks server
-	$(BIN)/python -m benchmarks.jobs_store
-	$(BIN)/python -m benchmarks.jobs_run
+	$(BIN)/python -m benchmarks server jobs_store jobs_run
 
 CLOUD ?= bazaar
 leaks: $(READY) ## Let everything go wrong at every call of CLOUD (bazaar, local, aws); count what leaked or was lost

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.asking import Running
 from benchmarks.report import Figure, show
-from benchmarks.server import Running, serving
+from benchmarks.server import serving
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.sealing import Sealer

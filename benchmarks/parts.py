@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.report import Figure
 
 PARTS = ("startup", "state", "launching", "cataloguing", "optimizing", "ec2", "size", "server")
+LONG = ("jobs_store", "jobs_run")  # minutes each: measured when they are named
 
 
 def measure(part: str, scratch: Path) -> list[Figure]:
