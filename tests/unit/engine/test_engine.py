@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -52,7 +53,7 @@ async def test_no_such_rank(world: World, nodes: int, rank: int, hint: str | Non
     with pytest.raises(BadInput, match=f"job 1 of cluster 'c' has no rank {rank}") as of_job:
         await anext(engine.logs("c", None, follow=False, tail=None, rank=rank, offsets=None))
     with pytest.raises(BadInput, match=f"cluster 'c' has no node {rank}") as of_cluster:
-        await engine.shell("c", rank, None)
+        await engine.reached("c", rank)
     assert of_job.value.hint == of_cluster.value.hint
     assert of_job.value.hint == hint or hint is None
 
@@ -62,7 +63,7 @@ async def test_no_such_cluster(world: World) -> None:
     engine = world.engine()
     for operation in (
         engine.exec(HELLO, "nope", quiet), engine.stop("nope", quiet), engine.start("nope", None, quiet),
-        engine.down("nope", quiet), engine.queue("nope"), engine.autostop("nope", None), engine.shell("nope", 0, None),
+        engine.down("nope", quiet), engine.queue("nope"), engine.autostop("nope", None), engine.reached("nope", 0),
     ):  # fmt: skip
         with pytest.raises(ClusterNotFound, match="nope"):
             await operation
@@ -157,6 +158,7 @@ async def test_events_reach_plugins(world: World) -> None:
     heard: list[Event] = []
 
     def listen(event: Event) -> None:
+        time.sleep(0.02 / (1 + len(heard)))  # the first takes longest
         heard.append(event)
 
     world.hooks["styx_event"] = listen

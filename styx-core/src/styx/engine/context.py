@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,9 @@ log = logging.getLogger("styx.engine")
 Progress = Callable[[str, str], None]
 
 
+_About = tuple[str, str, str]  # what events tell of: a kind, a name, and a managed job's number
+
+
 def quietly(phase: str, sentence: str) -> None:
     """Progress of work that nobody waits for."""
 
@@ -59,7 +63,7 @@ class Context:
     epoch: int = 0  # of the server's turn at a managed job, under which nodes are given orders; 0 elsewhere
     owners: frozenset[str] | None = None  # whose clusters alone are touched; None, but on a server: everybody's
     here: bool = True  # whether nodes may be made on this machine though allowed_clouds names no cloud
-    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _telling: dict[_About, tuple[asyncio.Task[None], deque[Event]]] = field(default_factory=dict)
     _listeners: Workers[Any] = field(default_factory=lambda: Workers(EVENTS_AT_ONCE, "styx-event"))
     _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)
 
@@ -137,18 +141,27 @@ class Context:
         """Let plugins take note of what is committed; in the background, best effort."""
         if not self.plugins.implements("styx_event"):
             return
-        task = asyncio.ensure_future(self._tell(event))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        about = (event.subject, event.name, event.data.get("job", ""))
+        if about in self._telling:
+            self._telling[about][1].append(event)
+        else:
+            events = deque([event])
+            self._telling[about] = asyncio.ensure_future(self._tell(about, events)), events
 
-    async def _tell(self, event: Event) -> None:
-        with suppress(Overdue):  # it may take note as long as this process lives, which does not wait for it
-            await self._listeners.run(partial(self.plugins.call, "styx_event", event=event), EVENT_SECONDS)
+    async def _tell(self, about: _About, events: deque[Event]) -> None:
+        """One by one, so that they come in order; those about something else come meanwhile."""
+        try:
+            while events:
+                call = partial(self.plugins.call, "styx_event", event=events.popleft())
+                with suppress(Overdue):  # it may take note as long as this process lives, which does not wait for it
+                    await self._listeners.run(call, EVENT_SECONDS)
+        finally:
+            del self._telling[about]
 
     async def told(self, patience: float = 5.0) -> None:
         """Wait until the plugins have taken note, at most ``patience`` seconds."""
         if self._telling:
-            await asyncio.wait(self._telling, timeout=patience)
+            await asyncio.wait([task for task, _ in self._telling.values()], timeout=patience)
 
 
 def _removed(cluster: str) -> ClusterBusy:
