@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 
@@ -236,9 +235,3 @@ def test_a_bucket_of_a_task(dev: Client, tmp_path: Path) -> None:
     number = dev.exec(Task(run="cat d/x", file_mounts=mounts, base_dir=tmp_path), "dev").job_id
     assert output(dev, "dev", number) == "content"
     dev.storage.delete("file://task-data")
-
-
-def test_a_terminal(dev: Client) -> None:
-    """The program that opens a terminal on a node is told."""
-    done = subprocess.run(dev.shell("dev", 0, "echo in $PWD"), capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("in /")

@@ -78,7 +78,7 @@ def test_members_keep_to_what_is_theirs(server: Server) -> None:
         ("POST", "/v1/clusters/anns/start", {}),
         ("POST", "/v1/clusters/anns/autostop", {"autostop": None}),
         ("POST", "/v1/clusters/anns/jobs/cancel", {"ids": None}),
-        ("GET", "/v1/clusters/anns/shell", None),
+        ("POST", "/v1/clusters/anns/shells", {}),
         ("POST", "/v1/clusters", {"task": {"run": "true"}, "options": {"cluster": "anns"}}),
         ("POST", f"/v1/requests/{asked.json['id']}/cancel", None),
         ("POST", "/v1/jobs/cancel", {"ids": [job["id"]]}),

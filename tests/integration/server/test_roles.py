@@ -14,7 +14,7 @@ _ADMINS = {
     ("GET", "/v1/audit"), ("POST", "/v1/orphans/adopt"), ("POST", "/v1/orphans/discard"),
     ("DELETE", "/v1/storage/buckets"),
 }  # fmt: skip
-_MEMBERS = {("GET", "/v1/storage/object"), ("GET", "/v1/clusters/{name}/shell")}  # beside all that changes something
+_MEMBERS = {("GET", "/v1/storage/object"), ("GET", "/v1/shells/{number}/output")}  # beside all that changes something
 _VALUES = {"{name}": "nobodys", "{number:int}": "999999", "{number}": "abc", "{sha256}": "0" * 64}
 
 

@@ -58,6 +58,16 @@ def test_a_terminal_is_asked_for_where_there_is_one(monkeypatch, here):
         assert asked == ["-t" if here else "-T"]
 
 
+def test_who_is_not_on_this_machine_gets_no_way_into_it():
+    """Their program has no escapes and forwards nothing, whatever the settings say, and asks for no password."""
+    transport = SshTransport(Endpoint("ssh", {"host": "h", "known_hosts": "/kh"}))
+    argv = transport.hosted("ls", terminal=True, term="vt100")
+    assert argv[-4:] == ["-t", "--", "h", "ls"]
+    assert argv[argv.index("-e") + 1] == "none"
+    assert {"-a", "-x", "BatchMode=yes", "ClearAllForwardings=yes", "PermitLocalCommand=no"} <= set(argv)
+    assert "-T" in transport.hosted(terminal=False)
+
+
 def test_the_ssh_program_gets_the_pinned_key_and_nothing_of_the_users():
     """The terminal is as strict as core's own connection."""
     key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()

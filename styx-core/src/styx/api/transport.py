@@ -73,6 +73,20 @@ class Transport(ABC):
     def interactive(self, command: str | None = None) -> list[str]:
         """The argument list of a local program that gives the user a terminal on the node (or runs a command there)."""
 
+    def hosted(self, command: str | None = None, *, terminal: bool, term: str = "") -> list[str]:
+        """As :meth:`interactive`, for somebody elsewhere, to whom a server passes on what the program reads and writes.
+
+        Nothing that they type may reach the server itself: the program knows no escapes, asks nothing and forwards
+        nothing. ``terminal`` is whether its standard input will be one, of the type ``term``, as in ``$TERM``.
+        Optional: raises Unsupported, and then nodes are only reached from the machine of the server.
+        """
+        del command, terminal, term
+        raise Unsupported(
+            "terminals on these nodes are only for who is on the machine of the server",
+            hint="`styx exec` and `styx logs` work from everywhere.",
+            capability="terminal",
+        )
+
     @abstractmethod
     async def close(self) -> None:
         """Close connections; safe to repeat. What runs on the node goes on."""

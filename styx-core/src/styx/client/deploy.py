@@ -27,7 +27,8 @@ from styx.client.access import access
 from styx.client.login import Login, checked_pin, logged_in
 
 if TYPE_CHECKING:
-    from styx.client.protocol import Client, LaunchOptions, Progress
+    from styx.client.embedded import EmbeddedClient
+    from styx.client.protocol import LaunchOptions, Progress
     from styx.spec import Task
     from styx.store.records import NodeRecord
 
@@ -63,7 +64,9 @@ class Deployment:
     login: Login
 
 
-def deploy(client: Client, task: Task, options: LaunchOptions, wanted: Wanted, progress: Progress) -> Deployment:
+def deploy(
+    client: EmbeddedClient, task: Task, options: LaunchOptions, wanted: Wanted, progress: Progress
+) -> Deployment:
     """Put a server on the cluster that the options name, which is made if need be. Idempotent.
 
     ``task`` says what machine; its secrets are the server's environment. ``client`` is to run the engine itself. Raises
@@ -136,7 +139,7 @@ def _build(source: Path, folder: Path) -> None:
         )
 
 
-def _login(client: Client, cluster: str, user: str, url: str, pin: str) -> Login:
+def _login(client: EmbeddedClient, cluster: str, user: str, url: str, pin: str) -> Login:
     """What is good for that server: the login that there is, or one with a new token."""
     present = logged_in()
     if present is not None and (present.url, present.fingerprint) == (url, pin):
@@ -162,9 +165,9 @@ def _command() -> str:
     return f"STYX_HOME={BASE}/home {BASE}/current/bin/styx-server"
 
 
-def _on_node(client: Client, cluster: str, command: str) -> str:
+def _on_node(client: EmbeddedClient, cluster: str, command: str) -> str:
     """The last line that a command on the head node writes. It is in no log, and on no other machine's disk."""
-    argv = client.shell(cluster, 0, command)
+    argv = client.program(cluster, 0, command)
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE, check=False

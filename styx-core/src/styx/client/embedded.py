@@ -257,9 +257,17 @@ class EmbeddedClient:
 
         return download_logs(self, name, job_ids, target)
 
-    def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
+    def shell(self, name: str, rank: int = 0, command: str | None = None) -> int:
         """See :class:`~styx.client.protocol.Client`."""
-        return self.loop.run(self.engine.shell(name, rank, command))
+        from styx.client.programs import become
+
+        argv = self.program(name, rank, command)
+        self.close()
+        become(argv)
+
+    def program(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
+        """The argument list of the program that opens a terminal on a node, or runs a command there."""
+        return self.loop.run(self.engine.reached(name, rank)).interactive(command)
 
     def billed(self) -> Mapping[str, Decimal | None]:
         """See :class:`~styx.client.protocol.Client`."""

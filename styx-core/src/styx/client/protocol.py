@@ -1,4 +1,4 @@
-"""What the command line and the SDK ask for. Two implementations: in this process, and (later) over HTTP."""
+"""What the command line and the SDK ask for. Two implementations: in this process, and over HTTP."""
 
 from __future__ import annotations
 
@@ -204,8 +204,12 @@ class Client(Protocol):
     def download_logs(self, name: str, job_ids: Sequence[int], target: Path) -> list[Path]:
         """Write the logs of these jobs (all when empty) below ``target``, one file per rank; return the files."""
 
-    def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
-        """The argument list of a local program that opens a terminal on a node."""
+    def shell(self, name: str, rank: int = 0, command: str | None = None) -> int:
+        """Open a terminal on a node, or run a command there, with the standard streams of this process; its exit code.
+
+        To be called last: with the engine in this process it does not return, and the process becomes the program that
+        reaches the node. Raises NoProgram where there is none.
+        """
 
     def billed(self) -> Mapping[str, Decimal | None]:
         """What clusters are billed for right now: USD an hour for all nodes, None where nobody said how much.

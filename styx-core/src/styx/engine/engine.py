@@ -14,7 +14,7 @@ from pathlib import Path
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
 from styx.api.errors import BadInput, ClusterNotFound, StyxError
 from styx.api.services import Clock
-from styx.api.transport import CommandResult
+from styx.api.transport import CommandResult, Transport
 from styx.clock import SystemClock
 from styx.config import home as default_home
 from styx.config import load_config
@@ -337,12 +337,12 @@ class Engine:
         """Run a shell command on a node, outside of any job, and wait for it. What it prints is the node's word."""
         return await (await self._connected(name)).transport(rank).run(command)
 
-    async def shell(self, name: str, rank: int, command: str | None) -> list[str]:
-        """The local program that opens a terminal on a node."""
+    async def reached(self, name: str, rank: int) -> Transport:
+        """The way to a node of a cluster that is up, also for programs that are started: they can get in by now."""
         way = (await self._connected(name)).transport(rank)
         if isinstance(way, FirstContact):
-            await way.meet()  # that program knows nobody, and nobody lets it in
-        return way.interactive(command)
+            await way.meet()  # those know nobody, and nobody lets them in
+        return way
 
     async def _connected(self, name: str) -> Handle:
         return await self._handle(await self._up(name))

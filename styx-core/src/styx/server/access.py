@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from styx.api.errors import StyxError
 from styx.client.refusals import Forbidden, Unauthenticated
 from styx.server.auth import Authenticator, Caller, Level
-from styx.server.logs import masked
+from styx.server.logs import keystroke, masked
 from styx.server.problems import answer
 from styx.server.rates import Rates
 from styx.server.statuses import Sent
@@ -71,7 +71,7 @@ class Access:
                 self._of_address.take(address)
             await answer(error, scope["state"]["request"])(scope, receive, sent)
         finally:
-            if sent.status and (sent.status in _REFUSED or not _harmless(scope)):
+            if sent.status and (sent.status in _REFUSED or not (_harmless(scope) or keystroke(scope))):
                 await self._note(scope, address, sent.status)
 
     async def _note(self, scope: Scope, address: str, status: int) -> None:

@@ -27,6 +27,7 @@ from styx.server.repeats import Repeats
 from styx.server.requests import Requests
 from styx.server.responses import PROBLEMS
 from styx.server.routing import add
+from styx.server.shells import Shells
 from styx.server.sse import Streams
 from styx.server.tidying import Tidying
 from styx.server.tracing import Traced
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("styx.server")
 
 ROUTERS = (
-    "health", "metrics", "clusters", "clusterjobs", "tasks", "jobs", "dags", "requests", "offers", "storage", "files",
-    "records", "notes", "orphans", "people",
+    "health", "metrics", "clusters", "shells", "clusterjobs", "tasks", "jobs", "dags", "requests", "offers", "storage",
+    "files", "records", "notes", "orphans", "people",
 )  # fmt: skip
 _PAGE = 1000
 HOOK = "styx_routes"
@@ -66,6 +67,7 @@ def create_app(
         off_loop,
         Requests(engine, sealer, off_loop, lambda: runtime.server_id),
         Streams(settings.streams, settings.stalled, settings.user_streams),
+        Shells(settings.shells, settings.user_shells, settings.shell_patience),
         uploads,
         OnServer(engine),
     )

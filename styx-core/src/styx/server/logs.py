@@ -59,9 +59,14 @@ def configure(stream: TextIO | None = None) -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it writes every command that runs on a node
 
 
+def keystroke(scope: Scope) -> bool:
+    """Whether it is something typed at a terminal, which is on record as a whole: that it was opened."""
+    return bool(scope["method"] == "PUT" and scope["path"].startswith("/v1/shells/"))
+
+
 def observe(scope: Scope, status: int, seconds: float) -> None:
     """Write of a request that has been answered: who asked for what, and how long it took."""
-    if scope["path"] in _QUIET and status < _FAILS:
+    if (scope["path"] in _QUIET or keystroke(scope)) and status < _FAILS:
         return
     state = scope.get("state", {})
     caller, client = state.get("caller"), scope.get("client")

@@ -47,6 +47,7 @@ def _whole(value: object) -> object:
 
 WHOLE = BeforeValidator(_whole)  # to stand last, so that the schema says the bounds
 Number = Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE]
+Cells = Annotated[int, Field(ge=0, le=65_535), WHOLE]  # of a terminal
 Flag = Annotated[bool, Field(strict=True)]  # 0 and "no" are mistakes, not truth values
 
 
@@ -169,11 +170,29 @@ class Cancelled(BaseModel):
     ids: list[int]
 
 
-class Argv(BaseModel):
-    """A program with its arguments, to be run on the server's own ``machine``, as it was booted last."""
+class ShellIn(BaseModel):
+    """A terminal on a node: for a shell, or a command. ``terminals`` are those of the client's streams that are one."""
 
-    argv: list[str]
-    machine: str
+    model_config = example({"command": "nvidia-smi -L"})
+
+    rank: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 0
+    command: Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")] | None = None
+    terminals: Annotated[list[Literal["stdin", "stdout", "stderr"]], Field(max_length=3)] = Field(default_factory=list)
+    term: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._+-]{0,64}$")] = ""
+    rows: Cells = 24
+    columns: Cells = 80
+
+
+class ShellOut(BaseModel):
+    """A terminal that is open."""
+
+    id: str
+
+
+class Typed(BaseModel):
+    """How many bytes have been typed by now that need not be sent again."""
+
+    taken: int
 
 
 class JobOptionsIn(BaseModel):

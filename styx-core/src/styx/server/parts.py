@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from styx.server.off_loop import OffLoop
     from styx.server.requests import Requests
     from styx.server.settings import Settings
+    from styx.server.shells import Shells
     from styx.server.sse import Streams
     from styx.server.uploads import Uploads
     from styx.store import Store
@@ -47,6 +48,7 @@ class Parts:
     off_loop: OffLoop
     requests: Requests
     streams: Streams
+    shells: Shells
     uploads: Uploads
     client: EmbeddedClient
 

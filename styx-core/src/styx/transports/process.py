@@ -8,7 +8,7 @@ import getpass
 import os
 import shlex
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
@@ -89,7 +89,16 @@ class ProcessTransport(Transport):
 
     def interactive(self, command: str | None = None) -> list[str]:
         """A login shell (or ``command``) in the node's home, with the same environment as its jobs."""
-        assignments = [f"{name}={value}" for name, value in self._environment.items()]
+        return self._login(command, self._environment)
+
+    def hosted(self, command: str | None = None, *, terminal: bool, term: str = "") -> list[str]:
+        """The same, for a terminal elsewhere."""
+        del terminal  # whatever it is, the program finds it out
+        own = {name: value for name, value in self._environment.items() if name != "TERM"}
+        return self._login(command, own | ({"TERM": term} if term else {}))
+
+    def _login(self, command: str | None, environment: Mapping[str, str]) -> list[str]:
+        assignments = [f"{name}={value}" for name, value in environment.items()]
         inner = f'exec "$SHELL" -c {shlex.quote(command)}' if command is not None else 'exec "$SHELL" -l'
         return ["/usr/bin/env", "-i", *assignments, "/bin/sh", "-c", f'cd "$HOME" && {inner}']
 

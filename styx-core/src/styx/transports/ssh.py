@@ -1,7 +1,7 @@
 """A node over SSH: one connection, many channels, one pinned host key.
 
 asyncssh rather than the ``ssh`` program: a command on an open connection costs half of what OpenSSH's own multiplexing
-does, and a unix socket a fifth. Only :meth:`SshTransport.interactive` starts the program, for its terminal.
+does, and a unix socket a fifth. Only for a terminal the program is started.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ _BRIDGED = (
     f"b=./{BRIDGE}; test -x $b || b={LOCAL_BASE}/{BRIDGE}; test -S {{path}} && test -x $b && test -O $b && "
     f"$b --check {{path}} </dev/null && printf {_HELLO.decode()} && exec $b {{path}}"
 )
+# For who is not the user of this machine: no escapes, questions or forwarding, whatever the settings say.
+_HOSTED = (
+    "-e", "none", "-a", "-x", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no",
+)  # fmt: skip
 _SIGNALS = {
     "HUP": 1,
     "INT": 2,
@@ -154,9 +158,18 @@ class SshTransport(Transport):
 
     def interactive(self, command: str | None = None) -> list[str]:
         """The ``ssh`` program with this node's key pinned, and a terminal there if there is one here."""
+        return self._program(command, terminal=sys.stdin.isatty())
+
+    def hosted(self, command: str | None = None, *, terminal: bool, term: str = "") -> list[str]:
+        """The same without escapes, by which one could open ways into this network; it asks and forwards nothing."""
+        del term  # the program's own $TERM is passed on
+        return self._program(command, *_HOSTED, terminal=terminal)
+
+    def _program(self, command: str | None, *options: str, terminal: bool) -> list[str]:
         return [
             *self.target.openssh(),
-            "-t" if sys.stdin.isatty() else "-T",  # said either way: ssh remarks on what it finds out by itself
+            *options,
+            "-t" if terminal else "-T",  # said either way: ssh remarks on what it finds out by itself
             "--",
             self.target.destination,
             *([command] if command is not None else []),

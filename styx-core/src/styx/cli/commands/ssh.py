@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from styx.cli import options
@@ -12,16 +10,15 @@ from styx.cli.session import connected
 from styx.cli.taskargs import command_line
 from styx.cli.values import WholeNumber
 
-NOT_FOUND = 127
 EXAMPLES = """
 styx ssh dev
 styx ssh dev -w 1                  # the second node
 styx ssh dev -- nvidia-smi -L
 styx ssh dev 'tail -f /var/log/syslog | grep oom'
 """
-EXIT = f"""
+EXIT = """
 That of the command or shell on the node.
-  {NOT_FOUND}  the program to reach the node with is not installed here
+  127  the program to reach the node with is not installed, here or where the server is
 """
 
 
@@ -29,18 +26,11 @@ That of the command or shell on the node.
 @options.cluster_argument
 @click.argument("command", nargs=-1)
 @option("-w", "--worker", type=WholeNumber(min=0), default=0, metavar="RANK", help="Which node; 0 is the head.")
-def ssh(cluster: str, command: tuple[str, ...], worker: int) -> None:
+@click.pass_context
+def ssh(ctx: click.Context, cluster: str, command: tuple[str, ...], worker: int) -> None:
     """Open a terminal on a node, or run one command there.
 
-    Works for every kind of node, also those that are not reached by SSH.
+    Works for every kind of node, also those that are not reached by SSH, and for those of a server.
     """
     with connected() as client:
-        arguments = client.shell(cluster, worker, command_line(command))
-    try:
-        os.execvp(arguments[0], arguments)  # noqa: S606 - this process becomes the terminal
-    except OSError as error:
-        raise _CannotRun(f"cannot run {arguments[0]}: {error.strerror}") from error
-
-
-class _CannotRun(click.ClickException):
-    exit_code = NOT_FOUND
+        ctx.exit(client.shell(cluster, worker, command_line(command)))

@@ -219,11 +219,11 @@ class RemoteClient:
 
         return download_logs(self, name, job_ids, target)
 
-    def shell(self, name: str, rank: int = 0, command: str | None = None) -> list[str]:
-        """See :class:`~styx.client.protocol.Client`."""
-        from styx.client.remote.terminal import arguments
+    def shell(self, name: str, rank: int = 0, command: str | None = None) -> int:
+        """See :class:`~styx.client.protocol.Client`. The program runs at the server, and writes and reads here."""
+        from styx.client.remote.terminal import opened
 
-        return arguments(self._http, _of(name, "shell"), name, rank, command)
+        return opened(self._http, _of(name, "shells"), rank, command)
 
     def billed(self) -> Mapping[str, Decimal | None]:
         """See :class:`~styx.client.protocol.Client`."""

@@ -143,6 +143,10 @@ class Http:
         headers = {"content-length": str(size), "content-type": "application/octet-stream"}
         self._ask("PUT", path, body, headers, query).drain_conn()
 
+    def send(self, path: str, body: bytes, query: Mapping[str, object]) -> Any:
+        """What is answered to these bytes, as JSON data. What they do, they do once, however often they are sent."""
+        return self._json(self._ask("PUT", path, body, {"content-type": "application/octet-stream"}, query))
+
     def stream(
         self, path: str, headers: Mapping[str, str] = _NONE, query: Mapping[str, object] = _NONE
     ) -> BaseHTTPResponse:
@@ -240,6 +244,7 @@ def _may_repeat(method: str, failure: HTTPError) -> bool:
 
 def problem(status: int, content: bytes, url: str) -> StyxError:
     """The error that an answer tells of: the same as where it was raised. Raises nothing."""
+    import styx.client.programs
     import styx.optimizer.solver
     import styx.sealing
     import styx.store.access

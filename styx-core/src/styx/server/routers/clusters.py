@@ -14,9 +14,9 @@ from styx.api.errors import BadInput, ClusterNotFound
 from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
-from styx.server.access import CallerOf, MemberOf, require_own
+from styx.server.access import CallerOf, require_own
 from styx.server.auth import Caller
-from styx.server.models import Argv, AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
+from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
 from styx.server.responses import NAME, After, ClusterName, Limit, decode, page, whole
 from styx.server.routing import routes
@@ -28,7 +28,6 @@ router = routes("clusters", "/v1/clusters")
 
 Names = Annotated[list[Annotated[str, Query(pattern=NAME)]], Query(max_length=1000, description="only these")]
 Forget = Annotated[bool, Query(description="only drop the record, and leave what there may be")]
-Rank = Annotated[int, Query(ge=0, le=100_000)]
 
 
 @router.get("")
@@ -148,20 +147,6 @@ async def nodes(name: ClusterName, parts: PartsOf) -> Page[NodeRecord]:
 async def history(name: ClusterName, parts: PartsOf, limit: Limit = 100) -> Page[EventRecord]:
     """What happened to a cluster, oldest first; also after it is gone."""
     return whole(await parts.off_loop(parts.store.events.of, name, limit))  # type: ignore[return-value]
-
-
-@router.get("/{name}/shell")
-async def shell(
-    name: ClusterName,
-    caller: MemberOf,
-    parts: PartsOf,
-    rank: Rank = 0,
-    command: Annotated[str | None, Query(max_length=10_000)] = None,
-) -> Argv:
-    """The program that opens a terminal on a node, for who runs where the server does."""
-    await own(parts, caller, name)
-    argv = await parts.engine.shell(name, rank, command)
-    return Argv(argv=argv, machine=parts.engine.context.holder.boot_id)
 
 
 async def _known(parts: Parts, name: str) -> ClusterRecord:
