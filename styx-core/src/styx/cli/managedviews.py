@@ -75,6 +75,7 @@ def details(job: ManagedJob, events: Sequence[JobEvent], now: datetime) -> str:
         "runs": f"{job.runs} ({count(job.restarts, 'restart')}, {_recoveries(job.recoveries)})" if job.runs else "",
         "submitted": moment(job.created_at),
         "ran": _ran(job, now),
+        "ends at": moment(job.stop_at) if job.stop_at and not job.state.ended else "",
         "cost": money(job.cost),
         "outputs": ", ".join(f"{key}={value}" for key, value in job.outputs.items()),
     }
@@ -120,6 +121,8 @@ def job(found: ManagedJob) -> Shape:
         "updated_at": iso(found.updated_at),
         "started_at": found.started_at and iso(found.started_at),
         "ended_at": found.ended_at and iso(found.ended_at),
+        "primary": found.primary,
+        "stop_at": found.stop_at and iso(found.stop_at),
     }
 
 

@@ -39,6 +39,7 @@ def test_a_job_is_handed_in_and_its_output_shown(styx, client: FakeClient):
         ({"state": ManagedState.FAILED_SETUP, "exit_code": 2}, 2, "Job 1 failed in its setup with exit code 2."),
         ({"state": ManagedState.FAILED_NO_RESOURCES, "reason": "no H100"}, 1, "Job 1 found nowhere to run: no H100"),
         ({"state": ManagedState.CANCELLED}, 143, "Job 1 was cancelled."),
+        ({"state": ManagedState.SKIPPED, "reason": "X of a is '1'"}, 0, "Job 1 was left out: X of a is '1'"),
         ({"state": ManagedState.FAILED, "exit_code": -9}, 137, "Job 1 failed with exit code -9."),
     ],
 )
@@ -100,13 +101,18 @@ def test_detached(styx, client: FakeClient):
 
 
 def test_an_array_is_followed_to_its_end(styx, client: FakeClient):
-    """Of several jobs each change is told, and the exit code is that of the first that did not succeed."""
+    """Of several jobs each change is told, and the exit code is that of the first that failed.
+
+    One that its group has let go, as its primary jobs have ended, did not.
+    """
     client.jobs.end = {"state": ManagedState.FAILED, "exit_code": 5, "reason": "boom"}
     result = styx("jobs", "launch", "--num-jobs", "2", "-n", "eval", "ls")
     assert (result.exit_code, result.stdout) == (
         5,
         "Job 1 (eval): failed, boom\nJob 2 (eval): failed, boom\n",
     )
+    client.jobs.end = {"state": ManagedState.CANCELLED, "stop_at": EPOCH}
+    assert styx("jobs", "launch", "--num-jobs", "2", "ls").exit_code == 0
 
 
 def test_a_file_of_several_tasks_is_a_group(styx, client: FakeClient, tmp_path: Path):
@@ -237,6 +243,8 @@ def test_queue_json(styx, client: FakeClient):
         "updated_at": "2025-01-02T03:04:06Z",
         "started_at": None,
         "ended_at": None,
+        "primary": None,
+        "stop_at": None,
     }
 
 
