@@ -14,7 +14,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from styx.api import BadInput
+from styx.jobs.model import JobOptions
+from styx.jobs.telling import to_be_told
 from styx.jobs.webhooks import WebhookRefused, allowed, check, post
+from styx.store.managed import ManagedJob, ManagedState
+from support.records import NOW
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -182,3 +186,19 @@ def test_a_name_is_resolved_once(receiver: HTTPServer, monkeypatch: pytest.Monke
     monkeypatch.setattr(socket, "create_connection", connect)
     assert post(f"http://hook.example:{receiver.server_port}/", {}, allow=["127.0.0.0/8"]) == 200
     assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
+
+
+@pytest.mark.parametrize(
+    ("state", "let_go", "told"),
+    [
+        (ManagedState.SUCCEEDED, False, ("https://good",)),
+        (ManagedState.FAILED_SETUP, False, ("https://bad",)),
+        (ManagedState.CANCELLED, False, ("https://bad",)),
+        (ManagedState.CANCELLED, True, ()),
+    ],
+)
+def test_who_is_told(state: ManagedState, let_go: bool, told: tuple[str, ...]) -> None:
+    """Those who asked for this end; of a job that ends as its group has no use for it any more, nobody."""
+    options = JobOptions(on_success=("https://good",), on_failure=("https://bad",)).to_data()
+    job = ManagedJob(1, "k", "n", state, NOW, NOW, {}, options, stop_at=NOW if let_go else None)
+    assert to_be_told(job) == told
