@@ -50,13 +50,25 @@ def test_an_array_and_its_end(client: Client) -> None:
 
 
 def test_a_dag_of_jobs(client: Client) -> None:
-    """The tasks of a Dag are a group in which each waits for those it comes after, and gets what they hand on."""
-    with Dag("flow") as dag:
+    """The tasks of a Dag are a group in which each waits for those it comes after, and gets what they hand on.
+
+    One whose condition does not come true is skipped, and the others of a job group end with its primary tasks.
+    """
+    with Dag("flow", execution="parallel", options={"primary_tasks": ["use"]}) as dag:
         make = Task("make", run='echo "N=7" >> $STYX_OUTPUTS', output_names=["N"]).resources(LOCAL)
         make >> Task("use", run="test $N = 7").env(N=make.output("N")).resources(LOCAL)
+        make >> Task("other", run="true").when(f"{make.output('N')} == 8").resources(LOCAL)
+        dag.add(Task("server", run="sleep 1000").resources(LOCAL))
     jobs = client.jobs.submit_dag(dag, JobOptions())
-    assert [job.name for job in jobs] == ["make", "use"]
-    assert [client.jobs.wait(job.id).state for job in jobs] == [ManagedState.SUCCEEDED] * 2
+    assert [job.name for job in jobs] == ["make", "use", "other", "server"]
+    ended = [client.jobs.wait(job.id) for job in jobs]
+    assert [job.state for job in ended] == [
+        ManagedState.SUCCEEDED,
+        ManagedState.SUCCEEDED,
+        ManagedState.SKIPPED,
+        ManagedState.CANCELLED,
+    ]
+    assert all(job.good for job in ended)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class JobsClient(Protocol):
         """
 
     def submit_dag(self, dag: Dag, options: JobOptions, *, key: str | None = None) -> list[ManagedJob]:
-        """Hand the tasks of a Dag in as one group, each starting once those it needs have succeeded."""
+        """Hand the tasks of a Dag in as one group; each is decided on once those that it comes after have ended."""
 
     def get(self, number: int) -> ManagedJob:
         """One job. Raises JobNotFound."""
