@@ -12,7 +12,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from styx.api.errors import StyxError
 from styx.client.refusals import InvalidBody, TooLarge
 from styx.server.gate import MAX_HEADER
+from styx.server.listening import Listening
 from styx.server.problems import MEDIA_TYPE, problem_of
+
+Idle = dict["Connection", None]  # all of a server that wait for a request, the longest first
 
 
 class Connection(H11Protocol):
@@ -23,25 +26,35 @@ class Connection(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def __init__(self, *arguments: Any, patience: float, most: int, **more: Any) -> None:
+    def __init__(
+        self, *arguments: Any, patience: float, most: int, idle: Idle, listening: Listening, **more: Any
+    ) -> None:
         """``patience`` is in seconds, for a header from its first byte on, and for the first byte of a connection.
 
-        One more than ``most`` is hung up on: who opens many takes the server no file that it needs for others.
+        Of more than ``most`` that one is hung up on which has been ``idle`` for longest: who opens many takes the
+        server no file that it needs for others, and keeps nobody out.
         """
         super().__init__(*arguments, **more)
         self._patience = patience
         self._most = most
+        self._idle = idle
+        self._listening = listening
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._listening.know(transport.get_extra_info("socket").fileno())
+        self._idle[self] = None
         if len(self.connections) > self._most:
-            transport.abort()
+            longest = next(iter(self._idle))
+            del self._idle[longest]
+            longest.transport.abort()
         self._deadline = self.loop.call_later(self._patience, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait_no_more()
+        self._idle.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -50,12 +63,15 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:
             self._wait_no_more()
+            if not self.cycle.response_complete:
+                self._idle.pop(self, None)
         else:
             self._wait()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, of which a part may have come already."""
         super().on_response_complete()
+        self._idle[self] = None
         if self.conn.trailing_data[0] or self.conn.their_state is h11.SEND_BODY:
             self._wait()
 

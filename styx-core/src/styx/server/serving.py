@@ -26,6 +26,7 @@ from styx.server.bootstrap import forget, local_token
 from styx.server.certificate import fingerprint
 from styx.server.connection import Connection
 from styx.server.gate import MAX_HEADER
+from styx.server.listening import Listening
 from styx.store.managed import Limits
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def serve(settings: Settings, at_once: int | None) -> None:
     asyncio.run(_serve(settings, at_once, sock))
 
 
-async def _serve(settings: Settings, at_once: int | None, sock: socket.socket) -> None:
+async def _serve(settings: Settings, at_once: int | None, sock: Listening) -> None:
     await prepared(settings, at_once, sock).serve([sock])
     tracing.stop()
     logging.shutdown()
@@ -64,7 +65,7 @@ async def _serve(settings: Settings, at_once: int | None, sock: socket.socket) -
     os._exit(0)
 
 
-def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Server:
+def prepared(settings: Settings, at_once: int | None, sock: Listening) -> Server:
     """A server of this home that is ready to serve, in the running event loop, at a socket that is bound.
 
     Raises StoreError, InvalidConfig, PluginError.
@@ -78,7 +79,13 @@ def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Se
     return Server(
         uvicorn.Config(
             app,
-            http=partial(Connection, patience=settings.header_patience, most=settings.connections),  # type: ignore[arg-type]
+            http=partial(  # type: ignore[arg-type]
+                Connection,
+                patience=settings.header_patience,
+                most=settings.connections,
+                idle={},
+                listening=sock,
+            ),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -91,7 +98,7 @@ def prepared(settings: Settings, at_once: int | None, sock: socket.socket) -> Se
             h11_max_incomplete_event_size=MAX_HEADER,
             ssl_certfile=str(settings.tls_cert) if settings.tls_cert else None,
             ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
-            backlog=_BACKLOG,
+            backlog=min(_BACKLOG, settings.strangers),  # so many are taken at once, before any can be refused
             callback_notify=_trim_log,
         ),
         app,
@@ -127,7 +134,8 @@ class Server(uvicorn.Server):
         print(f"The token is in {home() / local.FILE}", flush=True)  # noqa: T201
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the streams, which would not end by themselves, and then the rest."""
+        """Close what would not end by itself, and then the rest."""
+        await self._parts.shells.stop()
         self._parts.streams.closing.set()
         if self._announced is not None:
             local.withdraw(self._announced)
@@ -143,10 +151,10 @@ class Server(uvicorn.Server):
         last.start()
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> Listening:
     """The listening socket. A peer that does not take what it was sent is cut off by the kernel."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle's algorithm on
+    sock = Listening(family, settings.strangers)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with suppress(AttributeError, OSError):  # Linux has it

@@ -34,9 +34,10 @@ class Settings:
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
+    strangers: int = field(default_factory=lambda: _files() // 8)  # of them that have not shaken hands for TLS
     streams: int = 1000  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
-    shells: int = 200  # terminals at the same time
+    shells: int = field(default_factory=lambda: min(200, _files() // 16))  # terminals at once, of four files or so
     user_shells: int = 20
     shell_patience: float = 60.0  # for the client of a terminal to be heard of
 
