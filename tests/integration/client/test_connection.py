@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 
@@ -56,6 +57,26 @@ def test_nobody_listens() -> None:
         get(Http(url, "", sleep=waited.append))
     assert caught.value.message == f"the server at {url} cannot be reached: Connection refused"
     assert "styx api logout" in (caught.value.hint or "")
+    assert len(waited) == TRIES - 1
+
+
+def test_who_hangs_up_is_not_distrusted() -> None:
+    """What stands before a server that is being started ends TLS before it begins: it is asked again, then told so."""
+    waited: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        url = f"https://127.0.0.1:{door.getsockname()[1]}"
+
+        def hang_up() -> None:
+            for _ in range(TRIES):
+                with door.accept()[0] as peer:
+                    peer.recv(1 << 16)
+
+        answering = Thread(target=hang_up)
+        answering.start()
+        with pytest.raises(TransportError) as caught:
+            get(Http(url, "", "00" * 32, sleep=waited.append))
+        answering.join()
+    assert caught.value.message.startswith(f"the server at {url} cannot be reached: it hung up")
     assert len(waited) == TRIES - 1
 
 

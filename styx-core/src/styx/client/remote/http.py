@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -215,7 +216,7 @@ class Http:
         return Said(found)
 
     def _unreachable(self, failure: HTTPError) -> StyxError:
-        if isinstance(failure, SSLError):
+        if isinstance(failure, SSLError) and not _hung_up(failure):
             return InvalidConfig(
                 f"the server at {self.url} cannot be trusted: {_reason(failure)}",
                 hint="Log in with --fingerprint if its certificate is its own (`styx-server fingerprint` prints it); "
@@ -239,7 +240,13 @@ def _may_repeat(method: str, failure: HTTPError) -> bool:
     """Whether asking once more may help, and cannot do a thing twice: servers know the keys of POSTs alone."""
     if isinstance(failure, NewConnectionError):
         return not isinstance(failure, NameResolutionError)
-    return not isinstance(failure, SSLError | Overdue) and method not in {"PATCH", "DELETE"}
+    distrusted = isinstance(failure, SSLError) and not _hung_up(failure)
+    return not distrusted and not isinstance(failure, Overdue) and method not in {"PATCH", "DELETE"}
+
+
+def _hung_up(failure: SSLError) -> bool:
+    """Whether the connection only broke: what stands before a server takes connections also while that begins."""
+    return isinstance(failure.args[0], ssl.SSLEOFError)
 
 
 def problem(status: int, content: bytes, url: str) -> StyxError:
@@ -317,6 +324,8 @@ def _reason(failure: HTTPError) -> str:
     cause: BaseException = failure
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, ssl.SSLEOFError):
+        return "it hung up"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return {"timed out": "it does not answer"}.get(str(cause), str(cause)) or type(cause).__name__
