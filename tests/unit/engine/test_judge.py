@@ -160,6 +160,16 @@ def test_autostop_is_recognised() -> None:
     assert judge(record, Sight()).state is None
 
 
+def test_what_is_taken_back_has_not_removed_itself() -> None:
+    """Also where it would have in time, and something of it is left; but what was being removed is removed."""
+    policy = Autostop(5, down=True)
+    record = cluster("c", C.UP, launched_at=NOW, autostop=policy)
+    for seen in (Sight(going=1, preempted=True), Sight(leftovers=(DISK,), preempted=True), Sight(preempted=True)):
+        assert judge(record, seen).state is C.PREEMPTED
+    removed = cluster("c", C.TERMINATING, launched_at=NOW, autostop=policy)
+    assert judge(removed, Sight(going=1, preempted=True)).state is C.TERMINATING
+
+
 @pytest.mark.parametrize(("complete", "settled"), [p for p in product([True, False], repeat=2) if not all(p)])
 @pytest.mark.parametrize("state", [C.UP, C.STOPPED, C.TERMINATING, C.FAILED, C.UNKNOWN])
 def test_what_cannot_be_seen_is_unknown(state: C, complete: bool, settled: bool) -> None:

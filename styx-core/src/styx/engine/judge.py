@@ -110,10 +110,12 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     removes_itself = cluster.autostop is not None and cluster.autostop.down and state in (_S.UP, _S.UNKNOWN)
     removed = state is _S.TERMINATING or (state is _S.UNKNOWN and sight.given_up)
     rest = sight.going + len(sight.leftovers)
-    if rest and (removed or removes_itself):
-        return Verdict(_S.TERMINATING, "it is removing itself" if removes_itself else "the removal is under way")
+    if rest and removed:
+        return Verdict(_S.TERMINATING, "the removal is under way")
     if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED, _S.FAILED):
         return _taken_back(cluster, sight)
+    if rest and removes_itself:
+        return Verdict(_S.TERMINATING, "it is removing itself")
     if sight.complete and not sight.settled and state in (_S.PLANNING, _S.PROVISIONING, _S.SETTLING):
         return Verdict(_S.SETTLING, "it is not known yet what came of the launch")
     if not sight.proves_absence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from styx.api.backend import JobInfo, JobState
 from styx.api.errors import BackendError, ClusterNotFound, ClusterNotUp, JobNotFound, StyxError, TransportError
@@ -39,6 +40,7 @@ class Watch:
         self._number = number
         self._run = run
         self._record = engine.context.store.clusters.get(cluster)
+        self._heard_at: datetime | None = None  # when the job was known to run
         self._log = Log(engine.context.home, job.id, run, ranks=spec.num_nodes)
 
     def close(self) -> None:
@@ -75,7 +77,9 @@ class Watch:
                 return await self._gone(error.message)
             except (TransportError, ClusterNotUp, BackendError) as error:
                 why = error.message
-            if loop.time() - began > PATIENCE or lost_at is None:  # it was reached in between
+            if loop.time() - began > PATIENCE:  # it was reached in between
+                lost_at, self._heard_at = None, self._engine.context.clock.now()
+            if lost_at is None:
                 lost_at, pause = loop.time(), PAUSE
             seen = await self._engine.look(self._cluster)
             if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP}:
@@ -103,6 +107,7 @@ class Watch:
             )
             async for chunk in chunks:
                 self._log.add(chunk)
+                self._heard_at = self._engine.context.clock.now()
 
     async def _how(self, info: JobInfo) -> Outcome:
         if info.state is JobState.SUCCEEDED:
@@ -138,13 +143,21 @@ class Watch:
             seen = None
         if seen is None:
             last = store.events.of(self._cluster, limit=1)
-            if last and last[-1].reason == _BY_ITSELF:
+            if last and last[-1].reason == _BY_ITSELF and self._may_have_ended(last[-1].at):
                 return Outcome(ManagedState.FAILED, _UNSEEN_END)
         reason = f"its cluster is {seen.state}" if seen is not None else "its cluster is gone"
         noticed = seen is not None and seen.state is ClusterState.UP and self._noticed()
         if noticed:
             reason = "its cluster is about to be preempted"
         return gone(seen or self._record, f"{reason}: {why}", noticed=noticed)
+
+    def _may_have_ended(self, gone_at: datetime) -> bool:
+        """Whether the job can have ended unheard of: after that its cluster stays for as long as its autostop says."""
+        record = self._record
+        if record is None or record.autostop is None:
+            return True
+        heard_at = max(filter(None, (record.launched_at, self._heard_at)), default=None)
+        return heard_at is None or gone_at - heard_at >= timedelta(minutes=record.autostop.idle_minutes)
 
     def _noticed(self) -> bool:
         """Whether a node was given notice that it is taken back."""
