@@ -14,7 +14,7 @@ from styx.client.refusals import Forbidden, Unauthenticated
 from styx.server.auth import Authenticator, Caller, Level
 from styx.server.logs import keystroke, masked
 from styx.server.problems import answer
-from styx.server.rates import Rates
+from styx.server.rates import Rates, neighbourhood
 from styx.server.statuses import Sent
 from styx.store.access import AuditEntry
 
@@ -68,7 +68,7 @@ class Access:
             await self._app(scope, receive, sent)
         except (Unauthenticated, Forbidden) as error:
             if isinstance(error, Unauthenticated):  # only then: nobody keeps others out who share an address
-                self._of_address.take(address)
+                self._of_address.take(neighbourhood(address))
             await answer(error, scope["state"]["request"])(scope, receive, sent)
         finally:
             if sent.status and (sent.status in _REFUSED or not (_harmless(scope) or keystroke(scope))):

@@ -19,6 +19,7 @@ from styx.server.access import Access
 from styx.server.bodies import Bodies
 from styx.server.description import Described
 from styx.server.diagnosis import OnServer
+from styx.server.forwarded import Forwarded
 from styx.server.gate import Gate, Observer
 from styx.server.metrics import Measured, Metrics
 from styx.server.off_loop import OffLoop
@@ -84,6 +85,8 @@ def create_app(
     app.add_middleware(Gate, observe=observe)
     app.add_middleware(Traced)
     app.add_middleware(Measured, metrics=app.state.metrics)
+    if settings.behind_proxy:
+        app.add_middleware(Forwarded)
     return app
 
 

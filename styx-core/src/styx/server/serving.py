@@ -40,8 +40,6 @@ _GRACE = 10  # seconds that answers under way have to be finished when the serve
 _LAST = 25.0  # seconds that all of the end may take: less than those who stop it are patient
 _BACKLOG = 1024
 _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
-# Who may say for whom it asks: proxies on this machine and on private networks.
-_PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
 def serve(settings: Settings, at_once: int | None) -> None:
@@ -91,8 +89,7 @@ def prepared(settings: Settings, at_once: int | None, sock: Listening) -> Server
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=settings.behind_proxy,
-            forwarded_allow_ips=_PROXIES,
+            proxy_headers=False,
             timeout_keep_alive=_KEPT_ALIVE,
             timeout_graceful_shutdown=_GRACE,
             h11_max_incomplete_event_size=MAX_HEADER,
