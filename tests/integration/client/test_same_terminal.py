@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,13 +77,30 @@ def test_ctrl_c_between_pipes(side: Side) -> None:
     assert process.returncode == 9
 
 
-def test_a_reader_that_leaves(side: Side, tmp_path: Path) -> None:
+def test_a_client_that_is_ended(side: Side) -> None:
+    """With the process the command ends, wherever it runs."""
+    process = subprocess.Popen(
+        [STYX, "ssh", "dev", "--", "echo $$; exec sleep 100"], env=environment(side), stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        there = Path("/proc") / process.stdout.readline().decode().strip()
+        assert there.exists()
+        process.terminate()
+    assert process.returncode in {143, -15}
+    deadline = time.monotonic() + 10
+    while there.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_reader_that_leaves(side: Side) -> None:
     """A command whose output nobody reads any more ends, as it does in every pipeline."""
-    script = f"{STYX} ssh dev -- 'yes; echo $? >{tmp_path}/yes' | head -n 1; echo ${{PIPESTATUS[0]}}"
+    script = f"{STYX} ssh dev -- 'exec yes' | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", script], env=environment(side), capture_output=True, timeout=60, check=True, text=True
     )
-    assert done.stdout in {"y\n141\n", "y\n0\n"}
+    assert done.stdout == "y\n141\n"
 
 
 def test_on_a_terminal(side: Side) -> None:

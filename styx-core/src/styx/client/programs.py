@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -23,7 +24,11 @@ class NoProgram(StyxError):
 
 def become(argv: Sequence[str]) -> NoReturn:
     """Let this process be that program from now on. Raises NoProgram."""
+    ignored = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so they would be by the program
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ignored}
     try:
         os.execvp(argv[0], [*argv])  # noqa: S606 - that is what it is for
     except OSError as error:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         raise NoProgram.of(argv[0], error.strerror) from error

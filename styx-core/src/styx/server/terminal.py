@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Seque
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from styx.api.errors import BadInput
 from styx.client.programs import NoProgram
 
 StreamName = Literal["stdin", "stdout", "stderr"]
@@ -45,9 +44,10 @@ class Program:
 
     @classmethod
     async def start(cls, argv: Sequence[str], terminals: Collection[StreamName], size: Size, term: str) -> Program:
-        """Start it, with one terminal of the type ``term`` as those of its streams. Raises NoProgram, BadInput."""
-        if shutil.which(argv[0]) is None:
-            raise NoProgram.of(argv[0], os.strerror(errno.ENOENT))
+        """Start it, with one terminal of the type ``term`` as those of its streams. Raises NoProgram."""
+        name = argv[0]
+        if shutil.which(name) is None:
+            raise NoProgram.of(name, os.strerror(errno.ENOENT))
         ours: dict[str, int] = {}
         theirs: dict[str, int] = {}
         process = None
@@ -61,7 +61,7 @@ class Program:
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:  # too many files, or too long a command
-            raise BadInput(f"cannot run {argv[0]}: {error.strerror}") from error
+            raise NoProgram.of(name, error.strerror) from error
         finally:
             _close(theirs.values())
             if process is None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0  # for an answer to begin, or to go on; what takes longer is streamed
+PROMPT_SECONDS = 10.0  # for an answer of which it is known that it takes no time
 BEATS_SECONDS = 45.0  # a stream that says nothing for so long is broken: its server says something every 15
 TRIES = 5
 CONNECTIONS = 64  # kept at the same time: as many as threads of one program may ask
@@ -145,8 +146,9 @@ class Http:
         self._ask("PUT", path, body, headers, query).drain_conn()
 
     def send(self, path: str, body: bytes, query: Mapping[str, object]) -> Any:
-        """What is answered to these bytes, as JSON data. What they do, they do once, however often they are sent."""
-        return self._json(self._ask("PUT", path, body, {"content-type": "application/octet-stream"}, query))
+        """What is answered at once to these bytes, as JSON data. However often they are sent, they count once."""
+        headers = {"content-type": "application/octet-stream"}
+        return self._json(self._ask("PUT", path, body, headers, query, PROMPT_SECONDS))
 
     def stream(
         self, path: str, headers: Mapping[str, str] = _NONE, query: Mapping[str, object] = _NONE

@@ -30,7 +30,7 @@ _STREAMS = {"stdin": 0, "stdout": 1, "stderr": 2}
 _PIECE = 1 << 17  # bytes that are sent at a time
 _RECEIVED = 1 << 18  # bytes after which the server is told that they have come: it sends four times as many before that
 _BEAT_SECONDS = 10.0  # of silence, after which the server is told that somebody is there
-_UNREACHABLE_SECONDS = 20.0
+_UNREACHABLE_SECONDS = 15.0  # after which it is given up: who types does not know why nothing comes
 _SIGPIPE = 141  # what a shell reports for it
 
 
@@ -84,7 +84,7 @@ class Shell:
     def follow(self) -> int:
         """Write what comes until the program has ended; its exit code."""
         threading.Thread(target=self._type, name="styx-terminal", daemon=True).start()
-        for event in Stream(self._http, f"{self._path}/output", begun=True):
+        for event in Stream(self._http, f"{self._path}/output", begun=True, sleep=self._broken):
             if event.name == "exit":
                 return load(int, event.data["code"])
             fd = _STREAMS.get(event.data["source"], self._screen)
@@ -116,12 +116,18 @@ class Shell:
         finally:
             self._over = True
             self._ring()
-            with suppress(StyxError):
-                self._http.json("DELETE", self._path)
+            if self._error is None:  # else there is nobody to tell
+                with suppress(StyxError):
+                    self._http.json("DELETE", self._path)
 
     def _ring(self) -> None:
         with suppress(BlockingIOError):  # it has been rung often enough
             os.write(self._bell, b"!")
+
+    def _broken(self, seconds: float) -> None:
+        """Have the other thread find out whether there is still a server, before its connection is tried again."""
+        self._ring()
+        time.sleep(seconds)
 
     # --- the other thread ---
 
