@@ -115,3 +115,15 @@ async def test_patience_ends_where_the_node_answers(host: Host) -> None:
             await transport.run("echo in")
         assert time.monotonic() - began < 2
     host.restore()
+
+
+async def test_a_node_that_is_gone_is_waited_for_once(host: Host) -> None:
+    """However many ask for it at the same time."""
+    host.cut()
+    async with reaching(host) as transport:
+        transport.patience = 0.5
+        began = time.monotonic()
+        found = await asyncio.gather(*(transport.run("true") for _ in range(8)), return_exceptions=True)
+        assert {type(each) for each in found} == {TransportError}
+        assert time.monotonic() - began < 2
+    host.restore()

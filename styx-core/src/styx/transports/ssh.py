@@ -37,6 +37,7 @@ _KILL = (
     "g=$(echo $g); kill -s KILL -- -${{g:-{pid}}}"
 )
 _REFUSED = (0.05, 0.2, 0.5, 1.0)  # seconds after which a refused session is asked for again: sshd frees them late
+_JUST_NOW = 0.005  # seconds: the same caller looks for another way at once
 _HELLO = b"+"
 _BRIDGED = (
     f"b=./{BRIDGE}; test -x $b || b={LOCAL_BASE}/{BRIDGE}; test -S {{path}} && test -x $b && test -O $b && "
@@ -74,6 +75,7 @@ class SshTransport(Transport):
         self._gate = SessionGate()
         self._connecting = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
+        self._failed: tuple[float, TransportError] | None = None  # when the last attempt to connect did, and why
         self._forwarding = True
         self._home: str | None = None
         self._killing: set[asyncio.Task[None]] = set()
@@ -193,9 +195,18 @@ class SshTransport(Transport):
             await asyncio.sleep(0)  # asyncssh has let go of the socket; the event loop closes it in its next round
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
+        """The connection. A node that is gone lets callers wait: who waited for another's attempt hears the same."""
+        now = asyncio.get_running_loop().time
+        asked = now()
         async with self._connecting:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self.target, self.patience)
+                if self._failed is not None and self._failed[0] > asked - _JUST_NOW:
+                    raise self._failed[1]
+                try:
+                    self._connection = await connect(self.target, self.patience)
+                except TransportError as error:
+                    self._failed = now(), error
+                    raise
                 self._forwarding = True
             return self._connection
 
