@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-IDLE_SECONDS = 10.0  # that a thread waits for more to do
+from styx import threads
 
 ResultT = TypeVar("ResultT")
 
@@ -68,7 +65,7 @@ def _in_thread(function: Callable[[], ResultT], name: str) -> asyncio.Future[Res
         with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    _Thread.that_is_free().do(function, deliver, name)
+    threads.call(function, deliver, name)
     return future
 
 
@@ -76,48 +73,3 @@ def _looked_at(future: asyncio.Future[Any]) -> None:
     """An error that came too late is nobody's any more, and asyncio need not complain of it."""
     if not future.cancelled():
         future.exception()
-
-
-class _Thread:
-    """A daemon thread that does one thing after another. All that have nothing to do wait together, for a while."""
-
-    free: ClassVar[list[_Thread]] = []  # each step with it is atomic, so that no lock is needed
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[tuple[Callable[[], Any], Callable[[Any, BaseException | None], None], str]]
-        self._work = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    @classmethod
-    def that_is_free(cls) -> _Thread:
-        """One of those that wait, or a new one."""
-        try:
-            return cls.free.pop()
-        except IndexError:
-            return cls()
-
-    def do(self, function: Callable[[], Any], deliver: Callable[[Any, BaseException | None], None], name: str) -> None:
-        """Have this done under that name, and what it returns or raises delivered."""
-        self._work.put((function, deliver, name))
-
-    def _run(self) -> None:
-        while True:
-            try:
-                function, deliver, self._thread.name = self._work.get(timeout=IDLE_SECONDS)
-            except Empty:
-                with suppress(ValueError):
-                    self.free.remove(self)
-                    return
-                function, deliver, self._thread.name = self._work.get()  # somebody has taken it at the last moment
-            result, error = None, None
-            try:
-                result = function()
-            except BaseException as raised:  # noqa: BLE001 - whatever it is belongs to the caller
-                error = raised
-            self.free.append(self)
-            deliver(result, error)
-            del function, deliver, result, error  # nothing is kept while it waits
-
-
-os.register_at_fork(after_in_child=_Thread.free.clear)  # threads stay behind

@@ -66,6 +66,7 @@ class Database:
         self.label = url.database or "" if self.sqlite else url.render_as_string(hide_password=True)
         # Threads of one process take turns here: SQLite's own waiting polls, with pauses of up to 100 ms.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.sqlite else nullcontext()
+        self._free: list[Connection] = []  # of SQLite; each step with it is atomic
         with self._explained():
             self._engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url)
             # Each SELECT sees what is committed by then, with or without BEGIN and ROLLBACK: two round trips fewer.
@@ -74,7 +75,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for SELECTs. Takes no lock that a writer would wait for."""
-        with self._explained(), self._reader.connect() as connection:
+        with self._explained(), self._connected(self._reader) as connection:
             yield connection
 
     @contextmanager
@@ -86,7 +87,7 @@ class Database:
         So it is for what nothing outside follows from before a synced commit has come, such as a claim, or an intent
         with which nobody has been called yet.
         """
-        with self._explained(), self._turn, self._engine.connect() as connection:
+        with self._explained(), self._turn, self._connected(self._engine) as connection:
             if not self.sqlite:
                 yield connection
                 connection.commit()
@@ -123,7 +124,28 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that are not in use. Idempotent."""
+        while self._free:
+            self._free.pop().close()
         self._engine.dispose()
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection that nobody else has. To a file they stay open, as the pool takes longer than a query."""
+        if not self.sqlite:
+            with engine.connect() as connection:
+                yield connection
+            return
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = engine.connect()
+        try:
+            yield connection
+            connection.rollback()  # nothing is left of what was not committed
+        except BaseException:
+            connection.close()
+            raise
+        self._free.append(connection)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

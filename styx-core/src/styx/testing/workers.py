@@ -1,16 +1,17 @@
-"""Calls made in other threads, which are kept for the next call: making a thread takes longer than most calls do."""
+"""Calls that a kit makes in other threads, for they may not return."""
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from styx import threads
+
 T = TypeVar("T")
 
-THREAD_PREFIX = "styx-conformance"
+THREAD_NAME = "styx-conformance-call"
 
 _Answer = tuple[bool, Any]  # whether it is a value, and that, or what was raised
 
@@ -25,27 +26,6 @@ def calling() -> bool:
 
 class Late(Exception):
     """A call did not come back in time. Its thread is left to it."""
-
-
-class _Worker:
-    def __init__(self) -> None:
-        self._asked: queue.SimpleQueue[tuple[Callable[[], object], queue.SimpleQueue[_Answer]]] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=f"{THREAD_PREFIX}-call", daemon=True).start()
-
-    def ask(self, function: Callable[[], object]) -> queue.SimpleQueue[_Answer]:
-        answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        self._asked.put((function, answers))
-        return answers
-
-    def _work(self) -> None:
-        while True:
-            function, answers = self._asked.get()
-            answers.put(_outcome(function))
-            del function, answers  # nothing of the last call is kept alive until the next
-
-
-_idle: list[_Worker] = []
-os.register_at_fork(after_in_child=_idle.clear)  # threads do not go with it
 
 
 def _outcome(function: Callable[[], object]) -> _Answer:
@@ -68,13 +48,9 @@ def called(function: Callable[[], T], timeout: float | None) -> tuple[T, None] |
 
 
 def _elsewhere(function: Callable[[], object], timeout: float) -> _Answer:
+    answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+    threads.call(lambda: _outcome(function), lambda answer, _: answers.put(answer), THREAD_NAME)
     try:
-        worker = _idle.pop()
-    except IndexError:
-        worker = _Worker()
-    try:
-        answer = worker.ask(function).get(timeout=timeout)
+        return answers.get(timeout=timeout)
     except queue.Empty:
         raise Late from None
-    _idle.append(worker)
-    return answer

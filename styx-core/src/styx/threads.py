@@ -1,0 +1,55 @@
+"""Daemon threads for one call each, which are kept for the next: making one takes longer than most calls do."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+IDLE_SECONDS = 10.0  # that a thread waits for another call
+
+Deliver = Callable[[Any, BaseException | None], None]
+
+
+def call(function: Callable[[], Any], deliver: Deliver, name: str) -> None:
+    """Have the function called in a thread of that name, and what it returns, or raises, delivered from there.
+
+    The thread ends with the process, which waits for none of them. ``deliver`` raises nothing.
+    """
+    try:
+        thread = _free.pop()
+    except IndexError:
+        thread = _Thread()
+    thread.calls.put((function, deliver, name))
+
+
+class _Thread:
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[tuple[Callable[[], Any], Deliver, str]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                function, deliver, self._thread.name = self.calls.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with suppress(ValueError):
+                    _free.remove(self)
+                    return
+                function, deliver, self._thread.name = self.calls.get()  # somebody has taken it at the last moment
+            result, error = None, None
+            try:
+                result = function()
+            except BaseException as raised:  # noqa: BLE001 - whatever it is belongs to the caller
+                error = raised
+            _free.append(self)
+            deliver(result, error)
+            del function, deliver, result, error  # nothing of the last call is kept alive until the next
+
+
+_free: list[_Thread] = []  # each step with it is atomic, so that no lock is needed
+os.register_at_fork(after_in_child=_free.clear)  # threads do not go with it
