@@ -91,14 +91,3 @@ def test_a_machine_that_stops_itself_is_stopped(desk: Desk) -> None:
     assert '"stopped"' in desk.styx("status", "-r", "-o", "json")
     desk.styx("down", "-y", "one")
     assert desk.aws.left() == []
-
-
-def test_a_spot_machine_that_is_taken_back_is_preempted(desk: Desk) -> None:
-    """It is told so by its metadata service, and goes; status says what became of it."""
-    desk.styx("launch", "-y", "--infra", "aws/us-east-1", "-t", "g4dn.xlarge", "--use-spot", "-c", "spot", "--", "true")
-    (machine,) = desk.hosts()
-    desk.aws.interrupt(machine, seconds=1)
-    desk.gone(machine)
-    assert '"preempted"' in desk.styx("status", "-r", "-o", "json")
-    desk.styx("down", "-y", "spot")
-    assert desk.aws.left() == []
