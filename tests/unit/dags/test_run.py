@@ -183,7 +183,10 @@ async def test_nothing_more_starts_once_the_primary_tasks_have_ended(machines: M
     dag = group("server", "job")
     dag.add(task("after", "job"))
     dag.add(task("mend", "server").when("always"))
-    machines.hold = {"server": asyncio.Event()}
-    result = await DagRun(world.engine(), dag, RunOptions(), lambda *_: None).run()
+    machines.hold = {"server": asyncio.Event(), "job": asyncio.Event()}
+    running = asyncio.ensure_future(DagRun(world.engine(), dag, RunOptions(), lambda *_: None).run())
+    await machines.begun("server", "job")
+    machines.hold["job"].set()
+    result = await running
     assert states(result) == {"server": S.CANCELLED, "job": S.SUCCEEDED, "after": S.CANCELLED, "mend": S.CANCELLED}
-    assert (result.succeeded, machines.started) == (True, ["server", "job"])
+    assert (result.succeeded, sorted(machines.started)) == (True, ["job", "server"])
