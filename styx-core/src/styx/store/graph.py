@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from styx.spec.condition import Ended, LeftOut, left_out
 from styx.spec.model import Condition, Output
@@ -25,7 +25,6 @@ _THESE = _T.c.id.in_(bindparam("numbers", expanding=True))
 _NEEDED_BY = select(_T.c.id, _T.c.needed_by).where(_THESE)
 _HOW = select(_T.c.id, _T.c.name, _T.c.state).where(_THESE)
 _OUTPUTS = select(_T.c.outputs).where(_THESE, _T.c.name == bindparam("named"))
-_NEARER = update(_T).where(_T.c.id == bindparam("number"))
 _FATES = {
     _S.SUCCEEDED: "",
     _S.FAILED: "failed",
@@ -74,7 +73,8 @@ def settle(connection: Connection, now: datetime, ended: Collection[int]) -> Non
                 fewer.update(after[job.id])
     if reached:
         at = write_time(now)
-        connection.execute(_NEARER, [{"number": job.id, "waiting": job.waiting, "updated_at": at} for job in reached])
+        nearer = [{"number": job.id, "waiting": job.waiting, "updated_at": at} for job in reached]
+        connection.execute(job_rows.UPDATE, nearer)
     job_rows.end(connection, now, left)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from styx.store import job_rows, schema
 from styx.store.managed import ManagedJob, ManagedState
@@ -21,7 +21,6 @@ _MEMBERS = select(_T.c.id).where(*_IN)
 _GROUPS = select(_T.c.group.label("which"), _T.c.user.label("whose")).where(
     _T.c.id.in_(bindparam("numbers", expanding=True)), _T.c.primary.is_not(None)
 )
-_STOP = update(_T).where(_T.c.id == bindparam("number"))
 
 
 def members(connection: Connection, numbers: Collection[int]) -> set[int]:
@@ -49,13 +48,13 @@ def close(connection: Connection, now: datetime, ended: Iterable[ManagedJob]) ->
 
 def _let_go(connection: Connection, now: datetime, jobs: Sequence[ManagedJob]) -> None:
     if jobs:
-        connection.execute(_STOP, [_stop(job, now, job.grace or 0.0) for job in jobs])
+        connection.execute(job_rows.UPDATE, [_stop(job, now, job.grace or 0.0) for job in jobs])
         job_rows.append(connection, now, [(job, None, _told(job.grace)) for job in jobs], "cancel")
 
 
 def _leave(connection: Connection, now: datetime, jobs: Sequence[ManagedJob]) -> None:
     if jobs:
-        connection.execute(_STOP, [_stop(job, now, 0.0) for job in jobs])
+        connection.execute(job_rows.UPDATE, [_stop(job, now, 0.0) for job in jobs])
         job_rows.end(connection, now, [(job, ManagedState.CANCELLED, OVER) for job in jobs])
 
 
