@@ -96,7 +96,7 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
     """Hand in a job, and show its output.
 
     ENTRYPOINT is as for `styx launch`. A file with several tasks makes one job of each, in one group: a job starts once
-    those it depends on have succeeded. Options then change all of them.
+    those it depends on have succeeded, or as its `when` says. Options then change all of them.
 
     Before a job that costs money is handed in, the offers are shown and you are asked; --yes says yes. Files of the
     task have to be there for as long as it runs.
