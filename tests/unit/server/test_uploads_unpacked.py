@@ -187,7 +187,7 @@ async def test_what_is_packed_counts_as_it_is_unpacked(tmp_path: Path) -> None:
     """Headers and what is skipped too."""
     data = gzip.compress(header(tarfile.XGLTYPE, 2 * MiB) * 1 + bytes(2 * MiB))
     with pytest.raises(TooLarge):
-        await sent(tmp_path, data, max_body=100)
+        await sent(tmp_path, data, max_dag=100)
 
 
 @pytest.mark.parametrize(

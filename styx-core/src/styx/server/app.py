@@ -17,7 +17,7 @@ from styx import __version__
 from styx.server import problems
 from styx.server.access import Access
 from styx.server.bodies import Bodies
-from styx.server.description import Described
+from styx.server.description import Described, described
 from styx.server.diagnosis import OnServer
 from styx.server.forwarded import Forwarded
 from styx.server.gate import Gate, Observer
@@ -108,9 +108,11 @@ def routed(**more: Any) -> FastAPI:
         version=__version__,
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
+        openapi_url=None,  # it would be written anew for everybody
         redirect_slashes=False,
         **more,
     )
+    app.add_route("/openapi.json", described, include_in_schema=False)
     for name in ROUTERS:
         add(app, importlib.import_module(f"styx.server.routers.{name}").router)
     return app

@@ -1,10 +1,13 @@
-"""Bodies as they come in: no larger, slower or deeper than is taken."""
+"""Bodies as they come in: no larger, slower, deeper or of more parts than is taken, and large ones apart."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from styx.server.apart import apart
+from styx.server.auth import Level
 from styx.server.settings import MiB, Settings
 
 if TYPE_CHECKING:
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 _DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
 UPLOADS = ("/v1/files/", "/v1/storage/object")
+_DAGS = "/v1/dags"
+_MOST_PARTS = 100_000  # lists and mappings, each of which takes a hundred times the memory that its two bytes say
 
 
 class Bodies:
@@ -35,15 +42,19 @@ class Bodies:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._held: Counter[str] = Counter()  # bytes, by user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        settings = self._settings
+        settings, caller = self._settings, scope["state"].get("caller")
+        user = caller.user if caller else ""
         upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
-        most = settings.max_upload if upload else settings.max_body
+        may_run = caller is not None and caller.level > Level.READ
+        large = settings.max_dag if may_run and scope["path"].startswith(_DAGS) else settings.max_body
+        most = settings.max_upload if upload else large
         if _announced(scope) > most:
             await _drain(scope, receive)
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -67,9 +78,21 @@ class Bodies:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             if upload:
                 deadline += settings.body_patience * size / MiB
+            else:
+                self._hold(user, size)
             return message
 
-        await self._app(scope, received, send)
+        try:
+            await self._app(scope, received, send)
+        finally:
+            if not upload:
+                self._held[user] -= got
+                self._held += Counter()  # forgets who has none
+
+    def _hold(self, user: str, size: int) -> None:
+        self._held[user] += size
+        if self._held[user] > self._settings.user_bodies:
+            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS)
 
 
 async def _drain(scope: Scope, receive: Receive) -> None:
@@ -91,13 +114,25 @@ def _announced(scope: Scope) -> int:
     return 0
 
 
+def _parsed(body: bytes) -> Any:
+    """What the JSON says. Nobody else runs meanwhile, and no collection, which would look at each part many times."""
+    gc.disable()
+    try:
+        return from_json(body, allow_inf_nan=False)
+    finally:
+        gc.enable()
+
+
 class _JsonRequest(Request):
     """A request whose JSON is read by a parser that minds depth (200), NaN and halves of surrogate pairs."""
 
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
+            body = await self.body()
+            if body.count(b"{") + body.count(b"[") > _MOST_PARTS:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             try:
-                self._json = from_json(await self.body(), allow_inf_nan=False)
+                self._json = await apart(len(body), partial(_parsed, body))
             except ValueError as error:
                 raise JSONDecodeError(str(error), "", 0) from None
         return self._json

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from functools import cached_property
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from styx.server.access import OPEN
@@ -36,6 +38,11 @@ _KEY = {
 class Described(FastAPI):
     """An application whose document also says what surrounds its routes."""
 
+    @cached_property
+    def document(self) -> bytes:
+        """As it is sent, to whoever asks: it must cost nothing to be asked often."""
+        return json.dumps(self.openapi(), separators=(",", ":")).encode()
+
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if not self.openapi_schema:
@@ -50,6 +57,11 @@ class Described(FastAPI):
                     if method == "post":
                         operation["parameters"] = [*operation.get("parameters", ()), _KEY]
         return self.openapi_schema or {}
+
+
+async def described(request: Request) -> Response:
+    """The document."""
+    return Response(request.app.document, media_type="application/json")
 
 
 def _say_amounts(part: Any) -> None:

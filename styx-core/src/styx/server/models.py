@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, WithJsonSchema
 
 from styx.api.backend import Autostop
 from styx.api.errors import Wire
@@ -18,6 +18,7 @@ from styx.store.access import RequestRecord, RequestState, Role
 
 T = TypeVar("T")
 
+_MANY = 1000  # more than any task has
 TASK = {"name": "hello", "resources": {"cpus": "2+"}, "run": "echo hello"}
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # What people read in lists: on one line, and nothing that a terminal obeys.
@@ -45,6 +46,14 @@ def _whole(value: object) -> object:
     return value
 
 
+def _few(value: object) -> object:
+    """Not so many that to say what is wrong with each would take long; pydantic counts them when it has."""
+    if isinstance(value, dict) and len(value) > _MANY:
+        raise ValueError(f"should have at most {_MANY} items")
+    return value
+
+
+FEW = BeforeValidator(_few)
 WHOLE = BeforeValidator(_whole)  # to stand last, so that the schema says the bounds
 Number = Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE]
 Cells = Annotated[int, Field(ge=0, le=65_535), WHOLE]  # of a terminal
@@ -69,9 +78,13 @@ class TaskIn(BaseModel):
     model_config = example({"task": TASK})
 
     task: dict[str, Any] = Field(description="the mapping that a task's YAML holds; secrets by name")
-    secrets: dict[str, Text] = Field(default_factory=dict, description="the values of its secrets, by name")
-    files: dict[str, Digest] = Field(
-        default_factory=dict, description="the SHA-256 of the archive, for each local path that the task names"
+    secrets: Annotated[dict[str, Text], FEW] = Field(
+        default_factory=dict, max_length=_MANY, description="the values of its secrets, by name"
+    )
+    files: Annotated[dict[str, Digest], FEW] = Field(
+        default_factory=dict,
+        max_length=_MANY,
+        description="the SHA-256 of the archive, for each local path that the task names",
     )
 
 
@@ -153,7 +166,7 @@ class JobIds(BaseModel):
 
     model_config = example({"ids": [1]})
 
-    ids: list[Number] | None = None
+    ids: Annotated[list[Number] | None, FailFast()] = None
 
 
 class ManagedIds(BaseModel):
@@ -161,7 +174,7 @@ class ManagedIds(BaseModel):
 
     model_config = example({"ids": [1]})
 
-    ids: Annotated[list[Number], Field(max_length=100_000)]
+    ids: Annotated[list[Number], Field(max_length=100_000), FailFast()]
 
 
 class Cancelled(BaseModel):
@@ -200,15 +213,15 @@ class JobOptionsIn(BaseModel):
 
     strategy: Label | None = None
     max_restarts: Number | None = None
-    restart_exit_codes: list[Annotated[int, Field(ge=0, le=255), WHOLE]] | None = None
+    restart_exit_codes: Annotated[list[Annotated[int, Field(ge=0, le=255), WHOLE]] | None, FailFast()] = None
     max_recoveries: Number | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] | None = None
     priority: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = None
     pool: Label | None = None
     account: Label | None = None
     max_hourly_cost: Money | None = None
-    on_success: list[Text] | None = None
-    on_failure: list[Text] | None = None
+    on_success: Annotated[list[Text] | None, FailFast()] = None
+    on_failure: Annotated[list[Text] | None, FailFast()] = None
 
 
 class JobsIn(TaskIn):
@@ -227,8 +240,8 @@ class DagIn(BaseModel):
 
     model_config = example({"name": "pipeline", "tasks": [{"task": TASK}], "edges": []})
 
-    tasks: Annotated[list[TaskIn], Field(min_length=1, max_length=10_000)]
-    edges: list[tuple[Number, Number]] = Field(default_factory=list)
+    tasks: Annotated[list[TaskIn], Field(min_length=1, max_length=10_000), FailFast()]
+    edges: Annotated[list[tuple[Number, Number]], FailFast()] = Field(default_factory=list)
     name: Label | None = None
     execution: Literal["serial", "parallel"] = "serial"
     header: dict[str, Any] = Field(default_factory=dict, description="what else the header of a job group says")
@@ -243,7 +256,7 @@ class RunOptionsIn(BaseModel):
     account: Label | None = None
     max_hourly_cost: Money | None = None
     objective: Literal["cost", "time"] = "cost"
-    agreed: list[Money | None] | None = None
+    agreed: Annotated[list[Money | None] | None, FailFast()] = None
 
 
 class DagRunIn(BaseModel):

@@ -169,6 +169,7 @@ _OF_STATUS: dict[int, tuple[type[StyxError], str]] = {
     405: (refusals.WrongMethod, "this address does not know that method"),
     408: (refusals.TooSlow, "the body did not come in time"),
     413: (refusals.TooLarge, "the body is too large"),
+    429: (refusals.TooManyRequests, "too much was sent at once"),
     431: (refusals.TooLarge, "the header of the request is too large"),
 }
 

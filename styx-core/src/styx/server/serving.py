@@ -38,6 +38,9 @@ log = logging.getLogger("styx.server")
 
 _GRACE = 10  # seconds that answers under way have to be finished when the server ends
 _LAST = 25.0  # seconds that all of the end may take: less than those who stop it are patient
+_TURN = (
+    0.001  # seconds that a thread which computes may keep the event loop waiting, each time this has waited for a peer
+)
 _BACKLOG = 1024
 _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
 
@@ -50,6 +53,7 @@ def serve(settings: Settings, at_once: int | None) -> None:
     sock = listen(settings)
     logs.configure()
     tracing.start()
+    sys.setswitchinterval(_TURN)
     asyncio.run(_serve(settings, at_once, sock))
 
 

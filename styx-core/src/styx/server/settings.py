@@ -22,7 +22,9 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
-    max_body: int = 8 * MiB
+    max_body: int = 2 * MiB
+    max_dag: int = 8 * MiB  # of many tasks, by whoever may run it
+    user_bodies: int = 64 * MiB  # of one user, at the same time
     max_upload: int = 2048 * MiB
     max_uploads: int = 20480 * MiB  # all of them together, of which the oldest go first
     user_uploads: int = 8192 * MiB  # of one user

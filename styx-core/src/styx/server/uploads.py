@@ -130,7 +130,7 @@ class Uploads:
 
     def _unpack(self, draft: Path, user: str, more: Callable[[int], None]) -> None:
         archive = draft / "archive"
-        most = max(self._settings.max_body, archive.stat().st_size) * _EXPANDS
+        most = max(self._settings.max_dag, archive.stat().st_size) * _EXPANDS
         size = unpack(archive, draft, most, more)
         if not (draft / CONTENT).exists():
             raise BadInput(f"the archive has no {CONTENT!r}")

@@ -15,6 +15,7 @@ from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
 from styx.server.access import CallerOf, require_own
+from styx.server.apart import ApartOf
 from styx.server.auth import Caller
 from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
@@ -76,15 +77,16 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
 
 
 @router.post("", status_code=202)
-async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Run a task on a new or existing cluster. The request's result is `{cluster, job_id, created}`."""
-    task = task_of(body, parts.uploads, caller.user)
+    task = await apart(task_of, body, parts.uploads, caller.user)
     name = check_name(body.options.cluster) if body.options.cluster else f"styx-{secrets.token_hex(3)}"
     present = await parts.off_loop(parts.store.clusters.get, name)
     owner = caller.user if present is None else present.user
     require_own(caller, owner, f"cluster {name!r}")
     options = {**body.options.model_dump(mode="json"), "cluster": name}
-    arguments = {"cluster": name, "owner": owner, "new": present is None, "task": task.to_dict(), "options": options}
+    written = await apart(task.to_dict)
+    arguments = {"cluster": name, "owner": owner, "new": present is None, "task": written, "options": options}
     return RequestOut.of(await parts.requests.submit("launch", caller.user, arguments, secrets_of([task])))
 
 
@@ -106,11 +108,11 @@ async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: F
 
 
 @router.post("/{name}/exec", status_code=202)
-async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Queue a task on a cluster that is up: no provisioning, no setup."""
     found = await own(parts, caller, name)
-    task = task_of(body, parts.uploads, caller.user)
-    arguments = {"cluster": name, "owner": found.user, "task": task.to_dict()}
+    task = await apart(task_of, body, parts.uploads, caller.user)
+    arguments = {"cluster": name, "owner": found.user, "task": await apart(task.to_dict)}
     return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
 
 

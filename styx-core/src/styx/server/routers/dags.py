@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.jobs.submit import submit_dag
 from styx.server.access import CallerOf
-from styx.server.models import DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn
+from styx.server.apart import ApartOf
+from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.parts import PartsOf
 from styx.server.responses import whole
 from styx.server.routers.jobs import key_of, options_of, shown
 from styx.server.routing import routes
 from styx.server.tasks import dag_of, secrets_of, shape_of, task_of, without_files
+from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 
 router = routes("dags", "/v1/dags")
 
 
 @router.post("", status_code=201)
-async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf) -> Page[ManagedJob]:
+async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs."""
-    dag = dag_of([task_of(each, parts.uploads, caller.user) for each in body.dag.tasks], shape_of(body.dag))
+    dag = await apart(_dag, body.dag, partial(task_of, uploads=parts.uploads, user=caller.user))
     made = await asyncio.to_thread(
         submit_dag,
         parts.store,
@@ -38,9 +42,9 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf) -> Page[Mana
 
 
 @router.post("/plan")
-async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf) -> DagPlanned:
+async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> DagPlanned:
     """Where a run would put each task, and what that would cost."""
-    dag = dag_of([without_files(each) for each in body.dag.tasks], shape_of(body.dag))
+    dag = await apart(_dag, body.dag, without_files)
     found = await plan_places(parts.engine.for_user(caller.user), dag, _options(body.options))
     names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
     return DagPlanned(
@@ -53,17 +57,20 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf) -> DagPlanned:
 
 
 @router.post("/run", status_code=202)
-async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
-    tasks = [task_of(each, parts.uploads, caller.user) for each in body.dag.tasks]
-    shape = shape_of(body.dag)
-    dag_of(tasks, shape)  # refused before it is on record
+    # Refused before it is on record.
+    dag = await apart(_dag, body.dag, partial(task_of, uploads=parts.uploads, user=caller.user))
     arguments = {
-        "tasks": [task.to_dict() for task in tasks],
-        "shape": shape,
+        "tasks": await apart(lambda: [task.to_dict() for task in dag.tasks]),
+        "shape": shape_of(body.dag),
         "options": body.options.model_dump(mode="json"),
     }
-    return RequestOut.of(await parts.requests.submit("dag", caller.user, arguments, secrets_of(tasks)))
+    return RequestOut.of(await parts.requests.submit("dag", caller.user, arguments, secrets_of(dag.tasks)))
+
+
+def _dag(given: DagIn, task: Callable[[TaskIn], Task]) -> Dag:
+    return dag_of([task(each) for each in given.tasks], shape_of(given))
 
 
 def _options(given: RunOptionsIn) -> RunOptions:

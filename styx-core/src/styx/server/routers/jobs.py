@@ -10,11 +10,12 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from styx.client.refusals import Elsewhere, Forbidden
+from styx.client.refusals import Elsewhere, Forbidden, TooLarge
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.server.access import CallerOf
+from styx.server.apart import ApartOf
 from styx.server.auth import Caller
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
 from styx.server.parts import Parts, PartsOf
@@ -58,9 +59,11 @@ async def jobs(
 
 
 @router.post("", status_code=201)
-async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf) -> Page[ManagedJob]:
+async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in a task to be looked after to its end, or an array of them."""
-    task = task_of(body, parts.uploads, caller.user)
+    if apart.size * body.count > parts.settings.user_bodies:  # each has its own on record
+        raise TooLarge(f"{body.count} jobs with a task of this size are too large", hint="Put what is long in a file.")
+    task = await apart(task_of, body, parts.uploads, caller.user)
     made = await asyncio.to_thread(
         submit,
         parts.store,

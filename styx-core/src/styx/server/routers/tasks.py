@@ -5,6 +5,7 @@ from __future__ import annotations
 from styx.engine.engine import check_name
 from styx.engine.explain import Explanation
 from styx.server.access import CallerOf
+from styx.server.apart import ApartOf
 from styx.server.models import ExplainIn, TaskIn, TaskOut
 from styx.server.parts import PartsOf
 from styx.server.routing import routes
@@ -14,18 +15,18 @@ router = routes("tasks", "/v1/tasks")
 
 
 @router.post("")
-async def check(body: TaskIn) -> TaskOut:
+async def check(body: TaskIn, apart: ApartOf) -> TaskOut:
     """Whether a task can be read; its canonical form."""
-    return TaskOut(task=written(body).to_dict())
+    return TaskOut(task=await apart(lambda: written(body).to_dict()))
 
 
 @router.post("/explain")
-async def explain(body: ExplainIn, caller: CallerOf, parts: PartsOf) -> Explanation:
+async def explain(body: ExplainIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Explanation:
     """Why a launch would go where it would: all that fits, and why the rest does not."""
     if body.options.cluster:
         check_name(body.options.cluster)
     return await parts.engine.for_user(caller.user).explain(
-        without_secrets(body),
+        await apart(without_secrets, body),
         _quiet,
         autostop=body.options.policy,
         account=body.options.account,

@@ -1,0 +1,50 @@
+"""Large bodies: whoever sends them waits for them, and nobody else."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from statistics import quantiles
+
+from support.servers import Server
+
+JSON = {"content-type": "application/json"}
+SECONDS = 2.0
+
+
+def test_nobody_waits_for_anothers_large_body(server: Server) -> None:
+    """While a viewer sends one after the other, each of which takes long to read, the server answers others at once."""
+    viewer = server.made("large", "viewer")
+    envs = {f"NAME{number}": "value" for number in range(40_000)}
+    body = json.dumps({"task": {"run": "true", "envs": envs}}).encode()
+    began = time.monotonic()
+    assert server.ask("POST", "/v1/tasks", body, headers=JSON, token=viewer).status == 200
+    one, ended, answers = time.monotonic() - began, threading.Event(), []
+
+    def send() -> None:
+        while not ended.is_set():
+            answers.append(server.ask("POST", "/v1/tasks", body, headers=JSON, token=viewer).status)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    waits = []
+    while time.monotonic() < began + one + SECONDS:
+        asked = time.monotonic()
+        assert server.ask("GET", "/health").status == 200
+        waits.append(time.monotonic() - asked)
+        time.sleep(0.01)
+    ended.set()
+    sending.join()
+    assert set(answers) == {200}
+    assert quantiles(waits, n=10)[-1] < one / 4
+
+
+def test_parts_are_counted_before_they_are_made(server: Server) -> None:
+    """A list takes a hundred times as much as the two bytes that say it; an array of jobs has a task each."""
+    viewer = server.made("parts", "viewer")
+    lists = b'{"task": {"run": "true"}, "x": [' + b"[]," * 150_000 + b"0]}"
+    refused = server.ask("POST", "/v1/tasks", lists, headers=JSON, token=viewer)
+    assert (refused.status, refused.json["code"]) == (413, "too_large")
+    array = server.ask("POST", "/v1/jobs", {"task": {"run": "true # " + "x" * 100_000}, "count": 10_000})
+    assert (array.status, array.json["code"]) == (413, "too_large")
