@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from support import debian_base, docker
+from support import debian_base, docker, server_image
 
-ROOT = Path(__file__).parents[3]
-NAME = "styx-test-server"
+NAME = server_image.NAME
 # As compose.yaml has it, but for the network: nothing from outside is needed, nor any port of this machine.
 RIGHTS = ("--init", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 pytestmark = [
-    pytest.mark.skipif(bool(docker.missing()), reason=docker.missing()),
-    pytest.mark.skipif(bool(debian_base.missing()), reason=debian_base.missing()),
+    pytest.mark.skipif(bool(server_image.missing()), reason=server_image.missing()),
+    pytest.mark.xdist_group("image"),
     pytest.mark.timeout(900),
     pytest.mark.slow,
 ]
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The image, of the wheels of this tree, on a base that no registry was asked for."""
-    wheels = tmp_path_factory.mktemp("wheels")
-    wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", wheels, "-c", ROOT / "constraints.txt")
-    subprocess.run([sys.executable, *wheel, f"{ROOT / 'styx-core'}[server,postgres]"], check=True, capture_output=True)
-    base = ("--build-arg", f"BASE={debian_base.make_base()}", "--build-arg", "PIP_OPTIONS=--no-index")
-    done = subprocess.run(
-        [ROOT / "deploy" / "image", NAME, "--network=none", *base],
-        env={**os.environ, "PYTHON": sys.executable, "WHEELS": str(wheels)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield NAME
-    docker.docker("image", "rm", "-f", NAME)
 
 
 @pytest.fixture
