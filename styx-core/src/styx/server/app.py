@@ -32,6 +32,7 @@ from styx.server.shells import Shells
 from styx.server.sse import Streams
 from styx.server.tidying import Tidying
 from styx.server.tracing import Traced
+from styx.server.turns import Turns
 from styx.server.uploads import Uploads
 from styx.store.managed import JobQuery
 
@@ -75,6 +76,7 @@ def create_app(
     app = routed(lifespan=_lifespan)
     app.state.parts = parts
     app.state.metrics = Metrics(store)
+    app.state.turns = Turns(settings.user_questions, settings.user_waiting)
     app.state.tidying = Tidying(store, home, keep, uploads, lambda: runtime.server_id)
     problems.install(app)
     _add_plugins(app, engine.context.plugins)

@@ -37,6 +37,8 @@ class Settings:
     address_burst: int = 100
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
     strangers: int = field(default_factory=lambda: _files() // 8)  # of them that have not shaken hands for TLS
+    user_questions: int = 4  # of one user that take long, at the same time
+    user_waiting: int = 500  # of them that wait for that
     streams: int = 1000  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
     shells: int = field(default_factory=lambda: min(200, _files() // 16))  # terminals at once, of four files or so

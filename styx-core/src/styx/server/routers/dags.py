@@ -18,6 +18,7 @@ from styx.server.responses import whole
 from styx.server.routers.jobs import key_of, options_of, shown
 from styx.server.routing import routes
 from styx.server.tasks import dag_of, secrets_of, shape_of, task_of, without_files
+from styx.server.turns import IN_TURN
 from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 
@@ -41,7 +42,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
     return whole(shown(made))  # type: ignore[return-value]
 
 
-@router.post("/plan")
+@router.post("/plan", dependencies=[IN_TURN])
 async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> DagPlanned:
     """Where a run would put each task, and what that would cost."""
     dag = await apart(_dag, body.dag, without_files)

@@ -14,6 +14,7 @@ from styx.catalog.query import ANY_NUMBER, catalogs
 from styx.server.models import Page
 from styx.server.responses import After, Limit, number, page
 from styx.server.routing import routes
+from styx.server.turns import IN_TURN
 
 router = routes("offers", "/v1/offers")
 
@@ -22,7 +23,7 @@ Word = Annotated[str | None, Query(max_length=100)]
 Least = Annotated[float | None, Query(ge=0, le=10**6, allow_inf_nan=False)]
 
 
-@router.get("")
+@router.get("", dependencies=[IN_TURN])
 async def offers(
     *,
     gpu: Annotated[str | None, Query(pattern=_GPU, description="NAME or NAME:COUNT", examples=["A100:8"])] = None,

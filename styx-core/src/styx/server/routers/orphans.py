@@ -14,6 +14,7 @@ from styx.server.auth import Level
 from styx.server.models import RequestOut
 from styx.server.parts import PartsOf
 from styx.server.routing import routes
+from styx.server.turns import IN_TURN
 from styx.store.records import ClusterRecord
 
 router = routes("orphans", "/v1/orphans")
@@ -29,7 +30,7 @@ def orphan_of(body: Orphan) -> Orphan:
 OrphanIn = Annotated[Orphan, Depends(orphan_of)]
 
 
-@router.get("")
+@router.get("", dependencies=[IN_TURN])
 async def orphans(caller: CallerOf, parts: PartsOf) -> Search:
     """All orphans, in every place that can be looked at. Asks every cloud."""
     found = await parts.engine.orphans()

@@ -18,6 +18,7 @@ from styx.server.models import Page
 from styx.server.parts import PartsOf
 from styx.server.responses import NAME, Limit, whole
 from styx.server.routing import routes
+from styx.server.turns import IN_TURN
 from styx.store.records import EventRecord
 
 router = routes("records", "/v1")
@@ -82,7 +83,7 @@ async def billed(parts: PartsOf) -> dict[str, Decimal | None]:
     return {span.cluster: span.hourly_cost for span in await parts.off_loop(parts.store.spans.going_on)}
 
 
-@router.get("/clouds")
+@router.get("/clouds", dependencies=[IN_TURN])
 async def clouds(
     parts: PartsOf,
     name: Annotated[list[Annotated[str, Query(max_length=100)]], Query(max_length=100)] = [],  # noqa: B006
@@ -97,7 +98,7 @@ async def policy(name: Word, parts: PartsOf) -> Policy:
     return Policy(policy=await asyncio.to_thread(parts.client.policy, name))
 
 
-@router.get("/doctor")
+@router.get("/doctor", dependencies=[IN_TURN])
 async def doctor(parts: PartsOf) -> Page[DoctorFinding]:
     """Whether the server's installation is in order."""
     return whole(await asyncio.to_thread(parts.client.doctor))  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from styx.server.models import ExplainIn, TaskIn, TaskOut
 from styx.server.parts import PartsOf
 from styx.server.routing import routes
 from styx.server.tasks import without_secrets, written
+from styx.server.turns import IN_TURN
 
 router = routes("tasks", "/v1/tasks")
 
@@ -20,7 +21,7 @@ async def check(body: TaskIn, apart: ApartOf) -> TaskOut:
     return TaskOut(task=await apart(lambda: written(body).to_dict()))
 
 
-@router.post("/explain")
+@router.post("/explain", dependencies=[IN_TURN])
 async def explain(body: ExplainIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Explanation:
     """Why a launch would go where it would: all that fits, and why the rest does not."""
     if body.options.cluster:

@@ -1,0 +1,46 @@
+"""Questions that take long to answer: only a few of one user's at a time, so that they cost others little."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, Request
+
+from styx.client.refusals import TooManyRequests
+from styx.server.access import CallerOf
+
+
+class Turns:
+    """Of one server. ``each`` of a user are answered at a time, and ``waiting`` may wait for that."""
+
+    def __init__(self, each: int, waiting: int) -> None:
+        self._each = each
+        self._most = each + waiting
+        self._asked: Counter[str] = Counter()
+        self._free: dict[str, asyncio.Semaphore] = {}
+
+    @asynccontextmanager
+    async def of(self, user: str) -> AsyncIterator[None]:
+        """One of this user's. Raises TooManyRequests."""
+        if self._asked[user] >= self._most:
+            raise TooManyRequests("too many questions are asked at once", hint="Wait for answers.", retry_after=5)
+        self._asked[user] += 1
+        try:
+            async with self._free.setdefault(user, asyncio.Semaphore(self._each)):
+                yield
+        finally:
+            self._asked[user] -= 1
+            if not self._asked[user]:
+                del self._asked[user], self._free[user]
+
+
+async def _turn(request: Request, caller: CallerOf) -> AsyncIterator[None]:
+    turns: Turns = request.app.state.turns
+    async with turns.of(caller.user):
+        yield
+
+
+IN_TURN = Depends(_turn, scope="function")  # over once there is an answer, whoever takes how long to read it
