@@ -1,7 +1,8 @@
 """Managed jobs in the store, among a thousand to a million that have ended: ``python -m benchmarks.jobs_store``.
 
-Every page that can be asked for, from its beginning and from anywhere in the middle; and handing a job in and starting
-it. On SQLite, and on PostgreSQL where a server can be run. Times are those of a clock on the wall, disk included.
+Every page that can be asked for, from its beginning and from anywhere in the middle, of the store and, among the most,
+of a server; and handing a job in and starting it. On SQLite, and on PostgreSQL where a server can be run. Times are
+those of a clock on the wall, disk included.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from secrets import token_hex
 from statistics import median, quantiles
+from urllib.parse import urlencode
 
 from sqlalchemy import text
 
+from benchmarks.asking import Question, answers
+from benchmarks.process import environment
 from benchmarks.report import Figure, columns, show
+from benchmarks.server import serving
 from styx.store import Store
 from styx.store.holder import current
 from styx.store.managed import JobQuery, Limits, ManagedState, NewJob, ServerRecord
@@ -86,6 +92,7 @@ def figures(scratch: Path) -> Iterator[Figure]:
             stores = [stack.enter_context(Store.open(url)) for url in urls]
             if stores:
                 yield from _measured(name, *stores)
+                yield from _served(name, scratch / name, urls[1], stores[1])
 
 
 def _measured(name: str, few: Store, many: Store) -> Iterator[Figure]:
@@ -96,15 +103,44 @@ def _measured(name: str, few: Store, many: Store) -> Iterator[Figure]:
     for size in SIZES:
         _fill(many, there + 1, size)
         there = size
-        pages = {kind: _milliseconds(ask) for kind, ask in _pages(many, size)}
-        _print(f"{name}, {size:,} jobs", pages)
-        for what, asked, which in (("p50", P50, _p50), ("p99", P99, _p99)):
-            slowest = max(pages, key=lambda kind: which(pages[kind]))
-            yield Figure(f"{name}, {size:,} jobs: a page, {what}", asked, which(pages[slowest]), "ms", slowest)
+        pages = {kind: _milliseconds(partial(_page, many, query)) for kind, query in _queries(size)}
+        pages["how many are in each state"] = _milliseconds(many.jobs.counts)
+        yield from _slowest(f"{name}, {size:,} jobs: a page", pages)
         among_few, among_many = zip(*([each.start() for each in servers] for _ in range(TIMES)), strict=True)
         ratio = median(among_many) / median(among_few)
         told = f"p50 {_p50(among_many):.1f} ms, p99 {_p99(among_many):.1f} ms"
         yield Figure("  handing one in and starting it", GROWTH, ratio, f"x {SIZES[0]:,} jobs", told)
+
+
+def _served(name: str, home: Path, url: str, store: Store) -> Iterator[Figure]:
+    """The same pages as a server gives them."""
+    with store._database.write() as connection:  # noqa: SLF001 - nobody else has to do this
+        connection.execute(text("DELETE FROM managed_jobs WHERE NOT ended"))  # it would begin with them
+    home.mkdir()
+    with serving(home, env=environment(home, STYX_DATABASE_URL=url)) as server:
+        pages = {
+            kind: [answers(server, Question(_path(query())), 1)[0] for _ in range(TIMES)]
+            for kind, query in _queries(SIZES[-1])
+        }
+    yield from _slowest(f"{name}, {SIZES[-1]:,} jobs: GET /v1/jobs", pages)
+
+
+def _path(query: JobQuery) -> str:
+    given = {key: value for key, value in asdict(query).items() if value is not None}
+    return f"/v1/jobs?{urlencode(given)}"
+
+
+def _page(store: Store, query: Callable[[], JobQuery]) -> None:
+    store.jobs.page(query())
+
+
+def _slowest(what: str, pages: dict[str, list[float]]) -> Iterator[Figure]:
+    """Print all, and yield those that took longest."""
+    rows = [(kind, f"{_p50(took):.2f}", f"{_p99(took):.2f}") for kind, took in pages.items()]
+    print(columns([(what.upper(), "P50 MS", "P99 MS"), *rows], right={1, 2}), end="\n\n", flush=True)
+    for name, asked, which in (("p50", P50, _p50), ("p99", P99, _p99)):
+        slowest = max(pages, key=lambda kind: which(pages[kind]))
+        yield Figure(f"{what}, {name}", asked, which(pages[slowest]), "ms", slowest)
 
 
 class _Starting:
@@ -133,8 +169,8 @@ class _Starting:
         return took
 
 
-def _pages(store: Store, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Every filter and both orders, each for something else whenever it is asked for; and the counts."""
+def _queries(size: int) -> Iterator[tuple[str, Callable[[], JobQuery]]]:
+    """Every filter and both orders, each for something else whenever it is asked for."""
     some = random.Random(size)
     filters: dict[str, Callable[[], JobQuery]] = {
         "all": JobQuery,
@@ -152,12 +188,11 @@ def _pages(store: Store, size: int) -> Iterator[tuple[str, Callable[[], object]]
     }
     for (kind, query), oldest_first in product(filters.items(), (False, True)):
 
-        def ask(query: Callable[[], JobQuery] = query, oldest_first: bool = oldest_first) -> object:
+        def anywhere(query: Callable[[], JobQuery] = query, oldest_first: bool = oldest_first) -> JobQuery:
             after = some.choice((None, some.randint(1, size)))
-            return store.jobs.page(replace(query(), oldest_first=oldest_first, after=after))
+            return replace(query(), oldest_first=oldest_first, after=after)
 
-        yield f"{kind}, {'oldest' if oldest_first else 'newest'} first", ask
-    yield "how many are in each state", store.jobs.counts
+        yield f"{kind}, {'oldest' if oldest_first else 'newest'} first", anywhere
 
 
 def _milliseconds(action: Callable[[], object], times: int = TIMES) -> list[float]:
@@ -206,11 +241,6 @@ def _postgres() -> Iterator[Sequence[str]]:
     except postgres.Unavailable as why:
         print(f"PostgreSQL is left out: {why}", file=sys.stderr)
         yield ()
-
-
-def _print(title: str, pages: dict[str, list[float]]) -> None:
-    rows = [(kind, f"{_p50(took):.2f}", f"{_p99(took):.2f}") for kind, took in pages.items()]
-    print(columns([(title.upper(), "P50 MS", "P99 MS"), *rows], right={1, 2}), end="\n\n", flush=True)
 
 
 def _p50(took: Sequence[float]) -> float:
