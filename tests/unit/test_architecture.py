@@ -22,7 +22,7 @@ CATCH_ALL = {
     "agent/main.py",
     "agent/server.py",
     "client/loop.py",
-    "engine/workers.py",
+    "threads.py",
     "jobs/driver.py",
     "jobs/runtime.py",
     "server/gate.py",
