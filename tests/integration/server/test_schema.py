@@ -49,7 +49,7 @@ def test_schemathesis_finds_nothing(styx_home: Path, tmp_path: Path) -> None:
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(SETTINGS)
     document = tmp_path / "openapi.json"
-    with running(styx_home, token_rate=0.0, address_rate=0.0) as server:
+    with running(styx_home, user_rate=0.0, address_rate=0.0) as server:
         described = server.ask("GET", "/openapi.json").json
         for operation in (each for methods in described["paths"].values() for each in methods.values()):
             given = operation.get("parameters", ())

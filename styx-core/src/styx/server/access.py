@@ -50,7 +50,7 @@ class Access:
         self._clock = clock
         self._authenticator = Authenticator(store, off_loop, clock)
         self._of_address = Rates(settings.address_rate, settings.address_burst)
-        self._of_token = Rates(settings.token_rate, settings.token_burst)
+        self._of_user = Rates(settings.user_rate, settings.user_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -62,7 +62,7 @@ class Access:
         try:
             admitted = scope["state"]["admitted"] = partial(self._authenticator.caller, _authorization(scope))
             caller = scope["state"]["caller"] = await admitted()
-            self._of_token.take(caller.token)
+            self._of_user.take(caller.user)
             if not _harmless(scope) and caller.level < Level.WRITE:
                 raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])
             await self._app(scope, receive, sent)

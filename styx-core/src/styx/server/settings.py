@@ -31,8 +31,8 @@ class Settings:
     header_patience: float = 20.0  # for the header of a request to come
     body_patience: float = 30.0  # for a body to come; an upload has as long for each MiB
     stalled: float = 60.0  # for a client to read what it is sent
-    token_rate: float = 200.0
-    token_burst: int = 1000
+    user_rate: float = 400.0  # with all their tokens
+    user_burst: int = 2000
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
