@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import URL
 
 from styx.api.launch import Receipt
 from styx.store import Store
+from styx.store.access import AuditEntry
 from styx.store.database import Database
 from styx.store.holder import current
 from styx.store.records import AttemptRecord, AttemptState
@@ -70,3 +72,10 @@ def test_what_ends_machines_is_on_the_disk_before(store: Store, synced: Callable
         assert not synced(lambda to=state: store.clusters.transition("c", to))
     for state in (ClusterState.STOPPING, ClusterState.TERMINATING):
         assert synced(lambda to=state: store.clusters.transition("c", to))
+
+
+def test_who_is_refused_makes_nobody_wait(store: Store, synced: Callable[..., bool]) -> None:
+    """What was done is on the disk with who did it; that nothing was done may be lost with the power."""
+    entry = AuditEntry(0, store.now(), "ada", "t", "10.0.0.1", "POST", "/v1/jobs", 201, "r")
+    assert synced(lambda: store.audit.add(entry))
+    assert not synced(lambda: store.audit.add(replace(entry, status=403)))

@@ -14,6 +14,7 @@ from styx.store.rows import audit_entry, bounded, plain, write_time
 
 _T = schema.audit
 _INSERT = insert(_T)
+_REFUSED = 400  # the HTTP status, or more
 _TEXTS = ("user", "token", "address", "method", "path", "request")
 _NEWEST = select(_T).order_by(_T.c.id.desc()).limit(bindparam("most"))
 
@@ -25,9 +26,12 @@ class Audit:
         self._database = database
 
     def add(self, entry: AuditEntry) -> AuditEntry:
-        """Note a request that changed something or was refused. Its id and time are given here."""
+        """Note a request that changed something or was refused. Its id and time are given here.
+
+        Nobody waits for the disk to have one that was refused: else whoever is refused often would hold up all others.
+        """
         values: dict[str, Any] = {name: plain(getattr(entry, name)) for name in _TEXTS}
-        with self._database.write() as connection:
+        with self._database.write(lazily=entry.status >= _REFUSED) as connection:
             now = self._database.now(connection)
             row = {**values, "at": write_time(now), "status": entry.status}
             key = connection.execute(_INSERT, row).inserted_primary_key
