@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from styx.api.errors import Conflict, StoreError
-from styx.store import Store
+from styx.store import Store, tokens
 from styx.store.access import (
     Answer,
     AuditEntry,
@@ -83,6 +83,20 @@ def test_tokens_go_with_the_one_that_made_them(store: Store) -> None:
     for gone in ("a", "z"):
         with pytest.raises(TokenNotFound):
             store.tokens.add(token("f", maker=gone))
+
+
+def test_nobody_has_tokens_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that are made by others only so many count at a time."""
+    monkeypatch.setattr(tokens, "MOST", 3)
+    store.users.add(User("ada", Role.MEMBER, NOW))
+    store.tokens.add(token("a"))
+    store.tokens.add(token("b", maker="a", expires_at=NOW))
+    for number in "cd":
+        store.tokens.add(token(number, maker="a"))
+    with pytest.raises(Conflict, match="has 3 tokens"):
+        store.tokens.add(token("e", maker="a"))
+    store.tokens.revoke("d")
+    assert store.tokens.add(token("e", maker="a"))
 
 
 def test_there_is_always_an_administrator(store: Store) -> None:

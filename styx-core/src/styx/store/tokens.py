@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from styx.api.errors import StoreError
+from styx.api.errors import Conflict, StoreError
 from styx.store import schema
 from styx.store.access import Token, TokenNotFound, UserNotFound
 from styx.store.database import Database
-from styx.store.rows import all_columns, columns, plain, token_record
+from styx.store.rows import all_columns, columns, plain, token_record, write_time
 
 _T = schema.tokens
 _GET = select(_T).where(_T.c.id == bindparam("which"))
@@ -27,6 +27,16 @@ _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
 _REVOKE = _UPDATE.where(_T.c.revoked_at.is_(None))
 _MADE = select(_T.c.id).where(_T.c.maker.in_(bindparam("makers", expanding=True)))
 _REVOKE_MANY = update(_T).where(_T.c.id.in_(bindparam("which", expanding=True)), _T.c.revoked_at.is_(None))
+_COUNT = (
+    select(func.count())
+    .select_from(_T)
+    .where(
+        _T.c.user == bindparam("who"),
+        _T.c.revoked_at.is_(None),
+        or_(_T.c.expires_at.is_(None), _T.c.expires_at > bindparam("now")),
+    )
+)
+MOST = 1000  # that count, of one user
 ALONE = "tokens"  # who changes which of them count, on PostgreSQL
 
 
@@ -37,7 +47,10 @@ class Tokens:
         self._database = database
 
     def add(self, token: Token) -> Token:
-        """Put a token on record. Raises UserNotFound, and TokenNotFound where its maker counts no more."""
+        """Put a token on record. Raises UserNotFound.
+
+        One that was made by another: TokenNotFound where that counts no more, Conflict where its user has very many.
+        """
         try:
             with self._database.write() as connection:
                 if token.maker is not None:
@@ -45,6 +58,9 @@ class Tokens:
                     maker = connection.execute(_GET, {"which": plain(token.maker)}).first()
                     if maker is None or maker.revoked_at is not None:
                         raise TokenNotFound(f"the token {token.maker!r} counts no more")
+                    given = {"who": token.user, "now": write_time(self._database.now(connection))}
+                    if connection.execute(_COUNT, given).scalar_one() >= MOST:
+                        raise Conflict(f"{token.user!r} has {MOST} tokens", hint="Revoke those that nobody needs.")
                 connection.execute(_INSERT, all_columns(token))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
