@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 
 
 class Screen:
@@ -21,13 +21,15 @@ class Screen:
         self.pid = pid
         self._fd = fd
         self.shown = b""
+        self._seen = 0
 
     def until(self, words: str) -> None:
-        """Wait until that is shown."""
+        """Wait until that is shown, after what was waited for before."""
         deadline = time.monotonic() + PATIENCE
-        while words.encode() not in self.shown:
+        while (found := self.shown.find(words.encode(), self._seen)) < 0:
             assert time.monotonic() < deadline, self.shown
             assert self._read(), self.shown
+        self._seen = found + len(words.encode())
 
     def type(self, text: str) -> None:
         """Press these keys."""

@@ -117,13 +117,17 @@ def test_on_a_terminal(side: Side) -> None:
 def test_a_shell_on_a_terminal(side: Side) -> None:
     """Ctrl-C ends what the shell has in the foreground and not the shell; it ends as it is told to."""
     with screen([STYX, "ssh", "dev"], environment(side)) as seen:
-        seen.type("sed -u s/typed/read/\r")  # also what is typed before there is a shell
+        seen.type("PS1='no''w> '\r")  # before there is a shell
+        seen.until("now> ")
+        seen.type("echo be''gun; sed -u s/typed/read/\r")
+        seen.until("begun")
         seen.type("this is typed\r")
         seen.until("this is read")
         seen.type("\x03")
-        seen.until("^C")
+        seen.until("now> ")
         seen.type("echo an''swered $?\r")
         seen.until("answered 130")
+        seen.until("now> ")
         seen.type("exit 3\r")
         assert seen.ended() == 3
 

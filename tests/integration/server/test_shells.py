@@ -199,8 +199,8 @@ def test_over_ssh(host: Host, styx_home: Path, tmp_path: Path) -> None:
         styx = str(PROGRAMS / "styx")
         with screen([styx, "ssh", "far"], environment, (33, 101)) as seen:
             seen.type("stty size; echo on $(hostname) $TERM, $0\r")
-            seen.until(f"on {host.run('hostname').strip()} vt100")
             seen.until("33 101")
+            seen.until(f"on {host.run('hostname').strip()} vt100")
             seen.type("\r~?\r~C\r~.\r")
             seen.type("echo st''ill; exit 6\r")
             seen.until("still")

@@ -14,7 +14,8 @@ import secrets
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from styx.api.errors import BadInput, StoreError, StyxError
 from styx.client.refusals import NoSuchThing, TooManyRequests, Unavailable
@@ -37,23 +38,27 @@ class Piece:
     data: bytes
 
 
-@dataclass(slots=True, eq=False)
 class Shell:
-    """One terminal. It belongs to the token by which it was asked for."""
+    """One terminal. It belongs to the token by which it was asked for.
 
-    id: str
-    caller: Caller
-    program: Program
-    heard: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    _pieces: deque[Piece] = field(default_factory=deque)
-    _written: int = 0
-    _received: int = 0
-    _typed: int = 0
-    _interrupts: int = 0
-    _typing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _error: StyxError | None = None
-    _code: int | None = None
+    ``heard`` is when its client was, by the clock of the event loop; ``left`` is set once that wants it no more.
+    """
+
+    def __init__(self, number: str, caller: Caller, program: Program) -> None:
+        self.id = number
+        self.caller = caller
+        self.program = program
+        self.heard = asyncio.get_running_loop().time()
+        self.left = asyncio.Event()
+        self._pieces: deque[Piece] = deque()
+        self._written = 0  # bytes, and so are the next two
+        self._received = 0
+        self._typed = 0
+        self._interrupts = 0
+        self._typing = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._error: StyxError | None = None
+        self._code: int | None = None
 
     async def run(self) -> None:
         """Keep what the program writes, until it has ended."""
@@ -181,9 +186,9 @@ class Shells:
 
     async def close(self, shell: Shell) -> None:
         """End one, and forget it."""
+        shell.left.set()
         task = self._attended.get(shell.id)
         if task is not None:
-            task.cancel()
             await asyncio.wait({task})
 
     async def stop(self) -> None:
@@ -194,38 +199,36 @@ class Shells:
         await asyncio.gather(*map(self.close, list(self._shells.values())))
 
     async def _attend(self, shell: Shell, still: Callable[[], Awaitable[None]]) -> None:
+        running, left = asyncio.ensure_future(shell.run()), asyncio.ensure_future(shell.left.wait())
         try:
-            try:
-                await self._until_over(shell, still)
-            finally:
-                self._leave(shell.caller.user)
-                await shell.end()
-            left = self._left(shell)
-            while left > 0:  # its client may still be reading
-                await asyncio.sleep(left)
-                left = self._left(shell)
+            await self._until_over(shell, still, {running, left})
         finally:
-            del self._shells[shell.id], self._attended[shell.id]
+            self._leave(shell.caller.user)
+            running.cancel()
+            await asyncio.wait({running})
+            await shell.end()
+        while not self._silent(shell):  # its client may still be reading
+            if (await asyncio.wait({left}, timeout=self._pause))[0]:
+                break
+        left.cancel()
+        del self._shells[shell.id], self._attended[shell.id]
 
-    async def _until_over(self, shell: Shell, still: Callable[[], Awaitable[None]]) -> None:
-        running = asyncio.ensure_future(shell.run())
+    async def _until_over(
+        self, shell: Shell, still: Callable[[], Awaitable[None]], ends: set[asyncio.Future[Any]]
+    ) -> None:
+        """Wait until the program has ended, or has to."""
         try:
-            while not (await asyncio.wait({running}, timeout=self._pause))[0]:
-                if self._left(shell) <= 0:
+            while not (await asyncio.wait(ends, timeout=self._pause, return_when=asyncio.FIRST_COMPLETED))[0]:
+                if self._silent(shell):
                     raise Unavailable(f"nothing was heard of the terminal's client for {self._patience:g} s")
                 with suppress(StoreError):  # nobody can tell now
                     await still()
-            running.result()
         except StyxError as error:
             log.info("the terminal of %s is ended: %s", shell.caller.user, error.message)
             shell.fail(error)
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
 
-    def _left(self, shell: Shell) -> float:
-        """For how many seconds its client may still be silent."""
-        return shell.heard + self._patience - asyncio.get_running_loop().time()
+    def _silent(self, shell: Shell) -> bool:
+        return asyncio.get_running_loop().time() - shell.heard > self._patience
 
     def _leave(self, user: str) -> None:
         self._open[user] -= 1

@@ -43,11 +43,11 @@ def opened(http: Http, path: str, rank: int, command: str | None) -> int:
     screen = next((terminals[name] for name in ("stdout", "stderr", "stdin") if name in terminals), None)
     wanted: dict[str, Any] = {"rank": rank, "command": command, "terminals": list(terminals), **_size(screen)}
     made = http.json("POST", path, {**wanted, "term": os.environ.get("TERM", "")})
-    shell = Shell(http, f"/v1/shells/{segment(made['id'])}", screen)
+    shell = Shell(http, f"/v1/shells/{segment(made['id'])}", screen, reads=_may_read())
     with ExitStack() as stack:
         stack.enter_context(shell.closed())
         stack.enter_context(_signals(shell))
-        if "stdin" in terminals:
+        if "stdin" in terminals and _may_read():
             stack.enter_context(_raw())
         return shell.follow()
 
@@ -62,16 +62,22 @@ def _size(screen: int | None) -> dict[str, int]:
     return {"rows": found.lines, "columns": found.columns}
 
 
+def _may_read() -> bool:
+    """Whether what is typed is for us: one that reads, or changes, a terminal from its background is stopped."""
+    return not os.isatty(0) or os.tcgetpgrp(0) == os.getpgrp()
+
+
 class Shell:
     """What is under way. The main thread writes what comes; another reads what is typed, and sends it.
 
     That other one says all it knows whenever it says anything: what has come, the size, how often Ctrl-C was pressed.
     """
 
-    def __init__(self, http: Http, path: str, screen: int | None) -> None:
+    def __init__(self, http: Http, path: str, screen: int | None, *, reads: bool) -> None:
         self._http = http
         self._path = path
         self._screen = screen
+        self._reads = reads
         self._news, self._bell = os.pipe()
         os.set_blocking(self._bell, False)
         self._received = 0
@@ -142,7 +148,7 @@ class Shell:
     def _read_and_send(self) -> None:
         rest, taken, last = b"", 0, False
         while not self._over:
-            may_read = not last and len(rest) < _PIECE
+            may_read = self._reads and not last and len(rest) < _PIECE
             sources = [self._news, *([0] if may_read else [])]
             ready = select.select(sources, [], [], 0 if rest else _BEAT_SECONDS)[0]
             if self._news in ready:
