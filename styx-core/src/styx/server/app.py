@@ -77,6 +77,7 @@ def create_app(
     app.state.parts = parts
     app.state.metrics = Metrics(store)
     app.state.turns = Turns(settings.user_questions, settings.user_waiting)
+    app.state.transfers = Turns(settings.user_transfers, 0)  # a body that waits would come too late
     app.state.tidying = Tidying(store, home, keep, uploads, lambda: runtime.server_id)
     problems.install(app)
     _add_plugins(app, engine.context.plugins)

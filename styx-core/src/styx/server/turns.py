@@ -1,4 +1,4 @@
-"""Questions that take long to answer: only a few of one user's at a time, so that they cost others little."""
+"""What takes long, or room: only some of one user's at a time, so that it costs others little."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Turns:
     async def of(self, user: str) -> AsyncIterator[None]:
         """One of this user's. Raises TooManyRequests."""
         if self._asked[user] >= self._most:
-            raise TooManyRequests("too many questions are asked at once", hint="Wait for answers.", retry_after=5)
+            raise TooManyRequests("too much is asked at once", hint="Wait for answers.", retry_after=5)
         self._asked[user] += 1
         try:
             async with self._free.setdefault(user, asyncio.Semaphore(self._each)):
@@ -43,4 +43,13 @@ async def _turn(request: Request, caller: CallerOf) -> AsyncIterator[None]:
         yield
 
 
+async def _transfer(request: Request, caller: CallerOf) -> AsyncIterator[None]:
+    transfers: Turns = request.app.state.transfers
+    async with transfers.of(caller.user):
+        yield
+
+
 IN_TURN = Depends(_turn, scope="function")  # over once there is an answer, whoever takes how long to read it
+TRANSFER = Depends(
+    _transfer, scope="request"
+)  # over once all of it was sent: until then it takes room on the disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from styx.server.models import WHOLE, Flag, Page, Text, example
 from styx.server.parts import PartsOf
 from styx.server.responses import After, Limit, decode, page
 from styx.server.routing import routes
+from styx.server.turns import IN_TURN, TRANSFER
 
 router = routes("storage", "/v1/storage")
 
@@ -76,7 +78,7 @@ async def buckets(parts: PartsOf) -> Buckets:
     return Buckets(items=found, problems={name: error.to_wire() for name, error in problems.items()})
 
 
-@router.get("/objects")
+@router.get("/objects", dependencies=[IN_TURN])
 async def objects(uri: UriOf, parts: PartsOf, after: After = None, limit: Limit = 1000) -> Page[StoredObject]:
     """The objects at or below a URI, by key."""
     last = decode(after)
@@ -103,7 +105,7 @@ async def presign(body: PresignIn, parts: PartsOf) -> Presigned:
     return Presigned(url=await parts.engine.storage.presign(body.uri, body.seconds, writing=body.writing))
 
 
-@router.get("/object", response_class=Response, responses=_BYTES)
+@router.get("/object", response_class=Response, responses=_BYTES, dependencies=[TRANSFER])
 async def read(uri: UriOf, parts: PartsOf, _member: MemberOf) -> Response:
     """The content of one object, for members: the server's credentials may reach further than their clusters."""
     work = parts.engine.storage
@@ -128,6 +130,7 @@ async def read(uri: UriOf, parts: PartsOf, _member: MemberOf) -> Response:
     status_code=204,
     response_class=Response,
     openapi_extra={"requestBody": {"required": False, "content": _BYTES[200]["content"]}},
+    dependencies=[TRANSFER],
 )
 async def write(uri: UriOf, request: Request, parts: PartsOf) -> None:
     """Put one object there, or another in its place."""
@@ -150,7 +153,7 @@ async def remove(uri: UriOf, parts: PartsOf) -> None:
 async def _keep(pieces: AsyncIterator[bytes], path: Path) -> None:
     with path.open("wb") as file:
         async for piece in pieces:
-            file.write(piece)
+            await asyncio.to_thread(file.write, piece)
 
 
 def _single(uri: str) -> Uri:
