@@ -49,9 +49,9 @@ class Access:
         wanted = {"name": name, "user": user, "scopes": list(scopes), "lifetime": lifetime and int(lifetime)}
         return cast("Row", self._http.json("POST", "/v1/tokens", wanted))
 
-    def revoke_token(self, number: str) -> None:
-        """Let a token count no more. Idempotent. Raises TokenNotFound."""
-        self._http.json("DELETE", f"/v1/tokens/{segment(number)}")
+    def revoke_token(self, number: str, *, alone: bool = False) -> None:
+        """Let a token count no more, nor those made by it, unless it ``alone``. Idempotent. Raises TokenNotFound."""
+        self._http.json("DELETE", f"/v1/tokens/{segment(number)}{'?alone=true' if alone else ''}")
 
 
 def whoami() -> str:

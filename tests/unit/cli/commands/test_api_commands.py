@@ -49,8 +49,8 @@ class FakeAccess:
     def remove_user(self, name):
         self.done.append((name,))
 
-    def revoke_token(self, number):
-        self.done.append((number,))
+    def revoke_token(self, number, *, alone):
+        self.done.append((number, alone))
 
 
 @pytest.fixture
@@ -156,6 +156,8 @@ def test_tokens(styx, server: FakeAccess):
     (listed,) = json.loads(styx("api", "token", "list", "-o", "json").stdout)
     assert (listed["scopes"], listed["revoked_at"], "new" in listed) == (["read", "write"], None, False)
     assert styx("api", "token", "revoke", "a", "b").stdout == "Token a counts no more.\nToken b counts no more.\n"
+    assert styx("api", "token", "revoke", "--alone", "c").exit_code == 0
+    assert server.done[-3:] == [("a", False), ("b", False), ("c", True)]
     assert styx("api", "token", "create", "ci", "--scope", "all").exit_code == 2
 
 

@@ -26,13 +26,15 @@ styx api token list -o json | jq -r '.[] | select(.used_at == null) | .id'
 """
 LIST_TOKENS_JSON = """
 A list of {id, user, name, scopes: [...], created_at, expires_at, revoked_at,
-used_at}; scopes that are empty are all that the user's role allows.
+used_at, maker}; scopes that are empty are all that the user's role allows, and
+the maker is the id of the token by which it was made.
 """
 CREATE_JSON = """
 {token, id, user, name, scopes: [...], created_at, expires_at, ...}
 """
 REVOKE = """
 styx api token revoke 5d0c8f3e2a1b
+styx api token revoke --alone 5d0c8f3e2a1b
 """
 ADD = """
 styx api user add ann
@@ -52,7 +54,7 @@ ROLE = """
 styx api user role ann viewer
 """
 
-_TOKENS = ("id", "user", "name", "scopes", "created_at", "expires_at", "revoked_at", "used_at")
+_TOKENS = ("id", "user", "name", "scopes", "created_at", "expires_at", "revoked_at", "used_at", "maker")
 _USERS = ("name", "role", "created_at", "disabled")
 
 
@@ -92,13 +94,14 @@ def list_tokens(output: str) -> None:
 
 @token.command(cls=Command, notes={"Examples": REVOKE})
 @click.argument("ids", nargs=-1, required=True)
-def revoke(ids: tuple[str, ...]) -> None:
-    """Let tokens count no more, by their ids."""
+@option("--alone", is_flag=True, help="Not those that were made by them.")
+def revoke(ids: tuple[str, ...], alone: bool) -> None:
+    """Let tokens count no more, by their ids, nor those that were made by them."""
     from styx.client.access import access
 
     with access() as server:
         for each in ids:
-            server.revoke_token(each)
+            server.revoke_token(each, alone=alone)
             click.echo(f"Token {clean(each)} counts no more.")
 
 
