@@ -92,6 +92,22 @@ def test_bash(words, expected):
     assert in_bash(*words) == expected
 
 
+@pytest.mark.usefixtures("clusters")
+def test_of_a_server(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where a server has the clusters and jobs, those that it listed last are completed, and none of this home's."""
+    from styx.client.remote.seen import note
+
+    monkeypatch.setenv("STYX_API_URL", "styx.example.org/")
+    assert in_bash("styx", "down", "") == [""]
+    note("https://styx.example.org", ["far", "deep"], [(7, "fit", "running")])
+    assert in_bash("styx", "down", "d") == ["deep"]
+    note("https://styx.example.org", jobs=[(9, "eval", "pending")])
+    assert in_bash("styx", "jobs", "logs", "") == ["9", "7"]
+    assert in_bash("styx", "logs", "f") == ["far"]
+    (styx_home / "seen.json").write_text('{"url": "https://styx.example.org", "jobs": [[1]], "clusters": 4}')
+    assert in_bash("styx", "logs", "") == [""]
+
+
 def test_options_that_are_refused_are_not_offered():
     """Hidden flags and those of other programs are not completed."""
     offered = in_bash("styx", "launch", "--")

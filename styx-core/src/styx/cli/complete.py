@@ -1,4 +1,4 @@
-"""Shell completion of what only this installation knows. Imports nothing heavy, and no plugin.
+"""Shell completion of what only this installation knows, or has seen of a server. Imports nothing heavy, no plugin.
 
 Errors, such as settings that cannot be read, complete nothing: the outermost loop keeps quiet while a shell completes.
 """
@@ -13,32 +13,31 @@ CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "budget.monthly", "data
 
 def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The clusters whose names begin with ``incomplete`` and that the command line does not name yet."""
+    from styx.client.remote.seen import seen
     from styx.store.peek import cluster_names as names
 
     given = ctx.params.get(param.name or "") or ()
     taken = {given} if isinstance(given, str) else set(given)
-    return [name for name in names() if name.startswith(incomplete) and name not in taken]
+    server = seen()
+    known = names() if server is None else server.clusters
+    return [name for name in known if name.startswith(incomplete) and name not in taken]
 
 
 def job_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The newest managed jobs, with their names and states, that the command line does not name yet."""
-    from styx.store.peek import managed_jobs
-
     given = ctx.params.get(param.name or "") or ()
     taken = {str(number) for number in ((given,) if isinstance(given, int) else given)}
     return [
         CompletionItem(str(number), help=f"{name}, {state}")
-        for number, name, state in managed_jobs()
+        for number, name, state in _managed_jobs()
         if str(number).startswith(incomplete) and str(number) not in taken
     ]
 
 
 def job_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The names of the newest managed jobs."""
-    from styx.store.peek import managed_jobs
-
     del ctx, param
-    return sorted({name for _, name, _ in managed_jobs() if name.startswith(incomplete)})
+    return sorted({name for _, name, _ in _managed_jobs() if name.startswith(incomplete)})
 
 
 def plugin_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -113,6 +112,14 @@ def config_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
 
     del ctx, param
     return sorted(key for key in {*CORE_KEYS, *(section for section, _, _ in known())} if key.startswith(incomplete))
+
+
+def _managed_jobs() -> list[tuple[int, str, str]]:
+    from styx.client.remote.seen import seen
+    from styx.store.peek import managed_jobs
+
+    server = seen()
+    return managed_jobs() if server is None else server.jobs
 
 
 def _provided(kind: str) -> list[str]:

@@ -13,6 +13,7 @@ from styx.api.errors import ClusterNotFound
 from styx.client.protocol import CheckResult, DagLaunch, LaunchOptions, LaunchResult, Progress, silent
 from styx.client.remote.http import segment
 from styx.client.remote.requests import Requests, reporting, telling
+from styx.client.remote.seen import note
 from styx.client.wire import dump, load
 
 if TYPE_CHECKING:
@@ -99,7 +100,10 @@ class RemoteClient:
         if names and not wanted:
             return []
         found = self._http.pages("/v1/clusters", name=wanted, refresh=refresh or None, limit=_PAGE)
-        return load(list[ClusterRecord], [*found])
+        records = load(list[ClusterRecord], [*found])
+        if not names:
+            note(self.url, [record.name for record in records])
+        return records
 
     def outdated(self) -> StoreError | None:
         """See :class:`~styx.client.protocol.Client`. A server that cannot write has said so instead."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from styx.client.remote.events import Stream
 from styx.client.remote.http import Http, new_key
+from styx.client.remote.seen import note
 from styx.client.wire import dump, load
 from styx.store.managed import JobEvent, ManagedJob
 
@@ -70,4 +71,6 @@ class RemoteJobs:
 
     def list(self, query: JobQuery) -> list[ManagedJob]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return load(list[ManagedJob], self._http.json("GET", "/v1/jobs", query=dump(query))["items"])
+        found = load(list[ManagedJob], self._http.json("GET", "/v1/jobs", query=dump(query))["items"])
+        note(self._http.url, jobs=[(job.id, job.name, job.state.value) for job in found])
+        return found
