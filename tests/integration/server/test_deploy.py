@@ -51,13 +51,19 @@ def styx(host: Host, styx_home: Path) -> Styx:
 
 
 def test_a_server_on_a_host(styx: Styx, host: Host, wheels: Path, styx_home: Path) -> None:
-    """It works for who deployed it, comes back when it is killed and when it is upgraded, and goes with its node."""
+    """It works for who deployed it, comes back when it is killed and when it is upgraded, and goes with its node.
+
+    Its records are where its secrets say, which nobody but the server is told.
+    """
+    secret = styx_home / "server.env"
+    secret.write_text(f"STYX_DATABASE_URL=sqlite:///{host.run('echo $HOME').strip()}/secret.db\n")
     deploy = ("api", "deploy", "-y", "--infra", "ssh/lab", "--port", str(PORT), "--user", "ann", "-o", "json")
-    own = ("--wheels", str(wheels), "--no-index", "--plugin", "styx-core")
+    own = ("--wheels", str(wheels), "--no-index", "--plugin", "styx-core", "--secret-file", str(secret))
     first = json.loads(styx(*deploy, *own))
     assert (first["url"], first["user"]) == (f"https://{host.address}:{PORT}", "ann")
     output = styx("jobs", "launch", "-y", "-n", "where", "--infra", "local", "--", "hostname")
     assert host.run("hostname") in output
+    host.run("test -e ~/secret.db && ! test -e ~/.styx-server/home/state.db")
     before = (styx_home / "api.json").read_text()
     (server,) = host.run("pgrep -f current/bin/[s]tyx-server").split()
     host.run(f"kill -9 {server}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,3 +51,17 @@ def test_what_is_taken_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (envs["STYX_DEPLOY_PORT"], envs["STYX_DEPLOY_OPTIONS"]) == ("8443", "--no-index")
     assert "secret@" not in str(made.to_dict())
     assert made.spec.secrets
+
+
+def test_records_that_are_elsewhere_are_not_left_behind(tmp_path: Path) -> None:
+    """An upgrade that is not told the database of the server before it touches nothing, and says what to do."""
+    (tmp_path / ".styx-server").mkdir()
+    (tmp_path / ".styx-server" / "records-elsewhere").touch()
+    done = subprocess.run(
+        ["sh", Path(deploy.__file__).with_name("deploy.sh")],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "STYX_DEPLOY_NAME": "second"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "say where by the secret STYX_DATABASE_URL" in done.stderr
+    assert [path.name for path in (tmp_path / ".styx-server").iterdir()] == ["records-elsewhere"]

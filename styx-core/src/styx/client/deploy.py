@@ -2,15 +2,14 @@
 
 It has all that is its own below ``~/.styx-server`` on the node: an environment for each deployment, and a home with its
 records, its certificate and its log. A second deployment takes the place of the first, and finds its records. Jobs of
-clusters go on meanwhile. The token is made on the node and comes over the connection by which Styx reaches it, and so
-does the certificate's fingerprint: nothing between here and there needs to be trusted.
+clusters go on meanwhile. The server's own token comes over the connection by which Styx reaches the node, and so does
+the certificate's fingerprint: nothing between here and there needs to be trusted.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
@@ -77,14 +76,16 @@ def deploy(
     progress("api", "installing the server on the node")
     job = client.wait(result.cluster, result.job_id)
     if job.state is not JobState.SUCCEEDED:
+        look = f"styx logs {result.cluster} {job.id}"
         raise BackendError(
             f"the server was not started on {result.cluster}: its job {job.id} is {job.state}",
-            hint=f"`styx logs {result.cluster} {job.id}` shows why. The machine stays.",
+            hint=f"`{f'styx api logout && {look}' if logged_in() else look}` shows why. The machine stays.",
         )
     node = next(each for each in client.nodes(result.cluster) if each.rank == 0)
     url = f"https://{wanted.address or _address(node)}:{wanted.port}"
     progress("api", f"logging in to {url}")
-    pin = checked_pin(_on_node(client, result.cluster, f"{_command()} fingerprint"))
+    command = f"STYX_HOME={BASE}/home {BASE}/current/bin/styx-server fingerprint"
+    pin = checked_pin(_on_node(client, result.cluster, command))
     return Deployment(result.cluster, _login(client, result.cluster, wanted.user, url, pin))
 
 
@@ -149,20 +150,15 @@ def _login(client: EmbeddedClient, cluster: str, user: str, url: str, pin: str) 
             return present
         except StyxError:  # the server is another by now: it gets a token of its own
             pass
-    name = shlex.quote(user)
-    listed = f"{_command()} user list | cut -f 1 | grep -qxF {name}"
-    command = (
-        f"{{ {listed} || {_command()} user add {name} --role admin; }} >/dev/null && "
-        f"{_command()} token create --user {name} --name deploy"
-    )
-    login = Login(url, _on_node(client, cluster, command), fingerprint=pin)
+    # The server is asked, and not its database: it alone is told where that is.
+    own = _on_node(client, cluster, f"grep -o 'styx_[^\"]*' {BASE}/home/server.json")
+    with access(Login(url, own, fingerprint=pin)) as server:
+        if user not in {each["name"] for each in server.users()}:
+            server.add_user(user, "admin")
+        login = Login(url, str(server.create_token("deploy", user, (), None)["token"]), fingerprint=pin)
     with access(login) as server:
         server.me()
     return login
-
-
-def _command() -> str:
-    return f"STYX_HOME={BASE}/home {BASE}/current/bin/styx-server"
 
 
 def _on_node(client: EmbeddedClient, cluster: str, command: str) -> str:

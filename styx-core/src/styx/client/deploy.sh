@@ -10,6 +10,9 @@ fail() {
     exit 1
 }
 
+elsewhere=$base/records-elsewhere
+[ ! -e "$elsewhere" ] || [ -n "${STYX_DATABASE_URL-}" ] ||
+    fail "the server here has its records elsewhere: say where by the secret STYX_DATABASE_URL, or remove $elsewhere"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "a server needs Python 3.11 or newer on its node, which has $(python3 --version 2>&1)"
 mkdir -p "$base/home" "$base/venvs"
@@ -51,6 +54,7 @@ if runs; then
     done
 fi
 ln -sfn "$new" "$base/current"
+[ -z "${STYX_DATABASE_URL-}" ] || touch "$elsewhere"
 log=$base/home/server.log port=$STYX_DEPLOY_PORT
 [ ! -f "$log" ] || mv "$log" "$log.1"
 unset STYX_DEPLOY_NAME STYX_DEPLOY_PACKAGES STYX_DEPLOY_OPTIONS STYX_DEPLOY_PORT

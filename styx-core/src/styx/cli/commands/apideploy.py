@@ -26,8 +26,7 @@ EXAMPLES = """
 styx api deploy --infra ssh/office
 styx api deploy --infra aws/eu-central-1 --cpus 2+ --identity styx-server
 styx api deploy -c styx-server            # again, with the Styx that is here
-STYX_DATABASE_URL=postgresql://... styx api deploy --infra ssh/office \\
-  --secret STYX_DATABASE_URL
+styx api deploy --infra ssh/office --secret-file server.env
 styx api logout && styx down styx-server  # the end of it
 """
 JSON = """
