@@ -27,6 +27,7 @@ from styx.server.parts import Parts, Runtime
 from styx.server.repeats import Repeats
 from styx.server.requests import Requests
 from styx.server.responses import PROBLEMS
+from styx.server.routers.health import Readiness
 from styx.server.routing import add
 from styx.server.shells import Shells
 from styx.server.sse import Streams
@@ -77,6 +78,7 @@ def create_app(
     app.state.parts = parts
     app.state.metrics = Metrics(store)
     app.state.turns = Turns(settings.user_questions, settings.user_waiting)
+    app.state.readiness = Readiness()
     app.state.transfers = Turns(settings.user_transfers, 0)  # a body that waits would come too late
     app.state.tidying = Tidying(store, home, keep, uploads, lambda: runtime.server_id)
     problems.install(app)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Annotated, Any, Literal
 
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from styx import __version__
@@ -23,6 +27,22 @@ class Health(BaseModel):
 
 
 _OK = Health()
+_SECONDS = 1.0
+
+
+class Readiness:
+    """Asks once for all who want to know within a second: they need no token, and are not to keep the store busy."""
+
+    def __init__(self) -> None:
+        self._asked: asyncio.Future[object] | None = None
+        self._until = 0.0
+
+    async def of(self, ask: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Raises what asking raises."""
+        now = asyncio.get_running_loop().time()
+        if self._asked is None or (self._asked.done() and now >= self._until):
+            self._asked, self._until = asyncio.ensure_future(ask()), now + _SECONDS
+        await asyncio.shield(self._asked)
 
 
 @router.get(HEALTH)
@@ -32,9 +52,10 @@ async def health() -> Health:
 
 
 @router.get("/ready")
-async def ready(parts: PartsOf) -> Health:
+async def ready(request: Request, parts: PartsOf) -> Health:
     """Whether requests can be served: the store answers, and the server is not ending. Needs no token."""
     if parts.streams.closing.is_set():
         raise Unavailable("the server is ending")
-    await parts.off_loop(parts.store.now)
+    readiness: Readiness = request.app.state.readiness
+    await readiness.of(partial(parts.off_loop, parts.store.now))
     return _OK
