@@ -8,12 +8,11 @@ from threading import Thread
 
 import pytest
 
-from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError, Unsupported
+from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError
 from styx.client.refusals import NoSuchThing, TooManyRequests, Unauthenticated
 from styx.client.remote.events import Event, Stream
 from styx.client.remote.http import TRIES, Http, proxy_for
 from styx.client.remote.requests import Requests
-from styx.client.remote.terminal import arguments
 from styx.client.wire import Unreadable
 from support.scripted_http import Answer, Script, events, gone, playing, refused, said
 
@@ -218,11 +217,3 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "example.org")
     assert proxy_for("http://styx.example.org") is None
     assert proxy_for("https://styx.example.com") is None
-
-
-def test_terminals_elsewhere() -> None:
-    """A terminal is opened on the server's machine alone, as nodes let in no other; elsewhere it is said where."""
-    said_so = said({"argv": ["ssh", "node"], "machine": "another"})
-    played = Played(lambda http: arguments(http, "/v1/clusters/dev/shell", "dev", 0, None), said_so)
-    assert isinstance(played.error, Unsupported)
-    assert "Run `styx ssh dev` there" in (played.error.hint or "")

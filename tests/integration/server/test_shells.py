@@ -149,6 +149,7 @@ def test_who_does_not_read_holds_up_the_program(dev: Server) -> None:
     terminal.type(received=written)
     assert int(next(said)[2]) > written
     dev.ask("DELETE", terminal.path)
+    assert [name for name, _, _ in said][-1] == "problem"
     deaf = opened(dev, "sleep 100")
     taken = deaf.type(bytes(1 << 18))
     assert taken < 1 << 18

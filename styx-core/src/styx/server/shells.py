@@ -130,7 +130,9 @@ class Shell:
         self._tell()
 
     async def end(self) -> None:
-        """End the program, and let go of it."""
+        """End the program, and let go of it. Who still listens is told, if nothing else was."""
+        if self._error is None and self._code is None:
+            self.fail(_gone())
         async with self._typing:
             await self.program.end()
 
@@ -180,7 +182,7 @@ class Shells:
         """The caller's terminal of this id, which is heard of by that. Raises NoSuchThing."""
         shell = self._shells.get(number)
         if shell is None or shell.caller.token != caller.token:
-            raise NoSuchThing("this terminal has ended", hint="What ran there may have ended with it.")
+            raise _gone()
         shell.heard = asyncio.get_running_loop().time()
         return shell
 
@@ -233,6 +235,10 @@ class Shells:
     def _leave(self, user: str) -> None:
         self._open[user] -= 1
         self._open += Counter()  # forgets who has none
+
+
+def _gone() -> NoSuchThing:
+    return NoSuchThing("this terminal has ended", hint="What ran there may have ended with it.")
 
 
 def _ending() -> Unavailable:
