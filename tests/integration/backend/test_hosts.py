@@ -12,6 +12,7 @@ import pytest
 
 from styx.api import BackendError, JobState, TransportError
 from styx.builtin.agent.backend import AgentBackend
+from styx.builtin.agent.node import RETRY_DELAYS
 from styx.testing.hosts import Host
 from styx.transports import connect
 from support.clusters import HostCluster, job, output, until
@@ -206,6 +207,25 @@ async def test_a_node_that_stays_away_is_a_transport_error(
     assert time.monotonic() - began < 15
     assert f"styx logs hosts {number}" in (caught.value.hint or "")
     host.restore()
+
+
+async def test_a_node_that_was_given_notice_is_not_waited_for(
+    backend: AgentBackend, cluster_of: MakeCluster, host: Host
+):
+    """Once its connection is lost it will not be back."""
+    cluster = cluster_of([host])
+    await backend.prepare(cluster)
+    number = await backend.submit(cluster, job("sleep 1246"))
+    waiting = asyncio.create_task(backend.wait(cluster, number))
+    await until(lambda: any("sleep 1246" in line for line in host.processes()))
+    backend._node(cluster, 0)._noticed = True
+    began = time.monotonic()
+    host.stop()
+    with pytest.raises(TransportError) as caught:
+        await waiting
+    assert time.monotonic() - began < sum(RETRY_DELAYS) / 2
+    assert "had announced" in (caught.value.hint or "")
+    host.start()
 
 
 async def test_a_rebooted_node_has_lost_its_jobs_and_works_again(

@@ -69,6 +69,8 @@ class AgentNode:
             except TimeoutError:
                 raise BackendError(f"the agent on {self.label} did not answer {method} within {deadline:g} s") from None
             except (ConnectionLost, TransportError) as error:
+                if self._noticed:  # it has been taken back, most likely: whoever asks can ask the provider
+                    raise self._lost(error, job) from error
                 await attempts.next(error, self._lost(error, job))
 
     async def stream(self, method: str, params: Message, *, job: int) -> AsyncGenerator[tuple[Message, bytes], None]:
