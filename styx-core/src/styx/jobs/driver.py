@@ -34,6 +34,7 @@ from styx.jobs.hold import Hold
 from styx.jobs.launching import Launching
 from styx.jobs.model import JobOptions
 from styx.jobs.outcome import Outcome, loss
+from styx.jobs.pace import Pace
 from styx.jobs.telling import tell, to_be_told
 from styx.jobs.watch import Watch
 from styx.sealing import Sealer
@@ -65,6 +66,8 @@ class Surroundings:
     server: str
     on_end: Callable[[], None]
     cancels: dict[int, asyncio.Event] = field(default_factory=dict)
+    launches: Pace = field(default_factory=Pace)
+    removals: Pace = field(default_factory=Pace)
 
 
 class Cancelled(Exception):
@@ -137,6 +140,7 @@ class Driver:
         try:
             task = work.runnable(hold.engine.context.store, self._around.sealer, hold.job, spec, run)
             await self._unless_cancelled(asyncio.sleep(_rest(here["recoveries"])))
+            await self._unless_cancelled(self._around.launches.turn())
             number = await self._unless_cancelled(launching.launch(task))
         except Cancelled:
             return self._stopped(here)
@@ -212,6 +216,7 @@ class Driver:
 
     async def _removed(self, cluster: str) -> str:
         """Why the cluster is there still, when all patience has come to its end; empty once it is gone."""
+        await self._around.removals.turn()
         loop = asyncio.get_running_loop()
         give_up_at, pause = loop.time() + REMOVAL_PATIENCE, 1.0
         while True:

@@ -151,7 +151,7 @@ def _mark(pid: int, root: Path | None) -> str | None:
     if match is None:
         return None
     name, home = os.fsdecode(match[1]), _HOME.search(environment)
-    if root is not None:
+    if root is not None and not (home and os.fsdecode(home[1]) == f"{root}/{'/'.join(name.rsplit('-', 1))}/{HOME}"):
         place = _home_of(name, home and Path(os.fsdecode(home[1]))) or _home_of(name, _directory(pid))
         if place is not None and _elsewhere(place, root):
             return f"{name} elsewhere"  # no node's name
