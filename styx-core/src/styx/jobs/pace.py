@@ -11,7 +11,7 @@ import asyncio
 
 BUSY = 0.01  # seconds until one has a turn again
 PAUSE = 0.02
-MOST = 2.0  # seconds that the next in line waits, whatever else goes on here
+MOST = 0.5  # seconds that the next in line waits, whatever else goes on here
 
 
 class Pace:
