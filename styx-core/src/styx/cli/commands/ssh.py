@@ -18,7 +18,7 @@ styx ssh dev 'tail -f /var/log/syslog | grep oom'
 """
 EXIT = """
 That of the command or shell on the node.
-  127  the program to reach the node with is not installed, here or where the server is
+  127  the program that reaches the node is not installed where Styx runs it
 """
 
 
