@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from styx.server.logs import keystroke, masked
 from styx.server.problems import answer
 from styx.server.rates import Rates, neighbourhood
 from styx.server.statuses import Sent
+from styx.server.turns import Turns
 from styx.store.access import AuditEntry
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Access:
         self._authenticator = Authenticator(store, off_loop, clock)
         self._of_address = Rates(settings.address_rate, settings.address_burst)
         self._of_user = Rates(settings.user_rate, settings.user_burst)
+        self._at_once = Turns(settings.user_requests, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,7 +68,8 @@ class Access:
             self._of_user.take(caller.user)
             if not _harmless(scope) and caller.level < Level.WRITE:
                 raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])
-            await self._app(scope, receive, sent)
+            async with self._at_once.of(caller.user):
+                await self._app(scope, receive, sent)
         except (Unauthenticated, Forbidden) as error:
             if isinstance(error, Unauthenticated):  # only then: nobody keeps others out who share an address
                 self._of_address.take(neighbourhood(address))
@@ -134,6 +138,22 @@ def admin_of(request: Request) -> Caller:
 CallerOf = Annotated[Caller, Depends(caller_of)]
 MemberOf = Annotated[Caller, Depends(member_of)]
 AdminOf = Annotated[Caller, Depends(admin_of)]
+
+
+async def _turn(request: Request, caller: CallerOf) -> AsyncIterator[None]:
+    turns: Turns = request.app.state.turns
+    async with turns.of(caller.user):
+        yield
+
+
+async def _transfer(request: Request, caller: CallerOf) -> AsyncIterator[None]:
+    transfers: Turns = request.app.state.transfers
+    async with transfers.of(caller.user):
+        yield
+
+
+IN_TURN = Depends(_turn, scope="function")  # over once there is an answer, whoever takes how long to read it
+TRANSFER = Depends(_transfer, scope="request")  # over once all of it was sent: until then it takes room on the disk
 
 
 def require_own(caller: Caller, owner: str, what: str) -> None:

@@ -33,14 +33,15 @@ class Settings:
     stalled: float = 60.0  # for a client to read what it is sent
     user_rate: float = 400.0  # with all their tokens
     user_burst: int = 2000
+    user_requests: int = field(default_factory=lambda: min(500, _files() // 4))  # of one user, at the same time
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens
     strangers: int = field(default_factory=lambda: _files() // 8)  # of them that have not shaken hands for TLS
     user_questions: int = 4  # of one user that take long, at the same time
-    user_waiting: int = 500  # of them that wait for that
+    user_waiting: int = 200  # of them that wait for that
     user_transfers: int = 16  # of one user, of objects in stores, at the same time
-    streams: int = 1000  # at the same time
+    streams: int = field(default_factory=lambda: min(1000, _files() // 4))  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
     shells: int = field(default_factory=lambda: min(200, _files() // 16))  # terminals at once, of four files or so
     user_shells: int = 20

@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, Request
-
 from styx.client.refusals import TooManyRequests
-from styx.server.access import CallerOf
 
 
 class Turns:
@@ -35,21 +32,3 @@ class Turns:
             self._asked[user] -= 1
             if not self._asked[user]:
                 del self._asked[user], self._free[user]
-
-
-async def _turn(request: Request, caller: CallerOf) -> AsyncIterator[None]:
-    turns: Turns = request.app.state.turns
-    async with turns.of(caller.user):
-        yield
-
-
-async def _transfer(request: Request, caller: CallerOf) -> AsyncIterator[None]:
-    transfers: Turns = request.app.state.transfers
-    async with transfers.of(caller.user):
-        yield
-
-
-IN_TURN = Depends(_turn, scope="function")  # over once there is an answer, whoever takes how long to read it
-TRANSFER = Depends(
-    _transfer, scope="request"
-)  # over once all of it was sent: until then it takes room on the disk

@@ -10,7 +10,7 @@ from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.jobs.submit import submit_dag
-from styx.server.access import CallerOf
+from styx.server.access import IN_TURN, CallerOf
 from styx.server.apart import ApartOf
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.parts import PartsOf
@@ -18,7 +18,6 @@ from styx.server.responses import whole
 from styx.server.routers.jobs import key_of, options_of, shown
 from styx.server.routing import routes
 from styx.server.tasks import dag_of, secrets_of, shape_of, task_of, without_files
-from styx.server.turns import IN_TURN
 from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from styx.engine.engine import check_name
 from styx.engine.explain import Explanation
-from styx.server.access import CallerOf
+from styx.server.access import IN_TURN, CallerOf
 from styx.server.apart import ApartOf
 from styx.server.models import ExplainIn, TaskIn, TaskOut
 from styx.server.parts import PartsOf
 from styx.server.routing import routes
 from styx.server.tasks import without_secrets, written
-from styx.server.turns import IN_TURN
 
 router = routes("tasks", "/v1/tasks")
 
