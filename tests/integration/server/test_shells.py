@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 from styx.client.embedded import EmbeddedClient
 from styx.client.login import TOKEN_VARIABLE, URL_VARIABLE
 from styx.server.shells import WINDOW
+from styx.store import Store
+from styx.store.managed import ServerRecord
 from styx.testing.hosts import Host
 from support.screens import screen
 from support.servers import Server, running
@@ -96,6 +99,18 @@ def test_who_gets_one(dev: Server) -> None:
     log = (dev.home / "server.log").read_text()
     assert "/v1/clusters/dev/shells" in log
     assert "/input: 200" not in log
+
+
+def test_a_terminal_at_another_server(dev: Server) -> None:
+    """Where several share their records, one that does not have a terminal says which has it."""
+    url, now = "https://other.example.org", datetime.now(UTC)
+    with Store.open(home=dev.home) as store:
+        later = now + timedelta(minutes=1)
+        store.servers.register(ServerRecord("elsewhere", "far", 1, "", "", "0", url, now, now, later))
+        answer = dev.ask("PUT", "/v1/shells/elsewhere-0123/input?offset=0")
+        store.servers.retire("elsewhere")
+    assert (answer.status, answer.json["details"]["url"]) == (421, url)
+    assert dev.ask("PUT", "/v1/shells/elsewhere-0123/input?offset=0").status == 404
 
 
 def test_only_administrators_on_the_servers_own_machine(styx_home: Path) -> None:
