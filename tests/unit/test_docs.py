@@ -36,7 +36,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 def commands() -> Iterator[list[str]]:
     """The words of every ``styx`` command shown in a shell block, comments left out."""
     for _, text in blocks("sh"):
-        for line in text.splitlines():
+        for line in text.replace("\\\n", " ").splitlines():
             for part in line.split("&&"):
                 words = shlex.split(part, comments=True)
                 if words[:1] == ["styx"]:
