@@ -35,6 +35,8 @@ _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 HEALTH = "/health"
 ALIVE = json.dumps({"status": "ok", "version": __version__}).encode()
 MAX_HEADER = 32 * 1024
+_LENGTHS = {b"content-length", b"transfer-encoding"}
+_CLOSE = {"connection": "close"}
 _CLOSED = 499  # what the log has for clients that did not wait
 
 
@@ -44,10 +46,13 @@ async def _healthy(send: Send) -> None:
     await send({"type": "http.response.body", "body": ALIVE})
 
 
-def _size(scope: Scope) -> int:
-    """Bytes of the header of a request, about."""
+def _check(scope: Scope) -> None:
+    """Raise HTTPException for a header that is large, or that a proxy might read otherwise than we do."""
     fields = sum(len(name) + len(value) for name, value in scope["headers"])
-    return fields + len(scope["raw_path"]) + len(scope["query_string"])
+    if fields + len(scope["raw_path"]) + len(scope["query_string"]) > MAX_HEADER:
+        raise HTTPException(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    if {name for name, _ in scope["headers"]} >= _LENGTHS:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the length of the body is told in two ways", _CLOSE)
 
 
 class Gate:
@@ -79,8 +84,7 @@ class Gate:
             await send(message)
 
         try:
-            if _size(scope) > MAX_HEADER:
-                raise HTTPException(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            _check(scope)
             with about(request=request):
                 await self._app(scope, receive, sent)
         except (StyxError, HTTPException) as error:
