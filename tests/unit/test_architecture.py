@@ -27,6 +27,7 @@ CATCH_ALL = {
     "jobs/runtime.py",
     "server/gate.py",
     "server/requests.py",
+    "server/tidying.py",
 }
 
 
