@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from styx.jobs.driver import LONGEST_PAUSE, _rest
 from styx.jobs.model import JobOptions
 from styx.jobs.outcome import Outcome
 from styx.spec.model import Retries
@@ -43,3 +44,11 @@ def test_an_outcome_is_written_down_and_read_back() -> None:
     """For the step that writes it down may be another server's."""
     outcome = Outcome(ManagedState.FAILED, "why", 3, {"A": "b"}, {"code": "error", "message": "m"})
     assert Outcome.from_data(outcome.to_data()) == outcome
+
+
+def test_what_fails_again_and_again_waits_longer_and_longer() -> None:
+    """The first few starts follow at once; then each comes later, but never by more than a minute."""
+    rests = [_rest(times) for times in range(2000)]
+    assert rests[:5] == [0.0, 0.0, 0.0, 0.0, 2.0]
+    assert rests == sorted(rests)
+    assert rests[-1] == LONGEST_PAUSE

@@ -46,7 +46,7 @@ FIRST = "launch"
 LONGEST_PAUSE = 60.0
 REMOVAL_PATIENCE = 1800.0  # seconds; then the job ends, and its cluster stays on record
 COUNT_SECONDS = 60.0  # between two sums of what a job has cost
-LATE = 3  # recoveries, after which each begins with a longer pause
+LATE = 3  # recoveries, or restarts, after which each begins with a longer pause
 
 log = logging.getLogger("styx.jobs")
 _S = ManagedState
@@ -139,7 +139,7 @@ class Driver:
         launching = Launching(hold, options, cluster, names.submit_key(hold.job.key, run), self._leaning(step, options))
         try:
             task = work.runnable(hold.engine.context.store, self._around.sealer, hold.job, spec, run)
-            await self._unless_cancelled(asyncio.sleep(_rest(here["recoveries"])))
+            await self._unless_cancelled(asyncio.sleep(_rest(max(here["recoveries"], here["restarts"]))))
             await self._unless_cancelled(self._around.launches.turn())
             number = await self._unless_cancelled(launching.launch(task))
         except Cancelled:
@@ -309,6 +309,6 @@ class Driver:
                 await to_its_end(asyncio.wait({task}))
 
 
-def _rest(recoveries: int) -> float:
-    """Seconds before a job goes on that has lost its cluster again and again."""
-    return 0.0 if recoveries <= LATE else min(2.0 ** (recoveries - LATE), LONGEST_PAUSE)
+def _rest(times: int) -> float:
+    """Seconds before a job goes on that has lost its cluster, or failed, again and again."""
+    return 0.0 if times <= LATE else min(2.0 ** min(times - LATE, 10), LONGEST_PAUSE)
