@@ -10,8 +10,10 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-IMAGE = "styx-test:debian-python"
-PACKAGES = ("base-files", "bash", "coreutils", "dash", "grep", "libstdc++6", "sed", "python3", "python3-venv")
+IMAGE = "styx-test:debian-python-ssh"
+PACKAGES = (
+    "base-files", "bash", "coreutils", "dash", "grep", "libstdc++6", "openssh-client", "sed", "python3", "python3-venv",
+)  # fmt: skip
 # Where a package has its files in a directory that is a link by now, as Debian has had it since /usr was merged.
 MERGED = ("bin", "sbin", "lib", "lib64")
 

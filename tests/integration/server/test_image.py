@@ -43,6 +43,7 @@ def test_the_server_in_the_image(container: str) -> None:
     assert len((docker.docker("exec", container, "styx-server", "fingerprint") or "").strip()) == 64
     said = docker.docker("exec", container, "styx", "launch", "-y", "-c", "dev", "--infra", "local", "--", "id", "-u")
     assert (said or "").splitlines()[-1] == "10001"
+    assert docker.docker("exec", container, "ssh", "-V") == ""
     docker.docker("stop", "--time", "20", container)
     state = (docker.inspect(container) or {})["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
