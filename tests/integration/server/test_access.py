@@ -143,6 +143,17 @@ def test_a_token_makes_none_that_goes_further(server: Server) -> None:
     assert (more.status, more.json["code"]) == (403, "forbidden")
 
 
+def test_urls_that_let_in_are_told_to_those_whose_they_are(server: Server) -> None:
+    """Others see of a webhook to whom it goes."""
+    body = {"task": {"run": "true"}, "options": {"on_success": ["https://hooks.example/services/hunter2?a=b"]}}
+    hooked, viewer = server.made("hooked"), server.made("looks", "viewer")
+    made = server.ask("POST", "/v1/jobs", body, token=hooked).json["items"][0]
+    path = f"/v1/jobs/{made['id']}"
+    assert server.ask("GET", path, token=hooked).json["options"] == made["options"]
+    assert server.ask("GET", path, token=viewer).json["options"]["on_success"] == ["https://hooks.example/***"]
+    assert b"hunter2" not in server.ask("GET", "/v1/jobs?user=hooked", token=viewer).body
+
+
 def test_a_token_is_shown_once_and_never_kept(server: Server) -> None:
     """Neither the list nor the database has it afterwards, also where the answer is kept for a repeated request."""
     key = {"idempotency-key": "make-one"}
