@@ -49,7 +49,7 @@ bench-peer: $(READY) ## Measure Styx and its server beside SkyPilot, which is in
 bench-s3: $(READY) ## Measure copies to and from S3 beside the AWS CLI, which is installed apart below build/ (minutes)
 	$(BIN)/python -m benchmarks.s3
 
-bench-server: $(READY) ## Measure the server, managed jobs among a million of them, and a thousand at work (minutes)
+bench-server: $(READY) ## Measure the server, managed jobs among a million of them, and a thousand at work (ten minutes)
 	$(BIN)/python -m benchmarks server jobs_store jobs_run
 
 CLOUD ?= bazaar

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Self
 IDLE = 0.05  # CPU seconds that idle processes take in a second
 AT_LEAST, AT_MOST = 5, 60  # seconds to wait until they are
 SHARE = 0.1  # of the time that is spent on looking for a peak
+LEAST_FREE = 1.5  # GiB that are left to everybody else
 
 
 def members(root: int) -> list[int]:
@@ -39,12 +41,21 @@ def memory(root: int) -> tuple[float, int]:
     return sum(map(_held, tree)) / 1024, len(tree)
 
 
+def worked(root: int) -> float:
+    """CPU seconds of all of them so far, and of those that have ended and were waited for."""
+    ticks = 0
+    for pid in members(root):
+        with suppress(OSError):
+            ticks += sum(map(int, _stat(pid)[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def settle(root: int) -> None:
     """Wait until they do nothing, as they do after the start."""
-    began, before = time.monotonic(), _worked(root)
+    began, before = time.monotonic(), worked(root)
     while time.monotonic() < began + AT_MOST:
         time.sleep(1)
-        now = _worked(root)
+        now = worked(root)
         if now - before < IDLE and time.monotonic() > began + AT_LEAST:
             return
         before = now
@@ -52,19 +63,25 @@ def settle(root: int) -> None:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """Kill all of them, which outlive the first when it alone is told to end."""
-    while tree := members(process.pid):
-        for pid in tree:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)  # and look again for what one of them was just about to start
+    _kill(process.pid)
     process.wait()
 
 
-class Peak:
-    """The most that they hold while a block lasts (MiB), looked at from beginning to end but seldom enough."""
+def free() -> float:
+    """GiB of memory that nobody needs."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) / 1024**2
 
-    def __init__(self, root: int) -> None:
+
+class Peak:
+    """The most that they hold while a block lasts (MiB), looked at from beginning to end but seldom enough.
+
+    They are killed when they leave ``least_free`` GiB to nobody else, before the kernel chooses whom to kill.
+    """
+
+    def __init__(self, root: int, least_free: float = LEAST_FREE) -> None:
         self._root = root
+        self._least_free = least_free
         self._over = Event()
         self._watch = Thread(target=self._look_on)
         self.held = 0.0
@@ -81,6 +98,9 @@ class Peak:
 
     def _look(self) -> None:
         self.held = max(self.held, memory(self._root)[0])
+        if free() < self._least_free:
+            print(f"killed, for holding {self.held:.0f} MiB: process {self._root}", file=sys.stderr)
+            _kill(self._root)
 
     def _look_on(self) -> None:
         took = 0.0
@@ -90,19 +110,17 @@ class Peak:
             took = time.monotonic() - began
 
 
+def _kill(root: int) -> None:
+    while tree := members(root):
+        for pid in tree:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)  # and look again for what one of them was just about to start
+
+
 def _stat(pid: int) -> list[str]:
     """The fields of ``/proc/PID/stat`` that come after the name: state, parent, group, session, ..."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _worked(root: int) -> float:
-    """CPU seconds of all of them, so far."""
-    ticks = 0
-    for pid in members(root):
-        with suppress(OSError):
-            fields = _stat(pid)
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _held(pid: int) -> int:

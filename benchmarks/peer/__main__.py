@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,9 @@ from benchmarks.peer import environment
 from benchmarks.peer.agreement import Agreement
 from benchmarks.peer.commands import commands
 from benchmarks.peer.places import Places
+from benchmarks.peer.servers import servers
 from benchmarks.peer.sides import Side, alternate
-from benchmarks.peer.table import Line, Memory, show
+from benchmarks.peer.table import Amount, Line, show
 from benchmarks.peer.tasks import TASKS, Tasks
 from benchmarks.process import run
 
@@ -23,20 +25,22 @@ PLAN, CHAIN = 10, 100  # ms
 
 def main() -> int:
     """Print the table, and whether both sides said the same."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server stays behind then either
     programs = environment.ready()
     with tempfile.TemporaryDirectory(prefix="styx-peer-", ignore_cleanup_errors=True) as scratch:
         places = Places(Path(scratch), programs)
         subprocess.run((*places.write, places.site, places.catalogs), env=places.styx_env, check=True)
         run((places.styx, "gpus", "list"), places.styx_env)  # compiles the catalogs, once for all processes to come
         agreement, tasks = Agreement(), Tasks(places.scratch / "tasks")
-        lines = [*_in_process(places, tasks, agreement), *commands(places, tasks.one)]
+        in_process = _in_process(places, tasks, agreement)
+        lines = [*in_process, *commands(places, tasks.one), *servers(places, tasks.one)]
     print(show(lines))
     print("\n".join(agreement.told()))
     missed = [line for line in lines if isinstance(line, Line) and not line.met]
     return 1 if missed or not agreement.complete else 0
 
 
-def _in_process(places: Places, tasks: Tasks, agreement: Agreement) -> Iterator[Line | Memory]:
+def _in_process(places: Places, tasks: Tasks, agreement: Agreement) -> Iterator[Line | Amount]:
     """Both sides warm, each in one process that stays."""
     with Side(places.sky_side, places.sky_env) as sky, Side(places.styx_side, places.styx_env) as styx:
 
@@ -57,9 +61,8 @@ def _in_process(places: Places, tasks: Tasks, agreement: Agreement) -> Iterator[
         styx.ask(f"chain {tasks.alike}")
         yield line(f"plan of {TASKS} tasks in a chain, 4 any_of each", f"chain {tasks.alike}", 3, most=CHAIN)
         yield line("  where no two tasks need the same", f"chain {tasks.chain}", 1)
-        yield Memory(
-            "memory of that process", sky.ask(f"parse {tasks.long}").peak, styx.ask(f"parse {tasks.long}").peak
-        )
+        theirs, ours = (side.ask(f"parse {tasks.long}").peak for side in (sky, styx))
+        yield Amount("memory of that process", theirs, ours)
 
 
 if __name__ == "__main__":

@@ -7,30 +7,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.peer.places import Places
-from benchmarks.peer.server import PORT, free_port, memory, server
+from benchmarks.peer.server import PORT, free_port, server
 from benchmarks.peer.sides import Answer, alternate
-from benchmarks.peer.table import Line, Memory
+from benchmarks.peer.table import Amount, Line
 from benchmarks.process import run
 
-ENABLE = "from benchmarks.peer.sky_side import enable; enable()"
 
-
-def commands(places: Places, task: str) -> Iterator[Line | Memory]:
+def commands(places: Places, task: str) -> Iterator[Line | Amount]:
     """Each command beside the other side's, and how much memory it took; ``task`` is what is not launched."""
     yield from _compared(places, places.sky_env, ("--help",), 5)
     env = places.sky_env | {PORT: str(free_port())}
     try:
-        with server(places.python, env, places.scratch / "server.log") as running:
-            run((str(places.python), "-c", ENABLE), env)
+        with server(places.python, env, places.scratch / "server.log"):
             yield from _compared(places, env, ("gpus", "list", "A100"), 3)
             yield from _compared(places, env, ("launch", "--dryrun", "--yes", "--cluster", "peer", task), 3)
-            held, count = memory(running.pid)
-            print(f"SkyPilot's server: {count} processes that hold {held:.0f} MiB", file=sys.stderr)
     except RuntimeError as error:
         print(f"left out: {error}", file=sys.stderr)
 
 
-def _compared(places: Places, env: Mapping[str, str], words: Sequence[str], runs: int) -> Iterator[Line | Memory]:
+def _compared(places: Places, env: Mapping[str, str], words: Sequence[str], runs: int) -> Iterator[Line | Amount]:
     """The same words to both, once before it counts; nothing where one of them cannot."""
     what = " ".join(word.rpartition("/")[2] for word in words)
     print(f"measuring: {what} ...", file=sys.stderr, flush=True)
@@ -48,7 +43,7 @@ def _compared(places: Places, env: Mapping[str, str], words: Sequence[str], runs
         print(f"left out: {error}", file=sys.stderr)
         return
     yield Line(f"process: {what}", theirs, ours)
-    yield Memory("  its memory", theirs.peak, ours.peak)
+    yield Amount("  its memory", theirs.peak, ours.peak)
 
 
 def _run(command: Sequence[str], env: Mapping[str, str]) -> Answer:

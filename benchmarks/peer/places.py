@@ -15,16 +15,16 @@ class Places:
 
     def __init__(self, scratch: Path, programs: Path) -> None:
         self.scratch = scratch
-        self.sky_home, styx_home = scratch / "sky", scratch / "styx"
+        self.sky_home, self.styx_home = scratch / "sky", scratch / "styx"
         self.catalogs, self.site = self.sky_home / ".sky" / "catalogs" / "v8", scratch / "site"
         self.python, self.sky, self.styx = programs / "python", str(programs / "sky"), process.STYX
         self.sky_env = surroundings(self.sky_home, _without_rsync(scratch / "bin"))
-        self.styx_env = process.environment(styx_home, PYTHONPATH=f"{self.site}:{process.ROOT}")
+        self.styx_env = process.environment(self.styx_home, PYTHONPATH=f"{self.site}:{process.ROOT}")
         self.sky_side = (str(self.python), "-m", "benchmarks.peer.sky_side")
         self.styx_side = (process.PYTHON, "-m", "benchmarks.peer.styx_side")
         self.write = (process.PYTHON, "-m", "benchmarks.peer.write")
-        styx_home.mkdir()
-        (styx_home / "config.yaml").write_text(f"allowed_clouds: [{', '.join(PEERS)}]\n", encoding="utf-8")
+        self.styx_home.mkdir()
+        (self.styx_home / "config.yaml").write_text(f"allowed_clouds: [{', '.join(PEERS)}]\n", encoding="utf-8")
 
 
 def _without_rsync(folder: Path) -> Path:

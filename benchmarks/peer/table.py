@@ -46,20 +46,38 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """The most memory (MiB) of something that both do."""
+class Amount:
+    """How much of something both have or take: MiB, time by the clock (``ms``), or answers in a second (``/s``).
+
+    ``cpu``: the CPU time of both (ms) where it is known, which is what is compared then.
+    """
 
     what: str
     sky: float
     styx: float
+    unit: str = "MiB"
+    cpu: tuple[float, float] | None = None
+
+    @property
+    def ratio(self) -> float:
+        """How many times as much SkyPilot takes, or as many Styx answers."""
+        sky, styx = self.cpu or (self.sky, self.styx)
+        return styx / sky if self.unit == "/s" else sky / styx
 
     def cells(self) -> tuple[str, ...]:
         """One row."""
-        ratio = f"{self.sky / self.styx:.3g} x"
-        return self.what, f"{self.sky:.0f} MiB", "", f"{self.styx:.0f} MiB", "", ratio, "", ""
+        sky, styx = (self._told(each) for each in (self.sky, self.styx))
+        sky_cpu, styx_cpu = map(_ms, self.cpu) if self.cpu else ("", "")
+        times = (sky_cpu, sky, styx_cpu, styx) if self.unit == "ms" else (sky, "", styx, "")
+        return self.what, *times, f"{self.ratio:.3g} x", "", ""
+
+    def _told(self, amount: float) -> str:
+        if self.unit == "ms":
+            return _ms(amount)
+        return f"{amount:,.0f} {self.unit}".strip()
 
 
-def show(lines: Iterable[Line | Memory]) -> str:
+def show(lines: Iterable[Line | Amount]) -> str:
     """The table; times are CPU time, wall clock beside it."""
     return columns([HEADERS, *(line.cells() for line in lines)], right=range(1, HEADERS.index("ASKED")))
 

@@ -57,6 +57,8 @@ def test_what_is_refused_is_not_measured(process, refused):
 
 
 def test_a_server_that_has_ended_is_not_waited_for(process):
-    """It is an error at once."""
+    """It is an error at once, also for those who have asked it something."""
+    with serving(lambda _: (200, {"Content-Length": "99"}, "")) as url, pytest.raises(RuntimeError, match="no answer"):
+        at_once(Running(process, url), [begun(1)])
     with pytest.raises(RuntimeError, match=r"no answer from http://127\.0\.0\.1:9/health"):
         until_it_answers(Running(process, "http://127.0.0.1:9"), "/health")

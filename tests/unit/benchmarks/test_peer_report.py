@@ -4,8 +4,9 @@ import sys
 
 import pytest
 from benchmarks.peer.agreement import Agreement
+from benchmarks.peer.servers import DRY_RUNS, affordable
 from benchmarks.peer.sides import Answer, Side, alternate
-from benchmarks.peer.table import Line, Memory, show
+from benchmarks.peer.table import Amount, Line, show
 
 ECHO = """
 from benchmarks.peer.worker import Question, serve
@@ -61,8 +62,10 @@ def test_a_promise_is_a_ratio_and_a_time(ours, times, most, met):
 
 
 def test_the_table_has_both_sides_and_their_ratio():
-    """Times are told in ms or s, memory in MiB."""
-    table = show([Line("plan", answer(1500), answer(5), 30, 10), Memory("memory", 280, 70)]).splitlines()
+    """Times are told in ms or s, memory in MiB; of answers in a second, more are better."""
+    amounts = Amount("memory", 280, 70), Amount("start", 3900, 1300, "ms"), Amount("health", 500, 2000, "/s")
+    amounts += (Amount("many", 9000, 200, "ms", cpu=(4500, 150)),)
+    table = show([Line("plan", answer(1500), answer(5), 30, 10), *amounts]).splitlines()
     assert table[1].split() == [
         "plan",
         "1.5",
@@ -79,6 +82,9 @@ def test_the_table_has_both_sides_and_their_ratio():
         "ok",
     ]
     assert table[2].split() == ["memory", "280", "MiB", "70", "MiB", "4", "x"]
+    assert table[3].split() == ["start", "3.9", "s", "1.3", "s", "3", "x"]
+    assert table[5].split() == ["many", "4.5", "s", "9", "s", "150", "ms", "200", "ms", "30", "x"]
+    assert table[4].split() == ["health", "500", "/s", "2,000", "/s", "4", "x"]
 
 
 def test_prices_agree_to_the_hundredth_of_a_cent():
@@ -90,3 +96,10 @@ def test_prices_agree_to_the_hundredth_of_a_cent():
     first, *_, last = agreement.told()
     assert first == "THEY DO NOT FIND THE SAME"
     assert last.startswith("  chain: NO: SkyPilot 2 machines, $25.0000/h in all")
+
+
+@pytest.mark.parametrize(("free", "many"), [(24, 30), (10, 20), (4.3, 0), (1, 0)])
+def test_no_more_are_asked_at_once_than_there_is_memory_for(capsys, free, many):
+    """What is asked less, or not at all, is said."""
+    assert affordable(DRY_RUNS, 30, free) == many
+    assert ("30 dry runs at once need more" in capsys.readouterr().err) is (many < 30)
