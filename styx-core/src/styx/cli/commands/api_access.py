@@ -26,8 +26,8 @@ styx api token list -o json | jq -r '.[] | select(.used_at == null) | .id'
 """
 LIST_TOKENS_JSON = """
 A list of {id, user, name, scopes: [...], created_at, expires_at, revoked_at,
-used_at, maker}; scopes that are empty are all that the user's role allows, and
-the maker is the id of the token by which it was made.
+used_at, maker}. Empty scopes are all that the user's role allows; the maker is
+the id of the token by which it was made.
 """
 CREATE_JSON = """
 {token, id, user, name, scopes: [...], created_at, expires_at, ...}
@@ -96,7 +96,7 @@ def list_tokens(output: str) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @option("--alone", is_flag=True, help="Not those that were made by them.")
 def revoke(ids: tuple[str, ...], alone: bool) -> None:
-    """Let tokens count no more, by their ids, nor those that were made by them."""
+    """Let tokens count no more, nor those made by them."""
     from styx.client.access import access
 
     with access() as server:
