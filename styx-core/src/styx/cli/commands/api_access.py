@@ -26,8 +26,8 @@ styx api token list -o json | jq -r '.[] | select(.used_at == null) | .id'
 """
 LIST_TOKENS_JSON = """
 A list of {id, user, name, scopes: [...], created_at, expires_at, revoked_at,
-used_at, maker}. Empty scopes are all that the role allows; the maker is the id
-of the token by which it was made.
+used_at, maker}. Empty scopes are all that the role allows; the maker is the
+id of the token by which it was made.
 """
 CREATE_JSON = """
 {token, id, user, name, scopes: [...], created_at, expires_at, ...}
