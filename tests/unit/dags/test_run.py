@@ -11,7 +11,7 @@ from styx.dags.model import DagResult, RunOptions
 from styx.dags.run import DagRun
 from styx.dags.schedule import TaskState
 from styx.spec import Resources
-from support.dag_machines import Machines, group, task
+from support.dag_machines import Machines, dag_of, group, task
 from support.world import World
 
 S = TaskState
@@ -190,3 +190,15 @@ async def test_nothing_more_starts_once_the_primary_tasks_have_ended(machines: M
     result = await running
     assert states(result) == {"server": S.CANCELLED, "job": S.SUCCEEDED, "after": S.CANCELLED, "mend": S.CANCELLED}
     assert (result.succeeded, sorted(machines.started)) == (True, ["job", "server"])
+
+
+async def test_what_waits_for_its_place_does_not_take_that_of_the_last_primary_task(
+    machines: Machines, world: World
+) -> None:
+    """Of a group with more tasks than may run at once: no machine is made for one that would have to end at once."""
+    options = {"primary_tasks": ["job"], "termination_delay": "3s"}
+    dag = dag_of(task("job"), task("server"), execution="parallel", options=options)
+    machines.hold = {"server": asyncio.Event()}
+    result = await DagRun(world.engine(), dag, RunOptions(at_once=1), lambda *_: None).run()
+    assert states(result) == {"job": S.SUCCEEDED, "server": S.CANCELLED}
+    assert (result.succeeded, machines.started) == (True, ["job"])

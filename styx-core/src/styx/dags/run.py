@@ -68,6 +68,9 @@ class DagRun:
         result = self._results[number]
         try:
             async with self._room:
+                if self._over():
+                    self._leave(number)
+                    raise asyncio.CancelledError  # as it is for those that run
                 self._turn(number, TaskState.RUNNING)
                 result.began_at = self._engine.context.clock.now()
                 result.cluster = self._cluster(number)
@@ -123,21 +126,29 @@ class DagRun:
 
     def _end_group(self) -> None:
         """Once the primary tasks of a group have ended, start no other, and end those after the time that it says."""
-        dag, states = self._schedule.dag, self._schedule.states
-        primary = primary_tasks(dag)
-        if not primary or not all(states[number].ended for number in primary):
+        if not self._over():
             return
         tasks = {number: task for task, number in self._running.items()}
         for number, result in enumerate(self._results):
-            if states[number].ended or number in self._let_go:
+            if self._schedule.states[number].ended or number in self._let_go:
                 continue
-            self._let_go.add(number)
-            result.reason = "the primary tasks have ended"
+            self._leave(number)
             if number in tasks:
-                asyncio.get_running_loop().call_later(termination_delay(dag, result.name), tasks[number].cancel)
+                waits = result.state is TaskState.WAITING  # for its place among those at once: it is not to begin
+                delay = 0.0 if waits else termination_delay(self._schedule.dag, result.name)
+                asyncio.get_running_loop().call_later(delay, tasks[number].cancel)
             else:
                 self._turn(number, TaskState.CANCELLED, result.reason)
         self._schedule.cancel()
+
+    def _over(self) -> bool:
+        """Whether this is a group of which all primary tasks have ended."""
+        primary = primary_tasks(self._schedule.dag)
+        return bool(primary) and all(self._schedule.states[number].ended for number in primary)
+
+    def _leave(self, number: int) -> None:
+        self._let_go.add(number)
+        self._results[number].reason = "the primary tasks have ended"
 
     async def _stop(self, running: list[asyncio.Task[None]]) -> None:
         for task in running:

@@ -133,7 +133,7 @@ class Driver:
             "recoveries": step.get("recoveries", hold.job.recoveries),
         }
         if why := work.ungiven(hold.engine.context.store, hold.job, spec):
-            return self._over(here, Outcome(_S.FAILED, why))
+            return self._over({**here, "cluster": hold.job.cluster}, Outcome(_S.FAILED, why))
         hold.update(cluster=cluster, runs=run, restarts=here["restarts"], recoveries=here["recoveries"])
         options = self._options
         launching = Launching(hold, options, cluster, names.submit_key(hold.job.key, run), self._leaning(step, options))

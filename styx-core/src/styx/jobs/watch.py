@@ -22,6 +22,8 @@ from styx.store.states import ClusterState
 PAUSE = 2.0  # seconds before a cluster that cannot be reached is asked again; each pause after that is longer
 LONGEST_PAUSE = 60.0
 PATIENCE = 1800.0  # seconds for a cluster that is there and does not answer
+HELD_SECONDS = 300.0  # a connection that lasted so long was made; when it breaks, patience begins anew
+MARGIN = timedelta(minutes=5)  # what was heard may be old by then, and clocks may differ
 LAST_WORDS = 5.0  # seconds for the output of a job that has ended
 
 _UNSEEN = frozenset({ClusterState.UNKNOWN, ClusterState.SETTING_UP, ClusterState.STARTING, ClusterState.SETTLING})
@@ -77,7 +79,7 @@ class Watch:
                 return await self._gone(error.message)
             except (TransportError, ClusterNotUp, BackendError) as error:
                 why = error.message
-            if loop.time() - began > PATIENCE:  # it was reached in between
+            if loop.time() - began > HELD_SECONDS:
                 lost_at, self._heard_at = None, self._engine.context.clock.now()
             if lost_at is None:
                 lost_at, pause = loop.time(), PAUSE
@@ -157,7 +159,8 @@ class Watch:
         if record is None or record.autostop is None:
             return True
         heard_at = max(filter(None, (record.launched_at, self._heard_at)), default=None)
-        return heard_at is None or gone_at - heard_at >= timedelta(minutes=record.autostop.idle_minutes)
+        idle = timedelta(minutes=record.autostop.idle_minutes)
+        return heard_at is None or gone_at - heard_at >= idle - MARGIN
 
     def _noticed(self) -> bool:
         """Whether a node was given notice that it is taken back."""

@@ -77,10 +77,12 @@ class Shell:
 
         Raises BadInput for what was said to have been received.
         """
-        if offset < self._received or offset > self._written:
-            raise BadInput(f"the output after byte {offset} is not kept")
+        if offset > self._written:
+            raise BadInput(f"there is no output after byte {offset}: {self._written} bytes have been written")
         while True:
             news = self._news
+            if offset < self._received:  # by another stream, while this one was not read
+                raise BadInput(f"the output after byte {offset} is not kept")
             for piece in [each for each in self._pieces if each.end > offset]:
                 yield piece
                 offset = piece.end
@@ -125,13 +127,14 @@ class Shell:
             return self._typed
 
     def fail(self, error: StyxError) -> None:
-        """Let the client know why it ends."""
-        self._error = error
-        self._tell()
+        """Let the client know why it ends, if it has not ended by itself."""
+        if self._code is None:
+            self._error = error
+            self._tell()
 
     async def end(self) -> None:
         """End the program, and let go of it. Who still listens is told, if nothing else was."""
-        if self._error is None and self._code is None:
+        if self._error is None:
             self.fail(_gone())
         async with self._typing:
             await self.program.end()
@@ -162,6 +165,8 @@ class Shells:
 
         Raises TooManyRequests, Unavailable, and what ``begin`` raises.
         """
+        if self._closing:
+            raise _ending()
         if self._open[caller.user] >= self._each or self._open.total() >= self._most:
             raise TooManyRequests("too many terminals are open at once", hint="Close some.", retry_after=5)
         self._open[caller.user] += 1
@@ -203,17 +208,19 @@ class Shells:
     async def _attend(self, shell: Shell, still: Callable[[], Awaitable[None]]) -> None:
         running, left = asyncio.ensure_future(shell.run()), asyncio.ensure_future(shell.left.wait())
         try:
-            await self._until_over(shell, still, {running, left})
+            try:
+                await self._until_over(shell, still, {running, left})
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+                await shell.end()
+            while not self._silent(shell):  # its client may still be reading
+                if (await asyncio.wait({left}, timeout=self._pause))[0]:
+                    break
         finally:
+            left.cancel()
+            del self._shells[shell.id], self._attended[shell.id]
             self._leave(shell.caller.user)
-            running.cancel()
-            await asyncio.wait({running})
-            await shell.end()
-        while not self._silent(shell):  # its client may still be reading
-            if (await asyncio.wait({left}, timeout=self._pause))[0]:
-                break
-        left.cancel()
-        del self._shells[shell.id], self._attended[shell.id]
 
     async def _until_over(
         self, shell: Shell, still: Callable[[], Awaitable[None]], ends: set[asyncio.Future[Any]]

@@ -22,6 +22,7 @@ TERMINAL = "terminal"  # where output comes from that was written there: it does
 _PIECE = 1 << 16  # bytes
 _PATIENCE = 2.0  # seconds for a program to end once it was told to
 _QUIET = 0.1  # seconds of silence, once it has ended, that what it has left behind is given to say something
+_LAST = 2.0  # seconds, once it has ended, in which that is listened to if it is never silent
 
 # The first terminal that the leader of a session opens becomes the one that controls it.
 _CONTROLLED = ': <>"$0"; exec "$@"'
@@ -71,12 +72,14 @@ class Program:
     async def output(self) -> AsyncGenerator[tuple[str, bytes], None]:
         """What it writes, and where. It ends with the program, whatever that has left behind in the background."""
         sources = {fd: name for name, fd in self._ends.items() if name != "stdin"}
-        ended = asyncio.ensure_future(self._process.wait())
+        ended, last_at = asyncio.ensure_future(self._process.wait()), None
+        now = asyncio.get_running_loop().time
         try:
             while sources:
-                last = ended.done()
+                if ended.done():
+                    last_at = last_at or now() + _LAST
                 ready = await _ready(sources, ended)
-                if last and not ready:
+                if last_at is not None and (not ready or now() > last_at):
                     break
                 for fd in ready:
                     data = _read(fd)

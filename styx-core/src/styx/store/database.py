@@ -29,6 +29,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.pool import NullPool
 
 from styx.api.errors import StoreError
 from styx.store import schema
@@ -130,7 +131,7 @@ class Database:
 
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
-        """A connection that nobody else has. To a file they stay open, as the pool takes longer than a query."""
+        """A connection that nobody else has. Those to a file are kept open: a pool takes longer than a query."""
         if not self.sqlite:
             with engine.connect() as connection:
                 yield connection
@@ -176,7 +177,8 @@ def parse_url(given: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT, "isolation_level": None})
+    """Without a pool: those connections that nobody uses are the database's own to keep."""
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": LOCK_WAIT, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

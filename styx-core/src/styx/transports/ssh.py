@@ -202,10 +202,11 @@ class SshTransport(Transport):
             if self._connection is None or self._connection.is_closed():
                 if self._failed is not None and self._failed[0] > asked - _JUST_NOW:
                     raise self._failed[1]
+                self._failed = None
                 try:
                     self._connection = await connect(self.target, self.patience)
                 except TransportError as error:
-                    self._failed = now(), error
+                    self._failed = now(), error.with_traceback(None)
                     raise
                 self._forwarding = True
             return self._connection

@@ -1,0 +1,76 @@
+"""Terminals of clients that do not read, do not go, or leave something behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from styx.api.errors import BadInput
+from styx.client.refusals import TooManyRequests
+from styx.server.auth import Caller, Level
+from styx.server.shells import Shell, Shells
+from styx.server.terminal import Program, Size
+from styx.store.access import Role
+
+ME = Caller("me", Role.ADMIN, "t", Level.ADMIN)
+
+
+async def program(command: str) -> Program:
+    """A program between pipes."""
+    return await Program.start(["/bin/sh", "-c", command], (), Size(24, 80), "dumb")
+
+
+async def allowed() -> None:
+    """Who may have a terminal still."""
+
+
+@pytest_asyncio.fixture
+async def shells() -> AsyncIterator[Shells]:
+    """Of two for each user, who may be silent for a minute."""
+    made = Shells(10, 2, 60.0)
+    yield made
+    await made.stop()
+
+
+async def until_written(shell: Shell, count: int) -> None:
+    """Until the program has written so many bytes."""
+    while shell._written < count:  # noqa: ASYNC110 - it is asked from outside
+        await asyncio.sleep(0.01)
+
+
+async def test_a_stream_that_another_has_overtaken_ends(shells: Shells) -> None:
+    """What it has not read yet was received by somebody, and is not kept: it says so, and the server goes on."""
+    shell = await shells.open("s", ME, lambda: program("echo one; sleep 0.2; echo two; sleep 60"), allowed)
+    stream: Any = shell.since(0)
+    assert (await anext(stream)).data == b"one\n"
+    await until_written(shell, 8)
+    shell.received(2**53)
+    with pytest.raises(BadInput, match="not kept"):
+        await anext(stream)
+
+
+async def test_what_a_program_has_left_behind_does_not_keep_its_terminal() -> None:
+    """However much that goes on writing."""
+    began, talking = time.monotonic(), await program("(while sleep 0.02; do echo x; done) & exit 3")
+    async for _ in talking.output():
+        pass
+    assert talking.code == 3
+    assert time.monotonic() - began < 20
+    await talking.end()
+
+
+async def test_terminals_that_have_ended_count_while_they_are_kept(shells: Shells) -> None:
+    """A client that says nothing of having read the end has no more of them than one that goes on."""
+    ended = [await shells.open("s", ME, lambda: program("echo done"), allowed) for _ in range(2)]
+    for each in ended:
+        await until_written(each, 5)
+        assert [found async for found in each.since(5)] == [0]
+    with pytest.raises(TooManyRequests):
+        await shells.open("s", ME, lambda: program("true"), allowed)
+    await shells.close(ended[0])
+    assert await shells.open("s", ME, lambda: program("true"), allowed)
