@@ -26,7 +26,9 @@ HELD_SECONDS = 300.0  # a connection that lasted so long was made; when it break
 MARGIN = timedelta(minutes=5)  # what was heard may be old by then, and clocks may differ
 LAST_WORDS = 5.0  # seconds for the output of a job that has ended
 
-_UNSEEN = frozenset({ClusterState.UNKNOWN, ClusterState.SETTING_UP, ClusterState.STARTING, ClusterState.SETTLING})
+_THERE = frozenset(
+    {ClusterState.UP, ClusterState.UNKNOWN, ClusterState.SETTING_UP, ClusterState.STARTING, ClusterState.SETTLING}
+)
 _BY_ITSELF = "removed itself by autostop"
 _UNSEEN_END = "it ended while no server was there to see how, and its cluster has removed itself since"
 
@@ -84,9 +86,9 @@ class Watch:
             if lost_at is None:
                 lost_at, pause = loop.time(), PAUSE
             seen = await self._engine.look(self._cluster)
-            if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP}:
+            if _has_gone(seen):
                 return await self._gone(why)
-            if seen.state is ClusterState.UP and loop.time() - lost_at > PATIENCE:
+            if seen is not None and seen.state is ClusterState.UP and loop.time() - lost_at > PATIENCE:
                 return gone(seen, f"its cluster is there and does not answer: {why}")
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -116,7 +118,7 @@ class Watch:
             return await self._succeeded()
         reason = info.reason or (f"exit code {info.exit_code}" if info.exit_code is not None else "")
         seen = await self._engine.look(self._cluster)  # a node that goes takes the job with it, and tells less
-        if seen is None or seen.state not in {*_UNSEEN, ClusterState.UP} or self._noticed():
+        if _has_gone(seen) or self._noticed():
             return await self._gone(reason or f"the job ended as {info.state}")
         if info.state is JobState.LOST or (info.state is JobState.FAILED and info.exit_code is None):
             return gone(seen, reason or "nobody knows how it ended")
@@ -165,3 +167,8 @@ class Watch:
     def _noticed(self) -> bool:
         """Whether a node was given notice that it is taken back."""
         return any(node.noticed_at is not None for node in self._engine.context.store.nodes.of(self._cluster))
+
+
+def _has_gone(cluster: ClusterRecord | None) -> bool:
+    """Whether it is known not to be there any more, as it was."""
+    return cluster is None or cluster.state not in _THERE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from styx.api.errors import JobNotFound, StoreError
 from styx.store import groups, job_rows, pages, schema
@@ -48,7 +48,6 @@ _COUNTS = (
     .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
     .group_by(_T.c.state)
 )
-_ASK = update(_T).where(_T.c.id == bindparam("number"))
 _NEWEST_EVENTS = (
     select(schema.job_events)
     .where(schema.job_events.c.job == bindparam("number"))
@@ -176,7 +175,7 @@ class ManagedJobs:
             working = [job for job in asked if job.state is not ManagedState.PENDING and not job.cancelling]
             if working:
                 change = {"cancelling": True, "updated_at": write_time(now)}
-                connection.execute(_ASK, [{"number": job.id, **change} for job in working])
+                connection.execute(job_rows.UPDATE, [{"number": job.id, **change} for job in working])
                 job_rows.append(connection, now, [(job, None, reason) for job in working], "cancel")
             job_rows.end(connection, now, [(job, ManagedState.CANCELLED, reason) for job in pending])
             settle(connection, now, [job.id for job in pending])

@@ -70,8 +70,8 @@ class AgentNode:
                 raise BackendError(f"the agent on {self.label} did not answer {method} within {deadline:g} s") from None
             except (ConnectionLost, TransportError) as error:
                 if self._noticed:  # it has been taken back, most likely: whoever asks can ask the provider
-                    raise self._lost(error, job) from error
-                await attempts.next(error, self._lost(error, job))
+                    raise self.lost(error, job) from error
+                await attempts.next(error, self.lost(error, job))
 
     async def stream(self, method: str, params: Message, *, job: int) -> AsyncGenerator[tuple[Message, bytes], None]:
         """The items of one request, each with its bytes. Raises ConnectionLost in the middle: the caller goes on."""
@@ -94,10 +94,6 @@ class AgentNode:
     def attempts(self) -> _Attempts:
         """A fresh allowance of attempts, for a caller of :meth:`stream`."""
         return _Attempts(self._clock)
-
-    def lost(self, error: Exception, job: int) -> TransportError:
-        """What to tell the user when the allowance is used up."""
-        return self._lost(error, job)
 
     async def ensure_running(self, shared: Path) -> Message:
         """Install this build's agent and start it, unless it runs already; its answer to ``hello``.
@@ -219,7 +215,8 @@ class AgentNode:
             await install.start(self.transport, places)
         return await self.transport.open_unix(places.socket)
 
-    def _lost(self, error: Exception, job: int | None) -> TransportError:
+    def lost(self, error: Exception, job: int | None) -> TransportError:
+        """What to tell the user when the allowance is used up."""
         hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached."
         if job is not None:
             hint = f"The job goes on: `styx logs {self.cluster} {job}` comes back to it."
