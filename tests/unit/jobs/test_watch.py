@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from styx.jobs import watch as watching
 from styx.jobs.launching import POLICY
 from styx.jobs.watch import MARGIN, Watch
 from styx.store.managed import ManagedState
@@ -42,3 +43,21 @@ async def test_a_machine_that_vanished_without_a_word(world: World, minutes: flo
     assert world.reasons()[-1] == "removed itself by autostop"
     assert (found.state, found.gone) == (ManagedState.FAILED, gone)
     assert found.place.get("region") == (machine.place if gone else None)
+
+
+async def test_a_cluster_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, which is told once, and given up at last."""
+    monkeypatch.setattr(watching, "PAUSE", 0.01)
+    monkeypatch.setattr(watching, "PATIENCE", 0.2)
+    (job,) = world.store.jobs.submit([new_job("k")])
+    engine = world.engine()
+    await engine.launch(HELLO, "c", quiet)
+    (runtime,), told = world.runtimes.values(), []
+    runtime.alive = False
+    watch = Watch(engine, job, HELLO.spec, "c", 1, 1, told.append)
+    found = await watch.outcome(None)
+    watch.close()
+    assert found.gone
+    assert "does not answer" in found.reason
+    (once,) = told
+    assert once.startswith("its cluster cannot be reached: ")

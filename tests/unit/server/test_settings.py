@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from styx.api.errors import InvalidConfig
+from styx.server.certificate import own
 from styx.server.settings import Settings
 
 
@@ -18,7 +19,7 @@ def test_on_this_machine_alone_nothing_more_is_needed(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.0.2.7", "example.org", "localhost.example.org", ""])
 def test_elsewhere_it_takes_tls(host: str, tmp_path: Path) -> None:
-    """Its own, or that of what stands in front; half of what it takes is nothing, and neither is a missing file."""
+    """Its own, or that of what stands in front; half of what it takes is nothing, nor is a file that is not one."""
     with pytest.raises(InvalidConfig, match="can read the tokens"):
         Settings(host=host).check()
     Settings(host=host, behind_proxy=True).check()
@@ -29,6 +30,9 @@ def test_elsewhere_it_takes_tls(host: str, tmp_path: Path) -> None:
         Settings(host=host, tls_cert=certificate, tls_key=key).check()
     certificate.touch()
     key.touch()
+    with pytest.raises(InvalidConfig, match="not a certificate and its key"):
+        Settings(host=host, tls_cert=certificate, tls_key=key).check()
+    certificate, key = own(tmp_path)
     settings = Settings(host=host, tls_cert=certificate, tls_key=key)
     settings.check()
     assert settings.scheme == "https"

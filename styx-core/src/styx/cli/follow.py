@@ -136,10 +136,10 @@ def describe_end(job: JobInfo | ManagedJob) -> str:
         "skipped": "was left out",
         "lost": "was lost",
     }
-    sentence = f"Job {job.id} {how.get(job.state, str(job.state))}"
+    sentence, code = f"Job {job.id} {how.get(job.state, str(job.state))}", f"exit code {job.exit_code}"
     if job.state != "cancelled" and job.exit_code:
-        sentence += f" with exit code {job.exit_code}"
-    return f"{sentence}: {clean(job.reason)}" if job.reason and job.reason not in _SAID else f"{sentence}."
+        sentence += f" with {code}"
+    return f"{sentence}: {clean(job.reason)}" if job.reason and job.reason not in (*_SAID, code) else f"{sentence}."
 
 
 def hints(cluster: str, job_id: int | None) -> str:

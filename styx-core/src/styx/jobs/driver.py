@@ -22,6 +22,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from styx.api.errors import ClusterNotFound, InsufficientCapacity, NoOffer, QuotaExceeded, StoreError, StyxError
@@ -156,7 +157,8 @@ class Driver:
     async def _watch(self, step: Step) -> Step:
         hold, here = self._hold, {key: step[key] for key in _HERE}
         spec = work.spec_of(hold.job, hold.engine.context.home)
-        watch = Watch(hold.engine, hold.job, spec, step["cluster"], int(step["job"]), int(step["run"]))
+        number, run = int(step["job"]), int(step["run"])
+        watch = Watch(hold.engine, hold.job, spec, step["cluster"], number, run, partial(hold.note, "watch"))
         counting = asyncio.ensure_future(self._keep_count())
         try:
             outcome = await self._unless_cancelled(watch.outcome(self._options.timeout))

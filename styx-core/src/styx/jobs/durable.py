@@ -146,13 +146,13 @@ class Durable:
 
         await self.let_go()
         loop, closing = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+        loop.set_default_executor(ThreadPoolExecutor(THREADS))  # DBOS's own, which it had put there, will be shut down
         try:
             # DBOS waits in there for threads of its own that wait for the loop.
             await loop.run_in_executor(closing, lambda: DBOS.destroy(destroy_registry=True))
         finally:
             self._dbos = None
             closing.shutdown(wait=False)
-            loop.set_default_executor(ThreadPoolExecutor(THREADS))  # DBOS's own, which it had put there, is shut down
 
     async def tidy(self) -> None:
         """Forget some of what ended more than an hour ago: what became of it is on record elsewhere."""

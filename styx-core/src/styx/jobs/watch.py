@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -34,15 +35,25 @@ _UNSEEN_END = "it ended while no server was there to see how, and its cluster ha
 
 
 class Watch:
-    """One run of a job on its cluster. ``number`` is the job's there."""
+    """One run of a job on its cluster. ``number`` is the job's there; ``note`` is told what people may wonder at."""
 
-    def __init__(self, engine: Engine, job: ManagedJob, spec: TaskSpec, cluster: str, number: int, run: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        job: ManagedJob,
+        spec: TaskSpec,
+        cluster: str,
+        number: int,
+        run: int,
+        note: Callable[[str], object] = str,
+    ) -> None:
         self._engine = engine
         self._job = job
         self._spec = spec
         self._cluster = cluster
         self._number = number
         self._run = run
+        self._note = note
         self._record = engine.context.store.clusters.get(cluster)
         self._heard_at: datetime | None = None  # when the job was known to run
         self._log = Log(engine.context.home, job.id, run, ranks=spec.num_nodes)
@@ -85,6 +96,8 @@ class Watch:
                 lost_at, self._heard_at = None, self._engine.context.clock.now()
             if lost_at is None:
                 lost_at, pause = loop.time(), PAUSE
+            elif pause == 2 * PAUSE:  # once: it was tried again, and to no avail
+                self._note(f"its cluster cannot be reached: {why}")
             seen = await self._engine.look(self._cluster)
             if _has_gone(seen):
                 return await self._gone(why)

@@ -69,11 +69,25 @@ class Settings:
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not path.is_file():
                 raise InvalidConfig(f"there is no file {path}")
+        if self.tls_cert and self.tls_key:
+            _require_pair(self.tls_cert, self.tls_key)
         if not self.loopback and not self.tls_cert and not self.behind_proxy:
             raise InvalidConfig(
                 f"{self.host} can be reached from other machines, and without TLS all on the way can read the tokens",
-                hint="Give --tls-cert and --tls-key; or --behind-proxy, if what stands in front speaks TLS.",
+                hint="Give --tls-own, or --tls-cert and --tls-key; or --behind-proxy, if what is in front speaks TLS.",
             )
+
+
+def _require_pair(certificate: Path, key: Path) -> None:
+    """Raise InvalidConfig where these are not a certificate and its key."""
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except OSError as error:  # SSLError too
+        raise InvalidConfig(
+            f"{certificate} and {key} are not a certificate and its key in PEM, without a password: {error}"
+        ) from None
 
 
 def _files() -> int:
