@@ -13,6 +13,7 @@ from styx.config import Budget, Config, Keep, home, load_config, parse_config
 FULL = """
 database: postgresql://styx@db/styx
 allowed_clouds: [local, ssh]
+allowed_identities: [trainer]
 clouds: {ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}, local: }
 storage: {file: {root: /srv/styx}}
 plugins: {notify: {urls: [https://example.org/hook]}}
@@ -24,6 +25,7 @@ def test_everything_that_can_be_set() -> None:
     config = parse_config(FULL)
     assert config.database == "postgresql://styx@db/styx"
     assert config.allowed_clouds == ("local", "ssh")
+    assert config.allowed_identities == ("trainer",)
     assert config.section("cloud", "ssh") == {"pools": {"lab": {"hosts": ["me@10.0.0.5"]}}}
     assert config.section("cloud", "local") == {}
     assert config.section("storage", "file") == {"root": "/srv/styx"}

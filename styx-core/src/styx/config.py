@@ -119,6 +119,7 @@ class Config:
 
     database: str | None = None
     allowed_clouds: tuple[str, ...] | None = None
+    allowed_identities: tuple[str, ...] = ()
     clouds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -186,15 +187,22 @@ def parse_config(text: str, source: str = FILE_NAME) -> Config:
     return _check(data, source)
 
 
+def _names(data: Mapping[Any, Any], field: str, source: str) -> tuple[str, ...] | None:
+    found = data.get(field)
+    if found is None:
+        return None
+    if not (isinstance(found, list) and all(isinstance(name, str) for name in found)):
+        raise InvalidConfig(f"{source}: {field} must be a list of names", file=source, field=field)
+    return tuple(found)
+
+
 def _check(data: Mapping[Any, Any], source: str) -> Config:
-    known = ("database", "allowed_clouds", "budget", "jobs", "server", *_GROUPS)
+    known = ("database", "allowed_clouds", "allowed_identities", "budget", "jobs", "server", *_GROUPS)
     _require_known(data, known, source)
     database = data.get("database")
     if database is not None and not isinstance(database, str):
         raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")
-    allowed = data.get("allowed_clouds")
-    if allowed is not None and not (isinstance(allowed, list) and all(isinstance(name, str) for name in allowed)):
-        raise InvalidConfig(f"{source}: allowed_clouds must be a list of names", file=source, field="allowed_clouds")
+    allowed, identities = (_names(data, field, source) for field in ("allowed_clouds", "allowed_identities"))
     groups: dict[str, Mapping[str, Mapping[str, Any]]] = {}
     for group in _GROUPS:
         sections = data.get(group) or {}
@@ -208,7 +216,8 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
     }
     return Config(
         database=database,
-        allowed_clouds=None if allowed is None else tuple(allowed),
+        allowed_clouds=allowed,
+        allowed_identities=identities or (),
         accounts=accounts,
         budget=_budget(data.get("budget"), accounts, source),
         jobs=_jobs(data.get("jobs"), source),

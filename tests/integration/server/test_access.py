@@ -105,6 +105,8 @@ def test_members_keep_to_what_is_theirs(server: Server) -> None:
     again = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}, "key": "mine"}, token=bob).json["items"][0]
     assert again["id"] != job["id"]  # nobody finds another's jobs by a key
     assert server.ask("GET", "/v1/clusters/anns", token=bob).json["user"] == "ann"
+    forgotten = server.ask("DELETE", "/v1/clusters/anns?forget=true", token=ann)
+    assert (forgotten.status, forgotten.json["code"]) == (403, "forbidden")  # it would count for no budget any more
     own = server.ask("GET", "/v1/tokens", token=bob).json["items"]
     assert {token["user"] for token in own} == {"bob"}
     theirs = next(token for token in server.ask("GET", "/v1/tokens?user=ann").json["items"])
@@ -127,6 +129,8 @@ def test_a_token_does_no_more_than_both_allow(server: Server, role: str, scopes:
         assert made.status == 403
         same = server.ask("POST", "/v1/tokens", {"name": "same", "scopes": ["write"]}, token=token)
         assert server.ask("GET", "/v1/me", token=same.json["token"]).json["level"] == "write"
+        fat = server.ask("POST", "/v1/tokens", {"name": "fat", "scopes": ["read"] * 4}, token=token)
+        assert fat.status == 422  # it would be read again with each of its requests
 
 
 def test_a_token_makes_none_that_goes_further(server: Server) -> None:

@@ -86,3 +86,15 @@ async def test_an_administrator_no_more(world: World, monkeypatch: pytest.Monkey
     with pytest.raises(BadInput, match="only administrators"):
         await ann.launch(HELLO, "c", quiet)
     await ann.down("c", quiet)
+
+
+async def test_who_may_have_an_identity(world: World) -> None:
+    """Administrators may have any, others those that the settings name: it may be allowed more than its user."""
+    engine, task = world.engine(), HELLO.override({"identity": "trainer"})
+    with pytest.raises(BadInput, match="for administrators only"):
+        await engine.for_user("ann").plan(task, quiet)
+    engine.context.config = Config(allowed_identities=("trainer",))
+    await engine.for_user("ann").plan(task, quiet)
+    with pytest.raises(BadInput, match="for administrators only"):
+        await engine.for_user("ann").plan(HELLO.override({"identity": "admin"}), quiet)
+    await engine.plan(HELLO.override({"identity": "admin"}), quiet)

@@ -11,6 +11,7 @@ from styx.store.access import NotOwned, Role
 
 if TYPE_CHECKING:
     from styx.engine.context import Context
+    from styx.spec.model import TaskSpec
     from styx.store.records import ClusterRecord
 
 HERE = "local"  # the cloud whose nodes are processes of this machine, and of the user who runs this
@@ -58,3 +59,15 @@ def require_usable(context: Context, cluster: ClusterRecord) -> None:
     require_own(context, cluster)
     if cluster.cloud == HERE and HERE not in open_clouds(context):
         raise not_here()
+
+
+def require_identities(context: Context, task: TaskSpec) -> None:
+    """Raise BadInput for an identity that the user of a server may not have: it may be more than theirs."""
+    if context.here:
+        return
+    for wanted in task.resources.alternatives:
+        if wanted.identity is not None and wanted.identity not in context.config.allowed_identities:
+            raise BadInput(
+                f"identity {wanted.identity!r} is for administrators only",
+                hint="Leave it out. An administrator opens one to all by naming it in the server's allowed_identities.",
+            )

@@ -140,8 +140,14 @@ MemberOf = Annotated[Caller, Depends(member_of)]
 AdminOf = Annotated[Caller, Depends(admin_of)]
 
 
-async def _turn(request: Request, caller: CallerOf) -> AsyncIterator[None]:
-    turns: Turns = request.app.state.turns
+def _turns(request: Request) -> Turns:
+    return request.app.state.turns  # type: ignore[no-any-return]
+
+
+TurnsOf = Annotated[Turns, Depends(_turns)]
+
+
+async def _turn(turns: TurnsOf, caller: CallerOf) -> AsyncIterator[None]:
     async with turns.of(caller.user):
         yield
 

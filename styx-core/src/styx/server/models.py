@@ -363,7 +363,7 @@ class TokenIn(BaseModel):
 
     name: Name
     user: Name | None = None
-    scopes: list[Literal["read", "write", "admin"]] = Field(default_factory=list)
+    scopes: list[Literal["read", "write", "admin"]] = Field(default_factory=list, max_length=3)
     lifetime: Annotated[int, Field(ge=1, le=10 * 365 * 86400), WHOLE] | None = None
 
 

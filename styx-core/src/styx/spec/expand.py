@@ -10,6 +10,20 @@ from styx.spec.place import Listed, Mapped, Place
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _ROUNDS = 8
 _LIMIT = 1 << 16
+_ALL = 1 << 17  # characters that variables may come to in a whole task
+
+
+class Room:
+    """What the variables of one task may come to, in all of it together."""
+
+    def __init__(self) -> None:
+        self._left = _ALL
+
+    def take(self, count: int, place: Place) -> None:
+        """Raise InvalidTask where no more are to be had."""
+        self._left -= count
+        if self._left < 0:
+            raise place.error(f"is one too many: the task has more than {_ALL} characters in place of its variables")
 
 
 def expand(text: str, envs: Mapping[str, str], place: Place) -> str:
@@ -25,24 +39,32 @@ def expand(text: str, envs: Mapping[str, str], place: Place) -> str:
     raise place.error("does not settle when its variables are replaced: they refer to each other")
 
 
-def everywhere(value: object, envs: Mapping[str, str], place: Place) -> object:
+def everywhere(value: object, envs: Mapping[str, str], place: Place, room: Room | None = None) -> object:
     """A copy of plain data in which every text is expanded, keys too. It knows the lines that the data knew."""
+    room = room or Room()
     if isinstance(value, str):
-        return expand(value, envs, place)
+        return _within(room, value, envs, place)
     if isinstance(value, list):
         items = Listed(value.line) if isinstance(value, Listed) else []
-        items += [everywhere(each, envs, place.at(value, index)) for index, each in enumerate(value)]
+        items += [everywhere(each, envs, place.at(value, index), room) for index, each in enumerate(value)]
         return _with_lines(items, value)
     if isinstance(value, dict):
         found: dict[str, object] = Mapped(value.line) if isinstance(value, Mapped) else {}
         for key, each in value.items():
             at = place.at(value, key)
-            name = expand(key, envs, at)
+            name = _within(room, key, envs, at)
             if name in found:
                 raise at.error(f"{name!r} is there twice once its variables are replaced")
-            found[name] = everywhere(each, envs, at)
+            found[name] = everywhere(each, envs, at, room)
         return _with_lines(found, value)
     return value
+
+
+def _within(room: Room, text: str, envs: Mapping[str, str], place: Place) -> str:
+    found = expand(text, envs, place)
+    if found is not text:
+        room.take(len(found), place)
+    return found
 
 
 def _with_lines(copied: object, value: object) -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from styx.spec import alternatives, disks, fields, files, flow, hooks, service, sweep
-from styx.spec.expand import everywhere
+from styx.spec.expand import Room, everywhere
 from styx.spec.model import Condition, Retries, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
@@ -96,7 +96,8 @@ def parse_task(
         data = {**data, "name": variation.name, "sweep": variation.sweep}
         where["sweep"] = place
     found_envs = variables(ENVS, data.get(ENVS), where.get(ENVS, place), envs).values
-    data = {**data, **{key: everywhere(data[key], found_envs, where[key]) for key in EXPANDED if key in data}}
+    room = Room()
+    data = {**data, **{key: everywhere(data[key], found_envs, where[key], room) for key in EXPANDED if key in data}}
     found = variables(SECRETS, data.get(SECRETS), where.get(SECRETS, place), secrets)
     mounts, volumes = disks.disks(data.get("file_mounts"), where.get("file_mounts", place))
     resources = alternatives.resources(data.get("resources"), where.get("resources", place))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query, Response
 
 from styx.api.errors import BadInput, ClusterNotFound
+from styx.client.refusals import Forbidden
 from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
-from styx.server.access import CallerOf, require_own
+from styx.server.access import CallerOf, TurnsOf, require_own
 from styx.server.apart import ApartOf
 from styx.server.auth import Caller
 from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
@@ -39,6 +41,8 @@ async def clusters(
     state: Annotated[ClusterState | None, Query()] = None,
     user: Annotated[str | None, Query(max_length=100)] = None,
     refresh: Annotated[bool, Query(description="look at all of them first")] = False,
+    caller: CallerOf,
+    turns: TurnsOf,
     after: After = None,
     limit: Limit = 100,
 ) -> Page[ClusterRecord]:
@@ -46,7 +50,9 @@ async def clusters(
     cursor = _cursor(decode(after))
     find = parts.store.clusters.page
     found = await parts.off_loop(find, name, state=state, user=user, after=cursor, limit=limit + 1)
-    if await _look(parts, found[:limit], refresh=refresh):
+    async with turns.of(caller.user) if refresh else nullcontext():
+        looked = await _look(parts, found[:limit], refresh=refresh)
+    if looked:
         found = await parts.off_loop(find, name, state=state, user=user, after=cursor, limit=limit + 1)
     return page(found, limit, lambda last: f"{last.created_at.isoformat()} {last.name}")  # type: ignore[return-value]
 
@@ -101,8 +107,13 @@ async def cluster(name: ClusterName, parts: PartsOf) -> ClusterRecord:
 
 @router.delete("/{name}", status_code=202)
 async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: Forget = False) -> RequestOut:
-    """Remove a cluster."""
+    """Remove a cluster. What is only forgotten counts for no budget any more, so that takes an administrator."""
     found = await own(parts, caller, name)
+    if forget and not caller.admin:
+        raise Forbidden(
+            f"{caller.user} may remove cluster {name!r}, and not forget it",
+            hint="Remove it without --forget, or ask an administrator.",
+        )
     arguments = {"cluster": name, "owner": found.user, "forget": forget}
     return RequestOut.of(await parts.requests.submit("down", caller.user, arguments))
 

@@ -123,7 +123,8 @@ async def logs(
     if last_event_id is not None:
         offset, tail = event_number(last_event_id), None
     if tail is not None:
-        offset = joblogs.start_of_tail(joblogs.path_of(parts.engine.context.home, number), tail)
+        path = joblogs.path_of(parts.engine.context.home, number)
+        offset = await asyncio.to_thread(joblogs.start_of_tail, path, tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
 
 
