@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -65,11 +65,11 @@ def ask(server: Running, question: Question) -> bytes:
         return _ask(connection, server, question)
 
 
-def answers(server: Running, question: Question, times: int) -> list[float]:
-    """How long each answer takes over one connection, ms."""
+def answers(server: Running, questions: Iterable[Question]) -> list[float]:
+    """How long the answer to each takes over one connection, ms."""
     taken = []
     with _connected(server) as connection:
-        for _ in range(times):
+        for question in questions:
             began = time.perf_counter()
             _ask(connection, server, question)
             taken.append(1000 * (time.perf_counter() - began))

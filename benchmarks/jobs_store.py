@@ -119,7 +119,7 @@ def _served(name: str, home: Path, url: str, store: Store) -> Iterator[Figure]:
     home.mkdir()
     with serving(home, env=environment(home, STYX_DATABASE_URL=url)) as server:
         pages = {
-            kind: [answers(server, Question(_path(query())), 1)[0] for _ in range(TIMES)]
+            kind: answers(server, [Question(_path(query())) for _ in range(TIMES)])
             for kind, query in _queries(SIZES[-1])
         }
     yield from _slowest(f"{name}, {SIZES[-1]:,} jobs: GET /v1/jobs", pages)

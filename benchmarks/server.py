@@ -38,7 +38,7 @@ uvicorn.run(app, port=%d, log_level="error", access_log=False)
 def figures(scratch: Path) -> Iterator[Figure]:
     """An empty server, one with a thousand clusters, and the floor of both."""
     with _bare(scratch / "bare") as bare:
-        least, floor = bare.memory(), median(answers(bare, HEALTH, 500))
+        least, floor = bare.memory(), median(answers(bare, [HEALTH] * 500))
     ready = min(seconds_to_ready(scratch / f"ready-{number}") for number in range(3))
     yield Figure("server ready after", 1.5, ready, "s")
     home = scratch / "server"
@@ -46,8 +46,8 @@ def figures(scratch: Path) -> Iterator[Figure]:
     with serving(home) as server:
         settle(server.process.pid)
         yield Figure("idle server", 130, server.memory(), "MiB", f"{least:.0f} MiB")
-        yield Figure("GET /health, p50", 0.5, median(answers(server, HEALTH, 1000)), "ms", f"{floor:.2f} ms")
-        page = median(answers(server, STATUS, 200))
+        yield Figure("GET /health, p50", 0.5, median(answers(server, [HEALTH] * 1000)), "ms", f"{floor:.2f} ms")
+        page = median(answers(server, [STATUS] * 200))
         yield Figure(f"GET /v1/clusters, 100 of {CLUSTERS:,}, p50", 6, page, "ms")
         yield Figure(f"{AT_ONCE} status requests at once", 1, at_once(server, [STATUS] * AT_ONCE), "s")
         explain = dry_run({"resources": {"accelerators": "A100:8"}, "run": "true"})

@@ -76,11 +76,11 @@ def _figures(server: Running, asked: Asked, what: str, count: int) -> Iterator[T
         held, processes = tree.memory(root)
         yield Taken("processes", processes, "")
         yield Taken("idle memory", held, "MiB")
-        took = answers(server, asked.health, HEALTHS)
+        took = answers(server, [asked.health] * HEALTHS)
         yield Taken("health, over one connection", 1000 * len(took) / sum(took), "/s")
         yield Taken("health, p50", median(took), "ms")
     ask(server, question(0))  # before it counts
-    yield Taken(f"one {what.removesuffix('s')}, p50", median(answers(server, question(0), SINGLES)), "ms")
+    yield Taken(f"one {what.removesuffix('s')}, p50", median(answers(server, [question(0)] * SINGLES)), "ms")
     if count:
         before = tree.worked(root)
         with tree.Peak(root) as peak:

@@ -51,7 +51,7 @@ def test_what_is_refused_is_not_measured(process, refused):
     with serving(lambda asked: (500 if asked.path == refused else 200, {"Number": "1"}, "no room")) as url:
         server = Running(process, url, {"who": "me"})
         with pytest.raises(RuntimeError, match=rf"{refused}.*500.*no room"):
-            answers(server, begun(1), 1)
+            answers(server, [begun(1)])
         with pytest.raises(RuntimeError, match="no room"):
             at_once(server, [begun(1)])
 
