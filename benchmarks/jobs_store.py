@@ -118,6 +118,7 @@ def _served(name: str, home: Path, url: str, store: Store) -> Iterator[Figure]:
         connection.execute(text("DELETE FROM managed_jobs WHERE NOT ended"))  # it would begin with them
     home.mkdir()
     with serving(home, env=environment(home, STYX_DATABASE_URL=url)) as server:
+        answers(server, [Question(_path(query())) for _, query in _queries(SIZES[-1])])  # the first of each load more
         pages = {
             kind: answers(server, [Question(_path(query())) for _ in range(TIMES)])
             for kind, query in _queries(SIZES[-1])
