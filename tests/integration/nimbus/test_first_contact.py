@@ -29,8 +29,9 @@ class Waiting(FakeClock):
         self._at, self._do = at, do
 
     async def sleep(self, seconds: float) -> None:
-        """Let no real time pass."""
+        """Let hardly any real time pass: as much as tells two attempts apart."""
         await super().sleep(seconds)
+        await asyncio.sleep(0.02)
         self.pauses.append(seconds)
         if len(self.pauses) == self._at and self._do is not None:
             await asyncio.to_thread(self._do)

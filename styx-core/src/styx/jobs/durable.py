@@ -243,7 +243,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "executor_id": executor,
         "application_version": VERSION,
         "serializer": Json(),  # type: ignore[typeddict-item]  # its base class would import DBOS here
-        "log_level": "ERROR",  # it warns of every step that is let go of
+        "log_level": "CRITICAL",  # it warns of steps that are let go of; what it raises is told by who called
         "sys_db_pool_size": CONNECTIONS,
         "max_executor_threads": THREADS,
         "sys_db_idle_transaction_timeout_sec": float(IDLE_WAIT),
