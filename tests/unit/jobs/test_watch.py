@@ -37,7 +37,7 @@ async def test_a_machine_that_vanished_without_a_word(world: World, minutes: flo
     world.clock.advance(60 * minutes)
     world.account.delete(machine.id)
     runtime.alive = False
-    watch = Watch(engine, job, HELLO.spec, "c", 1, 1)
+    watch = Watch(engine, job, HELLO.spec, "c", 1, 1, [].append)
     found = await watch.outcome(None)
     watch.close()
     assert world.reasons()[-1] == "removed itself by autostop"

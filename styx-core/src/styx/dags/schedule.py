@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
 
-from styx.spec.condition import Ended, left_out
+from styx.spec.condition import FATES, Ended, left_out
 from styx.spec.dag import PARALLEL, Dag
 from styx.spec.model import Output
 
@@ -97,7 +97,7 @@ class Schedule:
     def _skip(self, task: int) -> Skip | None:
         """Why a task is left out; None when it runs. All before it have ended."""
         before = [
-            Ended(self.dag.label(each), _FATES[self.states[each]], self._failed(each)) for each in self._before[task]
+            Ended(self.dag.label(each), FATES[self.states[each]], self._failed(each)) for each in self._before[task]
         ]
         found = left_out(self.dag.tasks[task].spec.when, before, self.outputs)
         return None if found is None else Skip(task, found.reason, found.failure)
@@ -115,11 +115,3 @@ def primary_tasks(dag: Dag) -> frozenset[int]:
     if dag.execution != PARALLEL or not isinstance(named, list):
         return frozenset()
     return frozenset(number for number in range(len(dag.tasks)) if dag.label(number) in named)
-
-
-_FATES = {
-    TaskState.SUCCEEDED: "",
-    TaskState.FAILED: "failed",
-    TaskState.CANCELLED: "was cancelled",
-    TaskState.SKIPPED: "was left out",
-}

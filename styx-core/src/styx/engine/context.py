@@ -37,8 +37,6 @@ log = logging.getLogger("styx.engine")
 
 # Called with a phase and a sentence as work goes on; see client.protocol.Progress.
 Progress = Callable[[str, str], None]
-
-
 _About = tuple[str, str, str]  # what events tell of: a kind, a name, and a managed job's number
 
 

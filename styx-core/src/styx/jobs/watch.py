@@ -45,7 +45,7 @@ class Watch:
         cluster: str,
         number: int,
         run: int,
-        note: Callable[[str], object] = str,
+        note: Callable[[str], object],
     ) -> None:
         self._engine = engine
         self._job = job

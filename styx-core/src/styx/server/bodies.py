@@ -20,6 +20,7 @@ from starlette.responses import Response
 from styx.server.apart import apart
 from styx.server.auth import Level
 from styx.server.settings import MiB, Settings
+from styx.server.tallies import Tally, less
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -41,14 +42,15 @@ class Bodies:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._held: Counter[str] = Counter()  # bytes, by user
+        self._held: Tally = Counter()  # bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        settings, caller, user = self._settings, scope["state"].get("caller"), _user(scope)
+        settings, caller = self._settings, scope["state"].get("caller")
+        user = _user(scope)
         upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
         may_run = caller is not None and caller.level > Level.READ
         large = settings.max_dag if may_run and scope["path"].startswith(_DAGS) else settings.max_body
@@ -84,8 +86,7 @@ class Bodies:
             await self._app(scope, received, send)
         finally:
             if not upload:
-                self._held[user] -= got
-                self._held += Counter()  # forgets who has none
+                less(self._held, user, got)
 
     def _hold(self, user: str, size: int) -> None:
         self._held[user] += size

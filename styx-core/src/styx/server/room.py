@@ -18,6 +18,7 @@ from pathlib import Path
 
 from styx.client.refusals import TooLarge
 from styx.server.settings import Settings
+from styx.server.tallies import Tally, less
 
 SIZE, OWNER = "size", "owner"  # files beside the contents of each; those of older servers are nobody's
 FRESH = 3600.0  # seconds for which it stays in any case: who has sent it is about to name it
@@ -33,8 +34,8 @@ class Room:
         self._most = {True: settings.max_uploads, False: settings.user_uploads}
         self._named = named
         self._lock = threading.Lock()
-        self._kept: Counter[str] = Counter()  # bytes by user
-        self._coming: Counter[str] = Counter()
+        self._kept: Tally = Counter()  # bytes
+        self._coming: Tally = Counter()
         self._in_vain: dict[str, float] = {}
 
     def look(self) -> None:
@@ -56,8 +57,7 @@ class Room:
     def come(self, user: str, count: int) -> None:
         """They are there by now, or will not come."""
         with self._lock:
-            self._coming[user] -= count
-            self._coming += Counter()  # forgets who has none
+            less(self._coming, user, count)
             self._look()
 
     def _require(self, user: str, gone: list[Path]) -> None:

@@ -38,9 +38,7 @@ log = logging.getLogger("styx.server")
 
 _GRACE = 10  # seconds that answers under way have to be finished when the server ends
 _LAST = 25.0  # seconds that all of the end may take: less than those who stop it are patient
-_TURN = (
-    0.001  # seconds that a thread which computes may keep the event loop waiting, each time this has waited for a peer
-)
+_TURN = 0.001  # seconds that a thread which computes keeps the event loop waiting, each time it has waited for a peer
 _BACKLOG = 1024
 _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from styx.api.errors import BadInput, StoreError, StyxError
-from styx.client.refusals import NoSuchThing, TooManyRequests, Unavailable
+from styx.client.refusals import NoSuchThing, Unavailable
 from styx.server.auth import Caller
+from styx.server.tallies import Seats
 from styx.server.terminal import Program
 
 log = logging.getLogger("styx.server.shells")
@@ -149,13 +150,11 @@ class Shells:
 
     def __init__(self, most: int, each: int, patience: float) -> None:
         """``patience`` is for how many seconds a client may be silent."""
-        self._most = most
-        self._each = each
+        self._seats = Seats("terminals", each, most)
         self._patience = patience
         self._pause = min(LOOK_SECONDS, patience / 4)
         self._shells: dict[str, Shell] = {}
         self._attended: dict[str, asyncio.Task[None]] = {}
-        self._open: Counter[str] = Counter()  # by user
         self._closing = False
 
     async def open(
@@ -167,15 +166,13 @@ class Shells:
         """
         if self._closing:
             raise _ending()
-        if self._open[caller.user] >= self._each or self._open.total() >= self._most:
-            raise TooManyRequests("too many terminals are open at once", hint="Close some.", retry_after=5)
-        self._open[caller.user] += 1
+        self._seats.enter(caller.user)
         shell = None
         try:
             shell = Shell(f"{server}-{secrets.token_hex(16)}", caller, await begin())
         finally:
             if shell is None:
-                self._leave(caller.user)
+                self._seats.leave(caller.user)
         self._shells[shell.id] = shell
         self._attended[shell.id] = asyncio.ensure_future(self._attend(shell, still))
         if self._closing:
@@ -220,7 +217,7 @@ class Shells:
         finally:
             left.cancel()
             del self._shells[shell.id], self._attended[shell.id]
-            self._leave(shell.caller.user)
+            self._seats.leave(shell.caller.user)
 
     async def _until_over(
         self, shell: Shell, still: Callable[[], Awaitable[None]], ends: set[asyncio.Future[Any]]
@@ -238,10 +235,6 @@ class Shells:
 
     def _silent(self, shell: Shell) -> bool:
         return asyncio.get_running_loop().time() - shell.heard > self._patience
-
-    def _leave(self, user: str) -> None:
-        self._open[user] -= 1
-        self._open += Counter()  # forgets who has none
 
 
 def _gone() -> NoSuchThing:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from styx.api.errors import StoreError, StyxError
-from styx.client.refusals import TooManyRequests, Unauthenticated, Unavailable
+from styx.client.refusals import Unauthenticated, Unavailable
 from styx.server.problems import problem_of, request_id
+from styx.server.tallies import Seats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -47,9 +47,7 @@ class Streams:
     """All streams of a server: how many there may be, how long a client may take to read, and their common end."""
 
     def __init__(self, most: int, stalled: float, each: int) -> None:
-        self._most = most
-        self._each = each
-        self._open: Counter[str] = Counter()  # by user
+        self._seats = Seats("streams", each, most)
         self.stalled = stalled
         self.closing = asyncio.Event()
 
@@ -57,14 +55,11 @@ class Streams:
         """Count one of this user's. Raises TooManyRequests, Unavailable."""
         if self.closing.is_set():
             raise Unavailable("the server is ending")
-        if self._open[user] >= self._each or self._open.total() >= self._most:
-            raise TooManyRequests("too many streams are open at once", hint="Close some.", retry_after=5)
-        self._open[user] += 1
+        self._seats.enter(user)
 
     def leave(self, user: str) -> None:
         """Count one less."""
-        self._open[user] -= 1
-        self._open += Counter()  # forgets who has none
+        self._seats.leave(user)
 
 
 class EventStream(Response):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from styx.client.refusals import TooManyRequests
+from styx.server.tallies import Tally, less
 
 
 class Turns:
@@ -16,7 +17,7 @@ class Turns:
     def __init__(self, each: int, waiting: int) -> None:
         self._each = each
         self._most = each + waiting
-        self._asked: Counter[str] = Counter()
+        self._asked: Tally = Counter()
         self._free: dict[str, asyncio.Semaphore] = {}
 
     @asynccontextmanager
@@ -29,6 +30,6 @@ class Turns:
             async with self._free.setdefault(user, asyncio.Semaphore(self._each)):
                 yield
         finally:
-            self._asked[user] -= 1
-            if not self._asked[user]:
-                del self._asked[user], self._free[user]
+            less(self._asked, user)
+            if user not in self._asked:
+                del self._free[user]

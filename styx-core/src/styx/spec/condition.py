@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 from styx.spec.model import Condition, Output
 
+# How a task has ended, after its name, by the state it ended in.
+FATES = {
+    "succeeded": "",
+    "failed": "failed",
+    "failed_setup": "failed in its setup",
+    "failed_no_resources": "found no resources",
+    "cancelled": "was cancelled",
+    "skipped": "was left out",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

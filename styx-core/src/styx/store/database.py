@@ -140,13 +140,16 @@ class Database:
             connection = self._free.pop()
         except IndexError:
             connection = engine.connect()
+        whole = False
         try:
             yield connection
             connection.rollback()  # nothing is left of what was not committed
-        except BaseException:
-            connection.close()
-            raise
-        self._free.append(connection)
+            whole = True
+        finally:
+            if whole:
+                self._free.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

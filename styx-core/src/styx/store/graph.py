@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from styx.spec.condition import Ended, LeftOut, left_out
+from styx.spec.condition import FATES, Ended, LeftOut, left_out
 from styx.spec.model import Condition, Output
 from styx.store import job_rows, schema
 from styx.store.managed import ManagedJob, ManagedState
@@ -25,14 +25,6 @@ _THESE = _T.c.id.in_(bindparam("numbers", expanding=True))
 _NEEDED_BY = select(_T.c.id, _T.c.needed_by).where(_THESE)
 _HOW = select(_T.c.id, _T.c.name, _T.c.state).where(_THESE)
 _OUTPUTS = select(_T.c.outputs).where(_THESE, _T.c.name == bindparam("named"))
-_FATES = {
-    _S.SUCCEEDED: "",
-    _S.FAILED: "failed",
-    _S.FAILED_SETUP: "failed in its setup",
-    _S.FAILED_NO_RESOURCES: "found no resources",
-    _S.CANCELLED: "was cancelled",
-    _S.SKIPPED: "was left out",
-}
 
 
 def closure(connection: Connection, numbers: Collection[int]) -> set[int]:
@@ -117,7 +109,7 @@ def _learn(connection: Connection, known: dict[int, Ended], numbers: set[int]) -
 
 
 def _ended(number: int, name: str, state: ManagedState) -> Ended:
-    return Ended(f"job {number} ({name})", _FATES[state], failed=state not in (_S.SUCCEEDED, _S.SKIPPED))
+    return Ended(f"job {number} ({name})", FATES[state], failed=state not in (_S.SUCCEEDED, _S.SKIPPED))
 
 
 def _needed_by(connection: Connection, numbers: Collection[int]) -> dict[int, Sequence[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, func, select
+from sqlalchemy import BindParameter, Table, bindparam, delete, func, select
 
 from styx.store import schema
 from styx.store.database import Database
@@ -39,8 +39,8 @@ _ENDED = (
     .order_by(_J.c.id)
 )
 _GOING_ON = select(_J.c.id).where(_J.c.id.in_(_THESE), ~_J.c.ended)
-_NEEDED = select(_J.c.id, _J.c.ended_at).where(_J.c.id.in_(_THESE))
-_OVER = select(_R.c.id).where(_R.c.created_at <= _THEN, _R.c.ended_at <= _THEN).order_by(_R.c.created_at, _R.c.id)
+_ENDS = select(_J.c.id, _J.c.ended_at).where(_J.c.id.in_(_THESE))
+_PAST = select(_R.c.id).where(_R.c.created_at <= _THEN, _R.c.ended_at <= _THEN).order_by(_R.c.created_at, _R.c.id)
 _ANSWERED = select(_A.c.user, _A.c.key).where(_A.c.created_at <= _THEN).order_by(_A.c.created_at)
 _DROP_ANSWER = delete(_A).where(_A.c.user == bindparam("who"), _A.c.key == bindparam("which"), _A.c.created_at <= _THEN)
 
@@ -64,7 +64,7 @@ class Pruning:
     def requests(self, before: datetime, after: int = 0) -> int | None:
         """Requests that have ended."""
         with self._database.read() as connection:
-            found = list(connection.scalars(_OVER.limit(BATCH), {"then": write_time(before)}))
+            found = list(connection.scalars(_PAST.limit(BATCH), {"then": write_time(before)}))
         self._drop(_R, found)
         return after if len(found) == BATCH else None
 
@@ -82,15 +82,16 @@ class Pruning:
         with self._database.read() as connection:
             rows = connection.execute(_ENDED.limit(BATCH), {"after": after}).all()
             over = {row.id: loaded_tuple(row.needed_by) for row in rows if row.ended_at <= then}
-            going_on = set(_among(connection, _GOING_ON, {each for needing in over.values() for each in needing}))
+            needing = {each for some in over.values() for each in some}
+            going_on = set(connection.scalars(_GOING_ON, {"these": list(needing)}) if needing else ())
             latest = connection.scalar(_LATEST[_J])
-        self._drop(_J, [job for job, needing in over.items() if job != latest and going_on.isdisjoint(needing)])
+        self._drop(_J, [job for job, some in over.items() if job != latest and going_on.isdisjoint(some)])
         return _next(rows, "created_at", then)
 
     def kept(self, jobs: Collection[int], before: datetime | None) -> set[int]:
         """Those of these jobs that are on record and had not ended by then; None: all that are on record."""
         with self._database.read() as connection:
-            rows = connection.execute(_NEEDED, {"these": list(jobs)}).all()
+            rows = connection.execute(_ENDS, {"these": list(jobs)}).all()
         then = None if before is None else write_time(before)
         return {row.id for row in rows if then is None or row.ended_at is None or row.ended_at > then}
 
@@ -114,10 +115,6 @@ class Pruning:
             if table is _J:
                 connection.execute(delete(_E).where(_E.c.job.in_(_THESE)), found)
             connection.execute(delete(table).where(table.c.id.in_(_THESE)), found)
-
-
-def _among(connection: Connection, find: Any, numbers: Collection[int]) -> list[int]:
-    return list(connection.scalars(find, {"these": list(numbers)})) if numbers else []
 
 
 def _next(rows: Sequence[Any], column: str, then: str) -> int | None:

@@ -13,7 +13,7 @@ from styx.builtin.local.nodes import BY_USER, TERMINATING, LocalNode, NodeDirect
 from styx.builtin.local.processes import Process
 
 GRACE = 2.0  # seconds that processes have to end before they are killed
-_AGAIN = 0.02, 0.25  # seconds until it is worth looking whether they have: at first, and when they take long
+_AGAIN = 0.02, 0.25  # seconds until another look at them, at first and when they take long
 
 
 def end(

@@ -83,7 +83,7 @@ _last: dict[Path | None, _Census] = {}
 
 
 def _census(root: Path | None) -> _Census:
-    """One that begins only now. Of threads that want one at the same time, all that wait share the next."""
+    """One that begins after it was asked for; those that waited meanwhile share it."""
     asked = time.monotonic()
     with _counting:
         last = _last.get(root)
@@ -151,11 +151,16 @@ def _mark(pid: int, root: Path | None) -> str | None:
     if match is None:
         return None
     name, home = os.fsdecode(match[1]), _HOME.search(environment)
-    if root is not None and not (home and os.fsdecode(home[1]) == f"{root}/{'/'.join(name.rsplit('-', 1))}/{HOME}"):
+    if root is not None and not (home and os.fsdecode(home[1]) == _usual_home(name, root)):
         place = _home_of(name, home and Path(os.fsdecode(home[1]))) or _home_of(name, _directory(pid))
         if place is not None and _elsewhere(place, root):
             return f"{name} elsewhere"  # no node's name
     return name
+
+
+def _usual_home(name: str, root: Path) -> str:
+    """Where the home of a node of that name is, unless all of it was moved."""
+    return f"{root}/{'/'.join(name.rsplit('-', 1))}/{HOME}"
 
 
 def _directory(pid: int) -> Path | None:

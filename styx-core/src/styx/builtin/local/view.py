@@ -19,7 +19,7 @@ _CAUSES = {BY_USER: Cause.USER, BY_ITSELF: Cause.SELF}
 def as_node(node: LocalNode) -> Node:
     """What the directory tells, in the contract's words; only a running node can be reached."""
     running = node.state == RUNNING
-    # A removal goes on only when somebody asks again: until then the node is there, and no less than when it ran.
+    # A removal goes on only when somebody asks again: until then the node counts for as much as when it ran.
     leaving = node.state == TERMINATING
     endpoint = Endpoint("process", {"home": str(node.home), "node": node.name}) if running else None
     return Node(
