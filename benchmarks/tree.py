@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import Self
+
+import psutil
 
 IDLE = 0.05  # CPU seconds that idle processes take in a second
 AT_LEAST, AT_MOST = 5, 60  # seconds to wait until they are
@@ -18,36 +18,34 @@ SHARE = 0.1  # of the time that is spent on looking for a peak
 LEAST_FREE = 1.5  # GiB that are left to everybody else
 
 
-def members(root: int) -> list[int]:
+def members(root: int) -> list[psutil.Process]:
     """The process, its descendants, and what is left in its session of those whose parent is gone."""
-    parents: dict[int, tuple[int, int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                fields = _stat(int(entry.name))
-                if fields[0] != "Z":  # ended, and nobody has asked how
-                    parents[int(entry.name)] = int(fields[1]), int(fields[3])
-    tree = {root, *(pid for pid, (_, session) in parents.items() if session == root)}
-    grown = 0
-    while grown < len(tree):
-        grown = len(tree)
-        tree |= {pid for pid, (parent, _) in parents.items() if parent in tree}
-    return sorted(tree & parents.keys())
+    found: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if process.pid == root or os.getsid(process.pid) == root:
+                found |= {process, *process.children(recursive=True)}
+    return [process for process in found if _lives(process)]
 
 
 def memory(root: int) -> tuple[float, int]:
     """What they hold (MiB; of pages that several share, each has its part), and how many they are."""
     tree = members(root)
-    return sum(map(_held, tree)) / 1024, len(tree)
+    held = 0
+    for process in tree:
+        with suppress(psutil.Error):
+            held += process.memory_full_info().pss
+    return held / 1024**2, len(tree)
 
 
 def worked(root: int) -> float:
     """CPU seconds of all of them so far, and of those that have ended and were waited for."""
-    ticks = 0
-    for pid in members(root):
-        with suppress(OSError):
-            ticks += sum(map(int, _stat(pid)[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    seconds = 0.0
+    for process in members(root):
+        with suppress(psutil.Error):
+            used = process.cpu_times()
+            seconds += used.user + used.system + used.children_user + used.children_system
+    return seconds
 
 
 def settle(root: int) -> None:
@@ -69,8 +67,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def free() -> float:
     """GiB of memory that nobody needs."""
-    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) / 1024**2
+    return float(psutil.virtual_memory().available) / 1024**3
 
 
 class Peak:
@@ -112,21 +109,15 @@ class Peak:
 
 def _kill(root: int) -> None:
     while tree := members(root):
-        for pid in tree:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for process in tree:
+            with suppress(psutil.Error):
+                process.kill()
         time.sleep(0.01)  # and look again for what one of them was just about to start
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields of ``/proc/PID/stat`` that come after the name: state, parent, group, session, ..."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _held(pid: int) -> int:
-    """KiB; 0 for one that has ended."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
+def _lives(process: psutil.Process) -> bool:
+    """Whether it has not ended: a zombie has, and nobody has asked how."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
