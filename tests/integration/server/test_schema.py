@@ -54,7 +54,7 @@ def test_schemathesis_finds_nothing(styx_home: Path, tmp_path: Path) -> None:
         for operation in (each for methods in described["paths"].values() for each in methods.values()):
             given = operation.get("parameters", ())
             operation["parameters"] = [each for each in given if each["name"] not in LEFT_OUT]
-        described["components"]["schemas"]["JobsIn"]["properties"]["count"]["maximum"] = 2  # to be done with them soon
+        del described["components"]["schemas"]["JobsIn"]["properties"]["count"]  # thousands of jobs would keep it busy
         document.write_text(json.dumps(described))
         found = subprocess.run(
             [

@@ -117,6 +117,7 @@ class FirstContact(SshTransport):
                         raise
                     patience.note(error)
                     if patience.barred and await self._let_in():
+                        self._failed = None  # the way that failed just now is another one now
                         patience.extend()
                     elif patience.spent:
                         _explain(error)
