@@ -25,8 +25,8 @@ CATCH_ALL = {
     "threads.py",
     "jobs/driver.py",
     "jobs/runtime.py",
-    "server/gate.py",
-    "server/requests.py",
+    "server/http/gate.py",
+    "server/work/requests.py",
     "server/tidying.py",
 }
 

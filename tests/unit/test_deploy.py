@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from styx.server.main import cli
-from styx.server.metrics import Metrics
+from styx.server.observe.metrics import Metrics
 from styx.store import Store
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

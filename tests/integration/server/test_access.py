@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from styx.server.auth import mint
+from styx.server.auth.tokens import mint
 from styx.store import Store
 from styx.store.access import Role, User
 from support.servers import Server

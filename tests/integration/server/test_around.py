@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from styx.server.certificate import own
+from styx.server.http.certificate import own
 from support.disks import small_disk
 from support.plugin_packages import Package
 from support.servers import running

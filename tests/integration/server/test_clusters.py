@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from styx.server.responses import encode
+from styx.server.http.responses import encode
 from support.servers import Server
 
 LOCAL = {"infra": "local"}

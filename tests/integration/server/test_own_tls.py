@@ -13,7 +13,7 @@ import pytest
 
 from styx.api.errors import InvalidConfig
 from styx.client.remote.http import Http
-from styx.server import certificate
+from styx.server.http import certificate
 
 
 @pytest.fixture

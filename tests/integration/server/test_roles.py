@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from styx.server.access import HARMLESS, OPEN
 from styx.server.app import routed
+from styx.server.auth.access import HARMLESS, OPEN
 from support.servers import Server
 
 _ADMINS = {

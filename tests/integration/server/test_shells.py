@@ -15,7 +15,7 @@ import pytest
 
 from styx.client.embedded import EmbeddedClient
 from styx.client.login import TOKEN_VARIABLE, URL_VARIABLE
-from styx.server.shells import WINDOW
+from styx.server.terminals.shells import WINDOW
 from styx.store import Store
 from styx.store.managed import ServerRecord
 from styx.testing.hosts import Host

@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 SERVE = """
 import asyncio, sys
 from fastapi import FastAPI
-from styx.server import tracing
-from styx.server.tracing import Traced
+from styx.server.observe import tracing
+from styx.server.observe.tracing import Traced
 began = tracing.start()
 sdk = any(name.startswith("opentelemetry.sdk") for name in sys.modules)
 app = FastAPI()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from styx.server.forwarded import Forwarded
-from styx.server.rates import neighbourhood
+from styx.server.auth.rates import neighbourhood
+from styx.server.http.forwarded import Forwarded
 
 Headers = list[tuple[bytes, bytes]]
 

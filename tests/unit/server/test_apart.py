@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from styx.server.apart import apart
+from styx.server.http.apart import apart
 
 LARGE = 1 << 20
 

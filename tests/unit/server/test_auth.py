@@ -10,9 +10,9 @@ import pytest
 
 from styx.api.errors import BadInput
 from styx.client.refusals import Forbidden
-from styx.server.access import require_own
-from styx.server.auth import Caller, Level, check_user, level, mint
-from styx.server.bootstrap import local_token
+from styx.server.auth.access import require_own
+from styx.server.auth.bootstrap import local_token
+from styx.server.auth.tokens import Caller, Level, check_user, level, mint
 from styx.store import Store
 from styx.store.access import Role
 

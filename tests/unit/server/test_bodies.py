@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from styx.server.auth import Caller, level
-from styx.server.bodies import Bodies
+from styx.server.auth.tokens import Caller, level
+from styx.server.http.bodies import Bodies
 from styx.server.models import DagIn, JobIds, JobOptionsIn, RunOptionsIn, TaskIn
 from styx.server.settings import Settings
 from styx.store.access import Role

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from styx.api.errors import InvalidConfig
-from styx.server import certificate
+from styx.server.http import certificate
 
 
 def test_it_is_made_once(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from styx.server.access import HARMLESS, OPEN
 from styx.server.app import routed
+from styx.server.auth.access import HARMLESS, OPEN
 
 CHECKED_IN = Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.json"
 

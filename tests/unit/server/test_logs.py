@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from styx.engine.about import about
-from styx.server import logs
+from styx.server.observe import logs
 
 TOKEN = "styx_0123456789ab_pYb4vHn0cQ3Yc2J1mHk9s8wq7e6r5t4y3u2i1o0p-_A"
 

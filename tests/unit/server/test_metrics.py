@@ -13,8 +13,8 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from prometheus_client.parser import text_string_to_metric_families
 
 from styx.engine.phases import EVENT, Phases
-from styx.server import metrics
-from styx.server.metrics import Measured, Metrics
+from styx.server.observe import metrics
+from styx.server.observe.metrics import Measured, Metrics
 from styx.store import Store, figures
 from styx.store.managed import ManagedState
 from styx.store.peek import DATABASE_NAME

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.client.refusals import TooManyRequests
-from styx.server import rates
-from styx.server.rates import Rates
+from styx.server.auth import rates
+from styx.server.auth.rates import Rates
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from styx.api.errors import InvalidConfig
-from styx.server.certificate import own
+from styx.server.http.certificate import own
 from styx.server.settings import Settings
 
 

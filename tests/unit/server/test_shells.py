@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from styx.api.errors import BadInput
 from styx.client.refusals import TooManyRequests
-from styx.server.auth import Caller, Level
-from styx.server.shells import Shell, Shells
-from styx.server.terminal import Program, Size
+from styx.server.auth.tokens import Caller, Level
+from styx.server.terminals.shells import Shell, Shells
+from styx.server.terminals.terminal import Program, Size
 from styx.store.access import Role
 
 ME = Caller("me", Role.ADMIN, "t", Level.ADMIN)

@@ -14,14 +14,14 @@ from styx.api.errors import ClusterNotFound
 from styx.client.refusals import TooManyRequests, Unavailable
 from styx.client.remote.events import parse
 from styx.clock import SystemClock
-from styx.server import sse
-from styx.server.access import Access
-from styx.server.auth import Caller, Level, mint
+from styx.server.auth.access import Access
+from styx.server.auth.tokens import Caller, Level, mint
+from styx.server.http import sse
+from styx.server.http.responses import decode, encode
+from styx.server.http.sse import Event, EventStream, Streams
 from styx.server.off_loop import OffLoop
-from styx.server.progress import Progress
-from styx.server.responses import decode, encode
 from styx.server.settings import Settings
-from styx.server.sse import Event, EventStream, Streams
+from styx.server.work.progress import Progress
 from styx.store import Store
 from styx.store.access import Role, User
 

@@ -13,9 +13,9 @@ import pytest
 from styx.config import Keep
 from styx.jobs.logs import path_of
 from styx.server import tidying
+from styx.server.files.uploads import Uploads
 from styx.server.settings import Settings
 from styx.server.tidying import Tidying
-from styx.server.uploads import Uploads
 from styx.store import Store
 from styx.store.managed import JobQuery, ManagedState
 from support.job_records import serve, started

@@ -11,11 +11,11 @@ import pytest
 
 from styx.client.refusals import TooManyRequests
 from styx.clock import SystemClock
-from styx.server.access import Access
-from styx.server.auth import mint
+from styx.server.auth.access import Access
+from styx.server.auth.tokens import mint
+from styx.server.auth.turns import Turns
 from styx.server.off_loop import OffLoop
 from styx.server.settings import Settings
-from styx.server.turns import Turns
 from styx.store import Store
 from styx.store.access import Role, User
 

@@ -15,8 +15,8 @@ import pytest
 
 from styx.api.errors import InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
+from styx.server.files.uploads import Uploads, told
 from styx.server.settings import Settings
-from styx.server.uploads import Uploads, told
 from styx.spec import Task
 
 

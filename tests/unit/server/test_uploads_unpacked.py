@@ -15,8 +15,8 @@ import pytest
 from styx.api.errors import BadInput
 from styx.client.refusals import TooLarge
 from styx.client.remote.files import archived
+from styx.server.files.uploads import Uploads
 from styx.server.settings import Settings
-from styx.server.uploads import Uploads
 from styx.spec import Task
 from styx.transports.tree import pieces
 

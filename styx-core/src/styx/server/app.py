@@ -15,26 +15,26 @@ from fastapi import APIRouter, FastAPI
 
 from styx import __version__
 from styx.server import problems
-from styx.server.access import Access
-from styx.server.bodies import Bodies
-from styx.server.description import Described, described
+from styx.server.auth.access import Access
+from styx.server.auth.turns import Turns
 from styx.server.diagnosis import OnServer
-from styx.server.forwarded import Forwarded
-from styx.server.gate import Gate, Observer
-from styx.server.metrics import Measured, Metrics
+from styx.server.files.uploads import Uploads
+from styx.server.http.bodies import Bodies
+from styx.server.http.description import Described, described
+from styx.server.http.forwarded import Forwarded
+from styx.server.http.gate import Gate, Observer
+from styx.server.http.repeats import Repeats
+from styx.server.http.responses import PROBLEMS
+from styx.server.http.routing import add
+from styx.server.http.sse import Streams
+from styx.server.observe.metrics import Measured, Metrics
+from styx.server.observe.tracing import Traced
 from styx.server.off_loop import OffLoop
 from styx.server.parts import Parts, Runtime
-from styx.server.repeats import Repeats
-from styx.server.requests import Requests
-from styx.server.responses import PROBLEMS
 from styx.server.routers.health import Readiness
-from styx.server.routing import add
-from styx.server.shells import Shells
-from styx.server.sse import Streams
+from styx.server.terminals.shells import Shells
 from styx.server.tidying import Tidying
-from styx.server.tracing import Traced
-from styx.server.turns import Turns
-from styx.server.uploads import Uploads
+from styx.server.work.requests import Requests
 from styx.store.managed import JobQuery
 
 if TYPE_CHECKING:

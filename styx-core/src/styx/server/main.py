@@ -58,7 +58,7 @@ def cli(
 
 def _own(given: Path | None) -> tuple[Path, Path]:
     from styx.config import home
-    from styx.server import certificate
+    from styx.server.http import certificate
 
     if given is not None:
         raise click.UsageError("--tls-own is instead of --tls-cert and --tls-key")
@@ -69,14 +69,14 @@ def _own(given: Path | None) -> tuple[Path, Path]:
 def fingerprint() -> None:
     """Print the fingerprint of the certificate of --tls-own, for `styx api login --fingerprint`."""
     from styx.config import home
-    from styx.server import certificate
+    from styx.server.http import certificate
 
     click.echo(certificate.fingerprint(certificate.own(home())[0]))
 
 
 def main() -> None:
     """The program. What Styx raises on purpose is a sentence and what to do next, never a traceback."""
-    from styx.server import accounts
+    from styx.server.auth import accounts
 
     accounts.add_to(cli)
     try:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from styx.client.embedded import EmbeddedClient
     from styx.engine.engine import Engine
     from styx.sealing import Sealer
+    from styx.server.files.uploads import Uploads
+    from styx.server.http.sse import Streams
     from styx.server.off_loop import OffLoop
-    from styx.server.requests import Requests
     from styx.server.settings import Settings
-    from styx.server.shells import Shells
-    from styx.server.sse import Streams
-    from styx.server.uploads import Uploads
+    from styx.server.terminals.shells import Shells
+    from styx.server.work.requests import Requests
     from styx.store import Store
 
 

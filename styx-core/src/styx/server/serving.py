@@ -20,13 +20,13 @@ from styx.config import home
 from styx.engine.engine import Engine
 from styx.jobs.runtime import JobRuntime
 from styx.sealing import Sealer
-from styx.server import logs, tracing
 from styx.server.app import create_app
-from styx.server.bootstrap import forget, local_token
-from styx.server.certificate import fingerprint
-from styx.server.connection import Connection
-from styx.server.gate import MAX_HEADER
-from styx.server.listening import Listening
+from styx.server.auth.bootstrap import forget, local_token
+from styx.server.http.certificate import fingerprint
+from styx.server.http.connection import Connection
+from styx.server.http.gate import MAX_HEADER
+from styx.server.http.listening import Listening
+from styx.server.observe import logs, tracing
 from styx.store.managed import Limits
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from styx.jobs import oldlogs
 
 if TYPE_CHECKING:
     from styx.config import Keep
-    from styx.server.uploads import Uploads
+    from styx.server.files.uploads import Uploads
     from styx.store import Store
 
 FIRST = 30.0  # seconds after the start, when there is more to do

@@ -10,13 +10,13 @@ from fastapi import Path, Query, Response
 
 from styx.api.backend import JobInfo
 from styx.client.wire import dump
-from styx.server.access import CallerOf
+from styx.server.auth.access import CallerOf
+from styx.server.http.responses import ClusterName, LastEventId, Wait, event_number, stream, whole
+from styx.server.http.routing import routes
+from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobIds, Page
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import ClusterName, LastEventId, Wait, event_number, stream, whole
 from styx.server.routers.clusters import own
-from styx.server.routing import routes
-from styx.server.sse import Event, EventStream
 
 router = routes("cluster jobs", "/v1/clusters/{name}/jobs")
 

@@ -16,14 +16,14 @@ from styx.client.refusals import Forbidden
 from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
-from styx.server.access import CallerOf, TurnsOf, require_own
-from styx.server.apart import ApartOf
-from styx.server.auth import Caller
+from styx.server.auth.access import CallerOf, TurnsOf, require_own
+from styx.server.auth.tokens import Caller
+from styx.server.http.apart import ApartOf
+from styx.server.http.responses import NAME, After, ClusterName, Limit, decode, page, whole
+from styx.server.http.routing import routes
 from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import NAME, After, ClusterName, Limit, decode, page, whole
-from styx.server.routing import routes
-from styx.server.tasks import secrets_of, task_of
+from styx.server.work.tasks import secrets_of, task_of
 from styx.store.records import ClusterRecord, EventRecord, NodeRecord
 from styx.store.states import ClusterState
 

@@ -10,14 +10,14 @@ from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.jobs.submit import submit_dag
-from styx.server.access import IN_TURN, CallerOf
-from styx.server.apart import ApartOf
+from styx.server.auth.access import IN_TURN, CallerOf
+from styx.server.http.apart import ApartOf
+from styx.server.http.responses import whole
+from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.parts import PartsOf
-from styx.server.responses import whole
 from styx.server.routers.jobs import key_of, options_of, shown
-from styx.server.routing import routes
-from styx.server.tasks import dag_of, secrets_of, shape_of, task_of, without_files
+from styx.server.work.tasks import dag_of, secrets_of, shape_of, task_of, without_files
 from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 
 from styx.client.refusals import NoSuchThing
-from styx.server.access import CallerOf
-from styx.server.disk import writing
+from styx.server.auth.access import CallerOf
+from styx.server.files.disk import writing
+from styx.server.http.routing import routes
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
 
 router = routes("files", "/v1/files")
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 
 from styx import __version__
 from styx.client.refusals import Unavailable
-from styx.server.gate import HEALTH
+from styx.server.http.gate import HEALTH
+from styx.server.http.routing import routes
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
 
 router = routes("health")
 

@@ -15,17 +15,17 @@ from styx.client.refusals import Elsewhere, Forbidden, TooLarge
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
-from styx.server.access import CallerOf
-from styx.server.apart import ApartOf
-from styx.server.auth import Caller
+from styx.server.auth.access import CallerOf
+from styx.server.auth.tokens import Caller
+from styx.server.files.uploads import told
+from styx.server.http.apart import ApartOf
+from styx.server.http.responses import LastEventId, Limit, Wait, event_number, stream, whole
+from styx.server.http.routing import routes
+from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import LastEventId, Limit, Wait, event_number, stream, whole
 from styx.server.routers.clusterjobs import Follow, Tail
-from styx.server.routing import routes
-from styx.server.sse import Event, EventStream
-from styx.server.tasks import task_of
-from styx.server.uploads import told
+from styx.server.work.tasks import task_of
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
 router = routes("managed jobs", "/v1/jobs")

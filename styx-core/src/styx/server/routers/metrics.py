@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from styx.server.metrics import Metrics
+from styx.server.http.routing import routes
+from styx.server.observe.metrics import Metrics
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
 
 router = routes("health")
 

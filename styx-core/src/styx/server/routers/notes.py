@@ -6,8 +6,8 @@ import asyncio
 
 from pydantic import BaseModel, Field
 
+from styx.server.http.routing import routes
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
 
 router = routes("records", "/v1")
 

@@ -11,10 +11,10 @@ from fastapi import Query
 from styx.api.errors import BadInput
 from styx.api.offers import Accelerator, Offer, OfferQuery
 from styx.catalog.query import ANY_NUMBER, catalogs
-from styx.server.access import IN_TURN
+from styx.server.auth.access import IN_TURN
+from styx.server.http.responses import After, Limit, number, page
+from styx.server.http.routing import routes
 from styx.server.models import Page
-from styx.server.responses import After, Limit, number, page
-from styx.server.routing import routes
 
 router = routes("offers", "/v1/offers")
 

@@ -9,11 +9,11 @@ from fastapi import Depends
 from styx.api.errors import BadInput
 from styx.client.wire import dump
 from styx.engine.orphans import Orphan, Search
-from styx.server.access import IN_TURN, AdminOf, CallerOf
-from styx.server.auth import Level
+from styx.server.auth.access import IN_TURN, AdminOf, CallerOf
+from styx.server.auth.tokens import Level
+from styx.server.http.routing import routes
 from styx.server.models import RequestOut
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
 from styx.store.records import ClusterRecord
 
 router = routes("orphans", "/v1/orphans")

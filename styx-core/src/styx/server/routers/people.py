@@ -9,13 +9,13 @@ from fastapi import Path, Query, Response
 
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
-from styx.server.access import AdminOf, CallerOf
-from styx.server.auth import SCOPES, level, mint, scoped
-from styx.server.logs import masked
+from styx.server.auth.access import AdminOf, CallerOf
+from styx.server.auth.tokens import SCOPES, level, mint, scoped
+from styx.server.http.responses import After, Limit, number, page, whole
+from styx.server.http.routing import routes
 from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
+from styx.server.observe.logs import masked
 from styx.server.parts import PartsOf
-from styx.server.responses import After, Limit, number, page, whole
-from styx.server.routing import routes
 from styx.store.access import AuditEntry, Role, Token, TokenNotFound, User, UserNotFound
 from styx.store.managed import ServerRecord
 

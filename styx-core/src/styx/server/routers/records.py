@@ -14,11 +14,11 @@ from styx.client.protocol import CheckResult
 from styx.client.refusals import NoSuchThing
 from styx.hookspecs import DoctorFinding
 from styx.plugins.status import Plugin
-from styx.server.access import IN_TURN
+from styx.server.auth.access import IN_TURN
+from styx.server.http.responses import NAME, Limit, whole
+from styx.server.http.routing import routes
 from styx.server.models import Page
 from styx.server.parts import PartsOf
-from styx.server.responses import NAME, Limit, whole
-from styx.server.routing import routes
 from styx.store.records import EventRecord
 
 router = routes("records", "/v1")

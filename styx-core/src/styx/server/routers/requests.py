@@ -8,14 +8,14 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 
 from styx.api.errors import from_wire
-from styx.server.access import CallerOf, require_own
+from styx.server.auth.access import CallerOf, require_own
+from styx.server.http.responses import After, LastEventId, Limit, decode, event_number, page, stream
+from styx.server.http.routing import routes
+from styx.server.http.sse import Event, EventStream
 from styx.server.models import Page, RequestOut
 from styx.server.parts import Parts, PartsOf
 from styx.server.problems import problem_of
-from styx.server.progress import Said
-from styx.server.responses import After, LastEventId, Limit, decode, event_number, page, stream
-from styx.server.routing import routes
-from styx.server.sse import Event, EventStream
+from styx.server.work.progress import Said
 from styx.store.access import RequestRecord
 
 router = routes("requests", "/v1/requests")

@@ -13,16 +13,16 @@ from styx.api.errors import ClusterNotFound
 from styx.client.refusals import Elsewhere, Forbidden, NoSuchThing, TooLarge
 from styx.engine.engine import Engine
 from styx.engine.ownership import require_usable
-from styx.server.access import MemberOf
-from styx.server.auth import Caller, Level
+from styx.server.auth.access import MemberOf
+from styx.server.auth.tokens import Caller, Level
+from styx.server.http.responses import ClusterName, LastEventId, event_number, stream
+from styx.server.http.routing import routes
+from styx.server.http.sse import Event, EventStream
 from styx.server.models import ShellIn, ShellOut, Typed
 from styx.server.parts import Parts, PartsOf
-from styx.server.responses import ClusterName, LastEventId, event_number, stream
 from styx.server.routers.clusters import own
-from styx.server.routing import routes
-from styx.server.shells import Piece, Shell
-from styx.server.sse import Event, EventStream
-from styx.server.terminal import Program, Size
+from styx.server.terminals.shells import Piece, Shell
+from styx.server.terminals.terminal import Program, Size
 from styx.store.records import ClusterRecord
 
 router = routes("terminals", "/v1")

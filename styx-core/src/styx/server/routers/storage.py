@@ -19,12 +19,12 @@ from styx.api.storage import StoredObject
 from styx.client.refusals import TooLarge
 from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
-from styx.server.access import IN_TURN, TRANSFER, AdminOf, MemberOf
-from styx.server.disk import writing
+from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, MemberOf
+from styx.server.files.disk import writing
+from styx.server.http.responses import After, Limit, decode, page
+from styx.server.http.routing import routes
 from styx.server.models import WHOLE, Flag, Page, Text, example
 from styx.server.parts import PartsOf
-from styx.server.responses import After, Limit, decode, page
-from styx.server.routing import routes
 
 router = routes("storage", "/v1/storage")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from styx.engine.engine import check_name
 from styx.engine.explain import Explanation
-from styx.server.access import IN_TURN, CallerOf
-from styx.server.apart import ApartOf
+from styx.server.auth.access import IN_TURN, CallerOf
+from styx.server.http.apart import ApartOf
+from styx.server.http.routing import routes
 from styx.server.models import ExplainIn, TaskIn, TaskOut
 from styx.server.parts import PartsOf
-from styx.server.routing import routes
-from styx.server.tasks import without_secrets, written
+from styx.server.work.tasks import without_secrets, written
 
 router = routes("tasks", "/v1/tasks")
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
-from styx.server.access import HARMLESS
+from styx.server.auth.access import HARMLESS
 from styx.server.problems import MEDIA_TYPE, answer
 
 if TYPE_CHECKING:

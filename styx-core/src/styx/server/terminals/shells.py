@@ -19,9 +19,9 @@ from typing import Any
 
 from styx.api.errors import BadInput, StoreError, StyxError
 from styx.client.refusals import NoSuchThing, Unavailable
-from styx.server.auth import Caller
+from styx.server.auth.tokens import Caller
 from styx.server.tallies import Seats
-from styx.server.terminal import Program
+from styx.server.terminals.terminal import Program
 
 log = logging.getLogger("styx.server.shells")
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Header, Path, Query
 
 from styx.api.errors import BadInput
+from styx.server.http.sse import MEDIA_TYPE as EVENTS
 from styx.server.problems import MEDIA_TYPE as PROBLEM
-from styx.server.sse import MEDIA_TYPE as EVENTS
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from styx.server.apart import apart
-from styx.server.auth import Level
+from styx.server.auth.tokens import Level
+from styx.server.http.apart import apart
 from styx.server.settings import MiB, Settings
 from styx.server.tallies import Tally, less
 

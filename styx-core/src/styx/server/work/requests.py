@@ -21,9 +21,9 @@ from styx.api.errors import StoreError, StyxError
 from styx.client.refusals import Unavailable
 from styx.engine.about import about
 from styx.engine.redact import redacting
-from styx.server import tracing
-from styx.server.operations import OPERATIONS, Asked
-from styx.server.progress import Progress, Said
+from styx.server.observe import tracing
+from styx.server.work.operations import OPERATIONS, Asked
+from styx.server.work.progress import Progress, Said
 from styx.store.access import RequestRecord, RequestState
 from styx.store.managed import Superseded
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
-from styx.server import tracing
+from styx.server.observe import tracing
 
 _KEPT = 1000  # of what was said last
 

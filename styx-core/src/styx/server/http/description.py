@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
-from styx.server.access import OPEN
+from styx.server.auth.access import OPEN
 from styx.server.problems import Problem
 
 DESCRIPTION = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styx.api.errors import Conflict
-from styx.server.auth import mint
+from styx.server.auth.tokens import mint
 from styx.store.access import Role, User
 from styx.transports.process import user_name
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from styx import __version__
-from styx.server.metrics import template
+from styx.server.observe.metrics import template
 from styx.server.statuses import Sent
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def user() -> None:
 @click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
 def user_add(name: str, role: str) -> None:
     """Add a user. A viewer looks, a member works with what is theirs, an admin does everything."""
-    from styx.server.auth import check_user
+    from styx.server.auth.tokens import check_user
     from styx.store.access import Role, User
 
     with _store() as store:
@@ -88,8 +88,8 @@ def token() -> None:
 @click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it is good for; else for ever.")
 def token_create(owner: str | None, name: str, scopes: tuple[str, ...], days: float | None) -> None:
     """Make a token and show it, this once."""
-    from styx.server.auth import mint
-    from styx.server.bootstrap import ensure_own
+    from styx.server.auth.bootstrap import ensure_own
+    from styx.server.auth.tokens import mint
 
     now = datetime.now(UTC)
     with _store() as store:

@@ -12,12 +12,12 @@ from fastapi import Depends, Request
 
 from styx.api.errors import StyxError
 from styx.client.refusals import Forbidden, Unauthenticated
-from styx.server.auth import Authenticator, Caller, Level
-from styx.server.logs import keystroke, masked
+from styx.server.auth.rates import Rates, neighbourhood
+from styx.server.auth.tokens import Authenticator, Caller, Level
+from styx.server.auth.turns import Turns
+from styx.server.observe.logs import keystroke, masked
 from styx.server.problems import answer
-from styx.server.rates import Rates, neighbourhood
 from styx.server.statuses import Sent
-from styx.server.turns import Turns
 from styx.store.access import AuditEntry
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from styx.api.errors import StyxError
 from styx.client.refusals import InvalidBody, TooLarge
-from styx.server.gate import MAX_HEADER
-from styx.server.listening import Listening
+from styx.server.http.gate import MAX_HEADER
+from styx.server.http.listening import Listening
 from styx.server.problems import MEDIA_TYPE, problem_of
 
 Idle = dict["Connection", None]  # all of a server that wait for a request, the longest first

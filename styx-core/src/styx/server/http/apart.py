@@ -14,7 +14,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
-from styx.server.turns import Turns
+from styx.server.auth.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from styx.client.wire import dump, load
 
 if TYPE_CHECKING:
     from styx.engine.engine import Engine
-    from styx.server.progress import Progress
+    from styx.server.work.progress import Progress
     from styx.spec import Task
 
 
@@ -100,7 +100,7 @@ async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
     """Run the tasks of a Dag, each on a cluster of its own, and wait. What an earlier try has left goes first."""
     from styx.dags.model import RunOptions
     from styx.dags.run import DagRun
-    from styx.server.tasks import dag_of
+    from styx.server.work.tasks import dag_of
 
     tasks = [asked.task(mapping, position) for position, mapping in enumerate(asked.arguments["tasks"])]
     dag = dag_of(tasks, asked.arguments["shape"])

@@ -19,7 +19,7 @@ from pathlib import Path
 from styx.api.errors import BadInput
 from styx.builtin.file.tree import opened
 from styx.client.refusals import TooLarge
-from styx.server.archives import Archive
+from styx.server.files.archives import Archive
 
 CONTENT = "content"  # what everything in an archive lies below, or the only file is called
 _HINT = f"An archive is a tar file, gzipped or not, in which all lies below {CONTENT!r}, or that is the only file."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from styx.server.bodies import Route
-from styx.server.description import operation_id
-from styx.server.responses import PROBLEMS
+from styx.server.http.bodies import Route
+from styx.server.http.description import operation_id
+from styx.server.http.responses import PROBLEMS
 
 
 def routes(tag: str, prefix: str = "") -> APIRouter:

@@ -12,8 +12,8 @@ from styx.spec import Dag, Task
 from styx.spec.files import is_uri
 
 if TYPE_CHECKING:
+    from styx.server.files.uploads import Uploads
     from styx.server.models import DagIn, TaskIn
-    from styx.server.uploads import Uploads
 
 _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is meant
 

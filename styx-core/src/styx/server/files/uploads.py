@@ -21,9 +21,9 @@ from typing import Any
 
 from styx.api.errors import BadInput, InvalidTask
 from styx.client.refusals import NoSuchThing
-from styx.server.room import OWNER, SIZE, Room, age
+from styx.server.files.room import OWNER, SIZE, Room, age
+from styx.server.files.unpacking import CONTENT, unpack
 from styx.server.settings import Settings
-from styx.server.unpacking import CONTENT, unpack
 from styx.spec import Task
 from styx.spec.files import is_uri
 from styx.spec.model import StorageMount

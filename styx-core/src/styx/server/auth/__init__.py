@@ -1,0 +1,1 @@
+"""Who gets in, to what, and how much of it."""

@@ -1,0 +1,1 @@
+"""What is sent to the server to be kept on its disk."""

@@ -1,0 +1,1 @@
+"""Terminals on nodes, for clients that reach the server only."""

@@ -1,0 +1,1 @@
+"""What takes longer than a request: put on record, worked on, and told of."""
