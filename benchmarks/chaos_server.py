@@ -22,13 +22,14 @@ from pathlib import Path
 
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
-from styx.sealing import Sealer
+from styx.sealing import FILE_NAME, Sealer
 from styx.spec import Task
 from styx.store import Store
 from styx.store.managed import JobQuery, ManagedJob, ManagedState
 from styx.transports.process import user_name
 
 SERVER = (sys.executable, "-P", "-m", "styx.server.main", "--port", "0")
+SHARED = ("jobs", "local")  # beside the key, in the homes of all servers of one database
 MOVED_WITHIN = 30.0  # seconds for the jobs of a server that is killed for good to be another's
 
 
@@ -42,11 +43,16 @@ class Servers:
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, which: int) -> None:
-        """Start one; it takes up what is there."""
+        """Start one, in a home of its own; it takes up what is there."""
+        home = self._home.with_name(f"home{which}") if which else self._home
+        if which and not home.exists():
+            home.mkdir(mode=0o700)
+            for name in (*SHARED, FILE_NAME):
+                (home / name).symlink_to(self._home / name)
         with (self._home / f"server{which}.log").open("ab") as log:
             self.processes[which] = subprocess.Popen(
                 [*SERVER, "--at-once", str(self._at_once)],
-                env={**os.environ, **self._environment, "STYX_HOME": str(self._home)},
+                env={**os.environ, **self._environment, "STYX_HOME": str(home)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -83,7 +89,8 @@ def main() -> int:
 
 def _run(root: Path, environment: dict[str, str], options: argparse.Namespace, dice: random.Random) -> int:
     home = root / "home"
-    home.mkdir(mode=0o700)
+    for path in (home, *(home / name for name in SHARED)):
+        path.mkdir(mode=0o700)
     os.environ["STYX_HOME"] = str(home)
     servers = Servers(home, environment, options.at_once)
     with ExitStack() as ending:

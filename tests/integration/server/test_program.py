@@ -42,6 +42,18 @@ def test_a_port_that_is_taken(styx_home: Path) -> None:
     assert "Address already in use" in refused.stderr
 
 
+def test_one_home_has_one_server(styx_home: Path) -> None:
+    """A second is told which process is there, at which address, and what to do; the first is still to be found."""
+    with running(styx_home) as server:
+        said = (styx_home / "server.json").read_text()
+        refused = styx_server(styx_home, "--port", "0")
+        assert (refused.returncode, refused.stderr.count("\n")) == (75, 2)
+        assert f"process {server.process.pid}, at {server.url}" in refused.stderr
+        assert "has a home of its own: --home" in refused.stderr
+        assert (styx_home / "server.json").read_text() == said
+        assert server.ask("GET", "/v1/me").status == 200
+
+
 def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
     """What is made beside a running server counts there at once, and what is revoked does no more."""
     with running(styx_home) as server:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from styx.api import PluginError, TransportError
+from styx.api import Conflict, InvalidConfig, PluginError, TransportError
 from styx.client import local
 
 
@@ -55,6 +55,31 @@ def test_a_server_that_another_process_starts_for_ever(styx_home: Path, monkeypa
     monkeypatch.setattr(local, "answers", lambda _server: False)
     with pytest.raises(TransportError, match=r"process \d+ on .*, at http://127.0.0.1:1, does not answer"):
         local.ensure(patience=0.1)
+
+
+def test_a_home_has_one_server(styx_home: Path):
+    """A second is told who is there; the lock may have been taken for the first by whoever started it."""
+    with local._locked() as lock:
+        with pytest.raises(Conflict, match="about to begin, or to end"):
+            local.hold()
+        assert lock is not None
+        local.hold(lock)
+        server = local.announce("http://127.0.0.1:1", "t", "s1")
+        with pytest.raises(Conflict, match=f"{styx_home} has a server already: process {server.pid}, at {server.url}"):
+            local.hold()
+
+
+def test_a_server_without_the_lock_is_one_too(server):
+    """Where the file system knows no locks, what the first has announced keeps the second away."""
+    with pytest.raises(Conflict, match="has a server already"):
+        local.hold()
+
+
+def test_a_home_that_cannot_be_written(styx_home: Path):
+    """An error names what cannot be written."""
+    (styx_home / local.LOCK).mkdir(parents=True)
+    with pytest.raises(InvalidConfig, match=r"cannot write .*server\.lock: Is a directory"):
+        local.hold()
 
 
 def test_a_newer_announcement_stays(server):

@@ -1,9 +1,9 @@
 """The server of this home: found, started by whoever needs one, and stopped. There is one, however many ask for it.
 
-A server writes ``<home>/server.json`` when it listens: its URL, its token, and which process it is. One that is started
-from here is given the lock ``<home>/server.lock`` to hold for as long as it lives, so that nobody starts another while
-it is not yet, or not any more, to be found. It is a session of its own: neither Ctrl-C nor the end of the terminal in
-which it was started reaches it.
+A server writes ``<home>/server.json`` when it listens: its URL, its token, and which process it is. For as long as it
+lives it holds the lock ``<home>/server.lock``, so that there is no other while it is not yet, or not any more, to be
+found. One that is started from here is given the lock, which was taken for it. It is a session of its own: neither
+Ctrl-C nor the end of the terminal in which it was started reaches it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from styx import __version__
-from styx.api.errors import PluginError, TransportError
+from styx.api.errors import Conflict, InvalidConfig, PluginError, TransportError
 from styx.client import locallog
 from styx.config import home
 from styx.plugins.paths import make_private
@@ -66,6 +66,28 @@ class LocalServer:
         me = current()
         same = (self.host, self.boot_id) == (me.host, me.boot_id)  # a container's numbers are its own, too
         return same and alive(Holder(self.id, self.pid, self.started, self.boot_id, self.host))
+
+
+def hold(lock: int | None = None) -> None:
+    """Be the server of this home, to the end of this process. Raises Conflict where there is one, InvalidConfig.
+
+    ``lock`` is the descriptor of the lock, where whoever started this process has taken it.
+    """
+    try:
+        lock = _opened() if lock is None else lock
+        os.set_inheritable(lock, False)  # what the server starts may outlive it
+    except OSError as error:
+        raise InvalidConfig(f"cannot write {home() / LOCK}: {error.strerror}") from None
+    taken, server = _taken(lock), find()
+    if taken and server is None:
+        return
+    os.close(lock)
+    if server is None:
+        raise Conflict(f"another server of {home()} is about to begin, or to end", hint="Try again in a moment.")
+    raise Conflict(
+        f"{home()} has a server already: process {server.pid}, at {server.url}",
+        hint="`styx api stop` ends it. Each of several that share a database has a home of its own: --home DIR.",
+    )
 
 
 def announce(url: str, token: str, id: str, fingerprint: str = "") -> LocalServer:  # noqa: A002 - as the field is called
@@ -135,7 +157,7 @@ def ensure(*, port: int = 0, patience: float = PATIENCE) -> LocalServer:
     deadline = time.monotonic() + patience
     while True:
         with _locked() as lock:
-            server = find()  # one that was started by hand has no lock
+            server = find()
             if lock is not None and server is None:
                 return _started(_start(lock, port), deadline)
         if server is not None and answers(server):
@@ -193,12 +215,16 @@ def _read() -> LocalServer | None:
 @contextmanager
 def _locked() -> Iterator[int | None]:
     """The lock's descriptor, which whoever inherits it holds on to; None while somebody else has it."""
-    make_private(str(home()))
-    descriptor = os.open(home() / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened()
     try:
         yield descriptor if _taken(descriptor) else None
     finally:
         os.close(descriptor)
+
+
+def _opened() -> int:
+    make_private(str(home()))
+    return os.open(home() / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _taken(descriptor: int) -> bool:
@@ -216,7 +242,7 @@ def _start(lock: int, port: int) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     with open(locallog.path(), "ab", opener=partial(os.open, mode=0o600)) as output:
         return subprocess.Popen(
-            [*PROGRAM, "--host", HOST, "--port", str(port)],
+            [*PROGRAM, "--host", HOST, "--port", str(port), "--lock", str(lock)],
             cwd=home(),
             env={**environment, "STYX_HOME": str(home())},
             stdin=subprocess.DEVNULL,

@@ -23,6 +23,7 @@ from styx.api.errors import StyxError
 @click.option("--tls-own", is_flag=True, help="A certificate of its own, made in the home: pinned by its fingerprint.")
 @click.option("--behind-proxy", is_flag=True, help="What stands in front speaks TLS, and says whom it speaks for.")
 @click.option("--at-once", type=click.IntRange(min=1), help="Managed jobs at a time, instead of what config.yaml says.")
+@click.option("--lock", type=int, hidden=True)  # see styx.client.local.hold
 @click.version_option(package_name="styx-core", prog_name="styx-server")
 @click.pass_context
 def cli(
@@ -35,6 +36,7 @@ def cli(
     tls_own: bool,
     behind_proxy: bool,
     at_once: int | None,
+    lock: int | None,
 ) -> None:
     """Run the Styx server: the engine and the managed jobs of an installation, behind an HTTP interface.
 
@@ -53,7 +55,7 @@ def cli(
         tls_cert, tls_key = _own(tls_cert or tls_key)
     settings = Settings(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
     settings.check()
-    serve(settings, at_once)
+    serve(settings, at_once, lock)
 
 
 def _own(given: Path | None) -> tuple[Path, Path]:

@@ -43,11 +43,13 @@ _BACKLOG = 1024
 _KEPT_ALIVE = 75  # seconds without a request, longer than proxies keep connections
 
 
-def serve(settings: Settings, at_once: int | None) -> None:
+def serve(settings: Settings, at_once: int | None, lock: int | None = None) -> None:
     """Listen, work, and end on SIGTERM or SIGINT. Raises StyxError for what keeps it from beginning.
 
-    ``at_once`` managed jobs may be under way here, else as many as the installation's settings say.
+    ``at_once`` managed jobs may be under way here, else as many as the installation's settings say. ``lock`` is that of
+    the home, if whoever started this process has taken it; see :func:`styx.client.local.hold`.
     """
+    local.hold(lock)
     sock = listen(settings)
     logs.configure()
     tracing.start()
