@@ -80,7 +80,7 @@ async def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "whose"), [(Settings(max_uploads=60_000), "bob"), (Settings(user_uploads=60_000), "ann")]
+    ("settings", "whose"), [(Settings(max_uploads=70_000), "bob"), (Settings(user_uploads=70_000), "ann")]
 )
 async def test_there_is_an_end_to_it(tmp_path: Path, settings: Settings, whose: str) -> None:
     """When all that may be kept is there, of all or of one user, nothing more is taken, and no draft is left."""
@@ -102,7 +102,7 @@ async def test_one_does_not_fill_it_for_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "whose"), [(Settings(max_uploads=60_000), "bob"), (Settings(user_uploads=60_000), "ann")]
+    ("settings", "whose"), [(Settings(max_uploads=70_000), "bob"), (Settings(user_uploads=70_000), "ann")]
 )
 async def test_room_is_made_of_what_nothing_names(tmp_path: Path, settings: Settings, whose: str) -> None:
     """The oldest goes first, once it has not been named for an hour; what a task still needs stays."""

@@ -15,6 +15,7 @@ import pytest
 from styx.api.errors import BadInput
 from styx.client.refusals import TooLarge
 from styx.client.remote.files import archived
+from styx.server.files import unpacking
 from styx.server.files.uploads import Uploads
 from styx.server.settings import Settings
 from styx.spec import Task
@@ -188,6 +189,23 @@ async def test_what_is_packed_counts_as_it_is_unpacked(tmp_path: Path) -> None:
     data = gzip.compress(header(tarfile.XGLTYPE, 2 * MiB) * 1 + bytes(2 * MiB))
     with pytest.raises(TooLarge):
         await sent(tmp_path, data, max_dag=100)
+
+
+@pytest.mark.parametrize("members", [
+    [(f"content/{n}/", b"") for n in range(100)], [(f"content/{n}", b"") for n in range(100)],
+    [(f"content/{n}/{'d/' * 50}", b"") for n in range(2)], [(f"content/{n}/{'d/' * 50}f", b"") for n in range(2)],
+])  # fmt: skip
+async def test_directories_count_as_files_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: list[Member]
+) -> None:
+    """Those too that only stand in the name of something else: a short archive could use up all that a disk has."""
+    with pytest.raises(TooLarge, match="MiB of uploads"):
+        await sent(tmp_path, gzip.compress(packed(*members)), user_uploads=300_000)
+    monkeypatch.setattr(unpacking, "_MOST_ENTRIES", 100)
+    with pytest.raises(TooLarge, match="more than the 100 files and directories"):
+        await sent(tmp_path, gzip.compress(packed(*members)))
+    assert list((tmp_path / "uploads").iterdir()) == []
+    assert await sent(tmp_path, packed(*members[:1]))
 
 
 @pytest.mark.parametrize(

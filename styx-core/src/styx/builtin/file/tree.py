@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -24,14 +24,20 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def opened(root: Path, parts: Sequence[str] = (), *, create: bool = False) -> Iterator[int]:
-    """A descriptor of the directory ``parts`` below ``root``, which are made on the way if ``create`` says so."""
+def opened(
+    root: Path, parts: Sequence[str] = (), *, create: bool = False, made: Callable[[], None] = lambda: None
+) -> Iterator[int]:
+    """A descriptor of the directory ``parts`` below ``root``, which are made on the way if ``create`` says so.
+
+    ``made`` is called after each that was, and may raise.
+    """
     descriptor = os.open(root, _DIRECTORY)
     try:
         for part in parts:
             if create:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(part, dir_fd=descriptor)
+                    made()
             descriptor, parent = os.open(part, _DIRECTORY, dir_fd=descriptor), descriptor
             os.close(parent)
         yield descriptor

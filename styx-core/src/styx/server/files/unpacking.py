@@ -23,7 +23,8 @@ from styx.server.files.archives import Archive
 
 CONTENT = "content"  # what everything in an archive lies below, or the only file is called
 _HINT = f"An archive is a tar file, gzipped or not, in which all lies below {CONTENT!r}, or that is the only file."
-_MOST_FILES = 500_000
+_MOST_ENTRIES = 500_000  # files, directories and links, those too that only stand in the names of others
+_ENTRY = 4096  # bytes that each takes beside what is in it, on most disks
 _LONGEST_PATH = 3000  # bytes: where it is copied to, something stands before it, and systems take 4095
 _LONGEST_NAME = 255
 _SHOWN = 100  # characters of a name that is too long
@@ -40,23 +41,33 @@ _Path = tuple[str, ...]
 
 
 def unpack(archive: Path, target: Path, most: int, more: Callable[[int], None]) -> int:
-    """Unpack into ``target``, which holds no links yet; how many bytes the archive has when it is not zipped.
+    """Unpack into ``target``, which holds no links yet; how many bytes that takes.
 
-    ``more`` is told of them as they come, and may raise.
+    They are those of the archive when it is not zipped, and some for each entry. ``more`` is told of them as they come,
+    and may raise.
 
-    Raises BadInput for what is no archive or could get out, TooLarge for more than ``most`` bytes, OSError of the disk.
+    Raises BadInput for what is no archive or could get out, TooLarge for more than ``most`` bytes in it or too many
+    entries, OSError of the disk.
     """
     links: dict[_Path, str] = {}
-    name = ""
+    name, entries = "", 0
+
+    def made() -> None:
+        nonlocal entries
+        entries += 1
+        if entries > _MOST_ENTRIES:
+            raise _too_many()
+        more(_ENTRY)
+
     try:
         with archive.open("rb") as file:
             members = Archive(file, most, more)
             for number, member in enumerate(members):
-                if number >= _MOST_FILES:
-                    raise TooLarge("the archive holds more files than the server takes")
+                if number >= _MOST_ENTRIES:  # the same directory many times
+                    raise _too_many()
                 name = member.name
                 path = _path(name)
-                _put(target, path, member, members)
+                _put(target, path, member, members, made)
                 if member.issym():
                     links[path] = member.linkname
         _require_inside(links)
@@ -66,7 +77,7 @@ def unpack(archive: Path, target: Path, most: int, more: Callable[[int], None]) 
         if error.errno not in _REFUSED:
             raise
         raise BadInput(f"the archive cannot be unpacked: {name!r}: {error.strerror}", hint=_HINT) from None
-    return members.size
+    return members.size + entries * _ENTRY
 
 
 def _path(name: str) -> _Path:
@@ -81,14 +92,15 @@ def _path(name: str) -> _Path:
     return path
 
 
-def _put(target: Path, path: _Path, member: tarfile.TarInfo, archive: Archive) -> None:
+def _put(target: Path, path: _Path, member: tarfile.TarInfo, archive: Archive, made: Callable[[], None]) -> None:
     if member.isdir():
-        with opened(target, path, create=True) as directory:
+        with opened(target, path, create=True, made=made) as directory:
             os.fchmod(directory, member.mode & 0o777 | 0o700)
         return
     if not (member.issym() or member.islnk() or member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}):
         raise tarfile.ExtractError(f"{member.name!r} is no file, directory or link")
-    with opened(target, path[:-1], create=True) as directory:
+    made()
+    with opened(target, path[:-1], create=True, made=made) as directory:
         if member.issym():
             if not member.linkname or member.linkname.startswith("/"):
                 raise _leads_out(path)
@@ -143,6 +155,10 @@ def _require_inside(links: Mapping[_Path, str]) -> None:
                     ahead += reversed(further.split("/"))
             if followed > _MOST_FOLLOWED or len(here) > _DEEPEST or steps > _MOST_STEPS:
                 raise tarfile.ExtractError(f"{'/'.join(path)!r} leads too far")
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(f"the archive holds more than the {_MOST_ENTRIES} files and directories that the server takes")
 
 
 def _too_long(name: str) -> tarfile.ExtractError:
