@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from styx.api.errors import InvalidConfig, PluginError
 from styx.plugins.manager import PluginManager
 from styx.sealing import Sealer, SealingError
+from styx.store import Store
 
 KEY = bytes(range(32))
 
@@ -42,6 +43,23 @@ def test_another_key_is_named_as_the_reason() -> None:
     with pytest.raises(SealingError, match="sealed under another key") as refused:
         Sealer(bytes(32)).unseal(Sealer(KEY).seal("hush", "job:1"), "job:1")
     assert "secret.key" in str(refused.value.hint)
+
+
+def test_a_database_has_the_key_of_its_first_server(tmp_path: Path) -> None:
+    """Another is refused with its file and what to do, until the first is forgotten."""
+    first, other = Sealer.open(tmp_path / "a"), Sealer.open(tmp_path / "b")
+    with Store.open(home=tmp_path / "a") as store:
+        first.require_for(store)
+        Sealer.open(tmp_path / "a").require_for(store)
+        with pytest.raises(
+            SealingError, match=r"b/secret\.key is another key than the one of this database"
+        ) as refused:
+            other.require_for(store)
+        assert "copy secret.key from the home of another" in str(refused.value.hint)
+        store.forget_sealing_key()
+        other.require_for(store)
+        with pytest.raises(SealingError):
+            first.require_for(store)
 
 
 @given(st.data())

@@ -20,6 +20,7 @@ from styx.api.errors import InvalidConfig, StyxError
 
 if TYPE_CHECKING:
     from styx.plugins.manager import PluginManager
+    from styx.store import Store
 
 FILE_NAME = "secret.key"
 HOOK = "styx_sealing_key"
@@ -36,11 +37,12 @@ class SealingError(StyxError):
 
 
 class Sealer:
-    """Seals and opens text under one key. Thread-safe."""
+    """Seals and opens text under one key, which comes from ``source``. Thread-safe."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, source: str = "") -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        self._source = source
         self._cipher = AESGCM(key)
         self._name = sha256(b"styx sealing key " + key).hexdigest()[:8]
 
@@ -48,7 +50,18 @@ class Sealer:
     def open(cls, home: Path, plugins: PluginManager | None = None) -> Sealer:
         """With the key that a plugin has, or else that of ``home``. Raises InvalidConfig, PluginError."""
         key = _of_plugin(plugins) if plugins is not None and plugins.implements(HOOK) else None
-        return cls(key or _of_file(home / FILE_NAME))
+        if key:
+            return cls(key, f"what a plugin gives by {HOOK}")
+        return cls(_of_file(home / FILE_NAME), str(home / FILE_NAME))
+
+    def require_for(self, store: Store) -> None:
+        """Raise SealingError unless all servers of the store have this key: it is that of the first which asks."""
+        if store.sealing_key(self._name) != self._name:
+            raise SealingError(
+                f"{self._source} is another key than the one of this database",
+                hint=f"All its servers need the same: copy {FILE_NAME} from the home of another. If it is lost, "
+                "`styx-server forget-key` gives up what is sealed.",
+            )
 
     def seal(self, text: str, about: str) -> str:
         """The text, for those who have the key and ask about the same thing."""
@@ -103,7 +116,8 @@ def _of_file(path: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise InvalidConfig(
             f"{path} holds no key",
-            hint="Put the one that was there back, or move it away: a new one is made, and what is sealed is lost.",
+            hint="Put the one that was there back. If it is lost, move this away, so that a new one is made, and let "
+            "`styx-server forget-key` give up what is sealed.",
         )
     return key
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from styx.sealing import Sealer
+from styx.store import Store
 from support.servers import running
 
 
@@ -52,6 +54,18 @@ def test_one_home_has_one_server(styx_home: Path) -> None:
         assert "has a home of its own: --home" in refused.stderr
         assert (styx_home / "server.json").read_text() == said
         assert server.ask("GET", "/v1/me").status == 200
+
+
+def test_one_database_has_one_key(styx_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose secrets the others could not read ends with what to do, and begins once their key is given up."""
+    with Store.open(home=tmp_path / "first") as store:
+        Sealer.open(tmp_path / "first").require_for(store)
+        monkeypatch.setenv("STYX_DATABASE_URL", f"sqlite:///{tmp_path}/first/state.db")
+        refused = styx_server(styx_home, "--port", "0")
+        assert (refused.returncode, refused.stderr.count("\n")) == (77, 2)
+        assert f"{styx_home}/secret.key is another key" in refused.stderr
+        assert styx_server(styx_home, "forget-key").returncode == 0
+        Sealer.open(styx_home).require_for(store)
 
 
 def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:

@@ -70,11 +70,12 @@ async def _serve(settings: Settings, at_once: int | None, sock: Listening) -> No
 def prepared(settings: Settings, at_once: int | None, sock: Listening) -> Server:
     """A server of this home that is ready to serve, in the running event loop, at a socket that is bound.
 
-    Raises StoreError, InvalidConfig, PluginError.
+    Raises StoreError, SealingError, InvalidConfig, PluginError.
     """
     url = f"{settings.scheme}://{_address(sock)}"
     engine = Engine.open(home())
     sealer = Sealer.open(home(), engine.context.plugins)
+    sealer.require_for(engine.context.store)
     jobs = engine.context.config.jobs
     runtime = JobRuntime(engine, sealer, Limits(at_once or jobs.at_once, jobs.per_user, jobs.pools), url)
     app = create_app(engine, runtime, sealer, settings, observe=logs.observe)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0007"
+REVISION = "0008"
 
 metadata = MetaData(
     naming_convention={
@@ -47,7 +47,12 @@ revisions = Table(
     PrimaryKeyConstraint("version_num", name="styx_revision_pkc"),
 )
 
-installations = Table("installation", metadata, Column("id", Text, primary_key=True))
+installations = Table(
+    "installation",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sealing_key", Text),  # what the key is called under which secrets are sealed
+)
 
 clusters = Table(
     "clusters",

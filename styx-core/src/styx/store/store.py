@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import URL
+from sqlalchemy import URL, select, update
 
 from styx.config import home as default_home
+from styx.store import schema
 from styx.store.answers import Answers
 from styx.store.attempts import Attempts
 from styx.store.audit import Audit
@@ -96,6 +97,18 @@ class Store:
             self.memory = Memory(self.installation)
             if self._database.sqlite:
                 remember(Path(self._database.url.database or "").absolute(), self.memory)
+
+    def sealing_key(self, mine: str) -> str:
+        """What the key is called under which secrets are sealed here: ``mine`` from now on, where there was none."""
+        known = schema.installations.c.sealing_key
+        with self._database.write() as connection:
+            connection.execute(update(schema.installations).where(known.is_(None)).values(sealing_key=mine))
+            return str(connection.scalar(select(known)))
+
+    def forget_sealing_key(self) -> None:
+        """Let the next that asks for it decide. Idempotent."""
+        with self._database.write() as connection:
+            connection.execute(update(schema.installations).values(sealing_key=None))
 
     def close(self) -> None:
         """Close the connections. Idempotent."""

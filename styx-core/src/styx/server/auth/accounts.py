@@ -1,4 +1,4 @@
-"""``styx-server user`` and ``token``: straight on the store, for who has the home."""
+"""``styx-server user``, ``token`` and ``forget-key``: straight on the store, for who has the home."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def add_to(cli: click.Group) -> None:
     """Add the commands."""
     cli.add_command(user)
     cli.add_command(token)
+    cli.add_command(forget_key)
 
 
 def _store() -> Store:
@@ -122,3 +123,14 @@ def token_revoke(number: str, alone: bool) -> None:
     with _store() as store:
         store.tokens.revoke(number, alone=alone)
     click.echo(f"Revoked {number}.")
+
+
+@click.command("forget-key")
+def forget_key() -> None:
+    """Let the next server to start bring another key, where secret.key is lost.
+
+    Secrets that are sealed under the one before cannot be read with it: jobs and requests that need them fail.
+    """
+    with _store() as store:
+        store.forget_sealing_key()
+    click.echo("The key of the next server to start is that of the database.")
