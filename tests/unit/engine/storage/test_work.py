@@ -6,12 +6,24 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from styx.api import BadInput, InvalidRequest, NotFound, PluginError, QuotaExceeded, RateLimited, Transient, Unsupported
+from styx.api import (
+    BadInput,
+    InvalidRequest,
+    NotFound,
+    PluginError,
+    QuotaExceeded,
+    RateLimited,
+    StoredObject,
+    Transient,
+    Unsupported,
+)
 from styx.engine.storage import Mode, StorageWork
 from styx.engine.storage.ends import PARTIAL
 from styx.engine.storage.transfer import Tally
@@ -81,6 +93,24 @@ async def test_what_is_the_same_is_left_alone(work: StorageWork, tmp_path: Path,
     os.utime(back / "a.txt", (4e9, 4e9))
     assert await copy(work, f"{scheme}://b", back, SYNC) == (["a.txt"], [])
     assert (back / "a.txt").read_text() == "longer"
+
+
+async def test_a_page_at_a_time(work: StorageWork, tmp_path: Path) -> None:
+    """Of a store that lists as it goes nothing is read beyond a page; together the pages are all there is, by key."""
+
+    class Endless(MemoryStorage):
+        def list(self, uri: str) -> Iterator[StoredObject]:
+            del uri
+            return (StoredObject(f"{number:09}", 0, datetime.now(UTC)) for number in count())
+
+    endless = work_of(tmp_path / "other", memory=(Endless, MemoryObjects()))
+    assert [thing.key for thing in await endless.objects("memory://b", 2, "000000041")] == ["000000042", "000000043"]
+    names = ["a-b", "a/b-c", "a/b/c", "a0", "z", "\u00e9/x"]
+    await copy(work, write(tmp_path / "source", dict.fromkeys(names, "")), "file://b", ALL)
+    found: list[str] = []
+    while page := await work.objects("file://b", 2, found[-1] if found else ""):
+        found += [thing.key for thing in page]
+    assert found == names
 
 
 async def test_from_store_to_store(work: StorageWork, tmp_path: Path) -> None:

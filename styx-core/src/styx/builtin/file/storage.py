@@ -7,7 +7,7 @@ bucket writes to it and removes it.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -83,10 +83,10 @@ class FileStorage(Storage):
             return [name for name in self._buckets.names() if self._buckets.owner(name) == self.services.installation]
 
     def list(self, uri: str) -> Iterable[StoredObject]:
-        """The files at or below the key."""
+        """The files at or below the key, a directory at a time."""
         place = parse(uri)
         with refusals(f"list {uri}"):
-            return self._objects(place)
+            yield from self._objects(place)
 
     def upload(self, source: Path, uri: str) -> None:
         """Copy a file, or the files below a directory. Links to files are followed, links to directories are not."""
@@ -109,7 +109,7 @@ class FileStorage(Storage):
         """Copy one file to ``target``, or the files below a prefix into it."""
         place = parse(uri)
         with refusals(f"download {uri}"):
-            found = self._objects(place)
+            found = list(self._objects(place))  # before anything is written, which may be below it
             if not found:
                 raise NotFound(f"there is nothing at {uri}")
             for thing in found:
@@ -194,13 +194,12 @@ class FileStorage(Storage):
         single = f'mkdir -p -- "$(dirname -- {to})" && cp -- {source} {to}'
         return f"if [ -d {source} ]; then {whole}; else {single}; fi"
 
-    def _objects(self, place: Place) -> Sequence[StoredObject]:
+    def _objects(self, place: Place) -> Iterator[StoredObject]:
         self._require_there(place.bucket)
         root = self._root / place.bucket
-        found = list(tree.walk(root, place.parts))
         if not place.prefix and (itself := tree.look(root, place.parts)):
-            found.append(itself)
-        return sorted((o for o in found if not o.key.startswith(f"{PRIVATE}/")), key=lambda thing: thing.key)
+            yield itself
+        yield from (each for each in tree.walk(root, place.parts) if not each.key.startswith(f"{PRIVATE}/"))
 
     def _require_there(self, bucket: str) -> None:
         if self._buckets.owner(bucket) is None:

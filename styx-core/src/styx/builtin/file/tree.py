@@ -103,7 +103,7 @@ def look(root: Path, parts: Sequence[str]) -> StoredObject | None:
 
 
 def walk(root: Path, parts: Sequence[str]) -> Iterator[StoredObject]:
-    """Every object below a directory, in no order. Links, pipes and names that are not text are none."""
+    """Every object below a directory, by key. Links, pipes and names that are not text are none."""
     try:
         with opened(root, parts) as directory:
             yield from _walk(directory, "".join(f"{part}/" for part in parts))
@@ -113,8 +113,8 @@ def walk(root: Path, parts: Sequence[str]) -> Iterator[StoredObject]:
 
 def _walk(directory: int, prefix: str) -> Iterator[StoredObject]:
     with os.scandir(directory) as entries:
-        names = [entry.name for entry in entries]
-    for name in names:
+        names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+    for name in (name.removesuffix("/") for name in names):
         with contextlib.suppress(FileNotFoundError, UnicodeEncodeError):  # it has just gone, or is no key
             name.encode()
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from styx.api.errors import (
@@ -157,11 +157,14 @@ class Stores:
                 raise last
             await self._clock.sleep(max(pause, SHORTEST_PAUSE))
 
-    async def objects(self, storage: Storage, uri: str, most: int | None = None) -> list[StoredObject]:
-        """The objects at or below a URI, or the first of them."""
+    async def objects(self, storage: Storage, uri: str, most: int | None = None, after: str = "") -> list[StoredObject]:
+        """The objects at or below a URI; or ``most`` of them, the first behind that key."""
+
+        def before(thing: StoredObject) -> bool:
+            return thing.key <= after
 
         def listed() -> list[StoredObject]:
-            return _objects(islice(storage.list(uri), most))
+            return list(islice(dropwhile(before, _objects(storage.list(uri))), most))
 
         return await self.call(storage, listed, name="list")
 
@@ -179,12 +182,11 @@ def _guarded(plugin: str, name: str, function: Callable[..., ResultT], *args: ob
         return function(*args)
 
 
-def _objects(listed: Iterable[object]) -> list[StoredObject]:
-    found = list(listed)
-    wrong = next((each for each in found if not isinstance(each, StoredObject)), None)
-    if wrong is not None:
-        raise TypeError(f"it lists {wrong!r}, which is no StoredObject")
-    return found  # type: ignore[return-value]
+def _objects(listed: Iterable[object]) -> Iterator[StoredObject]:
+    for each in listed:
+        if not isinstance(each, StoredObject):
+            raise TypeError(f"it lists {each!r}, which is no StoredObject")
+        yield each
 
 
 def paths(files: Mapping[str, Any]) -> str:

@@ -89,10 +89,14 @@ class StorageWork:
         newest = max((thing.modified_at for thing in objects), default=None)
         return BucketInfo(storage.name, uri, len(objects), sum(thing.size for thing in objects), newest)
 
-    async def objects(self, uri: str) -> list[StoredObject]:
-        """The objects at or below a URI, by key. Raises NotFound for a bucket that is not there."""
+    async def objects(self, uri: str, most: int | None = None, after: str = "") -> list[StoredObject]:
+        """The objects at or below a URI, by key; or ``most`` of them, the first behind the key ``after``.
+
+        No others are in memory then, as far as the store lists them one by one. Raises NotFound for a bucket that is
+        not there.
+        """
         place = Uri.parse(uri)
-        return await self.stores.objects(self.stores.of(uri), str(place))
+        return await self.stores.objects(self.stores.of(uri), str(place), most, after)
 
     async def plan(self, source: str, target: str, mode: Mode, base: Path | None = None) -> Transfer:
         """What copying or synchronising comes to; nothing is done yet. Paths are relative to ``base``, or to here."""

@@ -21,7 +21,7 @@ from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
 from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, MemberOf
 from styx.server.files.disk import writing
-from styx.server.http.responses import After, Limit, decode, page
+from styx.server.http.responses import Limit, decode, page
 from styx.server.http.routing import routes
 from styx.server.models import WHOLE, Flag, Page, Text, example
 from styx.server.parts import PartsOf
@@ -29,6 +29,7 @@ from styx.server.parts import PartsOf
 router = routes("storage", "/v1/storage")
 
 _URI = r"^[a-z][a-z0-9+.-]{0,30}://[^\x00]{1,2000}$"
+AfterKey = Annotated[str | None, Query(max_length=8192, description="`next` of the page before")]
 UriOf = Annotated[str, Query(pattern=_URI, examples=["s3://bucket/key"])]
 _BYTES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -78,12 +79,10 @@ async def buckets(parts: PartsOf) -> Buckets:
 
 
 @router.get("/objects", dependencies=[IN_TURN])
-async def objects(uri: UriOf, parts: PartsOf, after: After = None, limit: Limit = 1000) -> Page[StoredObject]:
+async def objects(uri: UriOf, parts: PartsOf, after: AfterKey = None, limit: Limit = 1000) -> Page[StoredObject]:
     """The objects at or below a URI, by key."""
-    last = decode(after)
-    found = await parts.engine.storage.objects(uri)
-    rest = found if last is None else [each for each in found if each.key > last]
-    return page(rest[: limit + 1], limit, lambda last: last.key)  # type: ignore[return-value]
+    found = await parts.engine.storage.objects(uri, limit + 1, decode(after) or "")
+    return page(found, limit, lambda last: last.key)  # type: ignore[return-value]
 
 
 @router.post("/buckets", status_code=204, response_class=Response)
