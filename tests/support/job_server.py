@@ -1,7 +1,7 @@
 """A process that works on managed jobs, as styx-server does, and that can be made to stumble at a given moment.
 
 ``python job_server.py [--die-at N | --stop-before WHAT] [--ttl SECONDS]``: with ``--die-at`` it kills itself right
-before its N-th write to either database after a job was given to it; with ``--stop-before`` it suspends itself, once,
+before its N-th write to either database after it has found work; with ``--stop-before`` it suspends itself, once,
 right before it calls that method of the backend. With ``--nursery`` it works on nothing itself: for each line that it
 reads it forks a server with the options there, which begins at once because all is imported, and prints its pid.
 """
@@ -82,7 +82,10 @@ def stop_before(backend: Any, method: str) -> None:
 
 
 def die_at(number: int) -> None:
-    """Kill this process right before its write of that number, counted from the first job that it is given."""
+    """Kill this process right before its write of that number, counted from the first job that it is given.
+
+    Or from the first of whose end it is to tell.
+    """
     from dbos._sys_db import SystemDatabase
 
     from styx.store.database import Database
@@ -97,13 +100,14 @@ def die_at(number: int) -> None:
             if left[0] <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    real_admit = ManagedJobs.admit
+    def counts(real: Any) -> Any:
+        def finding(self: ManagedJobs, *arguments: Any) -> Any:
+            found = real(self, *arguments)
+            if found:
+                counting.append(True)
+            return found
 
-    def admit(self: ManagedJobs, *arguments: Any) -> Any:
-        found = real_admit(self, *arguments)
-        if found:
-            counting.append(True)
-        return found
+        return finding
 
     real_write = Database.write
 
@@ -113,7 +117,8 @@ def die_at(number: int) -> None:
             yield connection
             write()
 
-    ManagedJobs.admit = admit  # type: ignore[method-assign]
+    ManagedJobs.admit = counts(ManagedJobs.admit)  # type: ignore[method-assign]
+    ManagedJobs.untold = counts(ManagedJobs.untold)  # type: ignore[method-assign]
     Database.write = counted  # type: ignore[method-assign,assignment]
     for name in ("init_workflow", "record_operation_result", "update_workflow_outcome"):
         _before(SystemDatabase, name, write)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,11 +13,30 @@ from styx.spec import Dag, Task
 from styx.store.groups import OVER
 from styx.store.managed import ManagedJob, ManagedState
 from support.managed import Installation, lives
+from support.plugin_packages import Package
+
+from .conftest import Receiver
 
 pytestmark = pytest.mark.slow
 
 GIVES = Task("gives", output_names=["ANSWER"]).run('echo ANSWER=42 >> "$STYX_OUTPUTS"')
 FAST = JobOptions()
+LISTENER = """
+name = "listener"
+summary = "Writes down what it hears of jobs."
+implements = ["styx_event"]
+hooks = "styx_listener.hooks"
+
+[contract]
+hooks = "1.0"
+"""
+HEARS = """
+import os
+
+def styx_event(event):
+    with open(os.environ["HEARD"], "a") as file:
+        print(event.data["job"], event.from_state, "->", f"{event.to_state}: {event.reason}", file=file)
+"""
 
 
 def local(task: Task) -> Task:
@@ -29,12 +44,12 @@ def local(task: Task) -> Task:
     return task.override({"infra": "local", "cpus": "0.1+"})
 
 
-def hand_in(installation: Installation, *tasks: Task, **header: object) -> list[ManagedJob]:
+def hand_in(installation: Installation, *tasks: Task, options: JobOptions = FAST, **header: object) -> list[ManagedJob]:
     """The tasks as a Dag, as a job group where there is a header; they say themselves what they come after."""
     dag = Dag("pipeline", execution="parallel" if header else "serial", options=header)
     for task in tasks:
         dag.add(local(task))
-    return submit_dag(installation.store, installation.sealer, dag, FAST, user="me")
+    return submit_dag(installation.store, installation.sealer, dag, options, user="me")
 
 
 def test_outputs_are_handed_on(served: Installation) -> None:
@@ -101,49 +116,47 @@ def test_a_group_ends_with_its_primary_job_whatever_becomes_of_the_server(tmp_pa
     installation.close()
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Keeps what it is told."""
-
-    told: list[dict[str, object]] = []  # noqa: RUF012 - there is one
-
-    def do_POST(self) -> None:
-        """Keep it."""
-        self.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    """The URL of a server on this machine."""
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_the_end_is_told(tmp_path: Path, receiver: str) -> None:
+def test_the_end_is_told(tmp_path: Path, receiver: Receiver) -> None:
     """To the URLs for this end, where the settings allow it; elsewhere it is noted that it was not."""
     installation = Installation(tmp_path / "home")
     (tmp_path / "home" / "config.yaml").write_text("jobs: {webhooks_allow: [localhost]}\n")
     installation.serve()
-    elsewhere = receiver.replace("127.0.0.1", "localhost")
-    options = JobOptions(on_success=(elsewhere,), on_failure=(receiver,))
+    elsewhere = receiver.url.replace("127.0.0.1", "localhost")
+    options = JobOptions(on_success=(elsewhere,), on_failure=(receiver.url,))
     good, bad = (installation.submit(Task("t").run(run), options)[0] for run in ("true", "exit 4"))
     for job in (good, bad):
         installation.ended(job)
         installation.wait(job, lambda job: any(each.startswith("webhook") for each in installation.story(job)))
-    (told,) = Receiver.told
-    assert told["job"]["id"] == good.id  # type: ignore[index]
-    assert told["job"]["state"] == "succeeded"  # type: ignore[index]
+    (told,) = receiver.told
+    assert (told["job"]["id"], told["job"]["state"]) == (good.id, "succeeded")
     assert installation.story(good)[-1] == "webhook  localhost: answered 204"
     assert "not an address of the internet" in installation.story(bad)[-1]
+    installation.close()
+
+
+def test_ends_of_jobs_that_waited_are_told(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To URLs and to plugins, once though two servers could: what was cancelled, and what could not run without it."""
+    Package(name="listener", manifest=LISTENER, modules={"hooks": HEARS}, clouds=()).install(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
+    installation = Installation(tmp_path / "home")
+    (tmp_path / "home" / "config.yaml").write_text("jobs: {webhooks_allow: [127.0.0.1], pools: {shut: 0}}\n")
+    options = JobOptions(on_failure=(receiver.url,), pool="shut")
+    jobs = hand_in(installation, Task("first").run("true"), Task("second").after("first").run("true"), options=options)
+    installation.store.jobs.cancel([jobs[0].id], reason="by me")  # when there is no server yet
+    for _ in range(2):
+        installation.serve()
+    jobs += installation.submit(Task("third").run("true"), options)
+    installation.store.jobs.cancel([jobs[2].id])
+    for job in jobs:
+        installation.wait(job, lambda job: installation.story(job)[-1] == "webhook  127.0.0.1: answered 204")
+    assert sorted(told["job"]["id"] for told in receiver.told) == [job.id for job in jobs]
+    assert sorted((tmp_path / "heard").read_text().splitlines()) == [
+        f"{jobs[0].id} pending -> cancelled: by me",
+        f"{jobs[1].id} pending -> cancelled: job {jobs[0].id} (first) was cancelled",
+        f"{jobs[2].id} pending -> cancelled: ",
+    ]
+    assert {installation.store.jobs.get(job.id).server for job in jobs} == {""}
     installation.close()
 
 

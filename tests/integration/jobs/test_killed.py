@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from styx.jobs.model import JobOptions
 from styx.spec import Task
 from styx.store.managed import ManagedJob, ManagedState
 from support.managed import Installation, Nursery, lives
+
+from .conftest import Receiver
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +39,24 @@ def test_killed_before_each_write(installation: Installation, tmp_path: Path) ->
         _require_once(installation, tmp_path, jobs[-1])
         os.kill(pid, signal.SIGKILL)
     assert 20 < len(jobs) < MOST, "there are that many writes at least"
+
+
+def test_killed_as_it_tells_of_an_end_that_was_none_of_its_own(installation: Installation, receiver: Receiver) -> None:
+    """Of a job that was cancelled as it waited: the next server does, wherever the one before had come to."""
+    (installation.home / "config.yaml").write_text("jobs: {webhooks_allow: [127.0.0.1], pools: {shut: 0}}\n")
+    options = JobOptions(on_failure=(receiver.url,), pool="shut")
+    jobs: list[ManagedJob] = []
+    with Nursery(installation) as nursery:
+        for number in range(1, 11):  # it begins, is noted, steps are on record, the answer is, and the end
+            jobs += installation.submit(Task("waits").run("true"), options)
+            installation.store.jobs.cancel([jobs[-1].id])
+            pid = nursery.serve("--die-at", str(number), "--ttl", "2")
+            installation.wait(jobs[-1], lambda _, pid=pid: not lives(pid))
+        pid = nursery.serve()
+        for job in jobs:
+            installation.wait(job, lambda job: any(each.startswith("webhook") for each in installation.story(job)))
+        os.kill(pid, signal.SIGKILL)
+    assert {told["job"]["id"] for told in receiver.told} == {job.id for job in jobs}
 
 
 def _require_once(installation: Installation, tmp_path: Path, job: ManagedJob) -> None:

@@ -39,6 +39,7 @@ def test_postgresql_goes_through_nothing_that_it_does_not_show(postgres_server: 
             store.jobs.counts()
             store.jobs.under_way("s")
             store.jobs.cancelling("s")
+            store.jobs.untold()
             store.jobs.admit("s", Limits(per_user=1, pools={"small": 1}))
             store.jobs.submit([new_job("b")])
     assert len([step for step in steps if "Index" in step]) > len(QUERIES) * 4

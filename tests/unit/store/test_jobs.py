@@ -203,6 +203,7 @@ def test_unknown_jobs(store: Store, number: int) -> None:
     (job,) = store.jobs.submit([new_job("a")])
     for ask in (
         lambda: store.jobs.get(number),
+        lambda: store.jobs.state(number),
         lambda: store.jobs.events(number),
         lambda: store.jobs.note(number, "x"),
         lambda: store.jobs.cancel([job.id, number]),
@@ -210,6 +211,19 @@ def test_unknown_jobs(store: Store, number: int) -> None:
         with pytest.raises(JobNotFound, match=f"no managed job {number}"):
             ask()
     assert store.jobs.get(job.id) == job
+
+
+def test_ends_of_jobs_that_waited_are_left_to_any_server(store: Store) -> None:
+    """Until one tells of them; those of jobs that a server had are its own to tell of."""
+    third = started(store, "c")
+    first, second = store.jobs.submit([new_job("a"), new_job("b", needs=(0,))])
+    store.jobs.cancel([first.id])
+    store.jobs.move(third.id, third.epoch, S.FAILED)
+    assert {job.id for job in store.jobs.untold()} == {first.id, second.id}
+    for _ in range(2):
+        store.jobs.told([first.id, third.id])
+        assert [(job.id, store.jobs.state(job.id)) for job in store.jobs.untold()] == [(second.id, S.CANCELLED)]
+    assert store.jobs.get(third.id).server == "s"
 
 
 # -- jobs that need others

@@ -117,7 +117,9 @@ class Driver:
             self._held = Hold(self._around.engine, self._number, self._around.server)
             if self._held.job.cancelling:
                 self._cancel.set()
-        if self._held.job.state.ended:  # that was written down, and then the server died
+        if self._held.job.state.ended:
+            if not self._held.job.epoch:  # it ended in the store; else that was written down, and then the server died
+                self._held.announce_end()
             return self._ended()
         return await self._steps[step["do"]](step)
 

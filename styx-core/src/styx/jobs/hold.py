@@ -32,6 +32,10 @@ class Hold:
         """Write down what became of the job, with what it has cost."""
         self.move(to, reason, cost=costs.of(self._store, self.job), **changes)
 
+    def announce_end(self) -> None:
+        """Tell plugins of the end of a job that came as it waited for its turn, so that no server has done it yet."""
+        self._announce("state", self.job.reason, ManagedState.PENDING)
+
     def update(self, **changes: Any) -> None:
         """Set fields of the job, where they are not so already."""
         if not self._same(changes):

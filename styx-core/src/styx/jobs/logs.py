@@ -127,7 +127,7 @@ async def read(
     Pieces of at most 64 KiB. Raises JobNotFound.
     """
     path = path_of(home, number)
-    ended = store.jobs.get(number).state.ended
+    ended = store.jobs.state(number).ended
     at = offset if tail is None else start_of_tail(path, tail)
     while True:
         piece = _piece(path, at)
@@ -138,7 +138,7 @@ async def read(
             return
         else:
             await asyncio.sleep(POLL_SECONDS)
-            ended = store.jobs.get(number).state.ended
+            ended = store.jobs.state(number).ended
 
 
 def _piece(path: Path, at: int) -> bytes:

@@ -23,6 +23,7 @@ from styx.engine.engine import Engine
 from styx.jobs import driver
 from styx.jobs.driver import Driver, Surroundings
 from styx.jobs.durable import FILE_NAME, Durable, Step, Work
+from styx.jobs.telling import to_be_told
 from styx.sealing import Sealer
 from styx.store import Store
 from styx.store.holder import current
@@ -131,7 +132,8 @@ class JobRuntime:
                 if clock.time() >= beat_at:
                     beat_at = clock.time() + BEAT_SECONDS
                     self._beat()
-                    self._take_over()
+                    if self._take_over():
+                        tidy_at = clock.time()
                     await self._take_up()
                 await self._look()
                 if clock.time() >= tidy_at:
@@ -157,17 +159,33 @@ class JobRuntime:
                 self._around.cancels[number].set()
         for job in self._store.jobs.admit(self.server_id, self._limits):
             await self._records.begin(KIND, str(job.id))
+        await self._tell_of_ends()
+
+    async def _tell_of_ends(self) -> None:
+        """Have somebody told of the ends of jobs that came as these waited for their turn.
+
+        It is begun first and noted then: a server that dies in between leaves it to another, and it is begun once.
+        """
+        ended = self._store.jobs.untold()
+        listening = self._engine.context.plugins.implements("styx_event")
+        for job in ended:
+            if listening or to_be_told(job):
+                await self._records.begin(KIND, str(job.id))
+        self._store.jobs.told([job.id for job in ended])
 
     def _beat(self) -> None:
         if not self._store.servers.beat(self.server_id, TTL):
             raise Superseded(f"server {self.server_id} is not on record any more")
 
-    def _take_over(self) -> None:
-        """What servers that are dead have left is this one's, unless another is quicker."""
+    def _take_over(self) -> bool:
+        """What servers that are dead have left is this one's, unless another is quicker; whether there was such."""
+        taken = False
         for dead in self._store.servers.dead(replace(current(), id=self.server_id)):
             if self._store.servers.take_over(dead.id, self.server_id):
                 self._store.clusters.release_all(Holder(dead.id, dead.pid, dead.started, dead.boot_id, dead.host))
                 log.warning("server %s (process %s on %s) is dead: taking its work over", dead.id, dead.pid, dead.host)
+                taken = True
+        return taken
 
     async def _take_up(self) -> None:
         """Go on with every job that is this server's and that it does not work on."""
@@ -183,7 +201,7 @@ class JobRuntime:
 
     def _has_ended(self, number: int) -> bool:
         with suppress(JobNotFound):  # it was forgotten, and nobody can be told any more
-            return self._store.jobs.get(number).state.ended
+            return self._store.jobs.state(number).ended
         return False
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from styx.store import schema
-from styx.store.managed import ManagedJob, ManagedState
+from styx.store.managed import ANYBODY, ManagedJob, ManagedState
 from styx.store.rows import columns, managed_job, plain, write_time
 
 _T = schema.managed_jobs
@@ -47,9 +47,9 @@ def ending(now: datetime) -> dict[str, Any]:
 
 
 def end(connection: Connection, now: datetime, jobs: Sequence[tuple[ManagedJob, ManagedState, str]]) -> None:
-    """End jobs that wait for their turn, each as the state given and for the reason given."""
+    """End jobs that wait for their turn, each as the state given and for the reason given; some server tells of it."""
     if jobs:
-        same = {**columns({"updated_at": now, **ending(now)}), "ended": True}
+        same = {**columns({"updated_at": now, "server": ANYBODY, **ending(now)}), "ended": True}
         ends = [{"number": job.id, "state": state.value, "reason": plain(why), **same} for job, state, why in jobs]
         connection.execute(UPDATE, ends)
         append(connection, now, jobs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
 
 from styx.api.errors import JobNotFound, StoreError
 from styx.store import groups, job_rows, pages, schema
@@ -17,6 +17,7 @@ from styx.store.admission import admit
 from styx.store.database import Database
 from styx.store.graph import closure, settle
 from styx.store.managed import (
+    ANYBODY,
     ENDED,
     UNDER_WAY,
     JobEvent,
@@ -34,6 +35,7 @@ from styx.store.submission import submit
 _T = schema.managed_jobs
 _GET = job_rows.SELECT.where(_T.c.id == bindparam("number"))
 _LOCK = _GET.with_for_update()
+_STATE = select(_T.c.state).where(_T.c.id == bindparam("number"))
 _ON_SERVER = job_rows.SELECT.where(
     _T.c.server == bindparam("name"), _T.c.state.in_([state.value for state in UNDER_WAY])
 )
@@ -43,6 +45,8 @@ _CANCELLING = (
     .where(or_(_T.c.cancelling, _T.c.stop_at.is_not(None)))
     .order_by(_T.c.id)
 )
+_UNTOLD = job_rows.SELECT.where(_T.c.server == ANYBODY).order_by(_T.c.state, _T.c.id).limit(bindparam("most"))
+_TOLD = update(_T).where(_T.c.id == bindparam("number"), _T.c.server == ANYBODY).values(server="")
 _COUNTS = (
     select(_T.c.state, func.count().label("number"))
     .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
@@ -80,6 +84,14 @@ class ManagedJobs:
         """One job."""
         with self._database.read() as connection:
             return _got(connection, number)
+
+    def state(self, number: int) -> ManagedState:
+        """The state of one job, without all the rest."""
+        with self._database.read() as connection:
+            found = connection.scalar(_STATE, {"number": bounded(number)})
+        if found is None:
+            raise _unknown(number)
+        return ManagedState(found)
 
     def page(self, query: JobQuery) -> list[ManagedJob]:
         """One page of jobs; fewer than ``query.limit`` are the last. Raises BadInput for what has no index."""
@@ -188,6 +200,17 @@ class ManagedJobs:
             rows = connection.execute(_CANCELLING, {"name": server}).all()
             now = write_time(self._database.now(connection)) if any(not row.cancelling for row in rows) else ""
         return [row.id for row in rows if row.cancelling or row.stop_at <= now]
+
+    def untold(self, limit: int = 100) -> list[ManagedJob]:
+        """Jobs that ended as they waited for their turn, and of whose ends no server tells yet (:meth:`told`)."""
+        with self._database.read() as connection:
+            return [managed_job(row) for row in connection.execute(_UNTOLD, {"most": limit})]
+
+    def told(self, numbers: Collection[int]) -> None:
+        """Note that a server tells of the ends of these. Idempotent."""
+        if numbers:
+            with self._database.write(lazily=True) as connection:
+                connection.execute(_TOLD, [{"number": bounded(number)} for number in sorted(numbers)])
 
     def under_way(self, server: str) -> list[ManagedJob]:
         """The jobs that this server has to work on, oldest first."""

@@ -40,6 +40,7 @@ class ManagedState(StrEnum):
 _S = ManagedState
 ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.FAILED_SETUP, _S.FAILED_NO_RESOURCES, _S.CANCELLED, _S.SKIPPED})
 UNDER_WAY = frozenset({_S.STARTING, _S.RUNNING, _S.RECOVERING, _S.CANCELLING})  # a server works on it
+ANYBODY = "*"  # instead of the server of a job that ended before one had it: any is to tell of that
 
 _FAILS = frozenset({_S.FAILED, _S.FAILED_SETUP, _S.FAILED_NO_RESOURCES})
 TRANSITIONS: dict[ManagedState, frozenset[ManagedState]] = {
