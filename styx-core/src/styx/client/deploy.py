@@ -77,9 +77,11 @@ def deploy(
     job = client.wait(result.cluster, result.job_id)
     if job.state is not JobState.SUCCEEDED:
         look = f"styx logs {result.cluster} {job.id}"
+        said = b"".join(chunk.data for chunk in client.logs(result.cluster, job.id, follow=False, tail=1))
+        why = said.decode(errors="replace").strip().removeprefix("styx: ") or f"its job {job.id} is {job.state}"
         raise BackendError(
-            f"the server was not started on {result.cluster}: its job {job.id} is {job.state}",
-            hint=f"`{f'styx api logout && {look}' if logged_in() else look}` shows why. The machine stays.",
+            f"the server was not started on {result.cluster}: {why}",
+            hint=f"`{f'styx api logout && {look}' if logged_in() else look}` shows all it wrote. The machine stays.",
         )
     node = next(each for each in client.nodes(result.cluster) if each.rank == 0)
     url = f"https://{wanted.address or _address(node)}:{wanted.port}"

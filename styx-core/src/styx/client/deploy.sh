@@ -15,6 +15,28 @@ elsewhere=$base/records-elsewhere
     fail "the server here has its records elsewhere: say where by the secret STYX_DATABASE_URL, or remove $elsewhere"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "a server needs Python 3.11 or newer on its node, which has $(python3 --version 2>&1)"
+
+# Of an earlier deployment, if it runs: the number may be another process's by now.
+runs() {
+    pid=$(cat "$base/pid" 2>/dev/null) && [ -n "$pid" ] &&
+        tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$base/keep.sh"
+}
+# Whether it is that which listens at the port, the last word of its command line.
+listens() { runs && [ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | tail -n 1)" = "$port" ]; }
+
+port=$STYX_DEPLOY_PORT
+why=$(
+    python3 - "$port" 2>&1 <<'PROBE'
+import errno, socket, sys
+
+with socket.socket() as probe:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind(("0.0.0.0", int(sys.argv[1])))
+    except OSError as error:
+        sys.exit("something else listens there" if error.errno == errno.EADDRINUSE else error.strerror)
+PROBE
+) || listens || fail "port $port of the machine cannot be had: $why. Choose another by --port, or make it free"
 mkdir -p "$base/home" "$base/venvs"
 python3 -m venv "$new"
 # Names of packages have no spaces, and neither have the options.
@@ -38,12 +60,6 @@ while :; do
 done
 KEEP
 
-# Of an earlier deployment, if it runs: the number may be another process's by now.
-runs() {
-    pid=$(cat "$base/pid" 2>/dev/null) && [ -n "$pid" ] &&
-        tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$base/keep.sh"
-}
-
 if runs; then
     kill -TERM "$pid"
     tries=0
@@ -55,7 +71,7 @@ if runs; then
 fi
 ln -sfn "$new" "$base/current"
 [ -z "${STYX_DATABASE_URL-}" ] || touch "$elsewhere"
-log=$base/home/server.log port=$STYX_DEPLOY_PORT
+log=$base/home/server.log
 [ ! -f "$log" ] || mv "$log" "$log.1"
 unset STYX_DEPLOY_NAME STYX_DEPLOY_PACKAGES STYX_DEPLOY_OPTIONS STYX_DEPLOY_PORT
 setsid sh "$base/keep.sh" "$base" "$port" >"$log" 2>&1 </dev/null &
