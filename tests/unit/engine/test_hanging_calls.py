@@ -228,6 +228,22 @@ async def test_calls_that_hang_do_not_take_the_places_of_others(new_world: Any, 
     assert (await account.call(account.cloud.check)).account == "memory-account"
 
 
+async def test_who_only_looks_leaves_room_for_who_has_something_to_do(new_world: Any, stuck: Stuck) -> None:
+    """However many looks hang, an account takes a call that is more."""
+    account = new_world(StuckCloud).engine().context.clouds.get("memory")
+    stuck.method = "observe"
+    scope = next(iter(account.cloud.scopes()))
+    with accounts.glance():
+        looks = [
+            asyncio.ensure_future(account.call(account.cloud.observe, scope, None)) for _ in range(2 * CALLS_AT_ONCE)
+        ]
+    await asyncio.sleep(0)
+    assert await account.call(account.cloud.check)
+    assert not any(look.done() for look in looks)
+    stuck.let_go.set()
+    await asyncio.gather(*looks)
+
+
 async def test_what_a_thread_raises_is_the_callers() -> None:
     """Errors come through as they are; one that comes when nobody waits any more disturbs nobody."""
     workers: Workers[None] = Workers(2, "test")

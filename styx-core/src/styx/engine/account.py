@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from styx.store.turns import Turns  # the database is loaded by whoever has one
 
 CALLS_AT_ONCE = 8  # per account
+GLANCES_AT_ONCE = 6  # of them, so that who has something to do need not wait for those who only look
 DEADLINE = 300.0  # seconds for a call with all its repetitions
 GLANCE_SECONDS = 30.0  # the same, for somebody who only wants to see what there is
 TRANSIENT_TRIES = 5
@@ -99,6 +100,7 @@ class CloudAccount:
         self._clock = clock
         self._pacer = None if turns is None else Pacer(turns, cloud.name, account, _pace(cloud.traits.pace), clock)
         self._workers: Workers[Any] = Workers(CALLS_AT_ONCE, f"styx-{cloud.name}")
+        self._glances = asyncio.Semaphore(GLANCES_AT_ONCE)
         self._identity: tuple[Identity, float] | None = None
         self._checking: asyncio.Task[Identity] | None = None
 
@@ -118,6 +120,10 @@ class CloudAccount:
         Waiting for a turn, as the provider's pace or its refusal of anybody asks for, does not count; one that is
         further away than the deadline (for a launch, an hour) raises RateLimited.
         """
+        async with nullcontext() if _glance.get() is None else self._glances:
+            return await self._call(function, *args, deadline=deadline)
+
+    async def _call(self, function: Callable[..., ResultT], *args: object, deadline: float | None) -> ResultT:
         name, looking = self._name(function), _glance.get()
         if looking is not None and self in looking.silent:
             raise Transient(f"{self.label} has not answered within {looking.seconds:g} s")

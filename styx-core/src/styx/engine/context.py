@@ -20,6 +20,7 @@ from styx.api.services import Clock
 from styx.config import Config
 from styx.engine.clouds import CloudAccount, Clouds
 from styx.engine.lookout import Lookout
+from styx.engine.shared import Shared
 from styx.engine.workers import Overdue, Workers
 from styx.hookspecs import Event
 from styx.plugins.manager import PluginManager
@@ -61,6 +62,8 @@ class Context:
     epoch: int = 0  # of the server's turn at a managed job, under which nodes are given orders; 0 elsewhere
     owners: frozenset[str] | None = None  # whose clusters alone are touched; None, but on a server: everybody's
     here: bool = True  # whether nodes may be made on this machine though allowed_clouds names no cloud
+    looks: Shared = field(default_factory=Shared)  # at single clusters, and at all there is
+    wanted: set[str] = field(default_factory=set)  # clusters that somebody waits to work on
     _telling: dict[_About, tuple[asyncio.Task[None], deque[Event]]] = field(default_factory=dict)
     _listeners: Workers[Any] = field(default_factory=lambda: Workers(EVENTS_AT_ONCE, "styx-event"))
     _lookouts: dict[CloudAccount, Lookout] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import copy
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from styx.api.backend import Autostop, Backend, JobInfo, LogChunk
@@ -239,7 +240,7 @@ class Engine:
         with glance():
             await together(reconcile(self.context.fresh(), name) for name in stale)
             if refresh:
-                await sweep(self.context)
+                await self.context.looks.find("sweep", partial(sweep, self.context))
         await self.context.told()
         return self.context.store.clusters.list(names)
 
@@ -251,7 +252,7 @@ class Engine:
     async def orphans(self) -> Search:
         """What is there, in every place that can be looked at, that no cluster on record stands for."""
         with glance():
-            found = await find_orphans(self.context)
+            found = await self.context.looks.find("orphans", partial(find_orphans, self.context))
         await self.context.told()
         return found
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from time import monotonic
 
 from styx.api.errors import ClusterBusy, StoreError
@@ -24,7 +24,7 @@ async def operation(context: Context, cluster: str, kind: str) -> AsyncIterator[
     """Hold an existing cluster for the length of the block. Raises ClusterNotFound, ClusterBusy naming the holder.
 
     Raises NotOwned where it is another's, and more is meant than to look. Somebody who is only looking at the
-    cluster (`styx status`) is waited for: that takes a moment.
+    cluster (`styx status`) is waited for: that takes a moment, and nobody here begins to look meanwhile.
     """
     record = await _acquire(context, cluster, kind)
     async with renewing(context, cluster):
@@ -41,7 +41,17 @@ async def _acquire(context: Context, cluster: str, kind: str) -> ClusterRecord:
         except ClusterBusy as busy:
             if busy.operation != LOOK or monotonic() >= give_up_at:
                 raise
-        await asyncio.sleep(0.02)
+        with nullcontext() if kind == LOOK else _wanting(context, cluster):
+            await asyncio.sleep(0.02)
+
+
+@contextmanager
+def _wanting(context: Context, cluster: str) -> Iterator[None]:
+    context.wanted.add(cluster)
+    try:
+        yield
+    finally:
+        context.wanted.discard(cluster)
 
 
 @asynccontextmanager

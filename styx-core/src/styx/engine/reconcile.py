@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from styx.api.cloud import SupportsDiscard
 from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
@@ -24,7 +25,16 @@ from styx.store.states import ClusterState
 
 
 async def reconcile(context: Context, name: str) -> ClusterRecord | None:
-    """Look at a cluster and record what is there; None when it is gone. Leaves one that somebody works on alone."""
+    """Look at a cluster and record what is there; None when it is gone. Leaves one that somebody works on alone.
+
+    Whoever asks while it is looked at shares the next look, and who waits to work on it comes first.
+    """
+    return await context.looks.find(("cluster", name), partial(_reconcile, context, name))
+
+
+async def _reconcile(context: Context, name: str) -> ClusterRecord | None:
+    if name in context.wanted:
+        return context.store.clusters.get(name)
     try:
         async with operation(context, name, LOOK) as cluster:
             return record_verdict(context, cluster, await look(context, cluster))
