@@ -168,7 +168,7 @@ def test_a_request_is_worked_on_and_ends_once(store: Store) -> None:
     )
     assert store.requests.finish("r", mine.epoch, R.SUCCEEDED) == done
     assert store.requests.own("r", "s") == store.requests.cancel("r") == done
-    assert store.requests.under_way("s") == []
+    assert (store.requests.under_way("s"), store.requests.at_work("s")) == ([], {})
     with pytest.raises(StoreError, match="cannot go from succeeded to failed"):
         store.requests.finish("r", mine.epoch, R.FAILED, error={"code": "error", "message": "late"})
 
@@ -184,16 +184,18 @@ def test_who_was_superseded_ends_no_request(store: Store) -> None:
 
 
 def test_a_request_is_cancelled_by_who_works_on_it(store: Store) -> None:
-    """Its server hears of it until it has ended."""
+    """Its server hears of it until it has ended, and who asks again and again is told that alone."""
     serve(store, "s")
     ask(store, "r")
     ask(store, "other")
     mine = store.requests.own("r", "s")
     assert store.requests.cancel("r").cancelling
-    assert store.requests.cancelling("s") == ["r"]
+    assert store.requests.at_work("s") == {"r": True, "other": False}
+    assert not store.requests.has_ended("r")
     store.requests.finish("r", mine.epoch, R.CANCELLED)
-    assert store.requests.cancelling("s") == []
-    for question in (store.requests.get, store.requests.cancel):
+    assert store.requests.at_work("s") == {"other": False}
+    assert store.requests.has_ended("r")
+    for question in (store.requests.get, store.requests.has_ended, store.requests.cancel):
         with pytest.raises(RequestNotFound):
             question("unknown\0")
 

@@ -27,7 +27,8 @@ _MINE = (
     .where(_T.c.server == bindparam("name"), _T.c.state == RequestState.RUNNING.value)
     .order_by(_T.c.created_at, _T.c.id)
 )
-_CANCELLING = _MINE.with_only_columns(_T.c.id).where(_T.c.cancelling)
+_AT_WORK = _MINE.with_only_columns(_T.c.id, _T.c.cancelling)
+_ENDED = select(_T.c.ended_at).where(_T.c.id == bindparam("which"))
 
 
 class Requests:
@@ -47,6 +48,14 @@ class Requests:
         """One request."""
         with self._database.read() as connection:
             return _found(connection.execute(_GET, {"which": plain(number)}).first(), number)
+
+    def has_ended(self, number: str) -> bool:
+        """Whether one request has ended; for who asks again and again."""
+        with self._database.read() as connection:
+            row = connection.execute(_ENDED, {"which": plain(number)}).first()
+        if row is None:
+            raise _unknown(number)
+        return row.ended_at is not None
 
     def page(self, *, user: str | None = None, after: str | None = None, limit: int = 100) -> list[RequestRecord]:
         """Requests, of one user or of all, newest first; ``after`` is the id of the last one of the page before."""
@@ -98,13 +107,13 @@ class Requests:
                 return before
             return self._write(connection, number, cancelling=True)
 
-    def cancelling(self, server: str) -> list[str]:
-        """The ids of this server's requests that somebody wants to end."""
+    def at_work(self, server: str) -> dict[str, bool]:
+        """The ids of the requests that this server has to work on, oldest first, and whether each is to end."""
         with self._database.read() as connection:
-            return list(connection.scalars(_CANCELLING, {"name": server}))
+            return {row.id: row.cancelling for row in connection.execute(_AT_WORK, {"name": server})}
 
     def under_way(self, server: str) -> list[RequestRecord]:
-        """The requests that this server has to work on, oldest first."""
+        """The requests that this server has to work on, oldest first, with what they were asked with."""
         with self._database.read() as connection:
             return [request_record(row) for row in connection.execute(_MINE, {"name": server})]
 
@@ -120,5 +129,9 @@ def _locked(connection: Connection, number: str) -> RequestRecord:
 
 def _found(row: Any, number: str) -> RequestRecord:
     if row is None:
-        raise RequestNotFound(f"no request {number!r}", hint="`GET /v1/requests` lists the requests there are.")
+        raise _unknown(number)
     return request_record(row)
+
+
+def _unknown(number: str) -> RequestNotFound:
+    return RequestNotFound(f"no request {number!r}", hint="`GET /v1/requests` lists the requests there are.")

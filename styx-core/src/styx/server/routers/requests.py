@@ -52,7 +52,7 @@ async def request(number: RequestId, parts: PartsOf) -> RequestOut:
 async def events(number: RequestId, parts: PartsOf, last_event_id: LastEventId = None) -> Response:
     """What a request says, until it has ended. Who goes away does not end it."""
     after = event_number(last_event_id or "0")
-    await parts.off_loop(parts.store.requests.get, number)
+    await parts.off_loop(parts.store.requests.has_ended, number)  # is there one?
     return EventStream(parts.streams, _events(parts, number, after))
 
 

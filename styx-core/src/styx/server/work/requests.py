@@ -87,13 +87,14 @@ class Requests:
             await self._off_loop(self._store.requests.create, record)
         except Superseded:
             raise Unavailable("the server was taken for dead, and is just beginning again") from None
-        self._begin(record)
+        self._begin(number)
         return record
 
     async def cancel(self, number: str) -> RequestRecord:
         """Ask that a request ends. Raises RequestNotFound."""
         record = await self._off_loop(self._store.requests.cancel, number)
-        self._end_if_asked(record)
+        if record.cancelling:
+            self._end(number)
         return record
 
     async def watch(self, number: str, after: int = 0) -> AsyncIterator[Said | RequestRecord]:
@@ -101,25 +102,25 @@ class Requests:
 
         One that another server works on says nothing here but how it ends.
         """
-        record = await self._off_loop(self._store.requests.get, number)
+        ended = await self._off_loop(self._store.requests.has_ended, number)
         running = self._running.get(number)
         progress = running.progress if running is not None else self._ended.get(number)
         if progress is not None:
             async for said in progress.since(after):
                 yield said
-        while record.ended_at is None:
-            record = await self._off_loop(self._store.requests.get, number)
-            if record.ended_at is None:
+        while not ended:
+            ended = await self._off_loop(self._store.requests.has_ended, number)
+            if not ended:
                 await asyncio.sleep(LOOK_SECONDS)
-        yield record
+        yield await self._off_loop(self._store.requests.get, number)
 
     # --- the work itself ---
 
-    def _begin(self, record: RequestRecord) -> None:
+    def _begin(self, number: str) -> None:
         progress = Progress()
-        task = asyncio.ensure_future(self._work(record, progress))
-        self._running[record.id] = _Running(task, progress)
-        task.add_done_callback(lambda _: self._over(record.id, progress))
+        task = asyncio.ensure_future(self._work(number, progress))
+        self._running[number] = _Running(task, progress)
+        task.add_done_callback(lambda _: self._over(number, progress))
 
     def _over(self, number: str, progress: Progress) -> None:
         self._running.pop(number, None)
@@ -128,27 +129,30 @@ class Requests:
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
 
-    async def _work(self, record: RequestRecord, progress: Progress) -> None:
-        with suppress(Superseded), about(request=record.id, user=record.user):  # it may be another's by now
-            owned = await self._persistently(self._store.requests.own, record.id, self._server_id())
-            if owned.ended_at is not None:
-                return
-            state, result, error = RequestState.CANCELLED, None, None
-            try:
-                result = None if owned.cancelling else await self._run(owned, progress)
-                state = RequestState.CANCELLED if owned.cancelling else RequestState.SUCCEEDED
-            except asyncio.CancelledError:
-                if not await self._asked_to_end(record.id):
-                    raise
-            except StyxError as failure:
-                state, error = RequestState.FAILED, failure.to_wire()
-            except Exception:
-                log.exception("request %s (%s) failed", record.id, record.kind)
-                unexpected = StyxError("the server failed", hint=f"Its log says why, under request {record.id}.")
-                state, error = RequestState.FAILED, unexpected.to_wire()
-            await self._persistently(
-                self._store.requests.finish, record.id, owned.epoch, state, result=result, error=error
-            )
+    async def _work(self, number: str, progress: Progress) -> None:
+        with suppress(Superseded), about(request=number):  # it may be another's by now
+            record = await self._persistently(self._store.requests.own, number, self._server_id())
+            if record.ended_at is None:
+                with about(user=record.user):
+                    await self._see_done(record, progress)
+
+    async def _see_done(self, record: RequestRecord, progress: Progress) -> None:
+        state, result, error = RequestState.CANCELLED, None, None
+        try:
+            result = None if record.cancelling else await self._run(record, progress)
+            state = RequestState.CANCELLED if record.cancelling else RequestState.SUCCEEDED
+        except asyncio.CancelledError:
+            if not await self._asked_to_end(record.id):
+                raise
+        except StyxError as failure:
+            state, error = RequestState.FAILED, failure.to_wire()
+        except Exception:
+            log.exception("request %s (%s) failed", record.id, record.kind)
+            unexpected = StyxError("the server failed", hint=f"Its log says why, under request {record.id}.")
+            state, error = RequestState.FAILED, unexpected.to_wire()
+        await self._persistently(
+            self._store.requests.finish, record.id, record.epoch, state, result=result, error=error
+        )
 
     async def _run(self, record: RequestRecord, progress: Progress) -> Any:
         operation = OPERATIONS.get(record.kind)
@@ -178,22 +182,23 @@ class Requests:
     async def _keep_looking(self) -> None:
         while True:
             try:
-                ours = await self._off_loop(self._store.requests.under_way, self._server_id())
+                ours = await self._off_loop(self._store.requests.at_work, self._server_id())
             except StoreError as error:
                 log.warning("the store does not answer: %s", error.message)
             else:
-                self._settle({record.id: record for record in ours})
+                self._settle(ours)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _settle(self, ours: Mapping[str, RequestRecord]) -> None:
+    def _settle(self, ours: Mapping[str, bool]) -> None:
+        """Begin with what is new among ours, let go of what is not ours, and end what somebody wants to end."""
         for number, running in list(self._running.items()):
             if number not in ours:
                 self._let_go(number, running)
-        for number, record in ours.items():
-            if number in self._running:
-                self._end_if_asked(record)
-            else:
-                self._begin(record)
+        for number, cancelling in ours.items():
+            if number not in self._running:
+                self._begin(number)
+            elif cancelling:
+                self._end(number)
 
     def _let_go(self, number: str, running: _Running) -> None:
         """Stop working on what is another's: the row says so, unless it has been finished or made just now."""
@@ -206,9 +211,9 @@ class Requests:
         task = asyncio.ensure_future(check())
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _end_if_asked(self, record: RequestRecord) -> None:
-        running = self._running.get(record.id)
-        if record.cancelling and running is not None and not running.task.cancelling():
+    def _end(self, number: str) -> None:
+        running = self._running.get(number)
+        if running is not None and not running.task.cancelling():
             running.task.cancel()
 
 
