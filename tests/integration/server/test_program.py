@@ -12,6 +12,7 @@ import pytest
 
 from styx.sealing import Sealer
 from styx.store import Store
+from styx.transports.process import user_name
 from support.servers import running
 
 
@@ -77,7 +78,9 @@ def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
         me = server.ask("GET", "/v1/me", token=token).json
         assert (me["user"], me["level"]) == ("ann", "read")
         listed = styx_server(styx_home, "token", "list", "--user", "ann").stdout
-        assert me["token"] in listed
+        headers, row = listed.splitlines()
+        assert headers.split()[:6] == ["ID", "NAME", "STATE", "USER", "SCOPES", "EXPIRES"]
+        assert row.split()[:5] == [me["token"], "laptop", "ok", "ann", "all"]
         assert token.split("_", 2)[2] not in listed
         assert styx_server(styx_home, "user", "set", "ann", "--role", "member").returncode == 0
         assert server.ask("GET", "/v1/me", token=token).json["level"] == "write"
@@ -86,7 +89,9 @@ def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
     unknown = styx_server(styx_home, "token", "create", "--user", "nobody-here")
     assert unknown.returncode == 2
     assert "Error: no user named 'nobody-here'" in unknown.stderr
-    assert "viewer" not in styx_server(styx_home, "user", "list").stdout
+    users = [line.split()[:3] for line in styx_server(styx_home, "user", "list").stdout.splitlines()]
+    assert users[0] == ["NAME", "ROLE", "STATE"]
+    assert sorted(users[1:]) == sorted([["ann", "member", "ok"], [user_name(), "admin", "ok"]])
 
 
 def test_the_token_of_the_home_is_for_its_user_alone(styx_home: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,16 @@ class FakeAccess:
         return [{"name": "ann", "role": "member", "created_at": "2026-01-01T00:00:00Z", "disabled": True}]
 
     def tokens(self):
-        return [{"id": "5d0c", "user": "ann", "name": "ci", "scopes": ["read", "write"], "created_at": "x", "new": 1}]
+        plain = {
+            "id": "5d0c",
+            "user": "ann",
+            "name": "ci",
+            "scopes": [],
+            "created_at": "2026-01-01T00:00:00Z",
+            "new": 1,
+        }
+        narrow = {"scopes": ["read", "write"], "expires_at": "2026-01-31T00:00:00Z", "maker": "5d0c"}
+        return [plain, {**plain, **narrow}, {**plain, "revoked_at": "2026-01-02T00:00:00Z"}]
 
     def create_token(self, *arguments):
         self.done.append(arguments)
@@ -152,9 +162,15 @@ def test_tokens(styx, server: FakeAccess):
     made = styx("api", "token", "create", "ci", "--user", "ann", "--scope", "read", "--expires", "30d")
     assert (made.stdout, server.done) == (f"{TOKEN}\n", [("ci", "ann", ("read",), 2592000.0)])
     assert json.loads(styx("api", "token", "create", "ci", "-o", "json").stdout)["token"] == TOKEN
-    assert "read,write" in styx("api", "token", "list").stdout
-    (listed,) = json.loads(styx("api", "token", "list", "-o", "json").stdout)
-    assert (listed["scopes"], listed["revoked_at"], "new" in listed) == (["read", "write"], None, False)
+    table = [re.split(" {2,}", line)[1:7] for line in styx("api", "token", "list").stdout.splitlines()]
+    assert table == [
+        ["NAME", "STATE", "USER", "SCOPES", "EXPIRES", "USED"],
+        ["ci", "ok", "ann", "all", "never", "never"],
+        ["ci", "expired", "ann", "read,write", "2026-01-31 00:00:00Z", "never"],
+        ["ci", "revoked", "ann", "all", "never", "never"],
+    ]
+    listed, *_ = json.loads(styx("api", "token", "list", "-o", "json").stdout)
+    assert (listed["scopes"], listed["revoked_at"], "new" in listed) == ([], None, False)
     assert styx("api", "token", "revoke", "a", "b").stdout == "Token a counts no more.\nToken b counts no more.\n"
     assert styx("api", "token", "revoke", "--alone", "c").exit_code == 0
     assert server.done[-3:] == [("a", False), ("b", False), ("c", True)]
@@ -165,7 +181,8 @@ def test_users(styx, server: FakeAccess):
     """Users are added, listed, changed, and removed with consent."""
     assert "ann is a member." in styx("api", "user", "add", "ann").stdout
     assert "ann is a viewer." in styx("api", "user", "role", "ann", "viewer").stdout
-    assert styx("api", "user", "list").stdout.splitlines()[1].split()[::3] == ["ann", "yes"]
+    headers, ann = styx("api", "user", "list").stdout.splitlines()
+    assert (headers.split(), ann.split()[:3]) == (["NAME", "ROLE", "STATE", "AGE"], ["ann", "member", "disabled"])
     assert styx("api", "user", "remove", "ann").exit_code == 2
     assert styx("api", "user", "remove", "ann", "-y").exit_code == 0
     assert server.done == [("ann", "member"), ("ann", {"role": "viewer"}), ("ann",)]

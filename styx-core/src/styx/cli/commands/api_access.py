@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,8 +11,10 @@ import click
 from styx.cli import options
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
-from styx.cli.render import clean, json_text, note, table
+from styx.cli.render import ago, clean, json_text, moment, note, table
 from styx.cli.values import OneOf, Span
+
+Row = dict[str, Any]
 
 ROLES = ("viewer", "member", "admin")  # as styx.store.access has them, which is slow to import
 SCOPES = ("read", "write", "admin")
@@ -89,7 +93,13 @@ def list_tokens(output: str) -> None:
     from styx.client.access import access
 
     with access() as server:
-        _show(server.tokens(), _TOKENS, output, "No tokens.")
+        found = server.tokens()
+    if output == "json":
+        click.echo(json_text([{key: each.get(key) for key in _TOKENS} for each in found]))
+        return
+    now = datetime.now(UTC)
+    headers = ("ID", "NAME", "STATE", "USER", "SCOPES", "EXPIRES", "USED", "AGE", "MADE BY")
+    click.echo(table(headers, [_token_row(each, now) for each in found]) if found else "No tokens.")
 
 
 @token.command(cls=Command, notes={"Examples": REVOKE})
@@ -132,7 +142,12 @@ def list_users(output: str) -> None:
     from styx.client.access import access
 
     with access() as server:
-        _show(server.users(), _USERS, output, "No users.")
+        found = server.users()
+    if output == "json":
+        click.echo(json_text([{key: each.get(key) for key in _USERS} for each in found]))
+        return
+    now = datetime.now(UTC)
+    click.echo(table(("NAME", "ROLE", "STATE", "AGE"), [_user_row(each, now) for each in found]))
 
 
 @user.command(cls=Command, notes={"Examples": REMOVE})
@@ -160,21 +175,26 @@ def role(name: str, role: str) -> None:
     click.echo(f"{clean(name)} is a {role}.")
 
 
-def _show(found: list[dict[str, Any]], columns: tuple[str, ...], output: str, nothing: str) -> None:
-    if output == "json":
-        click.echo(json_text([{key: each.get(key) for key in columns} for each in found]))
-    elif found:
-        click.echo(
-            table([column.upper() for column in columns], [[_cell(each.get(key)) for key in columns] for each in found])
-        )
-    else:
-        click.echo(nothing)
+def _user_row(user: Row, now: datetime) -> Sequence[object]:
+    state = "disabled" if user.get("disabled") else "ok"
+    return user["name"], user["role"], state, ago(_time(user, "created_at"), now)
 
 
-def _cell(value: object) -> object:
-    match value:
-        case list():
-            return ",".join(map(str, value))
-        case bool():
-            return "yes" if value else ""
-    return value
+def _token_row(token: Row, now: datetime) -> Sequence[object]:
+    expires, used = _time(token, "expires_at"), _time(token, "used_at")
+    state = "revoked" if token.get("revoked_at") else "expired" if expires and expires <= now else "ok"
+    return (
+        token["id"],
+        token["name"],
+        state,
+        token["user"],
+        ",".join(token["scopes"]) or "all",
+        moment(expires) if expires else "never",
+        ago(used, now) if used else "never",
+        ago(_time(token, "created_at"), now),
+        token.get("maker"),
+    )
+
+
+def _time(row: Row, key: str) -> datetime | None:
+    return datetime.fromisoformat(row[key]) if row.get(key) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,17 @@ def _store() -> Store:
     return Store.open(load_config().database, home=home())
 
 
+def _time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%SZ}" if time else "never"
+
+
+def _table(*rows: Sequence[str]) -> None:
+    """Print columns as the command line does, which this program does without."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 @click.group()
 def user() -> None:
     """Users of the server, and what they may do."""
@@ -50,8 +62,11 @@ def user_add(name: str, role: str) -> None:
 def user_list() -> None:
     """List the users."""
     with _store() as store:
-        for each in store.users.list():
-            click.echo("\t".join((each.name, each.role, *(["disabled"] if each.disabled else []))))
+        rows = [
+            (each.name, each.role, "disabled" if each.disabled else "ok", _time(each.created_at))
+            for each in store.users.list()
+        ]
+    _table(("NAME", "ROLE", "STATE", "CREATED"), *rows)
 
 
 @user.command("set")
@@ -106,13 +121,22 @@ def token_create(owner: str | None, name: str, scopes: tuple[str, ...], days: fl
 def token_list(owner: str | None) -> None:
     """List tokens, without their secrets."""
     with _store() as store:
-        for each in store.tokens.list(owner):
-            ends = f"expires {each.expires_at:%Y-%m-%d %H:%M}" if each.expires_at else ""
-            state = "revoked" if each.revoked_at else ends
-            maker = f"by {each.maker}" if each.maker else ""
-            click.echo(
-                "\t".join((each.id, each.user, each.name, ",".join(each.scopes) or "all", state, maker)).rstrip()
-            )
+        now, found = store.now(), store.tokens.list(owner)
+    rows = [
+        (
+            each.id,
+            each.name,
+            "revoked" if each.revoked_at else "expired" if each.expires_at and each.expires_at <= now else "ok",
+            each.user,
+            ",".join(each.scopes) or "all",
+            _time(each.expires_at),
+            _time(each.used_at),
+            _time(each.created_at),
+            each.maker or "-",
+        )
+        for each in found
+    ]
+    _table(("ID", "NAME", "STATE", "USER", "SCOPES", "EXPIRES", "USED", "CREATED", "MADE BY"), *rows)
 
 
 @token.command("revoke")
