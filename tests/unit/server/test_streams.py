@@ -191,6 +191,21 @@ async def test_what_was_said_is_told_to_who_comes_late() -> None:
     assert await heard(2) == [3]
 
 
+@pytest.mark.parametrize(("count", "length"), [(3000, 1), (100, 10_000), (20, 1_000_000)])
+async def test_what_was_said_first_is_forgotten(count: int, length: int) -> None:
+    """However much, and in however large pieces, a task writes: the last of it is kept, and no more than has room."""
+    progress = Progress()
+    for number in range(count):
+        progress.report("train", "log", "x" * length + f"{number}")
+    await asyncio.sleep(0)
+    progress.end()
+    kept = [said async for said in progress.since(0)]
+    assert [said.number for said in kept] == [*range(count - len(kept) + 1, count + 1)]
+    assert kept[-1].data["text"].endswith(f"x{count - 1}")
+    assert 0 < len(kept) <= 1000
+    assert sum(len(said.data["text"]) for said in kept) <= 1 << 19
+
+
 def test_cursors_are_opaque_and_come_back() -> None:
     """Any text, in characters that need no quoting."""
     for text in ("", "7", "2026-11-30T12:00:00+00:00 dev", "ü/~?"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from styx.server.observe import tracing
 
 _KEPT = 1000  # of what was said last
+_LETTERS = 1 << 19  # of all that is kept
+_LONGEST = 1 << 16  # letters of one text, of which the last count: it may be output
 
 
 class Said(NamedTuple):
@@ -17,7 +19,12 @@ class Said(NamedTuple):
 
     number: int
     kind: str
-    data: dict[str, Any]
+    data: dict[str, str]
+
+    @property
+    def letters(self) -> int:
+        """How long it is."""
+        return sum(map(len, self.data.values()))
 
 
 class Progress:
@@ -25,7 +32,8 @@ class Progress:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._said: deque[Said] = deque(maxlen=_KEPT)
+        self._said: deque[Said] = deque()
+        self._letters = 0
         self._next = 1
         self._changed = asyncio.Event()
         self.ended = False
@@ -56,8 +64,12 @@ class Progress:
             if not self._said or self._said[-1].number <= number:
                 await changed.wait()
 
-    def _add(self, kind: str, data: dict[str, Any]) -> None:
-        self._said.append(Said(self._next, kind, data))
+    def _add(self, kind: str, data: dict[str, str]) -> None:
+        said = Said(self._next, kind, {name: text[-_LONGEST:] for name, text in data.items()})
+        self._said.append(said)
+        self._letters += said.letters
+        while len(self._said) > _KEPT or self._letters > _LETTERS:
+            self._letters -= self._said.popleft().letters
         self._next += 1
         self._wake()
 
