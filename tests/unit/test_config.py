@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
+import click
 import pytest
 
 from styx.api import InvalidConfig
-from styx.config import Budget, Config, Keep, home, load_config, parse_config
+from styx.cli import complete
+from styx.config import KEYS, Budget, Config, Jobs, Keep, home, load_config, parse_config
 
 FULL = """
 database: postgresql://styx@db/styx
@@ -31,6 +34,22 @@ def test_everything_that_can_be_set() -> None:
     assert config.section("storage", "file") == {"root": "/srv/styx"}
     assert config.section("backend", "agent") == {}
     assert config.plugins["notify"]["urls"] == ["https://example.org/hook"]
+
+
+def test_every_key_that_is_read_is_known_by_name() -> None:
+    """What the settings are kept in has a field for each, sections of plugins apart; all can be set, and completed."""
+    plugins = {"clouds", "storage", "backends", "engines", "sandboxes", "plugins", "accounts"}
+    sections = {"budget": Budget, "jobs": Jobs, "keep": Keep}
+    single = {field.name for field in fields(Config)} - plugins - set(sections)
+    inner = {f"{name}.{field.name}" for name, section in sections.items() for field in fields(section)}
+    assert set(KEYS) == single | {key.replace("keep.", "server.keep_") for key in inner}
+    for key in KEYS:
+        section, _, name = key.rpartition(".")
+        assert parse_config(f"{section}: {{{name}: }}" if section else f"{name}: ") == Config()
+    assert complete.config_keys(click.Context(click.Command("x")), click.Argument(["key"]), "allowed") == [
+        "allowed_clouds",
+        "allowed_identities",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "clouds:\n"])

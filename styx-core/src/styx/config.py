@@ -4,6 +4,7 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
 
     database: postgresql+psycopg://styx@db.example.org/styx   # else SQLite below the home
     allowed_clouds: [local, ssh]                              # else every installed one
+    allowed_identities: [trainer]                             # what members of a server may ask for
     clouds:
       ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}             # one section per cloud, checked by its plugin
       acme:                                                   # several accounts of one cloud, each with a name
@@ -153,6 +154,13 @@ _GROUP_OF_KIND = {
     "sandbox": "sandboxes",
 }
 _GROUPS = (*_GROUP_OF_KIND.values(), "plugins")
+_SINGLE = ("database", "allowed_clouds", "allowed_identities")
+_SECTIONS = {
+    "budget": tuple(field.name for field in fields(Budget)),
+    "jobs": tuple(field.name for field in fields(Jobs)),
+    "server": tuple(f"keep_{field.name}" for field in fields(Keep)),
+}
+KEYS = (*_SINGLE, *(f"{section}.{key}" for section, keys in _SECTIONS.items() for key in keys))  # all of core's own
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -197,8 +205,7 @@ def _names(data: Mapping[Any, Any], field: str, source: str) -> tuple[str, ...] 
 
 
 def _check(data: Mapping[Any, Any], source: str) -> Config:
-    known = ("database", "allowed_clouds", "allowed_identities", "budget", "jobs", "server", *_GROUPS)
-    _require_known(data, known, source)
+    _require_known(data, (*_SINGLE, *_SECTIONS, *_GROUPS), source)
     database = data.get("database")
     if database is not None and not isinstance(database, str):
         raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")
@@ -260,7 +267,7 @@ def _budget(data: object, accounts: Mapping[str, Mapping[str, Any]], source: str
         return Budget()
     if not isinstance(data, dict):
         raise InvalidConfig(f"{source}: budget must be a section", file=source, field="budget")
-    _require_known(data, ("max_hourly_cost", ACCOUNTS, "users", "monthly", "users_monthly"), source, "budget")
+    _require_known(data, _SECTIONS["budget"], source, "budget")
     parts = _amounts(data, ACCOUNTS, "CLOUD or CLOUD/ACCOUNT to USD an hour", source)
     for key in parts:
         cloud, slash, name = key.partition("/")
@@ -287,7 +294,7 @@ def _jobs(data: object, source: str) -> Jobs:
         return Jobs()
     if not isinstance(data, dict):
         raise InvalidConfig(f"{source}: jobs must be a section", file=source, field="jobs")
-    _require_known(data, ("at_once", "per_user", "pools", "webhooks_allow", "webhooks_secret"), source, "jobs")
+    _require_known(data, _SECTIONS["jobs"], source, "jobs")
     given = {key: value for key, value in data.items() if value is not None}
     found: dict[str, Any] = {
         key: _number(given[key], f"jobs.{key}", source) for key in ("at_once", "per_user") if key in given
@@ -313,7 +320,6 @@ def _jobs(data: object, source: str) -> Jobs:
 
 
 FOREVER = "forever"
-_KEPT = tuple(f"keep_{field.name}" for field in fields(Keep))
 
 
 def _keep(data: object, source: str) -> Keep:
@@ -321,7 +327,7 @@ def _keep(data: object, source: str) -> Keep:
         return Keep()
     if not isinstance(data, dict):
         raise InvalidConfig(f"{source}: server must be a section", file=source, field="server")
-    _require_known(data, _KEPT, source, "server")
+    _require_known(data, _SECTIONS["server"], source, "server")
     return Keep(
         **{
             str(key).removeprefix("keep_"): _days(value, f"server.{key}", source)

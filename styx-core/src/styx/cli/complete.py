@@ -8,8 +8,6 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-CORE_KEYS = ("allowed_clouds", "budget.max_hourly_cost", "budget.monthly", "database")
-
 
 def cluster_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The clusters whose names begin with ``incomplete`` and that the command line does not name yet."""
@@ -109,9 +107,10 @@ def bucket_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def config_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The settings of core, and the sections that plugins read; what stands in a section only its model knows."""
     from styx.cli.sections import known
+    from styx.config import KEYS
 
     del ctx, param
-    return sorted(key for key in {*CORE_KEYS, *(section for section, _, _ in known())} if key.startswith(incomplete))
+    return sorted(key for key in {*KEYS, *(section for section, _, _ in known())} if key.startswith(incomplete))
 
 
 def _managed_jobs() -> list[tuple[int, str, str]]:
