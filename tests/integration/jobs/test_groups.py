@@ -130,7 +130,7 @@ def test_the_end_is_told(tmp_path: Path, receiver: Receiver) -> None:
     (told,) = receiver.told
     assert (told["job"]["id"], told["job"]["state"]) == (good.id, "succeeded")
     assert installation.story(good)[-1] == "webhook  localhost: answered 204"
-    assert "not an address of the internet" in installation.story(bad)[-1]
+    assert "127.0.0.1 is not a public address" in installation.story(bad)[-1]
     installation.close()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from styx.api import BadInput, InvalidTask
+from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import about, submit, submit_dag
 from styx.sealing import Sealer
@@ -48,6 +50,20 @@ def test_secrets_are_sealed_for_their_job_alone(store: Store, sealer: Sealer) ->
     assert "s3cret" not in str(first.task) + str(first.sealed)
     with pytest.raises(Exception, match="belong to something else"):
         sealer.unseal(str(first.sealed), about(second.key))
+
+
+def test_urls_that_let_in_are_sealed(store: Store, sealer: Sealer) -> None:
+    """All see to whom they go, and the server that posts has them in full; also those of a job from before that."""
+    url = "https://user.example:8443/hooks/hunter2?token=x"
+    (job,) = submit(store, sealer, TASK, JobOptions(on_failure=(url,), pool="p"), user="me")
+    assert "hunter2" not in str(job)
+    assert urls.shown(job.options)["on_failure"] == ["https://user.example/***"]
+    assert JobOptions.from_data(job.options).on_failure == ("https://user.example/***",)
+    assert urls.shown(job.options).keys() == {*JobOptions(on_failure=(url,), pool="p").settled(TASK.spec).to_data()}
+    assert urls.opened(sealer, job)["on_failure"] == [url]
+    old = replace(job, options={"on_failure": [url], "pool": "p"})
+    assert urls.opened(sealer, old) == old.options
+    assert urls.shown(old.options) == {"on_failure": ["https://user.example/***"], "pool": "p"}
 
 
 def test_what_could_not_run_is_refused(store: Store, sealer: Sealer, tmp_path: Path) -> None:

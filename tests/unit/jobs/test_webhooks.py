@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -10,13 +11,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from styx.api import BadInput
+from styx.config import Config
+from styx.jobs import webhooks
 from styx.jobs.model import JobOptions
-from styx.jobs.telling import to_be_told
+from styx.jobs.submit import submit
+from styx.jobs.telling import tell, to_be_told
 from styx.jobs.webhooks import WebhookRefused, allowed, check, post
+from styx.sealing import Sealer
+from styx.spec import Task
+from styx.store import Store
 from styx.store.managed import ManagedJob, ManagedState
 from support.records import NOW
 
@@ -114,7 +124,7 @@ def test_what_is_no_url_to_post_to_is_refused(url: str) -> None:
 
 def test_loopback_is_refused_before_anything_is_sent(receiver: HTTPServer) -> None:
     """Unless the settings allow it."""
-    with pytest.raises(WebhookRefused, match="not an address of the internet"):
+    with pytest.raises(WebhookRefused, match=r"127.0.0.1 is not a public address"):
         post(f"http://127.0.0.1:{receiver.server_port}/", {})
     assert receiver.got == []  # type: ignore[attr-defined]
 
@@ -156,6 +166,57 @@ def test_who_never_comes_to_an_end_is_left(scheme: str, first: bytes, drop: byte
         finally:
             over.set()
             thread.join()
+
+
+def test_the_time_counts_from_the_search_for_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is posted to a name that is resolved too late."""
+
+    def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        threading.Event().wait(0.05)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", lambda *_: pytest.fail("it was posted to"))
+    with pytest.raises(TimeoutError, match="too long"):
+        post("http://hook.example/", {}, allow=["127.0.0.0/8"], seconds=0.01)
+
+
+def test_what_a_name_resolves_to_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would say what there is around the server."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("10.1.2.3", 80))])
+    with pytest.raises(WebhookRefused, match=r"db\.corp is not a public address") as refused:
+        post("http://db.corp/", {})
+    assert "10.1.2.3" not in f"{refused.value.message} {refused.value.hint} {refused.value.to_wire()}"
+
+
+async def test_who_is_slow_keeps_only_its_own_user_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many posts of one user do not come to an end, those of others are on their way; then it is noted."""
+    over, begun = threading.Event(), []
+
+    def answer(url: str, what: dict[str, Any], **_: object) -> int:
+        begun.append(what["job"]["user"])
+        return 200 if "quick" in url else 408 * over.wait(30)
+
+    monkeypatch.setattr(webhooks, "post", answer)
+    store, sealer = Store.open(home=tmp_path), Sealer.open(tmp_path)
+    context = SimpleNamespace(store=store, config=Config())
+
+    def ended(user: str) -> ManagedJob:
+        options = JobOptions(on_failure=(f"https://{user}.example/",))
+        (job,) = submit(store, sealer, Task("t").run("true"), options, user=user)
+        store.jobs.cancel([job.id])
+        return store.jobs.get(job.id)
+
+    slow = [ended("slow") for _ in range(9)]
+    waiting = [asyncio.ensure_future(tell(context, sealer, job)) for job in slow]  # type: ignore[arg-type]
+    quick = ended("quick")
+    await tell(context, sealer, quick)  # type: ignore[arg-type]
+    assert store.jobs.events(quick.id)[-1].reason == "quick.example: answered 200"
+    assert begun.count("slow") < len(slow)
+    over.set()
+    await asyncio.gather(*waiting)
+    assert {store.jobs.events(job.id)[-1].reason for job in slow} == {"slow.example: answered 408"}
+    store.close()
 
 
 def test_nobody_leads_it_elsewhere(receiver: HTTPServer) -> None:

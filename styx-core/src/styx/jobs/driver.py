@@ -258,7 +258,7 @@ class Driver:
     async def _tell(self, step: Step) -> Step:
         del step
         context = self._around.engine.context
-        await tell(context, context.store.jobs.get(self._number))
+        await tell(context, self._around.sealer, context.store.jobs.get(self._number))
         return {}
 
     def _given_up(self, step: Step, outcome: Outcome) -> Step:

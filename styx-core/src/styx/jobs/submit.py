@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import BadInput, InvalidTask
 from styx.dags.schedule import primary_tasks
+from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.spec.dag import Dag
 from styx.spec.header import termination_delay
@@ -140,7 +141,7 @@ def _new(
     return NewJob(
         key=key,
         task=task,
-        options=options.to_data(),
+        options=urls.hidden(sealer, options.to_data(), key),
         sealed=sealer.seal(json.dumps(dict(values)), about(key)) if values else None,
         pool=options.pool,
         priority=options.priority or 0,

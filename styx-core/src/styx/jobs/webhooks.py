@@ -1,6 +1,6 @@
 """Telling a URL what became of a job, without becoming anybody's way into the network of the server.
 
-A name is resolved once, and the connection goes to that address, which must be one of the internet unless the settings
+A name is resolved once, and the connection goes to that address, which must be a public one unless the settings
 allow it: ``jobs.webhooks_allow`` has names, addresses, and networks. Nothing redirects. With a
 ``jobs.webhooks_secret`` the body is signed: ``X-Styx-Signature: t=TIME,v1=HEX`` is the HMAC-SHA256 of ``TIME.BODY``.
 """
@@ -13,6 +13,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -23,7 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 from styx import __version__
 from styx.api.errors import BadInput, StyxError
 
-SECONDS = 10.0  # for all of one attempt, from when the name is resolved
+SECONDS = 10.0  # for all of one attempt
 _LONGEST = 2048
 _MOST = 65_536  # bytes of an answer that are read
 _MAPPED = ip_network("64:ff9b::/96")  # IPv4 addresses as seen from networks that have none
@@ -35,7 +36,7 @@ Address = IPv4Address | IPv6Address
 
 
 class WebhookRefused(StyxError):
-    """A webhook is not posted to: its address is not one of the internet, and the settings do not allow it."""
+    """A webhook is not posted to: its address is not a public one, and the settings do not allow it."""
 
     code = "webhook_refused"
     exit_code = 77
@@ -53,7 +54,10 @@ def check(url: str) -> SplitResult:
     if not (plain and port_is_fine and parts.scheme in ("http", "https") and parts.hostname):
         raise BadInput(f"{url[:100]!r} is not a URL that can be posted to", hint="It begins with https:// or http://.")
     if parts.username is not None or parts.password is not None:
-        raise BadInput("a webhook's URL must not hold a password: everybody who sees the job sees it")
+        raise BadInput(
+            "a webhook's URL must not hold a password",
+            hint="What lets you in there can be in its path or its query: on record all but the host is sealed.",
+        )
     return parts
 
 
@@ -66,9 +70,10 @@ def post(
     now: int = 0,
     seconds: float = SECONDS,
 ) -> int:
-    """Post a mapping as JSON; the status of the answer. Blocks for so many seconds at most, after a name is resolved.
+    """Post a mapping as JSON; the status of the answer. It takes so many seconds at most.
 
-    Raises BadInput, WebhookRefused, and OSError where the other side does not answer as it should.
+    A name that is resolved more slowly blocks for longer; nothing is posted then. Raises BadInput, WebhookRefused, and
+    OSError where the other side does not answer as it should.
     """
     parts = check(url)
     body = json.dumps(what, separators=(",", ":"), default=str).encode()
@@ -106,9 +111,12 @@ class _Pinned(HTTPConnection):
         self._tls = parts.scheme == "https"
         super().__init__(parts.hostname, parts.port or (443 if self._tls else 80), timeout=seconds)
         self._allow = allow
+        self._wire: socket.socket | None = None
+        self._until = time.monotonic() + seconds
         self._end = threading.Timer(seconds, self._cut)
         self._end.daemon = True
         self.overdue = False
+        self._end.start()
 
     def connect(self) -> None:
         """Resolve once, judge, connect."""
@@ -116,16 +124,20 @@ class _Pinned(HTTPConnection):
         addresses = [str(each[4][0]) for each in found]
         for address in addresses:  # one that is not allowed among others is a name that plays tricks
             if not allowed(self.host, address, self._allow):
-                raise WebhookRefused(
-                    f"{self.host} is {address}, which is not an address of the internet",
+                raise WebhookRefused(  # which one it is would tell of the network that this server is in
+                    f"{self.host} is not a public address",
                     hint="`jobs: {webhooks_allow: [...]}` in config.yaml names hosts and networks that may be told.",
                 )
-        self.sock = socket.create_connection((addresses[0], self.port), self.timeout)
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.sock = socket.create_connection((addresses[0], self.port), left)
         if self._tls:
             context = ssl.create_default_context()
             self.sock = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
         self._wire = self.sock  # the connection lets go of it before an answer without a length has been read
-        self._end.start()
+        if self.overdue:
+            raise TimeoutError
         if isinstance(self.sock, ssl.SSLSocket):
             self.sock.do_handshake()
 
@@ -136,6 +148,8 @@ class _Pinned(HTTPConnection):
 
     def _cut(self) -> None:
         self.overdue = True
+        if self._wire is None:
+            return
         with suppress(OSError):  # not closed, which would give its number to another while it is read from
             socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 

@@ -38,7 +38,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
         key=key_of(caller, body.key),
     )
     parts.runtime.nudge()
-    return whole(shown(made, caller))  # type: ignore[return-value]
+    return whole(shown(made))  # type: ignore[return-value]
 
 
 @router.post("/plan", dependencies=[IN_TURN])

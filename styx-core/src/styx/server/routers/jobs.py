@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated
 
 from fastapi import Path, Query, Response
 
 from styx.client.refusals import Elsewhere, Forbidden, TooLarge
 from styx.jobs import logs as joblogs
+from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.server.auth.access import CallerOf
@@ -32,14 +32,12 @@ router = routes("managed jobs", "/v1/jobs")
 
 _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at a job that somebody waits for
 _LARGEST = 2**31 - 1
-_URLS = frozenset({"on_success", "on_failure"})
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 Word = Annotated[str | None, Query(max_length=200)]
 
 
 @router.get("")
 async def jobs(
-    caller: CallerOf,
     parts: PartsOf,
     *,
     state: Annotated[ManagedState | None, Query()] = None,
@@ -56,7 +54,7 @@ async def jobs(
 ) -> Page[ManagedJob]:
     """A page of jobs, by one of state, user, name, group, pool and ended; or by user with state or ended."""
     query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit)
-    found = shown(await parts.off_loop(parts.store.jobs.page, query), caller)
+    found = shown(await parts.off_loop(parts.store.jobs.page, query))
     more = str(found[-1].id) if len(found) == limit else None
     return {"items": found, "next": more}  # type: ignore[return-value]
 
@@ -79,18 +77,18 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
         key=key_of(caller, body.key),
     )
     parts.runtime.nudge()
-    return whole(shown(made, caller))  # type: ignore[return-value]
+    return whole(shown(made))  # type: ignore[return-value]
 
 
 @router.get("/{number:int}")
-async def job(number: JobNumber, caller: CallerOf, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
+async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
     """One job."""
     loop = asyncio.get_running_loop()
     deadline, pause = loop.time() + wait, _SHORTEST
     while True:
         found: ManagedJob = await parts.off_loop(parts.store.jobs.get, number)
         if found.state.ended or loop.time() >= deadline or parts.streams.closing.is_set():
-            return shown([found], caller)[0]
+            return shown([found])[0]
         await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
         pause = min(2 * pause, _LONGEST)
 
@@ -169,27 +167,12 @@ def _cancel(parts: Parts, caller: Caller, ids: Sequence[int]) -> list[int]:
     return parts.store.jobs.cancel(ids)
 
 
-def shown(found: Sequence[ManagedJob], caller: Caller) -> list[ManagedJob]:
+def shown(found: Sequence[ManagedJob]) -> list[ManagedJob]:
     """Jobs as they are told: without where their files are, and what is sealed, even though nobody could open it.
 
-    URLs that are told of their ends only those see in full whose they are: for many, to know one is to be let in.
+    Of URLs that are told of their ends they say to whom they go.
     """
-    return [
-        replace(
-            each,
-            sealed=None,
-            task=told(each.task),
-            options=each.options if caller.admin or each.user == caller.user else _without_urls(each.options),
-        )
-        for each in found
-    ]
-
-
-def _without_urls(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: [f"{urlsplit(url).scheme}://{urlsplit(url).hostname}/***" for url in value] if key in _URLS else value
-        for key, value in options.items()
-    }
+    return [replace(each, sealed=None, task=told(each.task), options=urls.shown(each.options)) for each in found]
 
 
 def options_of(given: JobOptionsIn) -> JobOptions:
