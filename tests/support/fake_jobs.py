@@ -71,7 +71,7 @@ class FakeJobs:
             and query.ended in (None, job.state.ended)
             and (query.after is None or (job.id > query.after if query.oldest_first else job.id < query.after))
         ]
-        return found[: query.limit]
+        return [replace(job, task={}, options={}) if query.brief else job for job in found[: query.limit]]
 
     def get(self, number: int) -> ManagedJob:
         self.looked(number)

@@ -79,6 +79,14 @@ def test_pages_together_are_all_there_is(store: Store) -> None:
     assert store.jobs.page(JobQuery(user="a\0\ud800")) == []
 
 
+def test_a_brief_page_is_without_what_was_handed_in(store: Store) -> None:
+    """All else of each job is there, in the same order."""
+    store.jobs.submit([replace(new_job(str(n)), task={"run": str(n)}, options={"timeout": n}) for n in range(3)])
+    whole, brief = (store.jobs.page(JobQuery(brief=brief)) for brief in (False, True))
+    assert whole[0].task == {"run": "2"}
+    assert brief == [replace(job, task={}, options={}) for job in whole]
+
+
 def test_nothing_that_servers_do_scans_the_jobs(store: Store) -> None:
     """Handing in, starting, moving, cancelling and counting: each finds its rows by an index, however many ended."""
     serve(store, "s")
@@ -93,6 +101,7 @@ def test_nothing_that_servers_do_scans_the_jobs(store: Store) -> None:
         store.jobs.cancel([each.id for each in jobs])
         store.jobs.cancelling("s")
         store.jobs.under_way("s")
+        store.jobs.at_work("s")
         store.jobs.told([each.id for each in store.jobs.untold()])
         store.jobs.events(job.id)
         store.jobs.state(job.id)

@@ -60,7 +60,7 @@ def test_all_work_of_the_dead_becomes_the_takers(store: Store, clock: Any) -> No
     clock.advance(TTL)
     serve(store, "b")
     assert store.servers.take_over("a", "b")
-    assert [job.id for job in store.jobs.under_way("b")] == [running.id]
+    assert [job.id for job in store.jobs.under_way("b")] == store.jobs.at_work("b") == [running.id]
     assert [each.id for each in store.requests.under_way("b")] == [asked.id]
     assert store.jobs.get(ended.id) == ended
     last = store.jobs.events(running.id)[-1]

@@ -55,7 +55,7 @@ def follow(jobs: JobsClient, number: int, *, to_end: bool = True, tail: int | No
 
 def follow_all(jobs: JobsClient, handed_in: Sequence[ManagedJob]) -> int:
     """Say what becomes of several jobs until all have ended; the exit code of the first that failed."""
-    numbers = [job.id for job in handed_in]
+    numbers, names = [job.id for job in handed_in], {job.id: views.name(job) for job in handed_in}
 
     def work() -> int:
         seen: dict[int, ManagedJob] = {}
@@ -63,7 +63,7 @@ def follow_all(jobs: JobsClient, handed_in: Sequence[ManagedJob]) -> int:
             began = time.monotonic()
             for job in _group(jobs, handed_in[0].group, numbers):
                 if job.id not in seen or seen[job.id].state != job.state:
-                    click.echo(_step(job))
+                    click.echo(_step(job, names.get(job.id, job.name)))
                 seen[job.id] = job
             if all(job.state.ended for job in seen.values()):
                 return next((exit_code(seen[each]) for each in numbers if not seen[each].good), 0)
@@ -116,12 +116,12 @@ def _until_it_runs(jobs: JobsClient, number: int) -> None:
 
 
 def _group(jobs: JobsClient, group: str, numbers: Sequence[int]) -> list[ManagedJob]:
-    """Those of the group, oldest first, by pages."""
+    """Those of the group, oldest first, by pages, without their tasks."""
     from styx.store.managed import JobQuery
 
     found: list[ManagedJob] = []
     after = None
-    while page := jobs.list(JobQuery(group=group, oldest_first=True, after=after, limit=_PAGE)):
+    while page := jobs.list(JobQuery(group=group, oldest_first=True, after=after, limit=_PAGE, brief=True)):
         found += page
         after = page[-1].id
         if len(found) >= len(numbers):
@@ -129,9 +129,9 @@ def _group(jobs: JobsClient, group: str, numbers: Sequence[int]) -> list[Managed
     return found
 
 
-def _step(job: ManagedJob) -> str:
+def _step(job: ManagedJob, name: str) -> str:
     how = f"{job.state.replace('_', ' ')}{f', {views.why(job)}' if views.why(job) else ''}"
-    return clean(f"Job {job.id} ({views.name(job)}): {how}")
+    return clean(f"Job {job.id} ({name}): {how}")
 
 
 def hints(numbers: Sequence[int]) -> str:

@@ -189,7 +189,7 @@ class JobRuntime:
 
     async def _take_up(self) -> None:
         """Go on with every job that is this server's and that it does not work on."""
-        ours = {str(job.id) for job in self._store.jobs.under_way(self.server_id)}
+        ours = {str(number) for number in self._store.jobs.at_work(self.server_id)}
         await self._records.take_up(KIND, ours - self._records.running(KIND))
 
     async def _tidy(self) -> None:

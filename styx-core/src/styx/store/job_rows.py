@@ -7,14 +7,18 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, literal_column, select, update
 
 from styx.store import schema
 from styx.store.managed import ANYBODY, ManagedJob, ManagedState
 from styx.store.rows import columns, managed_job, plain, write_time
 
 _T = schema.managed_jobs
-SELECT = select(*(-_T.c.turn if field.name == "priority" else _T.c[field.name] for field in fields(ManagedJob)))
+_Columns = dict[str, ColumnElement[Any]]
+_ALL: _Columns = {each.name: -_T.c.turn if each.name == "priority" else _T.c[each.name] for each in fields(ManagedJob)}
+_LEFT_OUT: _Columns = {name: literal_column("'{}'").label(name) for name in ("task", "options")}
+SELECT = select(*_ALL.values())
+BRIEF = select(*(_ALL | _LEFT_OUT).values())  # without what may be large
 UPDATE = update(_T).where(_T.c.id == bindparam("number"))
 _LOCK = SELECT.where(_T.c.id.in_(bindparam("numbers", expanding=True))).order_by(_T.c.id).with_for_update()
 _APPEND = insert(schema.job_events)

@@ -40,6 +40,7 @@ _ON_SERVER = job_rows.SELECT.where(
     _T.c.server == bindparam("name"), _T.c.state.in_([state.value for state in UNDER_WAY])
 )
 _MINE = _ON_SERVER.order_by(_T.c.id)
+_NUMBERS = _MINE.with_only_columns(_T.c.id)
 _CANCELLING = (
     _ON_SERVER.with_only_columns(_T.c.id, _T.c.cancelling, _T.c.stop_at)
     .where(or_(_T.c.cancelling, _T.c.stop_at.is_not(None)))
@@ -211,6 +212,11 @@ class ManagedJobs:
         if numbers:
             with self._database.write(lazily=True) as connection:
                 connection.execute(_TOLD, [{"number": bounded(number)} for number in sorted(numbers)])
+
+    def at_work(self, server: str) -> list[int]:
+        """The numbers of the jobs that this server has to work on, in order."""
+        with self._database.read() as connection:
+            return list(connection.scalars(_NUMBERS, {"name": server}))
 
     def under_way(self, server: str) -> list[ManagedJob]:
         """The jobs that this server has to work on, oldest first."""

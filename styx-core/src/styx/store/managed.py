@@ -180,6 +180,7 @@ class JobQuery:
 
     ``after`` is the ``id`` of the last one of the page before; ``ended`` False leaves out those that have ended.
     There is an index for each of these alone, and for ``user`` with ``state`` or ``ended``; others raise BadInput.
+    ``brief`` leaves ``task`` and ``options`` empty, which may be large: for who asks again and again how jobs are.
     """
 
     state: str | None = None
@@ -191,6 +192,7 @@ class JobQuery:
     oldest_first: bool = False
     after: int | None = None
     limit: int = 100
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ def statement(query: JobQuery) -> Select[Any]:
         raise BadInput(f"no state {query.state!r}", hint=f"A managed job is one of {', '.join(ManagedState)}.")
     if not 1 <= query.limit <= MOST:
         raise BadInput(f"a page has from 1 to {MOST} jobs, and not {query.limit}")
-    found = job_rows.SELECT.where(*(_T.c[name] == value for name, value in given.items())).limit(query.limit)
+    wanted = job_rows.BRIEF if query.brief else job_rows.SELECT
+    found = wanted.where(*(_T.c[name] == value for name, value in given.items())).limit(query.limit)
     if query.after is not None:
         after = bounded(query.after)
         found = found.where(_T.c.id > after if query.oldest_first else _T.c.id < after)
