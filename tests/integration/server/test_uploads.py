@@ -1,4 +1,4 @@
-"""What a user has sent is theirs, and no more is told of it than it has to be."""
+"""What a user has sent is theirs, no more is told of it than it has to be, and it has its place."""
 
 from __future__ import annotations
 
@@ -36,3 +36,24 @@ def test_what_another_has_sent_is_as_if_it_were_not_there(server: Server) -> Non
     assert server.ask("GET", f"/v1/jobs/{number}", token=bob).json["task"]["workdir"] == "uploaded"
     assert server.ask("PUT", path, file.getvalue(), token=bob).status == 204
     assert server.ask("POST", "/v1/jobs", named, token=bob).status == 201
+
+
+def test_members_do_not_fill_the_servers_disk(server: Server) -> None:
+    """Its buckets are made and filled by administrators, in whatever way; what is there members read, and remove."""
+    abe, bucket = server.made("abe"), {"uri": "file://shelf"}
+    keys = [f"{letter * 250}/{letter}" for letter in "ab"]  # the end of a page may be long
+    for token, status in ((abe, 400), (server.token, 204)):
+        assert server.ask("POST", "/v1/storage/buckets", bucket, token=token).status == status
+        for key in keys:
+            assert server.ask("PUT", f"/v1/storage/object?uri=file://shelf/{key}", b"x", token=token).status == status
+    mounts = {"d": {"name": "shelf", "store": "file", "mode": "COPY"}}
+    task = {"run": "true", "resources": {"infra": "local"}, "file_mounts": mounts}
+    problem = server.result(server.ask("POST", "/v1/clusters", {"task": task}, token=abe))
+    assert "where only administrators write" in problem["detail"], problem
+    page = server.ask("GET", "/v1/storage/objects?uri=file://shelf&limit=1", token=abe).json
+    rest = server.ask("GET", f"/v1/storage/objects?uri=file://shelf&limit=1&after={page['next']}", token=abe).json
+    assert ([*page["items"], *rest["items"]][1]["key"], rest["next"]) == (keys[1], None)
+    for key in keys:
+        assert server.ask("GET", f"/v1/storage/object?uri=file://shelf/{key}", token=abe).status == 200
+        assert server.ask("DELETE", f"/v1/storage/object?uri=file://shelf/{key}", token=abe).status == 204
+    assert server.ask("DELETE", "/v1/storage/buckets?uri=file://shelf").status == 204

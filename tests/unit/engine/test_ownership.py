@@ -10,7 +10,7 @@ from styx.api import Autostop
 from styx.api.errors import BadInput, from_wire
 from styx.config import Config
 from styx.engine.engine import Engine
-from styx.engine.ownership import open_clouds
+from styx.engine.ownership import open_clouds, require_writable
 from styx.spec import Task
 from styx.store.access import NotOwned, Role, User
 from styx.store.states import ClusterState
@@ -98,3 +98,14 @@ async def test_who_may_have_an_identity(world: World) -> None:
     with pytest.raises(BadInput, match="for administrators only"):
         await engine.for_user("ann").plan(HELLO.override({"identity": "admin"}), quiet)
     await engine.plan(HELLO.override({"identity": "admin"}), quiet)
+
+
+def test_who_may_fill_the_disk_of_the_server(world: World) -> None:
+    """Administrators, whoever has no server, and all where the settings say so; other stores everybody."""
+    engine = world.engine()
+    require_writable(engine.context, "file")
+    require_writable(engine.for_user("ann").context, "s3")
+    with pytest.raises(BadInput, match="only administrators write"):
+        require_writable(engine.for_user("ann").context, "file")
+    engine.context.config = Config(storage={"file": {"members": True}})
+    require_writable(engine.for_user("ann").context, "file")

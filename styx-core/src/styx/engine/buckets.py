@@ -25,6 +25,7 @@ from styx.api.errors import (
 )
 from styx.api.storage import Storage
 from styx.engine.context import Context, Progress
+from styx.engine.ownership import require_writable
 from styx.engine.storage import ends, planning
 from styx.engine.storage.ends import LocalEnd
 from styx.engine.storage.planning import Mode
@@ -67,7 +68,7 @@ def sources(mount: StorageMount) -> tuple[str, ...]:
     return (mount.source,) if isinstance(mount.source, str) else mount.source
 
 
-def require_sense(stores: Stores, target: str, mount: StorageMount) -> None:
+def require_sense(context: Context, stores: Stores, target: str, mount: StorageMount) -> None:
     """Raise InvalidTask, BadInput, Unsupported or PluginError for a storage that no node could have."""
 
     def wrong(problem: str, hint: str) -> InvalidTask:
@@ -91,6 +92,7 @@ def require_sense(stores: Stores, target: str, mount: StorageMount) -> None:
     if remote:
         _require_mountable(stores, remote[0], target, mount)
     elif named is not None:
+        require_writable(context, named.name)
         _require_mountable_once_made(stores, str(Uri(named.schemes[0], mount.name or "")), target, mount)
 
 
@@ -100,7 +102,9 @@ def why_no_store(context: Context, cloud: str, task: TaskSpec) -> StyxError | No
     for target, mount in task.file_mounts.items():
         if isinstance(mount, StorageMount) and mount.name and not mount.store:
             try:
-                uri = str(Uri(stores.default(cloud).schemes[0], mount.name))
+                storage = stores.default(cloud)
+                require_writable(context, storage.name)
+                uri = str(Uri(storage.schemes[0], mount.name))
                 _require_mountable_once_made(stores, uri, target, mount)
             except StyxError as error:
                 return error
@@ -161,13 +165,14 @@ async def made(
     """The URIs of a storage, whose bucket is there then with all its sources in it. ``locate`` finds local ones.
 
     Idempotent: what is there already is not made or copied again. Raises provider errors, Conflict for a bucket of
-    somebody else.
+    somebody else, BadInput where the user of a server may not write.
     """
     if not mount.name:
         return sources(mount)
     record = context.store.clusters.get(cluster)
     cloud = record.cloud if record else ""
     storage = stores.called(mount.store) if mount.store else stores.default(cloud)
+    require_writable(context, storage.name)
     place = Uri(storage.schemes[0], mount.name)
     if mount.name not in await stores.buckets(storage):
         if not mount.persistent:

@@ -94,7 +94,7 @@ def require_mountable(context: Context, task: TaskSpec) -> None:
         stores.of(task.workdir)
     for target, mount in task.file_mounts.items():
         if isinstance(mount, StorageMount):
-            buckets.require_sense(stores, target, mount)
+            buckets.require_sense(context, stores, target, mount)
         elif is_uri(mount):
             stores.of(mount)
 

@@ -1,4 +1,4 @@
-"""What a server keeps its users to: clusters that are theirs, and machines other than its own."""
+"""What a server keeps its users to: clusters that are theirs, and machines and disks other than its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from styx.spec.model import TaskSpec
     from styx.store.records import ClusterRecord
 
+DISK = "file"  # the store whose buckets are on a disk of this machine
 HERE = "local"  # the cloud whose nodes are processes of this machine, and of the user who runs this
 
 
@@ -71,3 +72,13 @@ def require_identities(context: Context, task: TaskSpec) -> None:
                 f"identity {wanted.identity!r} is for administrators only",
                 hint="Leave it out. An administrator opens one to all by naming it in the server's allowed_identities.",
             )
+
+
+def require_writable(context: Context, store: str) -> None:
+    """Raise BadInput for the store that is this machine's own disk, which the user of a server could fill."""
+    if store == DISK and not context.here and context.config.section("storage", DISK).get("members") is not True:
+        raise BadInput(
+            f"store {DISK!r} is the server's own disk, where only administrators write",
+            hint="Name another store. An administrator opens this one to all by storage.file.members in the server's "
+            "config.yaml.",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from styx.builtin.settings import Settings, wrong
 
@@ -14,10 +14,13 @@ class FileConfig(Settings):
 
     ``shared`` says that every node sees ``root`` under the same path, as on a network disk: nodes then copy from it by
     themselves, and nothing travels through this machine.
+
+    ``members`` says that all who may use a server may fill that disk: else its administrators alone write there.
     """
 
     root: Path | None = None
     shared: bool = Field(default=False)
+    members: StrictBool = Field(default=False)
 
     @field_validator("root")
     @classmethod

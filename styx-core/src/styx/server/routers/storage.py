@@ -15,16 +15,18 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from styx.api.errors import BadInput, NotFound, Wire
-from styx.api.storage import StoredObject
+from styx.api.storage import Storage, StoredObject
 from styx.client.refusals import TooLarge
+from styx.engine.ownership import require_writable
 from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
-from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, MemberOf
+from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, CallerOf, MemberOf
+from styx.server.auth.tokens import Caller
 from styx.server.files.disk import writing
 from styx.server.http.responses import Limit, decode, page
 from styx.server.http.routing import routes
 from styx.server.models import WHOLE, Flag, Page, Text, example
-from styx.server.parts import PartsOf
+from styx.server.parts import Parts, PartsOf
 
 router = routes("storage", "/v1/storage")
 
@@ -86,8 +88,9 @@ async def objects(uri: UriOf, parts: PartsOf, after: AfterKey = None, limit: Lim
 
 
 @router.post("/buckets", status_code=204, response_class=Response)
-async def create(body: BucketIn, parts: PartsOf) -> None:
+async def create(body: BucketIn, caller: CallerOf, parts: PartsOf) -> None:
     """Make a bucket. Idempotent for our own."""
+    _writable(parts, caller, body.uri)
     await parts.engine.storage.create(body.uri)
 
 
@@ -130,10 +133,10 @@ async def read(uri: UriOf, parts: PartsOf, _member: MemberOf) -> Response:
     openapi_extra={"requestBody": {"required": False, "content": _BYTES[200]["content"]}},
     dependencies=[TRANSFER],
 )
-async def write(uri: UriOf, request: Request, parts: PartsOf) -> None:
+async def write(uri: UriOf, request: Request, caller: CallerOf, parts: PartsOf) -> None:
     """Put one object there, or another in its place."""
     work = parts.engine.storage
-    storage, place = work.stores.of(uri), _single(uri)
+    storage, place = _writable(parts, caller, uri), _single(uri)
     with tempfile.TemporaryDirectory(prefix="styx-object-") as scratch:
         path = Path(scratch) / "content"
         with writing(path):
@@ -152,6 +155,13 @@ async def _keep(pieces: AsyncIterator[bytes], path: Path) -> None:
     with path.open("wb") as file:
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
+
+
+def _writable(parts: Parts, caller: Caller, uri: str) -> Storage:
+    """The store, where the caller may make something. Raises BadInput."""
+    storage = parts.engine.storage.stores.of(uri)
+    require_writable(parts.engine.for_user(caller.user).context, storage.name)
+    return storage
 
 
 def _single(uri: str) -> Uri:
