@@ -20,10 +20,11 @@ from styx.words import count, sentences
 
 if TYPE_CHECKING:
     from styx.api.cloud import Fault, Identity
-    from styx.client.embedded import EmbeddedClient
     from styx.client.loop import LoopThread
+    from styx.client.opened import Opened
     from styx.engine.clouds import CloudAccount
     from styx.engine.context import Context
+    from styx.store.memory import Memory
 
 
 def check(context: Context, loop: LoopThread, names: Sequence[str]) -> list[CheckResult]:
@@ -80,16 +81,16 @@ def policy(context: Context, name: str) -> str:
         return cloud.policy()
 
 
-def doctor(client: EmbeddedClient) -> list[DoctorFinding]:
+def doctor(opened: Opened) -> list[DoctorFinding]:
     """Check the interpreter, the store, the tools on this machine, and every plugin; plugins add their own findings."""
     findings = [DoctorFinding("python", "ok", f"{platform.python_version()} at {sys.executable}")]
     try:
-        store = client.store
+        store = opened.store
         clusters = count(len(store.clusters.list()), "cluster")
         findings.append(DoctorFinding("store", "ok", f"{clusters}, id {store.installation}"))
-        findings.extend(_lost(client))
+        findings.extend(_lost(store.memory))
         findings.extend(servers.findings(store))
-        context = client.engine.context
+        context = opened.engine.context
     except StyxError as error:
         return [*findings, DoctorFinding("store", "error", error.message, error.hint or "")]
     findings.extend(_tools())
@@ -120,11 +121,10 @@ def _plugins_findings(context: Context) -> list[DoctorFinding]:
     return findings
 
 
-def _lost(client: EmbeddedClient) -> list[DoctorFinding]:
-    lost = client.lost()
-    if lost is None:
+def _lost(memory: Memory) -> list[DoctorFinding]:
+    installation, when = memory.installation, memory.remade
+    if when is None:
         return []
-    installation, when = lost
     return [
         DoctorFinding(
             "records",

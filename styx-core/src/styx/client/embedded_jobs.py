@@ -10,7 +10,7 @@ from styx.client import local
 from styx.config import home
 
 if TYPE_CHECKING:
-    from styx.client.embedded import EmbeddedClient
+    from styx.client.opened import Opened
     from styx.jobs.model import JobOptions
     from styx.sealing import Sealer
     from styx.spec import Dag, Task
@@ -25,8 +25,8 @@ class EmbeddedJobs:
     What only looks needs no server. What is to happen needs one: it is there before anything is handed in.
     """
 
-    def __init__(self, client: EmbeddedClient) -> None:
-        self._client = client
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
 
     def submit(
         self, task: Task, options: JobOptions, *, name: str = "", count: int = 1, key: str | None = None
@@ -35,7 +35,7 @@ class EmbeddedJobs:
         from styx.jobs.submit import submit
 
         local.ensure()
-        store, user = self._client.store, self._client.engine.context.user
+        store, user = self._opened.store, self._opened.engine.context.user
         return submit(store, self._sealer, task, options, user=user, name=name, count=count, key=key)
 
     def submit_dag(self, dag: Dag, options: JobOptions, *, key: str | None = None) -> list[ManagedJob]:
@@ -43,26 +43,26 @@ class EmbeddedJobs:
         from styx.jobs.submit import submit_dag
 
         local.ensure()
-        store, user = self._client.store, self._client.engine.context.user
+        store, user = self._opened.store, self._opened.engine.context.user
         return submit_dag(store, self._sealer, dag, options, user=user, key=key)
 
     @property
     def _sealer(self) -> Sealer:
         from styx.sealing import Sealer
 
-        return Sealer.open(home(), self._client.engine.context.plugins)
+        return Sealer.open(home(), self._opened.engine.context.plugins)
 
     def get(self, number: int) -> ManagedJob:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return self._client.records.jobs.get(number)
+        return self._opened.records.jobs.get(number)
 
     def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return self._client.records.jobs.events(number, limit)
+        return self._opened.records.jobs.events(number, limit)
 
     def cancel(self, numbers: Sequence[int]) -> list[int]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        asked = self._client.store.jobs.cancel(numbers)
+        asked = self._opened.store.jobs.cancel(numbers)
         if not all(self.get(number).state.ended for number in asked):
             local.ensure()
         return asked
@@ -82,10 +82,10 @@ class EmbeddedJobs:
 
         if follow and not self.get(number).state.ended:
             local.ensure()
-        return self._client.loop.iterate(
-            read(home(), self._client.records, number, follow=follow, tail=tail, offset=offset)
+        return self._opened.loop.iterate(
+            read(home(), self._opened.records, number, follow=follow, tail=tail, offset=offset)
         )
 
     def list(self, query: JobQuery) -> list[ManagedJob]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return self._client.records.jobs.page(query)
+        return self._opened.records.jobs.page(query)

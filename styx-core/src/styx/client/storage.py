@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
     from styx.api.storage import Moved, StoredObject
-    from styx.client.embedded import EmbeddedClient
+    from styx.client.opened import Opened
     from styx.engine.storage import BucketInfo, Found, Mode, StorageWork, Transfer
 
 T = TypeVar("T")
@@ -54,15 +54,15 @@ class StorageClient(Protocol):
 class EmbeddedStorage:
     """Implements :class:`StorageClient`."""
 
-    def __init__(self, client: EmbeddedClient) -> None:
-        self._client = client
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
 
     @property
     def _work(self) -> StorageWork:
-        return self._client.engine.storage
+        return self._opened.engine.storage
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._client.loop.run(work)
+        return self._opened.loop.run(work)
 
     def buckets(self) -> tuple[list[BucketInfo], dict[str, StyxError]]:
         """See :class:`StorageClient`."""
