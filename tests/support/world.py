@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -270,10 +271,16 @@ class Plugins:
         return [self.world.hooks[hook](**arguments)] if hook in self.world.hooks else []
 
     def first(self, hook: str, **arguments: Any) -> Any:
-        return self.world.hooks[hook](**arguments) if hook in self.world.hooks else None
+        return _called(self.world.hooks[hook], arguments) if hook in self.world.hooks else None
 
-    def fold_policy(self, task: Mapping[str, Any], operation: str) -> Mapping[str, Any]:
-        return self.world.hooks["styx_policy"](task=task, operation=operation) or task
+    def fold_policy(self, task: Mapping[str, Any], operation: str, user: str) -> Mapping[str, Any]:
+        return _called(self.world.hooks["styx_policy"], {"task": task, "operation": operation, "user": user}) or task
+
+
+def _called(hook: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """What a hook says that is given those arguments that it takes."""
+    wanted = signature(hook).parameters
+    return hook(**{name: value for name, value in arguments.items() if name in wanted})
 
 
 class World:

@@ -35,16 +35,16 @@ def test_the_policy_refuses_gpus_without_an_owner() -> None:
     """A GPU task without OWNER is refused with what to add."""
     _, pm = example("styx_policy")
     with pytest.raises(BadInput, match="need an owner"):
-        pm.hook.styx_policy(task={"resources": {"accelerators": "A100:1"}}, operation="launch")
+        pm.hook.styx_policy(task={"resources": {"accelerators": "A100:1"}}, operation="launch", user="ann")
 
 
 def test_the_policy_labels_what_it_lets_pass() -> None:
     """With an owner the task comes back labelled; one without GPUs is left alone."""
     _, pm = example("styx_policy")
     task = {"resources": {"accelerators": "A100:1"}, "envs": {"OWNER": "vision"}}
-    (changed,) = pm.hook.styx_policy(task=task, operation="launch")
-    assert changed["resources"]["labels"] == {"owner": "vision"}
-    assert pm.hook.styx_policy(task={"run": "true"}, operation="launch") == []
+    (changed,) = pm.hook.styx_policy(task=task, operation="launch", user="ann")
+    assert changed["resources"]["labels"] == {"owner": "vision", "user": "ann"}
+    assert pm.hook.styx_policy(task={"run": "true"}, operation="launch", user="ann") == []
 
 
 def test_the_event_log_gets_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,15 +67,16 @@ def test_the_doctor_reports_a_missing_disk(tmp_path: Path) -> None:
 
 
 def test_the_secret_is_read_for_its_own_scheme_only(tmp_path: Path) -> None:
-    """A reference of another scheme, or one that leaves the directory, is not answered."""
+    """A reference of another scheme, or one that leaves the directory, is not answered; another user has others."""
     module, pm = example("styx_secret")
     module.KEPT = tmp_path
-    (tmp_path / "token").write_text("s3cret\n")
-    assert pm.hook.styx_secret(reference="file:token") == "s3cret"
-    assert pm.hook.styx_secret(reference="vault:token") is None
-    assert pm.hook.styx_secret(reference="file:../token") is None
-    with pytest.raises(BadInput, match=r"there is no .*gone"):
-        pm.hook.styx_secret(reference="file:gone")
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "token").write_text("s3cret\n")
+    assert pm.hook.styx_secret(reference="file:token", user="ann") == "s3cret"
+    assert pm.hook.styx_secret(reference="vault:token", user="ann") is None
+    assert pm.hook.styx_secret(reference="file:../token", user="ann") is None
+    with pytest.raises(BadInput, match=r"there is no .*bob/token"):
+        pm.hook.styx_secret(reference="file:token", user="bob")
 
 
 def test_the_sealing_key_is_the_one_that_is_mounted(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from styx.hookspecs import hookimpl
 
 
 @hookimpl
-def styx_policy(task: Mapping[str, Any], operation: str) -> Mapping[str, Any] | None:
+def styx_policy(task: Mapping[str, Any], operation: str, user: str) -> Mapping[str, Any] | None:
     resources = task.get("resources") or {}
     if operation != "launch" or not resources.get("accelerators"):
         return None
     if "OWNER" not in (task.get("envs") or {}):
         raise BadInput("GPU tasks need an owner here", hint="Add --env OWNER=team.")
-    owner = task["envs"]["OWNER"]
-    return {**task, "resources": {**resources, "labels": {**(resources.get("labels") or {}), "owner": owner}}}
+    labels = {**(resources.get("labels") or {}), "owner": task["envs"]["OWNER"], "user": user}
+    return {**task, "resources": {**resources, "labels": labels}}

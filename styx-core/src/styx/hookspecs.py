@@ -117,9 +117,10 @@ def styx_sandboxes() -> Sequence[Provided]:  # type: ignore[empty-body]
 
 
 @hookspec
-def styx_policy(task: Mapping[str, Any], operation: str) -> Mapping[str, Any] | None:
+def styx_policy(task: Mapping[str, Any], operation: str, user: str) -> Mapping[str, Any] | None:
     """Look at a task (its canonical mapping) before ``operation`` ("launch" or "exec").
 
+    ``user`` is for whom that is: a user of the server, or the account on this machine where there is no server.
     Return a changed mapping, or None to leave it; raise :class:`styx.api.BadInput` to refuse, with the reason. Plugins
     are asked in order of name, each given what the one before returned. A policy that fails refuses the operation.
     """
@@ -136,15 +137,16 @@ def styx_doctor() -> Sequence[DoctorFinding]:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def styx_secret(reference: str) -> str | None:
+def styx_secret(reference: str, user: str) -> str | None:
     """Look up the secret behind a reference such as ``vault:team/key``; return None for references of other plugins.
 
     A reference is a scheme, a colon and whatever the plugin makes of the rest. A task names one as
     ``secrets: {TOKEN: {ref: "vault:team/key"}}``, in Python as ``task.secrets(TOKEN={"ref": "vault:team/key"})``, and
     on the command line with ``--secret-ref TOKEN=vault:team/key``; any other text in ``secrets`` is the secret itself.
     It is looked up for each launch and exec, before anything is made, and the value is not kept; policies see the
-    reference. Plugins are asked in order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours
-    that leads nowhere.
+    reference. ``user`` is for whom: a user of the server, or the account on this machine where there is no server. All
+    users of a server ask with its credentials, so whether one may have a secret is for you to say. Plugins are asked in
+    order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours that leads nowhere.
     """
 
 

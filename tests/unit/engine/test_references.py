@@ -47,6 +47,25 @@ async def test_a_plan_looks_nothing_up(world: World) -> None:
     assert asked == []
 
 
+async def test_plugins_know_who_asks(world: World) -> None:
+    """The user for whom a server does it, or whose the account here is: what one may have, another may not."""
+    asked = []
+
+    def policy(task, user):
+        asked.append(f"policy: {user}")
+
+    def look_up(reference, user):
+        asked.append(f"secret: {user}")
+        return "hunter2-long"
+
+    world.hooks |= {"styx_policy": policy, "styx_secret": look_up}
+    engine = world.engine()
+    await engine.for_user("ann").launch(TASK, "hers", quiet)
+    await engine.launch(TASK, "c", quiet)
+    me = engine.context.user
+    assert asked == ["policy: ann", "secret: ann", f"policy: {me}", f"secret: {me}"]
+
+
 async def test_policies_see_the_reference(world: World) -> None:
     """A policy is shown where a secret is kept, and never what it is; it may refuse it, or name another."""
     keeps(world, {"vault:other": "hunter2-long"})

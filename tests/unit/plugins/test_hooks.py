@@ -88,13 +88,13 @@ def test_calls_reach_the_plugin(manager: PluginManager):
     assert manager.call("styx_doctor") == [[DoctorFinding("acme", "ok", "fine")]]
     assert manager.first("styx_secret", reference="acme:key") == "key"
     assert manager.first("styx_secret", reference="vault:key") is None
-    assert manager.fold_policy({"run": "ls"}, "launch") == {"run": "ls", "seen_by": "acme"}
+    assert manager.fold_policy({"run": "ls"}, "launch", "me") == {"run": "ls", "seen_by": "acme"}
 
 
 def test_calls_through_pluggy(manager: PluginManager):
     """Pluggy's own way of calling works as well, positions and all."""
-    assert manager.pm.hook.styx_secret(reference="acme:x") == "x"
-    assert manager.pm.hook.styx_policy(task={}, operation="exec") == [{"seen_by": "acme"}]
+    assert manager.pm.hook.styx_secret(reference="acme:x", user="me") == "x"
+    assert manager.pm.hook.styx_policy(task={}, operation="exec", user="me") == [{"seen_by": "acme"}]
 
 
 @pytest.mark.parametrize(

@@ -273,10 +273,10 @@ def test_policies_are_asked_in_order(site):
     """Each policy is given what the one before returned; None leaves the task as it is."""
     hooked("two", ADD).install(site)
     hooked("one", ADD).install(site)
-    assert mine().fold_policy({"run": "x"}, "launch") == {"run": "x", "by": ["styx_one.hooks", "styx_two.hooks"]}
+    assert mine().fold_policy({"run": "x"}, "launch", "me") == {"run": "x", "by": ["styx_one.hooks", "styx_two.hooks"]}
     hooked("one", "def styx_policy(task): return None").install(site)
     sys.modules.pop("styx_one.hooks")
-    assert mine().fold_policy({"run": "x"}, "launch") == {"run": "x", "by": ["styx_two.hooks"]}
+    assert mine().fold_policy({"run": "x"}, "launch", "me") == {"run": "x", "by": ["styx_two.hooks"]}
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_policy_that_fails_refuses(site, code, error):
     """A policy that refuses, fails or answers nonsense lets nothing through."""
     hooked("one", code).install(site)
     with pytest.raises(error):
-        mine().fold_policy({}, "launch")
+        mine().fold_policy({}, "launch", "me")
 
 
 def test_a_policy_that_cannot_be_used_refuses(site):
@@ -302,9 +302,9 @@ def test_a_policy_that_cannot_be_used_refuses(site):
     (plugin,) = manager_of_one.plugins
     broken = plugin._replace(status=status.MISSING_DEPENDENCY, reason="it needs x", fix="Install x.")
     with pytest.raises(PluginError, match="the policy of plugin 'one' cannot be used"):
-        PluginManager([broken]).fold_policy({}, "launch")
+        PluginManager([broken]).fold_policy({}, "launch", "me")
     off = plugin._replace(status=status.DISABLED, reason="r", fix="f")
-    assert PluginManager([off]).fold_policy({"a": 1}, "launch") == {"a": 1}
+    assert PluginManager([off]).fold_policy({"a": 1}, "launch", "me") == {"a": 1}
 
 
 def test_first(site):

@@ -25,7 +25,7 @@ def policed(context: Context, task: Task, operation: str) -> Task:
     if not context.plugins.implements("styx_policy"):
         return task
     given = task.to_dict()
-    changed = context.plugins.fold_policy(deepcopy(given), operation)
+    changed = context.plugins.fold_policy(deepcopy(given), operation, context.user)
     if changed == given:
         return task
     secrets = dict(task.spec.secrets)

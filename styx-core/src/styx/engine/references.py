@@ -31,7 +31,8 @@ async def resolved(context: Context, task: TaskSpec) -> TaskSpec:
 async def _look_up(context: Context, name: str, reference: str) -> str:
     workers: Workers[object] = Workers(1, "styx-secret")
     try:
-        value = await workers.run(partial(context.plugins.first, HOOK, reference=reference), SECONDS)
+        look_up = partial(context.plugins.first, HOOK, reference=reference, user=context.user)
+        value = await workers.run(look_up, SECONDS)
     except Overdue:
         raise PluginError(
             f"secret {name!r}: no answer for {reference!r} within {SECONDS:g} s", hint=_who(context)

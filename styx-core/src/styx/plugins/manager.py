@@ -149,8 +149,8 @@ class PluginManager:
             raise failures[0]
         return None
 
-    def fold_policy(self, task: Mapping[str, Any], operation: str) -> Mapping[str, Any]:
-        """The task as the policies leave it, each given what the one before returned.
+    def fold_policy(self, task: Mapping[str, Any], operation: str, user: str) -> Mapping[str, Any]:
+        """The task of this user as the policies leave it, each given what the one before returned.
 
         Raises BadInput when one refuses. A policy that fails, or that is installed but cannot be used, refuses as well
         (PluginError): only one that was switched off on purpose is passed over.
@@ -160,7 +160,7 @@ class PluginManager:
                 raise unusable(f"the policy of plugin {plugin.name!r}", plugin)
         for name, function in self._implementations("styx_policy"):
             with guard(name, "in styx_policy"):
-                changed = function(task=task, operation=operation)
+                changed = function(task=task, operation=operation, user=user)
             if not isinstance(changed, Mapping | None):
                 raise PluginError(f"the policy of plugin {name!r} returned {type(changed).__name__}, not a mapping")
             task = task if changed is None else changed
