@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest_asyncio
 from styx.api.errors import BadInput
 from styx.client.refusals import TooManyRequests
 from styx.server.auth.tokens import Caller, Level
+from styx.server.terminals import shells as terminals
 from styx.server.terminals.shells import Shell, Shells
 from styx.server.terminals.terminal import Program, Size
 from styx.store.access import Role
@@ -52,6 +54,49 @@ async def test_a_stream_that_another_has_overtaken_ends(shells: Shells) -> None:
     shell.received(2**53)
     with pytest.raises(BadInput, match="not kept"):
         await anext(stream)
+
+
+class Letters:
+    """Writes one byte at a time, to these streams in turn."""
+
+    code = 0
+
+    def __init__(self, sources: tuple[str, ...]) -> None:
+        self.written = bytearray()
+        self._sources = sources
+
+    async def output(self) -> AsyncGenerator[tuple[str, bytes], None]:
+        """As long as somebody listens."""
+        for number in count():
+            self.written.append(number % 251)
+            yield self._sources[number % len(self._sources)], bytes(self.written[-1:])
+
+
+@pytest.mark.parametrize("sources", [("stdout",), ("stdout", "stderr")])
+async def test_what_comes_a_byte_at_a_time_takes_little_memory(
+    sources: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one source it is put together, from two in turn it waits until some is received; each byte is told once."""
+    window, pieces = 1 << 16, 1000
+    monkeypatch.setattr(terminals, "WINDOW", window)
+    monkeypatch.setattr(terminals, "PIECES", pieces)
+    letters: Any = Letters(sources)
+    shell = Shell("s", ME, letters)
+    running = asyncio.ensure_future(shell.run())
+    await asyncio.sleep(0)
+    assert len(shell._pieces) <= pieces
+    assert len(letters.written) == (window if len(sources) == 1 else pieces)
+    for offset in (0, 1, pieces // 2, pieces - 1):
+        stream: Any = shell.since(offset)
+        told = b""
+        while offset + len(told) < len(letters.written):
+            told += (await anext(stream)).data
+        assert told == letters.written[offset:]
+    shell.received(pieces - 1)
+    await asyncio.sleep(0)
+    assert len(letters.written) > pieces
+    assert (await anext(shell.since(pieces - 1))).data[:1] == letters.written[pieces - 1 : pieces]
+    running.cancel()
 
 
 async def test_what_a_program_has_left_behind_does_not_keep_its_terminal() -> None:

@@ -14,7 +14,8 @@ import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from styx.api.errors import BadInput, StoreError, StyxError
@@ -26,6 +27,8 @@ from styx.server.terminals.terminal import Program
 log = logging.getLogger("styx.server.shells")
 
 WINDOW = 1 << 20  # bytes of output that a client has not said to have
+PIECES = 1 << 14  # in which these have come: from two sources in turn each may be of one byte
+_WHOLE = 1 << 12  # bytes up to which what follows of the same source is added to a piece
 LOOK_SECONDS = 5.0  # how often at least it is asked whether a client may still have its terminal
 _TYPING_SECONDS = 1.0  # that a program has for taking what is typed, before the client is told how much it took
 
@@ -65,13 +68,19 @@ class Shell:
         """Keep what the program writes, until it has ended."""
         async with aclosing(self.program.output()) as output:
             async for source, data in output:
-                self._written += len(data)
-                self._pieces.append(Piece(self._written, source, data))
+                self._add(source, data)
                 self._tell()
-                while self._written - self._received >= WINDOW:
+                while self._written - self._received >= WINDOW or len(self._pieces) >= PIECES:
                     await self._news.wait()
         self._code = self.program.code
         self._tell()
+
+    def _add(self, source: str, data: bytes) -> None:
+        self._written += len(data)
+        last = self._pieces[-1] if self._pieces else None
+        if last is not None and last.source == source and len(last.data) + len(data) <= _WHOLE:
+            data = self._pieces.pop().data + data
+        self._pieces.append(Piece(self._written, source, data))
 
     async def since(self, offset: int) -> AsyncGenerator[Piece | int, None]:
         """What has been written after so many bytes, as it comes, and at last the exit code. Raises why it ended else.
@@ -84,7 +93,7 @@ class Shell:
             news = self._news
             if offset < self._received:  # by another stream, while this one was not read
                 raise BadInput(f"the output after byte {offset} is not kept")
-            for piece in [each for each in self._pieces if each.end > offset]:
+            for piece in self._after(offset):
                 yield piece
                 offset = piece.end
             if self._error is not None:
@@ -94,6 +103,14 @@ class Shell:
                     yield self._code
                     return
                 await news.wait()
+
+    def _after(self, offset: int) -> list[Piece]:
+        """What is kept of the output after so many bytes, found from its end: little of it is new as a rule."""
+        found = [*takewhile(lambda each: each.end > offset, reversed(self._pieces))][::-1]
+        if found:
+            first = found[0]
+            found[0] = replace(first, data=first.data[-(first.end - offset) :])
+        return found
 
     def received(self, offset: int) -> None:
         """Forget the output before this byte."""
