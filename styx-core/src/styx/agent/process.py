@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Iterator
+
+
+_LOOKS = 200  # more, a millisecond apart, at all that are becoming other programs together
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD among the flags of proc_pid_stat(5)
 
 
 def boot_id() -> str:
@@ -76,16 +81,38 @@ def _pids() -> Iterator[int]:
 def marked(marker: bytes, prefix: bool = False) -> list[int]:
     """Return the processes started with ``marker`` (``NAME=value``, or how that begins) in their environment."""
     found = []
+    looks = _LOOKS
     for pid in _pids():
         try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                environment = file.read()
+            environment = _environment(pid)
+            while not environment and looks and _between_programs(pid):
+                looks -= 1
+                time.sleep(0.001)
+                environment = _environment(pid)
         except OSError:
             continue  # gone, or another user's
         # An environment begins, and every variable in it ends, with a NUL once one is put in front.
         if (b"\0" + marker + (b"" if prefix else b"\0")) in b"\0" + environment and start_time(pid) is not None:
             found.append(pid)
     return found
+
+
+def _environment(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return file.read()
+
+
+def _between_programs(pid: int) -> bool:
+    """Whether a process that showed no environment has one, or is about to have one.
+
+    When it becomes another program, the memory of the one is gone before that of the other is filled. Threads of the
+    kernel have none, and some programs are given none.
+    """
+    fields = _stat(pid)
+    if fields is None or fields[0] in "ZX" or int(fields[6]) & _KERNEL_THREAD:
+        return False
+    start, end = int(fields[47]), int(fields[48])
+    return not end or start != end
 
 
 def group_members(group: int) -> list[int]:
