@@ -48,3 +48,14 @@ def test_parts_are_counted_before_they_are_made(server: Server) -> None:
     assert (refused.status, refused.json["code"]) == (413, "too_large")
     array = server.ask("POST", "/v1/jobs", {"task": {"run": "true # " + "x" * 100_000}, "count": 10_000})
     assert (array.status, array.json["code"]) == (413, "too_large")
+
+
+def test_tasks_count_as_long_as_they_are_with_their_variables(server: Server) -> None:
+    """Of a Dag or an array what is short as it is sent may be long on record: it is refused before it is all made."""
+    mounts = {f"{number}": "s3://b/$A" for number in range(30)}
+    task = {"task": {"run": "true", "envs": {"A": "x" * 4000}, "file_mounts": mounts}}
+    dag = {"dag": {"tasks": [task] * 700}}
+    for path, body in (("dags/plan", dag), ("jobs", {**task, "count": 700})):
+        refused = server.ask("POST", f"/v1/{path}", body)
+        assert (refused.status, refused.json["code"]) == (413, "too_large"), path
+        assert "64 MiB" in refused.json["detail"]

@@ -13,6 +13,8 @@ def test_a_short_task_does_not_stand_for_a_long_one() -> None:
     envs = {"A": "$B" * 60, "B": "x" * 1000}
     with pytest.raises(InvalidTask, match="in place of its variables"):
         Task.from_dict({"run": "true", "envs": envs, "volumes": {f"/{number}": "$A" for number in range(400)}})
+    with pytest.raises(InvalidTask, match="in place of its variables"):
+        Task.from_dict({"run": "true", "envs": envs, "file_mounts": {f"/{number}": "/$B" for number in range(400)}})
 
 
 def test_usual_tasks_have_room() -> None:

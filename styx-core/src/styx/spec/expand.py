@@ -26,14 +26,18 @@ class Room:
             raise place.error(f"is one too many: the task has more than {_ALL} characters in place of its variables")
 
 
-def expand(text: str, envs: Mapping[str, str], place: Place) -> str:
-    """``text`` with every variable of ``envs`` replaced; others stay as they are. Expanding twice changes nothing.
+def expand(written: str, envs: Mapping[str, str], place: Place, room: Room | None = None) -> str:
+    """``written`` with every variable of ``envs`` replaced; others stay as they are. Expanding twice changes nothing.
 
-    Secrets are not expanded: a path is shown in many places. Raises InvalidTask when variables refer to each other.
+    Secrets are not expanded: a path is shown in many places. Raises InvalidTask when variables refer to each other, and
+    where there is no ``room`` for what has come of them.
     """
+    text = written
     for _ in range(_ROUNDS):
         expanded = _once(text, envs, place)
         if expanded == text:
+            if room is not None and text != written:
+                room.take(len(text), place)
             return text
         text = expanded
     raise place.error("does not settle when its variables are replaced: they refer to each other")
@@ -43,7 +47,7 @@ def everywhere(value: object, envs: Mapping[str, str], place: Place, room: Room 
     """A copy of plain data in which every text is expanded, keys too. It knows the lines that the data knew."""
     room = room or Room()
     if isinstance(value, str):
-        return _within(room, value, envs, place)
+        return expand(value, envs, place, room)
     if isinstance(value, list):
         items = Listed(value.line) if isinstance(value, Listed) else []
         items += [everywhere(each, envs, place.at(value, index), room) for index, each in enumerate(value)]
@@ -52,19 +56,12 @@ def everywhere(value: object, envs: Mapping[str, str], place: Place, room: Room 
         found: dict[str, object] = Mapped(value.line) if isinstance(value, Mapped) else {}
         for key, each in value.items():
             at = place.at(value, key)
-            name = _within(room, key, envs, at)
+            name = expand(key, envs, at, room)
             if name in found:
                 raise at.error(f"{name!r} is there twice once its variables are replaced")
             found[name] = everywhere(each, envs, at, room)
         return _with_lines(found, value)
     return value
-
-
-def _within(room: Room, text: str, envs: Mapping[str, str], place: Place) -> str:
-    found = expand(text, envs, place)
-    if found is not text:
-        room.take(len(found), place)
-    return found
 
 
 def _with_lines(copied: object, value: object) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from styx.spec import fields
-from styx.spec.expand import expand
+from styx.spec.expand import Room, expand
 from styx.spec.model import GitWorkdir, StorageMount, TaskSpec
 from styx.spec.place import Place
 from styx.spec.plain import plain_mapping
@@ -46,45 +46,47 @@ _MOUNTS = {
 }
 
 
-def workdir(value: object, place: Place, envs: Mapping[str, str]) -> str | GitWorkdir | None:
+def workdir(value: object, place: Place, envs: Mapping[str, str], room: Room | None = None) -> str | GitWorkdir | None:
     """A local directory, the URI of one in a store, or ``{url, ref}`` of a git repository."""
     if value is None:
         return None
     if not isinstance(value, dict):
-        path = _path(value, place, envs)
+        path = _path(value, place, envs, room)
         if path.partition("://")[0] in _GIT and is_uri(path):
             raise place.error(f"{fields.describe(path)} is not a local directory", hint="For git write {url: ...}.")
         return path
     fields.known_keys(value, place, ("url", "ref"))
     if value.get("url") is None:
         raise place.error("a git workdir needs a url")
-    url = _path(value["url"], place.at(value, "url"), envs)
+    url = _path(value["url"], place.at(value, "url"), envs, room)
     if url.startswith("-"):
         raise place.at(value, "url").error(f"{fields.describe(url)} is not a URL")
     if value.get("ref") is None:
         return GitWorkdir(url)
     at = place.at(value, "ref")
-    ref = _word(value["ref"], at, envs)
+    ref = _word(value["ref"], at, envs, room)
     if not _REF.fullmatch(ref):
         raise at.error(f"{fields.describe(ref)} is not a branch, tag or commit")
     return GitWorkdir(url, ref)
 
 
-def file_mounts(value: object, place: Place, envs: Mapping[str, str]) -> dict[str, str | StorageMount]:
+def file_mounts(
+    value: object, place: Place, envs: Mapping[str, str], room: Room | None = None
+) -> dict[str, str | StorageMount]:
     """Paths on the node, each with a local path, a URI to copy from, or a storage."""
     found = fields.mapping(value, place)
     mounts: dict[str, str | StorageMount] = {}
     for key, each in found.items():
         at = place.at(found, key)
-        target = _path(key, at, envs)
+        target = _path(key, at, envs, room)
         if target in mounts:
             raise at.error(f"{fields.describe(target)} is mounted twice")
         if isinstance(each, dict):
-            mounts[target] = _storage(each, at, envs)
+            mounts[target] = _storage(each, at, envs, room)
         elif each is None:
             raise at.error("must say what to put there: a local path, a URI or a storage")
         else:
-            mounts[target] = _path(each, at, envs)
+            mounts[target] = _path(each, at, envs, room)
     return mounts
 
 
@@ -154,18 +156,18 @@ def storage_to_mapping(spec: TaskSpec, mount: StorageMount) -> dict[str, object]
     return found
 
 
-def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) -> StorageMount:
+def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str], room: Room | None) -> StorageMount:
     fields.known_keys(value, place, _STORAGE)
     given = {key: (each, place.at(value, key)) for key, each in value.items() if each is not None}
     source: str | tuple[str, ...] | None = None
     if "source" in given:
         each, at = given["source"]
         if isinstance(each, list):
-            source = tuple(_path(one, at.at(each, index), envs) for index, one in enumerate(each))
+            source = tuple(_path(one, at.at(each, index), envs, room) for index, one in enumerate(each))
             if not source:
                 raise at.error("must not be empty")
         else:
-            source = _path(each, at, envs)
+            source = _path(each, at, envs, room)
     mode = fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT"
     config = _config(*given["config"]) if "config" in given else {}
     if "type" in given and mode != "MOUNT_CACHED":
@@ -175,9 +177,9 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) ->
             raise given["config"][1].at(value["config"], key).error(f"is only for mode {key.upper()}")
     return StorageMount(
         source=source,
-        name=_name(*given["name"], envs) if "name" in given else None,
+        name=_name(*given["name"], envs, room) if "name" in given else None,
         # Which stores there are is for the installed plugins to say, and so is checked when the task is run.
-        store=_word(*given["store"], envs).lower() if "store" in given else None,
+        store=_word(*given["store"], envs, room).lower() if "store" in given else None,
         mode=mode,
         persistent=fields.flag(*given["persistent"]) if "persistent" in given else True,
         config=config,
@@ -185,9 +187,9 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str]) ->
     )
 
 
-def _name(value: object, place: Place, envs: Mapping[str, str]) -> str:
+def _name(value: object, place: Place, envs: Mapping[str, str], room: Room | None) -> str:
     """The name of a storage. It may be empty until its variables have values: then the task cannot run yet."""
-    return _word(value, place, envs) if expand(str(value), envs, place).strip() else ""
+    return _word(value, place, envs, room) if expand(str(value), envs, place).strip() else ""
 
 
 def _config(value: object, place: Place) -> dict[str, object]:
@@ -205,16 +207,16 @@ def _sources(mount: StorageMount) -> tuple[str, ...]:
     return (mount.source,) if isinstance(mount.source, str) else mount.source
 
 
-def _path(value: object, place: Place, envs: Mapping[str, str]) -> str:
-    found = _word(fields.text(value, place), place, envs)
+def _path(value: object, place: Place, envs: Mapping[str, str], room: Room | None) -> str:
+    found = _word(fields.text(value, place), place, envs, room)
     if len(found) > _MAX_PATH:
         raise place.error(f"is a path of more than {_MAX_PATH} characters")
     return found
 
 
-def _word(value: object, place: Place, envs: Mapping[str, str]) -> str:
+def _word(value: object, place: Place, envs: Mapping[str, str], room: Room | None) -> str:
     written = fields.word(value, place)
-    found = fields.text(expand(written, envs, place), place).strip()
+    found = fields.text(expand(written, envs, place, room), place).strip()
     if not found:
         raise place.error(f"{written!r} is empty once its variables are replaced", hint="Give them values with --env.")
     return found

@@ -105,13 +105,13 @@ def parse_task(
         resources = alternatives.overlaid(resources, {"volumes": volumes}, where["file_mounts"])
     spec = TaskSpec(
         name=_optional(data, where, "name", fields.name),
-        workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs),
+        workdir=files.workdir(data.get("workdir"), where.get("workdir", place), found_envs, room),
         setup=_optional(data, where, "setup", script) or "",
         run=_optional(data, where, "run", script) or "",
         envs=found_envs,
         secrets=found.values,
         num_nodes=_optional(data, where, "num_nodes", num_nodes) or 1,
-        file_mounts=files.file_mounts(mounts, where.get("file_mounts", place), found_envs),
+        file_mounts=files.file_mounts(mounts, where.get("file_mounts", place), found_envs, room),
         resources=resources,
         depends_on=_optional(data, where, "depends_on", flow.depends_on) or (),
         when=_optional(data, where, "when", flow.when) or Condition(),

@@ -15,9 +15,9 @@ from styx.server.http.apart import ApartOf
 from styx.server.http.responses import whole
 from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
-from styx.server.parts import PartsOf
+from styx.server.parts import Parts, PartsOf
 from styx.server.routers.jobs import key_of, options_of, shown
-from styx.server.work.tasks import dag_of, secrets_of, shape_of, task_of, without_files
+from styx.server.work.tasks import dag_of, secrets_of, shape_of, size_of, task_of, too_large, without_files
 from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 
@@ -27,7 +27,7 @@ router = routes("dags", "/v1/dags")
 @router.post("", status_code=201)
 async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs."""
-    dag = await apart(_dag, body.dag, partial(task_of, uploads=parts.uploads, user=caller.user))
+    dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     made = await asyncio.to_thread(
         submit_dag,
         parts.store,
@@ -44,7 +44,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
 @router.post("/plan", dependencies=[IN_TURN])
 async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> DagPlanned:
     """Where a run would put each task, and what that would cost."""
-    dag = await apart(_dag, body.dag, without_files)
+    dag = await apart(_dag, body.dag, parts, without_files)
     found = await plan_places(parts.engine.for_user(caller.user), dag, _options(body.options))
     names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
     return DagPlanned(
@@ -60,7 +60,7 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
 async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
     # Refused before it is on record.
-    dag = await apart(_dag, body.dag, partial(task_of, uploads=parts.uploads, user=caller.user))
+    dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     arguments = {
         "tasks": await apart(lambda: [task.to_dict() for task in dag.tasks]),
         "shape": shape_of(body.dag),
@@ -69,8 +69,15 @@ async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) 
     return RequestOut.of(await parts.requests.submit("dag", caller.user, arguments, secrets_of(dag.tasks)))
 
 
-def _dag(given: DagIn, task: Callable[[TaskIn], Task]) -> Dag:
-    return dag_of([task(each) for each in given.tasks], shape_of(given))
+def _dag(given: DagIn, parts: Parts, task: Callable[[TaskIn], Task]) -> Dag:
+    """The Dag, whose tasks are counted as they are made: a short one may stand for a long one."""
+    tasks, left = list[Task](), parts.settings.user_bodies
+    for each in given.tasks:
+        tasks.append(task(each))
+        left -= size_of(tasks[-1])
+        if left < 0:
+            raise too_large(f"{len(given.tasks)} tasks", parts.settings)
+    return dag_of(tasks, shape_of(given))
 
 
 def _options(given: RunOptionsIn) -> RunOptions:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from styx.client.refusals import Elsewhere, Forbidden, TooLarge
+from styx.client.refusals import Elsewhere, Forbidden
 from styx.jobs import logs as joblogs
 from styx.jobs import urls
 from styx.jobs.model import JobOptions
@@ -25,7 +25,7 @@ from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.clusterjobs import Follow, Tail
-from styx.server.work.tasks import task_of
+from styx.server.work.tasks import size_of, task_of, too_large
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
 router = routes("managed jobs", "/v1/jobs")
@@ -62,9 +62,9 @@ async def jobs(
 @router.post("", status_code=201)
 async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in a task to be looked after to its end, or an array of them."""
-    if apart.size * body.count > parts.settings.user_bodies:  # each has its own on record
-        raise TooLarge(f"{body.count} jobs with a task of this size are too large", hint="Put what is long in a file.")
     task = await apart(task_of, body, parts.uploads, caller.user)
+    if max(apart.size, await apart(size_of, task)) * body.count > parts.settings.user_bodies:  # each has its own
+        raise too_large(f"{body.count} jobs", parts.settings)
     made = await asyncio.to_thread(
         submit,
         parts.store,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import InvalidTask
+from styx.client.refusals import TooLarge
 from styx.spec import Dag, Task
 from styx.spec.files import is_uri
 
 if TYPE_CHECKING:
     from styx.server.files.uploads import Uploads
     from styx.server.models import DagIn, TaskIn
+    from styx.server.settings import Settings
 
 _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is meant
 
@@ -46,6 +49,19 @@ def without_files(given: TaskIn) -> Task:
     local = isinstance(spec.workdir, str) and not is_uri(spec.workdir)
     mounts = {target: mount for target, mount in spec.file_mounts.items() if isinstance(mount, str) and is_uri(mount)}
     return Task.from_spec(replace(spec, workdir=None if local else spec.workdir, file_mounts=mounts))
+
+
+def size_of(task: Task) -> int:
+    """How many bytes it takes on record, its variables replaced by what they stand for."""
+    return len(json.dumps(task.to_dict()))
+
+
+def too_large(what: str, settings: Settings) -> TooLarge:
+    """Why so many tasks are not put on record."""
+    return TooLarge(
+        f"{what} come to more than {settings.user_bodies >> 20} MiB with their variables replaced",
+        hint="Put what is long in a file.",
+    )
 
 
 def shape_of(given: DagIn) -> dict[str, Any]:
