@@ -128,6 +128,6 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
         return Verdict(None, "removed itself by autostop")
     if state is _S.PREEMPTED:
         return _taken_back(cluster, sight)
-    if state in _BEFORE_NODES or cluster.launched_at is None:
+    if state in _BEFORE_NODES or (cluster.launched_at is None and state is not _S.SETTING_UP):
         return Verdict(_S.FAILED, "interrupted before any node was made")
     return Verdict(_S.LOST, "the nodes vanished")

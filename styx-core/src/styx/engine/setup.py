@@ -15,6 +15,8 @@ from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.notices import Notices
 from styx.engine.observe import record_of
+from styx.engine.reconcile import look, record_verdict
+from styx.engine.staying import Gone, while_there
 from styx.engine.trust import Newcomers, with_key
 from styx.store.records import ClusterRecord, NodeRecord, Operation
 from styx.store.states import ClusterState
@@ -27,7 +29,8 @@ async def set_up(
 ) -> Handle:
     """Start the runtime on every node and record the cluster as up. Idempotent; running jobs are not disturbed.
 
-    On failure the cluster is FAILED with the reason, its nodes stay on record, and the error goes on.
+    On failure the cluster is FAILED with the reason, its nodes stay on record, and the error goes on. Should a machine
+    go meanwhile, the record says what is there then, and ClusterNotUp is raised.
     """
     now = context.clock.now()
     records = [record_of(cluster.name, node, now) for node in nodes]
@@ -47,7 +50,7 @@ async def set_up(
     async with handle.closed_on_error():
         try:
             newcomers.wait_for([handle.transport(rank) for rank in range(len(nodes))])
-            await context.backend.prepare(handle)
+            await while_there(context, cluster.name, nodes, context.backend.prepare(handle))
             if autostop is not None or cluster.launched_at is not None:  # one from before a stop must not live on
                 await _give_policy(context, cluster, handle, autostop)
             context.move(
@@ -61,6 +64,9 @@ async def set_up(
             with suppress(StyxError):
                 await context.backend.shutdown(handle)
             raise
+        except Gone:
+            held = context.require_hold(cluster.name)
+            raise not_up(record_verdict(context, held, await look(context, held)) or held) from None
         except StyxError as error:
             context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
             raise
