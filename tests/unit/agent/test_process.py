@@ -1,4 +1,4 @@
-"""Processes of jobs are known by what is in their environment."""
+"""Processes of jobs and of local nodes are known by what is in their environment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import BinaryIO
 import pytest
 
 from styx.agent import process
+from styx.builtin.local import processes
 
 
-def test_a_process_that_becomes_another_program_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("of", ["job", "node"])
+def test_a_process_that_becomes_another_program_is_seen(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
     """One shows no environment when it is looked at in that very moment, and is looked at again."""
     program = ["sh", "-c", "read -r go; exec sleep 600"]
-    with subprocess.Popen(program, env={"PATH": "/usr/bin:/bin", "STYX_JOB": "t-1"}, stdin=subprocess.PIPE) as child:
+    variables = {"PATH": "/usr/bin:/bin", "STYX_JOB": "t-1", "STYX_NODE": "test-0"}
+    with subprocess.Popen(program, env=variables, stdin=subprocess.PIPE) as child:
         looks: list[str] = []
 
         def overtaken(path: str, mode: str) -> BinaryIO:
@@ -31,7 +34,11 @@ def test_a_process_that_becomes_another_program_is_seen(monkeypatch: pytest.Monk
 
         monkeypatch.setattr(process, "open", overtaken, raising=False)
         try:
-            assert process.marked(b"STYX_JOB=t-1") == [child.pid]
+            if of == "job":
+                assert process.marked(b"STYX_JOB=t-1") == [child.pid]
+            else:
+                (found,) = processes.of_nodes("test-0".__eq__)["test-0"]
+                assert found.pid == child.pid
             assert len(looks) > 1
         finally:
             child.kill()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Callable, Iterator
 
 
-_LOOKS = 200  # more, a millisecond apart, at all that are becoming other programs together
+_LOOKS = 50  # at one that is becoming another program, a millisecond apart
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD among the flags of proc_pid_stat(5)
 
 
@@ -81,25 +81,26 @@ def _pids() -> Iterator[int]:
 def marked(marker: bytes, prefix: bool = False) -> list[int]:
     """Return the processes started with ``marker`` (``NAME=value``, or how that begins) in their environment."""
     found = []
-    looks = _LOOKS
     for pid in _pids():
         try:
-            environment = _environment(pid)
-            while not environment and looks and _between_programs(pid):
-                looks -= 1
-                time.sleep(0.001)
-                environment = _environment(pid)
+            variables = environment(pid)
         except OSError:
             continue  # gone, or another user's
         # An environment begins, and every variable in it ends, with a NUL once one is put in front.
-        if (b"\0" + marker + (b"" if prefix else b"\0")) in b"\0" + environment and start_time(pid) is not None:
+        if (b"\0" + marker + (b"" if prefix else b"\0")) in b"\0" + variables and start_time(pid) is not None:
             found.append(pid)
     return found
 
 
-def _environment(pid: int) -> bytes:
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        return file.read()
+def environment(pid: int) -> bytes:
+    """Return what a process has in its environment. Raise OSError where it has gone, or is another user's."""
+    for _ in range(_LOOKS):
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            found = file.read()
+        if found or not _between_programs(pid):
+            break
+        time.sleep(0.001)
+    return found
 
 
 def _between_programs(pid: int) -> bool:

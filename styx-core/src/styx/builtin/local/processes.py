@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from styx.agent.process import environment as environment_of
+
 MARK = "STYX_NODE"
 HOME = "home"  # the name of the directory in which everything of a node runs
 
@@ -143,8 +145,7 @@ def _held(pid: int) -> Iterator[int | None]:
 
 def _mark(pid: int, root: Path | None) -> str | None:
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - hot: once for every process there is
-            environment = file.read()
+        environment = environment_of(pid)
     except OSError:
         return None
     match = _MARKED.search(environment)
