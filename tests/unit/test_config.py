@@ -189,11 +189,12 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_managed_jobs_have_limits_and_whom_to_tell() -> None:
     """All of it may be left out; numbers are numbers of jobs, and what may be told is a list."""
     found = parse_config(
-        "jobs: {at_once: 3, pools: {gpus: 2}, webhooks_allow: [10.0.0.0/8], webhooks_secret: s3cret}"
+        "jobs: {at_once: 3, max_log: 8, pools: {gpus: 2}, webhooks_allow: [10.0.0.0/8], webhooks_secret: s3cret}"
     ).jobs
     assert (found.at_once, found.per_user, found.pools, found.webhooks_allow) == (3, None, {"gpus": 2}, ("10.0.0.0/8",))
+    assert found.max_log == 8
     assert "s3cret" not in repr(found)
-    assert parse_config("{}").jobs.at_once == 100
+    assert (parse_config("{}").jobs.at_once, parse_config("{}").jobs.max_log) == (100, 256)
 
 
 @pytest.mark.parametrize(

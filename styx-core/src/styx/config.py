@@ -22,6 +22,7 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
       at_once: 100                                            # on each server
       per_user: 20                                            # of each user, and of each pool, on all servers together
       pools: {gpus: 8}
+      max_log: 256                                            # MiB of the output of each that are kept
       webhooks_allow: [ci.corp.example, 10.1.0.0/16]          # what may be told although it is not on the internet
       webhooks_secret: ...                                    # signs what is told
     server:                                                   # what a server keeps of what is over
@@ -85,7 +86,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """How many managed jobs may be under way at a time, and where what becomes of them may be told.
+    """How many managed jobs may be under way at a time, what is kept of them, and where their ends may be told.
 
     ``at_once`` is of each server; ``per_user``, and ``pools`` by name, are of all servers together.
     """
@@ -93,6 +94,7 @@ class Jobs:
     at_once: int = 100
     per_user: int | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
+    max_log: int = 256  # MiB of the output of one job
     webhooks_allow: tuple[str, ...] = ()  # names of hosts, addresses, and networks
     webhooks_secret: str = field(default="", repr=False)
 
@@ -297,7 +299,7 @@ def _jobs(data: object, source: str) -> Jobs:
     _require_known(data, _SECTIONS["jobs"], source, "jobs")
     given = {key: value for key, value in data.items() if value is not None}
     found: dict[str, Any] = {
-        key: _number(given[key], f"jobs.{key}", source) for key in ("at_once", "per_user") if key in given
+        key: _number(given[key], f"jobs.{key}", source) for key in ("at_once", "per_user", "max_log") if key in given
     }
     pools, allow = given.get("pools", {}), given.get("webhooks_allow", [])
     if not isinstance(pools, dict):
@@ -352,7 +354,7 @@ def _days(value: object, place: str, source: str) -> int | None:
 
 def _number(value: object, place: str, source: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidConfig(f"{source}: {place} is {value!r}, which is no number of jobs", file=source, field=place)
+        raise InvalidConfig(f"{source}: {place} is {value!r}, which is no whole number", file=source, field=place)
     return value
 
 

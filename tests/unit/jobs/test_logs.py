@@ -28,9 +28,9 @@ def closing() -> Iterator[None]:
 OPENED: list[logs.Log] = []
 
 
-def opened(home: Path, number: int, run: int, *, ranks: int = 1) -> logs.Log:
+def opened(home: Path, number: int, run: int, *, ranks: int = 1, most: int | None = None) -> logs.Log:
     """A log, for a server that is killed sooner or later."""
-    OPENED.append(logs.Log(home, number, run, ranks=ranks))
+    OPENED.append(logs.Log(home, number, run, ranks=ranks, most=most))
     return OPENED[-1]
 
 
@@ -88,6 +88,25 @@ def test_a_full_disk_stops_no_job(tmp_path: Path) -> None:
     log.add(LogChunk(0, 0, b"one\n"))
     log.finish()
     assert log.reached == {0: 4}
+
+
+def test_a_log_that_is_too_long_is_cut(tmp_path: Path) -> None:
+    """A line says where, once, whoever goes on with it, with the same run or the next."""
+    log = opened(tmp_path, 1, run=1, most=10)
+    log.add(LogChunk(0, 0, b"one\n"))
+    log.mark()
+    log.add(LogChunk(0, 4, b"two\nthree\n"))  # and then the server is killed
+    again = opened(tmp_path, 1, run=1, most=10)
+    again.add(LogChunk(0, 4, b"two\nthree\n"))
+    again.add(LogChunk(0, 14, b"four\n" * 1000))
+    again.finish()
+    assert again.reached == {0: 5014}
+    last = opened(tmp_path, 1, run=2, most=10)
+    last.add(LogChunk(0, 0, b"one\n"))
+    last.finish()
+    assert path_of(tmp_path, 1).read_bytes() == (
+        b"one\ntwo\nth\n[styx: no more of the job's output is kept: it is longer than 10 B (jobs.max_log)]\n"
+    )
 
 
 async def test_a_log_is_read_from_any_byte_and_by_lines(tmp_path: Path, store: Store) -> None:

@@ -18,12 +18,14 @@ from typing import BinaryIO
 from styx.api.backend import LogChunk
 from styx.replacing import replacing
 from styx.store import Store
+from styx.words import size
 
 FOLDER = "jobs"
 PIECE = 64 * 1024  # bytes read at a time
 POLL_SECONDS = 0.2
 MARK_SECONDS = 1.0  # what is read again at most
 LONGEST_LINE = 64 * 1024
+_CUT = "[styx: no more of the job's output is kept: it is longer than {} (jobs.max_log)]\n"
 
 
 def path_of(home: Path, number: int) -> Path:
@@ -34,41 +36,41 @@ def path_of(home: Path, number: int) -> Path:
 class Log:
     """The log of one job, written by whoever works on it. A disk that is full loses output and never stops a job."""
 
-    def __init__(self, home: Path, number: int, run: int, *, ranks: int = 1) -> None:
-        """Go on with this run of the job; ``ranks`` is of how many nodes."""
+    def __init__(self, home: Path, number: int, run: int, *, ranks: int = 1, most: int | None = None) -> None:
+        """Go on with this run of the job; ``ranks`` is of how many nodes.
+
+        The output of all runs is kept up to ``most`` bytes; then a line says that it is not any more.
+        """
         self._path = path_of(home, number)
         self._marks = self._path.with_suffix(".marks")
         self._run = run
         self._file: BinaryIO | None = None
-        self._length, self.reached = self._read_marks()
+        self._most = most
+        self._length, self.reached, self._cut = self._read_marks()
         self._rests: dict[int, bytes] | None = {} if ranks > 1 else None
         self._marked_at = time.monotonic()
 
     def add(self, chunk: LogChunk) -> None:
         """Write what one rank has said."""
         lines = chunk.data if self._rests is None else self._lines(chunk.rank, chunk.data)
-        self._write(lines)
+        self._keep(lines)
         self.reached[chunk.rank] = chunk.offset + len(chunk.data) - len((self._rests or {}).get(chunk.rank, b""))
         if time.monotonic() - self._marked_at > MARK_SECONDS:
             self.mark()
-
-    def say(self, sentence: str) -> None:
-        """Write a line of Styx's own."""
-        self._write(f"[styx] {sentence}\n".encode())
-        self.mark()
 
     def mark(self) -> None:
         """Put on record how far each rank has been read."""
         self._marked_at = time.monotonic()
         draft = self._marks.with_suffix(".draft")
         with suppress(OSError), replacing(self._marks, draft):
-            draft.write_text(json.dumps({"run": self._run, "length": self._length, "reached": self.reached}))
+            marks = {"run": self._run, "length": self._length, "reached": self.reached, "cut": self._cut}
+            draft.write_text(json.dumps(marks))
 
     def finish(self) -> None:
         """Write what is left of lines that have not ended: nothing more comes. Idempotent."""
         for rank, rest in (self._rests or {}).items():
             if rest:
-                self._write(b"(rank %d) %s\n" % (rank, rest))
+                self._keep(b"(rank %d) %s\n" % (rank, rest))
                 self.reached[rank] += len(rest)
         if self._rests is not None:
             self._rests.clear()
@@ -79,6 +81,17 @@ class Log:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _keep(self, output: bytes) -> None:
+        """Write output for which there is room. What of it is first without ends it, with a line that says so."""
+        if self._cut:
+            return
+        if self._most is not None and self._length + len(output) > self._most:
+            self._cut = True
+            kept = output[: max(0, self._most - self._length)]
+            end = b"" if kept.endswith(b"\n") else b"\n"
+            output = kept + end + _CUT.format(size(self._most)).encode()
+        self._write(output)
 
     def _write(self, data: bytes) -> None:
         if not data:
@@ -106,17 +119,17 @@ class Log:
         self._rests[rank] = rest
         return b"".join(b"(rank %d) %s\n" % (rank, line) for line in lines)
 
-    def _read_marks(self) -> tuple[int, dict[int, int]]:
-        """How long the file was when what was on the record had been read, and what that is of this run."""
+    def _read_marks(self) -> tuple[int, dict[int, int], bool]:
+        """How long the file was when all on record had been read, what that is of this run, and whether it was cut."""
         try:
             marks = json.loads(self._marks.read_text())
             length, reached = int(marks["length"]), {int(rank): int(at) for rank, at in marks["reached"].items()}
-            size = self._path.stat().st_size
+            there = self._path.stat().st_size
         except FileNotFoundError:
-            return 0, {}
+            return 0, {}, False
         except (OSError, ValueError, KeyError):  # a disk that was full
-            return _size(self._path), {}
-        return min(length, size), (reached if marks.get("run") == self._run else {})
+            return _size(self._path), {}, False
+        return min(length, there), (reached if marks.get("run") == self._run else {}), marks.get("cut") is True
 
 
 async def read(

@@ -56,7 +56,8 @@ class Watch:
         self._note = note
         self._record = engine.context.store.clusters.get(cluster)
         self._heard_at: datetime | None = None  # when the job was known to run
-        self._log = Log(engine.context.home, job.id, run, ranks=spec.num_nodes)
+        most = engine.context.config.jobs.max_log << 20
+        self._log = Log(engine.context.home, job.id, run, ranks=spec.num_nodes, most=most)
 
     def close(self) -> None:
         """Close the log. Idempotent."""
