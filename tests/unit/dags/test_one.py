@@ -82,9 +82,9 @@ class TestMoney:
         assert "costs $0.03/h, and $0.02/h were agreed to" in refused.tasks[0].reason
         assert (await machines.run(task("a"), agreed=(Decimal("0.03"),))).succeeded
 
-    async def test_whatever_it_costs(self, machines: Machines, world: World) -> None:
-        """Who has said yes to an unknown price has said it to every price."""
-        self._two(world, "0.02", "19.20")
+    async def test_yes_to_an_unknown_price(self, machines: Machines, world: World) -> None:
+        """Who has said yes to an unknown price has said it to what may be made where nobody is asked."""
+        self._two(world, "1.92", "19.20")
         world.account.fail_next("launch", InsufficientCapacity("none left"))
         assert (await machines.run(task("a"), agreed=(None,))).succeeded
 

@@ -9,6 +9,7 @@ import pytest
 
 from styx.engine import obtain
 from styx.engine.operation import LEASE_SECONDS
+from styx.engine.plan import Plan
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
 from support.records import HOLDER, attempt, cluster
@@ -33,7 +34,7 @@ async def make(world: World, holder: Any) -> None:
     world.store.clusters.create(cluster("c", ClusterState.PLANNING, attempt="a123"))
     world.store.clusters.acquire("c", "launch", holder or context.holder, LEASE_SECONDS)
     world.store.attempts.add(attempt("t"))
-    await obtain.make(context, obtain.Wish(None, "c"), None, quiet)
+    await obtain.make(context, obtain.Wish(None, "c"), Plan(()), quiet)
 
 
 async def test_who_was_asked_for_nothing_leaves_nothing(world: World, interrupted: type[BaseException]) -> None:

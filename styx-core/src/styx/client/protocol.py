@@ -40,8 +40,8 @@ class LaunchOptions:
     """How to launch, apart from what. ``cluster`` None means a generated name.
 
     ``agreed_hourly_cost`` is what was consented to, in USD for all nodes: a launch that finds nothing for that makes
-    nothing. None means that nobody was asked, or that any price will do. ``max_hourly_cost`` is what it may cost in any
-    case. ``account`` is the only one that may be used; None is any.
+    nothing. None means that nobody was asked: ten times the cheapest then, unless ``max_hourly_cost`` says what it may
+    cost in any case. ``account`` is the only one that may be used; None is any.
     """
 
     cluster: str | None = None

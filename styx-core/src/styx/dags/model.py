@@ -25,8 +25,8 @@ Report = Callable[[str, str, str], None]
 class RunOptions:
     """How to run, apart from what. ``max_hourly_cost`` is for each task, in USD for all its nodes.
 
-    ``agreed`` is what an hour of each task was agreed to cost, in the order of the Dag (an item that is None: whatever
-    it costs): nothing dearer is made. Without it that is what the plan of the run says.
+    ``agreed`` is what an hour of each task was agreed to cost, in the order of the Dag (an item that is None:
+    nobody was asked): nothing dearer is made. Without it that is what the plan of the run says.
     """
 
     name: str = ""

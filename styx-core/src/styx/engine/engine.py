@@ -163,9 +163,9 @@ class Engine:
         """Run a task on a new or existing cluster; the cluster's name, the job's number, and whether it was made.
 
         Returns once the job is queued; the number is None when the task has nothing to run. Nothing that costs more
-        than ``agreed_hourly_cost`` or ``max_hourly_cost`` (USD per hour for all nodes; None: whatever it costs) is
-        made, and nothing on another account than the one named. ``prefer`` is asked for first, then what the
-        ``leaning`` says. Launched again with the same ``key``, it is the same job.
+        than ``agreed_hourly_cost`` or ``max_hourly_cost`` (USD an hour for all nodes; neither: a Ceiling) is made,
+        and nothing on another account than the one named. ``prefer`` is asked for first, then what the ``leaning``
+        says. Launched again with the same ``key``, it is the same job.
         """
         name = check_name(cluster) if cluster else f"styx-{secrets.token_hex(3)}"
         async with self._ready(task, "launch") as ready:

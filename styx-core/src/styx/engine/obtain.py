@@ -31,6 +31,7 @@ from styx.api.nodes import Node
 from styx.api.offers import Offer, Scope
 from styx.engine import asked, budget, watchdog
 from styx.engine.buckets import why_no_store
+from styx.engine.ceiling import Ceiling
 from styx.engine.clouds import CloudAccount
 from styx.engine.codec import offer_in_words, offer_to_data
 from styx.engine.context import Context, Progress
@@ -58,7 +59,7 @@ class Wish:
     cluster: str
     autostop: Autostop | None = None
     retry_until_up: bool = False
-    agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, or everything was agreed to
+    agreed_hourly_cost: Decimal | None = None  # USD for all nodes; None: nobody was asked, see Ceiling
     account: str | None = None  # which of a cloud's; None: any
     max_hourly_cost: Decimal | None = None  # USD for all nodes
     prefer: Choice | None = None  # what is asked for first, where it still fits
@@ -179,13 +180,21 @@ def _policy(wish: Wish, choice: Choice) -> Autostop | None:
 async def make(context: Context, wish: Wish, found: Plan, progress: Progress) -> Handle:
     """Try the choices in turn until one gives nodes, then set them up. The cluster is PLANNING and ours."""
     tidy = partial(_tidy, context, wish.cluster, progress)
+    ceiling = Ceiling() if wish.agreed_hourly_cost is None and wish.max_hourly_cost is None else None
+
+    def bounded(plan: Plan) -> Plan:
+        return plan if ceiling is None else replace(plan, choices=ceiling.within(plan.choices))
+
+    async def replan() -> Plan:
+        return bounded(await plan_machines(context, wish, progress))
+
     try:
         choice, nodes = await first_to_give(
             context,
-            found,
+            bounded(found),
             partial(_attempt, context, wish, progress),
             partial(_too_dear, wish),
-            partial(plan_machines, context, wish, progress) if wish.retry_until_up else None,
+            replan if wish.retry_until_up else None,
             tidy,
             progress,
         )
@@ -193,6 +202,8 @@ async def make(context: Context, wish: Wish, found: Plan, progress: Progress) ->
         _come_to_nothing(context, wish.cluster, None)
         raise
     except StyxError as error:
+        if ceiling is not None and isinstance(error, NoOffer):
+            ceiling.explain(error)
         await tidy()
         _come_to_nothing(context, wish.cluster, error)
         raise

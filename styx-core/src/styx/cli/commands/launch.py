@@ -91,8 +91,9 @@ def launch(ctx: click.Context, /, entrypoint: tuple[str, ...], **arguments: Any)
     options). One
     word is run as a shell script as it is; several are kept apart. Without any, the cluster is made and nothing is run.
 
-    Before anything that costs money is made, the offers are shown and you are asked; --yes says yes. Where there is no
-    terminal to ask on, only what is free is made without --yes.
+    Before anything that costs money is made, the offers are shown and you are asked; --yes says yes, without --max-cost
+    to ten times the cheapest offer at most. Where there is no terminal to ask on, only what is free is made without
+    --yes.
     """
     dryrun, detach, output = arguments["dryrun"], arguments["detach_run"], arguments["output"]
     if output == "json" and not (dryrun or detach):

@@ -1,0 +1,65 @@
+"""How dear a launch may get of whose price nobody was asked: refusals lead on to what nobody had in mind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from styx.api.errors import NoOffer
+from styx.engine.failover import where
+from styx.optimizer.rank import Choice
+from styx.spec.model import Alternative
+from styx.words import sentences
+
+TIMES = 10
+
+
+class Ceiling:
+    """What was agreed to by saying nothing: up to ten times the cheapest offer of the same alternative.
+
+    The cheapest that was ever on offer counts, and nothing that is free. An alternative that states its own most is
+    held to that alone, and one without any price to nothing. Pure.
+    """
+
+    def __init__(self) -> None:
+        self._cheapest: list[tuple[Alternative, Decimal]] = []
+        self.beyond: Choice | None = None
+
+    def within(self, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+        """Those of the choices that keep to it; ``beyond`` is the first of the others, with a price if any has one."""
+        for choice in choices:
+            self._learn(choice)
+        kept = tuple(choice for choice in choices if not self._too_dear(choice))
+        others = [choice for choice in choices if self._too_dear(choice)]
+        self.beyond = min(others, key=lambda choice: choice.hourly_cost is None, default=None)
+        return kept
+
+    def cheapest(self, choice: Choice) -> Decimal | None:
+        """What the cheapest of its alternative costs, in USD an hour for all nodes; None where there is no ceiling."""
+        wanted = choice.alternative
+        if wanted.max_hourly_cost is not None:
+            return None
+        return next((cost for known, cost in self._cheapest if known == wanted), None)
+
+    def explain(self, error: NoOffer) -> None:
+        """Tell in the hint what comes next and is not asked for, as far as anything is."""
+        if self.beyond is None:
+            return
+        cost, cheapest = self.beyond.hourly_cost, self.cheapest(self.beyond)
+        price = "has no known price" if cost is None else f"costs ${cost}/h"
+        consent = "a task that names it gets it" if cost is None else f"--max-cost {cost} does"
+        error.hint = sentences(
+            f"{where(self.beyond)} comes next and {price}. The cheapest costs ${cheapest}/h, and to more than "
+            f"{TIMES} times that nobody has agreed: {consent}",
+            error.hint,
+        )
+
+    def _learn(self, choice: Choice) -> None:
+        cost, known = choice.hourly_cost, self.cheapest(choice)
+        if cost and (known is None or cost < known):
+            rest = [(wanted, least) for wanted, least in self._cheapest if wanted != choice.alternative]
+            self._cheapest = [*rest, (choice.alternative, cost)]
+
+    def _too_dear(self, choice: Choice) -> bool:
+        cheapest, cost = self.cheapest(choice), choice.hourly_cost
+        return cheapest is not None and (cost is None or cost > TIMES * cheapest)
