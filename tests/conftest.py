@@ -31,7 +31,14 @@ hypothesis.settings.load_profile("quick")
 
 
 def pytest_configure() -> None:
-    """Let temporary files be in memory, where there is room, and where programs among them can run."""
+    """Let Ctrl-C be heard by what tests start, also where they run behind a shell's ``&``, and files be in memory."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _keep_files_in_memory()
+
+
+def _keep_files_in_memory() -> None:
+    """Temporary ones, where there is room, and where programs among them can run."""
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
         return
     memory = os.statvfs(MEMORY)
