@@ -18,7 +18,9 @@ from styx.api import (
     NoOffer,
     Offer,
     OutcomeUnknown,
+    PermissionDenied,
     ProviderError,
+    QuotaExceeded,
     RateLimited,
     Scope,
     StyxError,
@@ -147,6 +149,35 @@ async def test_no_patience_helps_against_bad_credentials(world: World) -> None:
     with pytest.raises(NoOffer, match="expired"):
         await world.engine().launch(SMALL, "c", quiet, retry_until_up=True)
     assert world.record() is None
+
+
+async def test_what_was_refused_alike_is_told_once(world: World) -> None:
+    """One line as it happens and one at the end, with the places, and with what the refusal itself advises."""
+    sold = [f"type-{number}" for number in range(5)]
+    east = world.account.offers[0]
+    world.account.offers = tuple(replace(east, instance_type=name) for name in sold)
+    for _ in sold:
+        world.account.fail_next("launch", QuotaExceeded("the quota is used up", hint="Raise the quota."))
+    story = Story()
+    with pytest.raises(NoOffer) as refused:
+        await world.engine().launch(HELLO, "c", story)
+    assert len([line for line in story.lines if "used up" in line]) == 1
+    first = ", ".join(f"{name} on memory/east/east-a" for name in sold[:3])
+    assert refused.value.message.splitlines()[1:] == [f"  {first} and 2 more: the quota is used up"]
+    assert refused.value.hint == "Raise the quota. -r/--retry-until-up keeps trying."
+    assert len(refused.value.reasons) == len(sold)
+
+
+async def test_bad_credentials_end_it_at_once(world: World) -> None:
+    """Also where others were refused something a moment ago: none of that is asked for, nor told again."""
+    world.account.fail_next("launch", NONE)
+    await world.engine().launch(SMALL, "first", quiet)
+    world.account.fail_next("launch", PermissionDenied("may not run", action="run", hint="Allow run."))
+    with pytest.raises(NoOffer) as refused:
+        await world.engine().launch(SMALL, "second", quiet)
+    assert places(world) == ["east", "west", "west"]
+    assert refused.value.message.splitlines()[1:] == ["  small on memory/west/west-a: may not run"]
+    assert refused.value.hint == "Allow run."
 
 
 @pytest.mark.parametrize(("error", "helps"), [(AuthFailed("expired."), False), (Conflict("taken."), True)])

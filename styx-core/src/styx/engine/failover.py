@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -23,10 +23,12 @@ from styx.optimizer.blocks import Block, block_for, blocking, next_change
 from styx.optimizer.rank import Choice
 from styx.spec.model import Infra
 from styx.store.records import BlockRecord
+from styx.words import sentences
 
 FIRST_PAUSE = 30.0  # seconds before all is tried again, the first time
 LONGEST_PAUSE = 300.0
 BACKOFF = 1.5
+_NAMED = 3  # places that were refused alike, in one line
 
 Given = TypeVar("Given")
 
@@ -95,9 +97,11 @@ async def first_to_give(
     """
     blocklist, pause = Blocklist(context), FIRST_PAUSE
     last_resort = True
+    told: set[str] = set()  # what was refused in the same words is told once
     _tell_what_is_passed_over(found.choices, blocklist, progress)
     while True:
         story: dict[str, str] = {}
+        hints: list[str] = []
         for choice in _in_turn(found.choices, blocklist, story, last_resort=last_resort):
             reason = refuse(choice)
             if reason is not None:
@@ -112,11 +116,15 @@ async def first_to_give(
                 blocklist.read()
             except (ProviderError, PluginError) as error:
                 story[where(choice)] = error.message
-                _tell(blocklist.note(error, choice), choice, blocklist.now, progress)
+                hints += [error.hint] if error.hint and error.hint not in hints else []
+                block = blocklist.note(error, choice)
+                if block.reason not in told:
+                    told.add(block.reason)
+                    _tell(block, choice, blocklist.now, progress)
         await tidy()
         wait = blocklist.pause(found.choices, pause)
         if wait is None or replan is None:
-            raise _nowhere(story, patience_helps=wait is not None)
+            raise _nowhere(story, hints, patience_helps=wait is not None)
         progress("provision", f"nothing free; trying again in {wait:.0f} s")
         await context.clock.sleep(wait)
         pause, last_resort = min(pause * BACKOFF, LONGEST_PAUSE), False
@@ -138,7 +146,9 @@ def _in_turn(
             waiting.append(choice)
     for choice in waiting:
         block = blocklist.any(choice)
-        if last_resort and blocklist.own(choice) is None:
+        if blocklist.own(choice) is not None:  # as the story has it already
+            continue
+        if last_resort:
             yield choice
         elif block is not None:
             story.setdefault(where(choice), f"refused a moment ago: {block.reason}")
@@ -161,14 +171,14 @@ def _tell(block: Block, choice: Choice, now: datetime, progress: Progress) -> No
 
 
 def _tell_what_is_passed_over(choices: tuple[Choice, ...], blocklist: Blocklist, progress: Progress) -> None:
-    """One line for each refusal to others because of which something is not asked for that would come first."""
-    told: list[Block] = []
+    """One line for each reason for which others were refused what would come first."""
+    told: set[str] = set()
     for choice in choices:
         block = blocklist.any(choice)
         if block is None:
             return
-        if block not in told:
-            told.append(block)
+        if block.reason not in told:
+            told.add(block.reason)
             progress("provision", f"{where(choice)}: refused a moment ago, and asked for last: {block.reason}")
 
 
@@ -180,11 +190,20 @@ def _span(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _nowhere(story: dict[str, str], *, patience_helps: bool) -> NoOffer:
-    lines = "".join(f"\n  {place}: {why}" for place, why in story.items())
+def _nowhere(story: dict[str, str], hints: list[str], *, patience_helps: bool) -> NoOffer:
+    """The error with every place's reason; places with the same one share a line."""
+    places: dict[str, list[str]] = {}
+    for place, why in story.items():
+        places.setdefault(why, []).append(place)
+    lines = "".join(f"\n  {_few(each)}: {why}" for why, each in places.items())
+    patience = "-r/--retry-until-up keeps trying." if patience_helps else None
     return NoOffer(
         f"no place would give the machines:{lines}",
-        hint=("-r/--retry-until-up keeps trying; " if patience_helps else "")
-        + "`styx check` shows which clouds can be used.",
+        hint=sentences(*(hints or ["`styx check` shows which clouds can be used."]), patience),
         reasons=story,
     )
+
+
+def _few(places: Sequence[str]) -> str:
+    more = len(places) - _NAMED
+    return ", ".join(places[:_NAMED]) + (f" and {more} more" if more > 0 else "")

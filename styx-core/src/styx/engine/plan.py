@@ -17,9 +17,10 @@ from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
 from styx.engine.mistaken import mistaken
 from styx.engine.ownership import HERE, not_here, open_clouds
-from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank
+from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank, thinned
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 from styx.spec.suggest import did_you_mean
+from styx.words import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None, ans
             _lots(context, a, shopping, query, unasked, answered)
             for a, query in zip(alternatives, queries, strict=True)
         )
-        choices, rejections = rank(task.resources, await asyncio.gather(*asking), task.num_nodes, usual=usual)
+        lots = await asyncio.gather(*asking)
+        choices, rejections = await asyncio.to_thread(rank, task.resources, lots, task.num_nodes, usual=usual)
         if choices or not any(map(leaves_open, alternatives)):
             break
     asked = tuple(shop.label for shop in shopping if shop.label not in unasked)
@@ -169,8 +171,14 @@ async def _everything(
     offered = await asyncio.gather(*(everything_of(context, shop, unasked, answered) for shop in silent))
     for shop, lots in zip(silent, offered, strict=True):
         mine = [a for a in task.resources.alternatives if shop.suits(a)]
-        found += rank(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)[1]
+        found += (await asyncio.to_thread(_ranked, mine, lots, task.num_nodes))[1]
     return found
+
+
+def _ranked(
+    alternatives: Sequence[Alternative], lots: Sequence[Lot], num_nodes: int
+) -> tuple[list[Choice], list[Rejection]]:
+    return rank(ResourcesSpec(tuple(alternatives)), thinned(alternatives, lots), num_nodes)
 
 
 async def everything_of(context: Context, shop: Shop, unasked: dict[str, str], answered: Answered) -> list[Lot]:
@@ -180,7 +188,7 @@ async def everything_of(context: Context, shop: Shop, unasked: dict[str, str], a
         try:
             await context.clouds.get(shop.cloud, shop.account).identity()
         except StyxError as error:
-            unasked[shop.label] = error.message
+            unasked[shop.label] = _why(error)
     return lots
 
 
@@ -206,4 +214,9 @@ async def _ask(context: Context, shop: Shop, query: OfferQuery) -> tuple[list[Lo
         with nullcontext() if query.named else glance():  # one of many holds the others up for a while at most
             return await account.call(offers), None
     except StyxError as error:
-        return [], error.message
+        return [], _why(error)
+
+
+def _why(error: StyxError) -> str:
+    """Why an account cannot be asked, and what its user does about it: that is no hint for the others."""
+    return sentences(error.message, error.hint) if error.hint else error.message
