@@ -37,16 +37,19 @@ def test_without_credentials_it_says_how_to_get_some(ec2: Ec2, monkeypatch: pyte
     assert ec2.calls() == []
 
 
-@pytest.mark.parametrize("key", ["AKIANOBODY0000000000", "AKIASTYXTESTBED00001"])
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("AKIANOBODY0000000000", "`aws sts get-caller-identity`"), ("AKIASTYXTESTBED00001", "`aws sso login`")],
+)
 def test_wrong_and_expired_credentials_are_told_apart_from_denied_ones(
-    ec2: Ec2, monkeypatch: pytest.MonkeyPatch, key: str
+    ec2: Ec2, monkeypatch: pytest.MonkeyPatch, key: str, hint: str
 ) -> None:
-    """With AWS' word for what is wrong with them, and how to see whose they are."""
+    """With AWS' word for what is wrong with them, and how to see whose they are, or to renew them."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
     ec2.bed.habits.expired.add("AKIASTYXTESTBED00001")
     with pytest.raises(AuthFailed, match=r"was answered with (InvalidClientTokenId|ExpiredToken)") as caught:
         ec2.client().check()
-    assert "aws sts get-caller-identity" in str(caught.value.hint)
+    assert hint in str(caught.value.hint)
 
 
 def test_a_profile_that_is_not_there_is_named(ec2: Ec2) -> None:
@@ -156,6 +159,18 @@ def test_a_region_that_is_off_is_told_apart_from_wrong_credentials(ec2: Ec2) -> 
     with pytest.raises(OfferGone, match="the region eu-south-1 is off for this account") as caught:
         ec2.cloud.observe(Scope("eu-south-1"), None)
     assert "clouds.aws.regions" in str(caught.value.hint)
+
+
+def test_a_region_at_home_that_is_off_is_told_apart_too(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all is asked that is about the account, by what a region says that every account has."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-1")
+    ec2.bed.habits.regions_off.add("eu-south-1")
+    with pytest.raises(AuthFailed, match="the region eu-south-1 is off for this account") as caught:
+        ec2.client().check()
+    assert "AWS_DEFAULT_REGION" in str(caught.value.hint)
+    ec2.bed.habits.expired.add("AKIASTYXTESTBED00001")
+    with pytest.raises(AuthFailed, match="ExpiredToken"):
+        ec2.client().check()
 
 
 def test_a_region_of_the_settings_that_is_off_is_a_fault(ec2: Ec2) -> None:

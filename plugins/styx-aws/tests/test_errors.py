@@ -103,7 +103,7 @@ def raised(error: Exception, action: str = WRITING) -> StyxError:
             """
             IdempotentInstanceTerminated InvalidGroup.NotFound InvalidInstanceID.NotFound
             InvalidKeyPair.NotFound InvalidPlacementGroup.Unknown InvalidSubnetID.NotFound
-            InvalidVolume.NotFound ParameterNotFound
+            InvalidVolume.NotFound NoSuchBucket ParameterNotFound
             """,
         ),
         (

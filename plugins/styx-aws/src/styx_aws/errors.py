@@ -35,6 +35,11 @@ from styx.api.simple import refusal
 _READING = re.compile(r"\w+:(Describe|Get|Head|List)")
 _MUCH = 400  # characters of AWS' own sentence that are shown
 _WHO = "`aws sts get-caller-identity` shows whose credentials are in use, if any."
+_RENEW = (
+    "`aws sso login` renews credentials of a single sign-on, others are renewed where they came from. "
+    "A clock that is wrong looks the same."
+)
+_BUCKET = "`styx storage create s3://NAME` makes a bucket of that name."
 _QUOTAS = "The Service Quotas page of the AWS console shows this limit in this region, and raises it on request."
 _ONE_REGION = "The id of an image holds in one region: name that one with --infra aws/REGION, or give an SSM parameter."
 
@@ -153,12 +158,12 @@ _GROUPS: tuple[tuple[Meaning, str], ...] = (
     (
         _plain(AuthFailed, hint=_WHO),
         """
-        AccountProblem AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InvalidAccessKeyId
-        InvalidClientTokenId InvalidSecurity InvalidToken MissingAuthenticationToken
-        MissingAuthenticationTokenException NotSignedUp RequestExpired SignatureDoesNotMatch TokenRefreshRequired
+        AccountProblem AuthFailure IncompleteSignature InvalidAccessKeyId InvalidClientTokenId InvalidSecurity
+        InvalidToken MissingAuthenticationToken MissingAuthenticationTokenException NotSignedUp SignatureDoesNotMatch
         UnrecognizedClientException
         """,
     ),
+    (_plain(AuthFailed, hint=_RENEW), "ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired"),
     (_plain(AuthFailed, hint="The clock of this machine is wrong: set it."), "RequestTimeTooSkewed"),
     (
         _denied,
@@ -196,6 +201,7 @@ _GROUPS: tuple[tuple[Meaning, str], ...] = (
     (_plain(InvalidRequest, hint="The object is in an archive: restore it there first."), "InvalidObjectState"),
     (_plain(Conflict), "IdempotentParameterMismatch"),
     (_plain(NotFound), "IdempotentInstanceTerminated ParameterNotFound"),
+    (_plain(NotFound, hint=_BUCKET), "NoSuchBucket"),
     (
         _plain(Transient),  # where it is known what has to end first, that is waited for
         """
@@ -236,11 +242,12 @@ def _local(action: str, error: Exception) -> StyxError:
 
     if isinstance(error, botocore.ProfileNotFound):
         return InvalidConfig(str(error), hint="`styx config set clouds.aws.profile NAME` names one.")
-    credentials = (
-        botocore.NoCredentialsError, botocore.PartialCredentialsError, botocore.CredentialRetrievalError,
-        botocore.TokenRetrievalError, botocore.SSOError, botocore.NoAuthTokenError,
+    renewable = (
+        botocore.CredentialRetrievalError, botocore.TokenRetrievalError, botocore.SSOError, botocore.NoAuthTokenError,
     )  # fmt: skip
-    if isinstance(error, credentials):
+    if isinstance(error, renewable):
+        return AuthFailed(f"{action} needs credentials: {error}", hint=_RENEW)
+    if isinstance(error, botocore.NoCredentialsError | botocore.PartialCredentialsError):
         return AuthFailed(f"{action} needs credentials: {error}", hint="`aws configure` or AWS_PROFILE names some.")
     if isinstance(error, botocore.ConnectionError):  # no connection: nothing was sent
         return Transient(f"{action} has no answer: {error}")

@@ -64,7 +64,8 @@ class Session:
     def call(self, action: str, region: str = "", **asked: Any) -> Answer:
         """The answer to one request, named as policies name it: ``call("ec2:RunInstances", "eu-west-1", ...)``.
 
-        Raises the contract's errors; OfferGone for whatever is asked of a region that is off for the account.
+        Raises the contract's errors. What is asked of a region that is off for the account is OfferGone, and
+        AuthFailed in the region at home, where all is asked that is about the account.
         """
         from botocore import xform_name
 
@@ -74,10 +75,15 @@ class Session:
             with asking(action, region):
                 answer: Answer = request(**asked)
         except AuthFailed as error:
-            if region not in {"", self.home} and self._is_off(region):
-                hint = "Switch it on in the account's settings, or leave it out of clouds.aws.regions."
-                raise OfferGone(f"the region {region} is off for this account", hint=hint) from error
-            raise
+            where = region or self.home
+            if where == FALLBACK_REGION or not self._is_off(where):
+                raise
+            said = f"the region {where} is off for this account"
+            if where == self.home:
+                hint = "Switch it on in the account's settings, or name another in the profile or AWS_DEFAULT_REGION."
+                raise AuthFailed(said, hint=hint) from error
+            hint = "Switch it on in the account's settings, or leave it out of clouds.aws.regions."
+            raise OfferGone(said, hint=hint) from error
         return answer
 
     def pages(self, action: str, region: str = "", *, ask: Ask | None = None, **asked: Any) -> Iterator[Answer]:
@@ -92,9 +98,10 @@ class Session:
             asked["NextToken"] = page["NextToken"]
 
     def _is_off(self, region: str) -> bool:
-        """Whether the credentials are refused there because the region is not enabled: EC2 says the same of both."""
+        """Whether the credentials are refused there because the region is not enabled: AWS says the same of both."""
         try:
-            enabled = self.call("ec2:DescribeRegions")["Regions"]
+            elsewhere = self.home if region != self.home else FALLBACK_REGION
+            enabled = self.call("ec2:DescribeRegions", elsewhere)["Regions"]
         except StyxError:
             return False
         return region not in {each["RegionName"] for each in enabled}

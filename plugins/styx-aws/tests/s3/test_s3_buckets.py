@@ -175,10 +175,11 @@ def test_a_name_that_aws_refuses_is_told_with_the_rule(store: S3Storage, front: 
 
 
 def test_a_missing_bucket_is_named(store: S3Storage) -> None:
-    """The error says which, whatever was asked of it."""
+    """The error says which, whatever was asked of it, and how one is made."""
     for work in (lambda: store.list("s3://nowhere/a"), lambda: store.remove("nowhere", ["a"])):
-        with pytest.raises(NotFound, match="the bucket 'nowhere'"):
+        with pytest.raises(NotFound, match="the bucket 'nowhere'") as missing:
             work()
+        assert "styx storage create" in str(missing.value.hint)
 
 
 def test_there_is_no_such_profile(make: Callable[..., S3Storage]) -> None:
