@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
@@ -358,12 +357,12 @@ def test_a_network_has_one_internet_gateway(client: Client) -> None:
 
 def test_a_region_can_be_off(client: Client) -> None:
     """It is not listed, and nobody's keys are known there."""
-    client.habits.regions_off = {"eu-west-1"}
-    assert "eu-west-1" not in {each["RegionName"] for each in client.ec2.describe_regions()["Regions"]}
+    client.habits.regions_off = {"eu-south-1"}
+    assert "eu-south-1" not in {each["RegionName"] for each in client.ec2.describe_regions()["Regions"]}
     with refused("AuthFailure"):
-        client.of("ec2", "eu-west-1").describe_instances()
+        client.of("ec2", "eu-south-1").describe_instances()
     with refused("UnrecognizedClientException"):
-        client.newest(region="eu-west-1")
+        client.newest(region="eu-south-1")
 
 
 def test_a_start_is_when_an_instance_was_launched(client: Client) -> None:
@@ -392,8 +391,6 @@ def test_a_client_is_told_its_address(client: Client) -> None:
 
 
 def test_what_was_asked_is_on_record(client: Client) -> None:
-    """Account, region and action of every request; a switch that there is not is refused."""
+    """Account, region and action of every request."""
     client.states()
     assert client.told("calls") == [["111111111111", "us-east-1", "ec2:DescribeInstances"]]
-    with pytest.raises(urllib.error.HTTPError, match="400"):
-        client.told("habits", nonsense=1)

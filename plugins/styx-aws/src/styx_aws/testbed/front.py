@@ -14,7 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from styx_aws.testbed import images, prices
 from styx_aws.testbed.asked import Asked
 from styx_aws.testbed.bed import Bed, Call
-from styx_aws.testbed.control import control
+from styx_aws.testbed.control import Misuse, control
 from styx_aws.testbed.ec2 import Ec2
 from styx_aws.testbed.habits import ACCOUNTS
 from styx_aws.testbed.sts import Sts
@@ -86,8 +86,8 @@ class Front:
             return _UNKNOWN.get(asked.service, _NO_KEY)
         if asked.key in habits.expired:
             return _EXPIRED.get(asked.service, _NO_TIME)
-        if asked.region in habits.regions_off and asked.service in ("ec2", "ssm"):
-            return _UNKNOWN[asked.service]  # nobody's keys are known there
+        if asked.region in habits.regions_off and asked.service in ("ec2", "ssm", "sts"):
+            return _UNKNOWN.get(asked.service, _NO_KEY)  # nobody's keys are known there
         denied = asked.action in habits.denied
         if (denied or asked.action not in (habits.allowed or {asked.action})) and asked.action not in _FREE:
             said = (
@@ -114,8 +114,10 @@ class Front:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
             said = self._command(name, json.loads(body or b"{}"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return 400, "text/plain", f"{type(error).__name__}: {error}\n".encode()
+        except json.JSONDecodeError as error:
+            return 400, "text/plain", f"what is sent is no JSON: {error}\n".encode()
+        except Misuse as error:
+            return 400, "text/plain", f"{error}\n".encode()
         return 200, "application/json", json.dumps(said, default=str).encode()
 
     def _address(self, environ: dict[str, Any]) -> str:

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 ACCOUNTS = {"AKIASTYXTESTBED00001": "111111111111", "AKIASTYXTESTBED00002": "222222222222"}
+ALWAYS_ON = frozenset({  # regions that no account can switch off
+    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+    "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
+    "us-east-2", "us-west-1", "us-west-2",
+})  # fmt: skip
 
 
 @dataclass
