@@ -75,6 +75,17 @@ async def test_one_user_fills_no_memory() -> None:
     assert await peer.send(1000) == HTTPStatus.OK
 
 
+async def test_what_is_too_large_makes_no_room_for_more() -> None:
+    """It was not counted as it came, nor is it as it goes."""
+    peer = Peer()
+    waiting = [asyncio.ensure_future(peer.send(1000)) for _ in range(6)]
+    await asyncio.sleep(0)
+    assert await peer.send(5000) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert await peer.send(1) == HTTPStatus.TOO_MANY_REQUESTS
+    peer.held.set()
+    assert {*await asyncio.gather(*waiting)} == {HTTPStatus.OK}
+
+
 @pytest.mark.parametrize(("model", "given"), [
     (JobIds, {"ids": MANY}), (JobOptionsIn, {"on_success": MANY}), (RunOptionsIn, {"agreed": MANY}),
     (DagIn, {"tasks": MANY, "edges": MANY}), (TaskIn, {"task": {}, "files": dict.fromkeys(map(str, range(5000)))}),

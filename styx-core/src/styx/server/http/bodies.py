@@ -59,10 +59,10 @@ class Bodies:
             await _drain(scope, receive)
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         loop = asyncio.get_running_loop()
-        deadline, got, ended = loop.time() + settings.body_patience, 0, False
+        deadline, got, held, ended = loop.time() + settings.body_patience, 0, 0, False
 
         async def received() -> Message:
-            nonlocal deadline, got, ended
+            nonlocal deadline, got, held, ended
             if ended:
                 return await receive()
             try:
@@ -79,14 +79,14 @@ class Bodies:
             if upload:
                 deadline += settings.body_patience * size / MiB
             else:
+                held += size
                 self._hold(user, size)
             return message
 
         try:
             await self._app(scope, received, send)
         finally:
-            if not upload:
-                less(self._held, user, got)
+            less(self._held, user, held)
 
     def _hold(self, user: str, size: int) -> None:
         self._held[user] += size
