@@ -7,11 +7,12 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
-from styx.server.auth.access import HARMLESS
+from styx.server.auth.access import HARMLESS, OPEN
 from styx.server.problems import MEDIA_TYPE, answer
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Repeats:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         keys = [value for name, value in scope["headers"] if name == HEADER] if scope["type"] == "http" else []
-        if not keys or scope["method"] != "POST" or scope["path"] in HARMLESS:  # which need not be kept from repeating
+        if not keys or scope["method"] != "POST" or scope["path"] in OPEN | HARMLESS:  # where a repetition does nothing
             await self._app(scope, receive, send)
             return
         key, user = keys[0].decode("latin-1"), scope["state"]["caller"].user
@@ -100,11 +101,12 @@ class Repeats:
 
 
 async def _whole(receive: Receive) -> bytes:
+    """All of the body. Raises HTTPException where the connection breaks before its end: nothing is done, and kept."""
     pieces: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b"".join(pieces)
+            raise HTTPException(HTTPStatus.BAD_REQUEST)
         pieces.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(pieces)

@@ -1,0 +1,60 @@
+"""Idempotency keys, where a request comes in part, or from nobody. The rest is tried at a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from styx.sealing import Sealer
+from styx.server.auth.access import OPEN
+from styx.server.auth.tokens import Caller, Level
+from styx.server.http.repeats import Repeats
+from styx.server.off_loop import OffLoop
+from styx.store import Store
+from styx.store.access import Role
+
+ANN = Caller("ann", Role.MEMBER, "t", Level.WRITE)
+WHOLE = {"type": "http.request", "body": b"{}", "more_body": False}
+PART, BROKEN = {**WHOLE, "more_body": True}, {"type": "http.disconnect"}
+
+
+async def statuses(store: Store, path: str, caller: Caller | None, *messages: dict[str, Any]) -> list[int]:
+    """Those of the answers to a POST with a key, of whose body these come."""
+    left, found = [*messages], list[int]()
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 201})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        found.extend(each for name, each in message.items() if name == "status")
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"idempotency-key", b"one")], "state": {"request": "r"} | ({"caller": caller} if caller else {}),
+    }  # fmt: skip
+    await Repeats(app, store, Sealer(bytes(32)), OffLoop(inline=True))(scope, receive, send)
+    return found
+
+
+async def test_a_body_that_breaks_off_uses_up_no_key(tmp_path: Path) -> None:
+    """Nothing is done of it, whatever it says by then, and the whole one may come under the same key."""
+    with Store.open(home=tmp_path) as store:
+        with pytest.raises(HTTPException) as refused:
+            await statuses(store, "/v1/jobs", ANN, PART, BROKEN)
+        assert refused.value.status_code == 400
+        assert await statuses(store, "/v1/jobs", ANN, PART, WHOLE) == [201]
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+async def test_keys_of_nobody_mean_nothing(tmp_path: Path, path: str) -> None:
+    """At addresses without a token there is no user to keep an answer for."""
+    with Store.open(home=tmp_path) as store:
+        assert await statuses(store, path, None, WHOLE) == [201]
