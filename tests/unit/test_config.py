@@ -17,6 +17,7 @@ FULL = """
 database: postgresql://styx@db/styx
 allowed_clouds: [local, ssh]
 allowed_identities: [trainer]
+allowed_secrets: [vault:team/*]
 clouds: {ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}, local: }
 storage: {file: {root: /srv/styx}}
 plugins: {notify: {urls: [https://example.org/hook]}}
@@ -29,6 +30,7 @@ def test_everything_that_can_be_set() -> None:
     assert config.database == "postgresql://styx@db/styx"
     assert config.allowed_clouds == ("local", "ssh")
     assert config.allowed_identities == ("trainer",)
+    assert config.allowed_secrets == ("vault:team/*",)
     assert config.section("cloud", "ssh") == {"pools": {"lab": {"hosts": ["me@10.0.0.5"]}}}
     assert config.section("cloud", "local") == {}
     assert config.section("storage", "file") == {"root": "/srv/styx"}
@@ -49,6 +51,7 @@ def test_every_key_that_is_read_is_known_by_name() -> None:
     assert complete.config_keys(click.Context(click.Command("x")), click.Argument(["key"]), "allowed") == [
         "allowed_clouds",
         "allowed_identities",
+        "allowed_secrets",
     ]
 
 

@@ -5,6 +5,7 @@ Settings live in ``$STYX_HOME/config.yaml`` (``~/.styx`` by default)::
     database: postgresql+psycopg://styx@db.example.org/styx   # else SQLite below the home
     allowed_clouds: [local, ssh]                              # else every installed one
     allowed_identities: [trainer]                             # what members of a server may ask for
+    allowed_secrets: [vault:team/*]                           # what may be looked up for them
     clouds:
       ssh: {pools: {lab: {hosts: [me@10.0.0.5]}}}             # one section per cloud, checked by its plugin
       acme:                                                   # several accounts of one cloud, each with a name
@@ -123,6 +124,7 @@ class Config:
     database: str | None = None
     allowed_clouds: tuple[str, ...] | None = None
     allowed_identities: tuple[str, ...] = ()
+    allowed_secrets: tuple[str, ...] = ()
     clouds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -156,7 +158,8 @@ _GROUP_OF_KIND = {
     "sandbox": "sandboxes",
 }
 _GROUPS = (*_GROUP_OF_KIND.values(), "plugins")
-_SINGLE = ("database", "allowed_clouds", "allowed_identities")
+_ALLOWED = ("allowed_clouds", "allowed_identities", "allowed_secrets")
+_SINGLE = ("database", *_ALLOWED)
 _SECTIONS = {
     "budget": tuple(field.name for field in fields(Budget)),
     "jobs": tuple(field.name for field in fields(Jobs)),
@@ -211,7 +214,7 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
     database = data.get("database")
     if database is not None and not isinstance(database, str):
         raise InvalidConfig(f"{source}: database must be a URL", file=source, field="database")
-    allowed, identities = (_names(data, field, source) for field in ("allowed_clouds", "allowed_identities"))
+    allowed, identities, secrets = (_names(data, field, source) for field in _ALLOWED)
     groups: dict[str, Mapping[str, Mapping[str, Any]]] = {}
     for group in _GROUPS:
         sections = data.get(group) or {}
@@ -227,6 +230,7 @@ def _check(data: Mapping[Any, Any], source: str) -> Config:
         database=database,
         allowed_clouds=allowed,
         allowed_identities=identities or (),
+        allowed_secrets=secrets or (),
         accounts=accounts,
         budget=_budget(data.get("budget"), accounts, source),
         jobs=_jobs(data.get("jobs"), source),

@@ -145,8 +145,9 @@ def styx_secret(reference: str, user: str) -> str | None:
     on the command line with ``--secret-ref TOKEN=vault:team/key``; any other text in ``secrets`` is the secret itself.
     It is looked up for each launch and exec, before anything is made, and the value is not kept; policies see the
     reference. ``user`` is for whom: a user of the server, or the account on this machine where there is no server. All
-    users of a server ask with its credentials, so whether one may have a secret is for you to say. Plugins are asked in
-    order of name until one answers. Raise :class:`styx.api.BadInput` for one of yours that leads nowhere.
+    users of a server ask with its credentials, so whether one may have a secret is for you to say; you are asked for
+    administrators, and for others where the server's ``allowed_secrets`` name the reference. Plugins are asked in order
+    of name until one answers. Raise :class:`styx.api.BadInput` for one of yours that leads nowhere.
     """
 
 

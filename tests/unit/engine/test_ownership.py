@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -98,6 +99,22 @@ async def test_who_may_have_an_identity(world: World) -> None:
     with pytest.raises(BadInput, match="for administrators only"):
         await engine.for_user("ann").plan(HELLO.override({"identity": "admin"}), quiet)
     await engine.plan(HELLO.override({"identity": "admin"}), quiet)
+
+
+@pytest.mark.parametrize(("reference", "opened"), [
+    ("vault:team/key", True), ("vault:team/a/b", True), ("env:TOKEN", True), ("vault:prod/db", False),
+    ("vault:team/../prod/db", False), ("Vault:team/key", False), ("env:TOKEN2", False),
+])  # fmt: skip
+async def test_for_whom_secrets_are_looked_up(world: World, reference: str, opened: bool) -> None:
+    """Administrators, and embedded clients, have any; others those that a pattern of the settings names."""
+    engine, task = world.engine(), HELLO.secrets(KEY={"ref": reference})
+    await engine.plan(task, quiet)
+    ann = engine.for_user("ann")
+    with pytest.raises(BadInput, match="for administrators only"):
+        await ann.plan(task, quiet)
+    ann.context.config = Config(allowed_secrets=("vault:team/*", "env:TOKEN"))
+    with nullcontext() if opened else pytest.raises(BadInput, match="for administrators only"):
+        await ann.plan(task, quiet)
 
 
 def test_who_may_fill_the_disk_of_the_server(world: World) -> None:

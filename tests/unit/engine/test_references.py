@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from styx.api import BackendError, BadInput, InvalidTask
+from styx.config import Config
 from styx.spec import Task
 from support.world import HELLO, World, quiet
 
@@ -60,6 +61,7 @@ async def test_plugins_know_who_asks(world: World) -> None:
 
     world.hooks |= {"styx_policy": policy, "styx_secret": look_up}
     engine = world.engine()
+    engine.context.config = Config(allowed_secrets=("vault:*",))
     await engine.for_user("ann").launch(TASK, "hers", quiet)
     await engine.launch(TASK, "c", quiet)
     me = engine.context.user

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from styx.api.errors import BadInput
@@ -72,6 +73,22 @@ def require_identities(context: Context, task: TaskSpec) -> None:
                 f"identity {wanted.identity!r} is for administrators only",
                 hint="Leave it out. An administrator opens one to all by naming it in the server's allowed_identities.",
             )
+
+
+def require_secrets(context: Context, task: TaskSpec) -> None:
+    """Raise BadInput for a reference to a secret that the user of a server may not have looked up."""
+    for name, reference in task.secret_refs.items():
+        if not (context.here or _opened(reference, context.config.allowed_secrets)):
+            raise BadInput(
+                f"secret {name!r}: {reference!r} is for administrators only",
+                hint="Give the value itself. An administrator opens references to all by a pattern in the server's "
+                "allowed_secrets.",
+            )
+
+
+def _opened(reference: str, patterns: Collection[str]) -> bool:
+    """Whether a pattern names it; none does where plugins may understand a part of it as the way back up."""
+    return ".." not in reference.split("/") and any(fnmatchcase(reference, pattern) for pattern in patterns)
 
 
 def require_writable(context: Context, store: str) -> None:

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from styx.engine.context import Context
 from styx.engine.mounts import require_mountable
-from styx.engine.ownership import require_identities
+from styx.engine.ownership import require_identities, require_secrets
 from styx.spec import Task
 
 
@@ -14,6 +14,7 @@ def admit(context: Context, task: Task, operation: str) -> Task:
     """The task after every policy has had its say, with nothing missing. Raises InvalidTask, BadInput."""
     task = policed(context, task, operation)
     require_identities(context, task.spec)
+    require_secrets(context, task.spec)
     task.check_secrets()
     task.check_files()
     require_mountable(context, task.spec)
