@@ -26,6 +26,7 @@ _DELETE = delete(_T).where(_T.c.name == bindparam("who"))
 _CHANGEABLE = frozenset({"role", "disabled"})
 _ADMINS = select(_T.c.name).where(_T.c.role == Role.ADMIN.value, _T.c.disabled.is_(False))
 _TOKENS = select(schema.tokens.c.id).where(schema.tokens.c.user == bindparam("who"))
+_ANSWERS = delete(schema.answers).where(schema.answers.c.user == bindparam("who"))
 _ALONE = "users"
 
 
@@ -73,12 +74,14 @@ class Users:
     def remove(self, name: str) -> None:
         """Forget a user, with all tokens, and let none count that was made by one of these. What they did stays.
 
-        Raises Conflict where no administrator would be left.
+        What they were answered goes, for another may come to have the name. Raises Conflict where no administrator
+        would be left.
         """
         with self._keeping_an_admin() as connection:
             self._database.alone(connection, TOKENS_ALONE)
             tokens = connection.scalars(_TOKENS, {"who": plain(name)}).all()
             revoke_made_by(connection, tokens, self._database.now(connection))
+            connection.execute(_ANSWERS, {"who": plain(name)})
             if connection.execute(_DELETE, {"who": plain(name)}).rowcount == 0:
                 raise _unknown(name)
 
