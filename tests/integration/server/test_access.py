@@ -147,6 +147,20 @@ def test_a_token_makes_none_that_goes_further(server: Server) -> None:
     assert (more.status, more.json["code"]) == (403, "forbidden")
 
 
+def test_a_token_revokes_none_that_goes_further(server: Server) -> None:
+    """But itself: with a narrow one nobody ends what its user, and all whose tokens were made with that, work with."""
+    wide, narrow = (
+        server.ask("POST", "/v1/tokens", {"name": name, "scopes": scopes}).json
+        for name, scopes in (("wide", []), ("narrow", ["write"]))
+    )
+    refused = server.ask("DELETE", f"/v1/tokens/{wide['id']}", token=narrow["token"])
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    assert server.ask("GET", "/v1/me", token=wide["token"]).status == 200
+    like = server.ask("POST", "/v1/tokens", {"name": "like", "scopes": ["read"]}, token=narrow["token"]).json
+    for each, by in ((like, narrow), (narrow, narrow), (wide, wide)):
+        assert server.ask("DELETE", f"/v1/tokens/{each['id']}", token=by["token"]).status == 204
+
+
 def test_urls_that_let_in_are_told_to_nobody(server: Server) -> None:
     """All see of a webhook to whom it goes; in the database the rest is sealed."""
     body = {"task": {"run": "true"}, "options": {"on_success": ["https://hooks.example/services/hunter2?a=b"]}}

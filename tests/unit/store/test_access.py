@@ -56,6 +56,17 @@ def test_users(store: Store) -> None:
             change("eve")
 
 
+def test_a_name_that_is_given_again(store: Store) -> None:
+    """Who has it next is told nothing that the one before was answered."""
+    store.users.add(User("eve", Role.MEMBER, NOW))
+    for user in ("eve", "ada"):
+        store.answers.begin(user, "k", "f")
+        store.answers.finish(user, "k", 200, "for you")
+    store.users.remove("eve")
+    assert store.answers.begin("eve", "k", "f") is None
+    assert store.answers.begin("ada", "k", "f") is not None
+
+
 def test_tokens(store: Store, clock: Any) -> None:
     """They are found by id with all that was said of them, and revoked once; when that was does not change."""
     store.users.add(User("ada", Role.MEMBER, NOW))
@@ -69,6 +80,18 @@ def test_tokens(store: Store, clock: Any) -> None:
     assert (revoked.used_at, revoked.revoked_at) == (NOW, NOW)
     with pytest.raises(TokenNotFound):
         store.tokens.revoke("u")
+
+
+def test_tokens_are_read_in_pages(store: Store) -> None:
+    """Oldest first, those of the same moment too; after one that is not there comes nothing."""
+    store.users.add(User("ada", Role.ADMIN, NOW))
+    for name in "cabd":
+        store.tokens.add(token(name))
+    seen: list[str] = []
+    while page := store.tokens.list("ada", after=seen[-1] if seen else None, limit=2):
+        seen += [each.id for each in page]
+    assert seen == [*"abcd"]
+    assert store.tokens.list(after="x") == []
 
 
 def test_tokens_go_with_the_one_that_made_them(store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from styx.api.errors import JobNotFound
 from styx.store import Store, pruning
-from styx.store.access import AuditEntry, RequestRecord, RequestState
+from styx.store.access import AuditEntry, RequestRecord, RequestState, Role, Token, User
 from styx.store.managed import JobQuery, ManagedState
 from support.job_records import ANY, new_job, serve, started
 from support.plans import plans
@@ -42,6 +42,24 @@ def test_answers_go_in_batches(store: Store, clock: Any) -> None:
     assert rounds(store.pruning.answers, NOW + timedelta(seconds=300)) == 3
     assert store.answers.begin("eve", "k5", "f") is None
     assert store.answers.begin("ada", "k6", "f") is not None
+
+
+def test_tokens_go_when_they_count_no_more(store: Store, clock: Any) -> None:
+    """Revoked or expired; not while one is on record that was made by them, and which is revoked when they are."""
+    store.users.add(User("ada", Role.ADMIN, NOW))
+    makers = {"a": None, "b": "a", "c": "b", "d": None, "e": "d", "f": "a"}
+    for (name, maker), days in zip(makers.items(), (9, 9, 9, 1, 1, 9), strict=True):
+        expires = NOW + days * DAY
+        store.tokens.add(Token(name, "ada", name, "", (), NOW, expires_at=expires, maker=maker))
+    store.tokens.revoke("b", alone=True)
+    store.tokens.revoke("f")
+    clock.advance(2 * DAY.total_seconds())
+    assert rounds(store.pruning.tokens, NOW - DAY) == 1
+    rounds(store.pruning.tokens, clock())
+    rounds(store.pruning.tokens, clock())
+    assert [each.id for each in store.tokens.list()] == ["a", "b", "c"]
+    store.tokens.revoke("a")
+    assert store.tokens.get("c").revoked_at is not None  # type: ignore[union-attr]
 
 
 def test_requests_go_when_they_have_ended_long_ago(store: Store, clock: Any) -> None:

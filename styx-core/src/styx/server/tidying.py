@@ -66,6 +66,7 @@ class Tidying:
             (pruning.answers, keep.answers),
             (pruning.requests, keep.requests),
             (pruning.audit, keep.audit),
+            (pruning.tokens, keep.audit),
             (pruning.jobs, keep.jobs),
             (pruning.events, keep.events),
         ):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Table, bindparam, delete, func, select
+from sqlalchemy import BindParameter, Table, bindparam, delete, func, or_, select
 
 from styx.store import schema
 from styx.store.database import Database
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BATCH = 100  # rows; with what belongs to them some milliseconds of SQLite's only lock for writing
 
-_J, _E, _R, _A = schema.managed_jobs, schema.job_events, schema.requests, schema.answers
+_J, _E, _R, _A, _T = schema.managed_jobs, schema.job_events, schema.requests, schema.answers, schema.tokens
 _AFTER: BindParameter[int] = bindparam("after")
 _THEN: BindParameter[str] = bindparam("then")
 _THESE: BindParameter[Any] = bindparam("these", expanding=True)
@@ -41,6 +41,10 @@ _ENDED = (
 _GOING_ON = select(_J.c.id).where(_J.c.id.in_(_THESE), ~_J.c.ended)
 _ENDS = select(_J.c.id, _J.c.ended_at).where(_J.c.id.in_(_THESE))
 _PAST = select(_R.c.id).where(_R.c.created_at <= _THEN, _R.c.ended_at <= _THEN).order_by(_R.c.created_at, _R.c.id)
+_SPENT = select(_T.c.id).where(
+    or_(_T.c.revoked_at <= _THEN, _T.c.expires_at <= _THEN),
+    _T.c.id.not_in(select(_T.c.maker).where(_T.c.maker.is_not(None))),
+)
 _ANSWERED = select(_A.c.user, _A.c.key).where(_A.c.created_at <= _THEN).order_by(_A.c.created_at)
 _DROP_ANSWER = delete(_A).where(_A.c.user == bindparam("who"), _A.c.key == bindparam("which"), _A.c.created_at <= _THEN)
 
@@ -71,6 +75,13 @@ class Pruning:
     def audit(self, before: datetime, after: int = 0) -> int | None:
         """Entries of the audit log."""
         return self._noted(schema.audit, _AUDIT, before, after)
+
+    def tokens(self, before: datetime, after: int = 0) -> int | None:
+        """Tokens that count no more, and made none that is on record: what was made by a token goes with it."""
+        with self._database.read() as connection:
+            found = list(connection.scalars(_SPENT.limit(BATCH), {"then": write_time(before)}))
+        self._drop(_T, found)
+        return after if len(found) == BATCH else None
 
     def events(self, before: datetime, after: int = 0) -> int | None:
         """What happened to clusters that are not there any more."""

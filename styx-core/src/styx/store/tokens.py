@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import Conflict, StoreError
@@ -21,7 +21,6 @@ from styx.store.rows import all_columns, columns, plain, token_record, write_tim
 _T = schema.tokens
 _GET = select(_T).where(_T.c.id == bindparam("which"))
 _ALL = select(_T).order_by(_T.c.created_at, _T.c.id)
-_OF = _ALL.where(_T.c.user == bindparam("who"))
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
 _REVOKE = _UPDATE.where(_T.c.revoked_at.is_(None))
@@ -74,11 +73,18 @@ class Tokens:
             row = connection.execute(_GET, {"which": plain(number)}).first()
         return None if row is None else token_record(row)
 
-    def list(self, user: str | None = None) -> list[Token]:
-        """All tokens, or those of one user, oldest first."""
+    def list(self, user: str | None = None, *, after: str | None = None, limit: int | None = None) -> list[Token]:
+        """All tokens, or those of one user, oldest first; ``after`` is the id of the last one of the page before."""
+        query = _ALL.limit(limit)
+        if user is not None:
+            query = query.where(_T.c.user == plain(user))
         with self._database.read() as connection:
-            rows = connection.execute(_ALL) if user is None else connection.execute(_OF, {"who": plain(user)})
-            return [token_record(row) for row in rows]
+            if after is not None:
+                place = connection.execute(_GET, {"which": plain(after)}).first()
+                if place is None:
+                    return []
+                query = query.where(tuple_(_T.c.created_at, _T.c.id) > tuple_(place.created_at, place.id))
+            return [token_record(row) for row in connection.execute(query)]
 
     def revoke(self, number: str, *, alone: bool = False) -> Token:
         """Let a token count no more, nor any that was made by it; or it ``alone``. Idempotent. Raises TokenNotFound."""

@@ -11,7 +11,7 @@ from styx import __version__
 from styx.client.refusals import Clash, Forbidden
 from styx.server.auth.access import AdminOf, CallerOf
 from styx.server.auth.tokens import SCOPES, level, mint, scoped
-from styx.server.http.responses import After, Limit, number, page, whole
+from styx.server.http.responses import After, Limit, decode, number, page, whole
 from styx.server.http.routing import routes
 from styx.server.models import Me, NewToken, Page, TokenIn, TokenOut, UserChange, UserIn
 from styx.server.observe.logs import masked
@@ -70,13 +70,18 @@ async def remove_user(name: UserName, parts: PartsOf, admin: AdminOf) -> None:
 
 @router.get("/tokens")
 async def tokens(
-    caller: CallerOf, parts: PartsOf, user: Annotated[str | None, Query(max_length=200)] = None
+    caller: CallerOf,
+    parts: PartsOf,
+    user: Annotated[str | None, Query(max_length=200)] = None,
+    after: After = None,
+    limit: Limit = 1000,
 ) -> Page[TokenOut]:
-    """Tokens without their secrets: one's own; an administrator's view is of all, or of one user's."""
+    """Tokens without their secrets, oldest first: one's own; an administrator's view is of all, or of one user's."""
     whose = user if caller.admin else caller.user
     if user is not None and user != whose:
         raise Forbidden(f"the tokens of {user!r} are not yours")
-    return whole([_shown(each) for each in await parts.off_loop(parts.store.tokens.list, whose)])  # type: ignore[return-value]
+    found = await parts.off_loop(parts.store.tokens.list, whose, after=decode(after), limit=limit + 1)
+    return page([_shown(each) for each in found], limit, lambda last: last.id)  # type: ignore[return-value]
 
 
 @router.post("/tokens", status_code=201)
@@ -105,10 +110,16 @@ def _all_of(role: Role) -> tuple[str, ...]:
 
 @router.delete("/tokens/{number}", status_code=204, response_class=Response)
 async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf, *, alone: Alone = False) -> None:
-    """Let a token count no more, from now on, at every server, nor any that was made by it. Idempotent."""
+    """Let a token count no more, from now on, at every server, nor any that was made by it. Idempotent.
+
+    None that may do more than the one that asks, unless it is that one itself.
+    """
     found = await parts.off_loop(parts.store.tokens.get, number)
     if found is None or (not caller.admin and found.user != caller.user):
         raise TokenNotFound(f"there is no token {masked(number)!r}", hint="GET /v1/tokens lists them.")
+    own = await parts.off_loop(parts.store.tokens.get, caller.token)
+    if number != caller.token and (own is None or scoped(found.scopes) > scoped(own.scopes)):
+        raise Forbidden("a token cannot revoke one that may do more", hint="Use that one itself, or one like it.")
     await parts.off_loop(parts.store.tokens.revoke, number, alone=alone)
 
 
