@@ -6,18 +6,19 @@ import pytest
 
 from styx.server.auth.rates import neighbourhood
 from styx.server.http.forwarded import Forwarded
+from styx.server.settings import PRIVATE
 
 Headers = list[tuple[bytes, bytes]]
 
 
-async def seen(peer: str, headers: Headers) -> tuple[str, str]:
+async def seen(peer: str, headers: Headers, proxies: tuple[str, ...] = PRIVATE) -> tuple[str, str]:
     """Address and scheme, as what is behind it sees them."""
     scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
 
     async def app(*_: object) -> None:
         """Nothing."""
 
-    await Forwarded(app)(scope, app, app)  # type: ignore[arg-type]
+    await Forwarded(app, proxies)(scope, app, app)  # type: ignore[arg-type]
     return scope["client"][0], scope["scheme"]  # type: ignore[return-value]
 
 
@@ -41,6 +42,15 @@ async def test_of_several_headers_the_last_counts() -> None:
 async def test_strangers_are_not_believed() -> None:
     """Who is on the internet is no proxy of ours."""
     assert await seen("203.0.113.7", [(b"x-forwarded-for", b"1.1.1.1")]) == ("203.0.113.7", "http")
+
+
+@pytest.mark.parametrize(("peer", "believed"), [
+    ("10.0.0.5", True), ("::ffff:10.0.0.5", True), ("192.0.2.77", True), ("10.0.0.6", False), ("127.0.0.1", False),
+])  # fmt: skip
+async def test_who_is_named_alone_is_believed(peer: str, believed: bool) -> None:
+    """Others of the same network may be anybody."""
+    found, _ = await seen(peer, [(b"x-forwarded-for", b"1.1.1.1")], ("10.0.0.5", "192.0.2.0/24"))
+    assert found == ("1.1.1.1" if believed else peer)
 
 
 @pytest.mark.parametrize(("address", "whole"), [

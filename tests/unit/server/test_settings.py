@@ -17,6 +17,12 @@ def test_on_this_machine_alone_nothing_more_is_needed(host: str) -> None:
     Settings(host=host).check()
 
 
+def test_a_proxy_that_is_none() -> None:
+    """It is refused before anybody is believed, or nobody."""
+    with pytest.raises(InvalidConfig, match="--proxy"):
+        Settings(behind_proxy=True, proxies=("10.0.0.1/8",)).check()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.0.2.7", "example.org", "localhost.example.org", ""])
 def test_elsewhere_it_takes_tls(host: str, tmp_path: Path) -> None:
     """Its own, or that of what stands in front; half of what it takes is nothing, nor is a file that is not one."""

@@ -22,6 +22,7 @@ from styx.api.errors import StyxError
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its private key, PEM.")
 @click.option("--tls-own", is_flag=True, help="A certificate of its own, made in the home: pinned by its fingerprint.")
 @click.option("--behind-proxy", is_flag=True, help="What stands in front speaks TLS, and says whom it speaks for.")
+@click.option("--proxy", multiple=True, metavar="ADDRESS", help="Who may be in front, or a network; else any private.")
 @click.option("--at-once", type=click.IntRange(min=1), help="Managed jobs at a time, instead of what config.yaml says.")
 @click.option("--lock", type=int, hidden=True)  # see styx.client.local.hold
 @click.version_option(package_name="styx-core", prog_name="styx-server")
@@ -35,6 +36,7 @@ def cli(
     tls_key: Path | None,
     tls_own: bool,
     behind_proxy: bool,
+    proxy: tuple[str, ...],
     at_once: int | None,
     lock: int | None,
 ) -> None:
@@ -49,11 +51,20 @@ def cli(
         return
     gc.disable()  # until all is loaded: what is made by then stays, and to look through it takes a sixth of the time
     from styx.server.serving import serve
-    from styx.server.settings import Settings
+    from styx.server.settings import PRIVATE, Settings
 
     if tls_own:
         tls_cert, tls_key = _own(tls_cert or tls_key)
-    settings = Settings(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
+    if proxy and not behind_proxy:
+        raise click.UsageError("--proxy goes with --behind-proxy")
+    settings = Settings(
+        host=host,
+        port=port,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        behind_proxy=behind_proxy,
+        proxies=proxy or PRIVATE,
+    )
     settings.check()
     serve(settings, at_once, lock)
 

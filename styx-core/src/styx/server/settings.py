@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
@@ -11,6 +11,10 @@ from styx.api.errors import InvalidConfig
 
 MiB = 1 << 20
 _MANY = 1 << 16
+
+
+# This machine, and private networks.
+PRIVATE = ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
+    proxies: tuple[str, ...] = PRIVATE  # addresses and networks of what may stand in front
     max_body: int = 2 * MiB
     max_dag: int = 8 * MiB  # of many tasks, by whoever may run it
     user_bodies: int = 64 * MiB  # of one user, at the same time
@@ -71,6 +76,11 @@ class Settings:
                 raise InvalidConfig(f"there is no file {path}")
         if self.tls_cert and self.tls_key:
             _require_pair(self.tls_cert, self.tls_key)
+        for each in self.proxies:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise InvalidConfig(f"--proxy {each}: {error}", hint="Give an address or a network.") from None
         if not self.loopback and not self.tls_cert and not self.behind_proxy:
             raise InvalidConfig(
                 f"{self.host} can be reached from other machines, and without TLS all on the way can read the tokens",

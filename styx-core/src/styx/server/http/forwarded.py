@@ -6,10 +6,10 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Who is believed to be the proxy: this machine, and private networks.
-_PROXIES = tuple(map(ip_network, ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _SCHEMES = {b"http": "http", b"https": "https"}
 
 
@@ -20,26 +20,27 @@ class Forwarded:
     so it is the last one that counts, whatever comes before it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
+        """``proxies`` are the addresses and networks of whom is believed to be one."""
         self._app = app
+        self._proxies = tuple(map(ip_network, proxies))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["client"] and _is_proxy(scope["client"][0]):
+        if scope["type"] == "http" and scope["client"] and self._is_proxy(scope["client"][0]):
             said = {name: value.rpartition(b",")[2].strip() for name, value in scope["headers"]}  # the last of each
             scope["scheme"] = _SCHEMES.get(said.get(b"x-forwarded-proto", b""), scope["scheme"])
             if address := _address(said.get(b"x-forwarded-for", b"").decode("latin-1")):
                 scope["client"] = address, 0
         await self._app(scope, receive, send)
 
-
-def _is_proxy(peer: str) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in network for network in _PROXIES)
+    def _is_proxy(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in network for network in self._proxies)
 
 
 def _address(text: str) -> str:
