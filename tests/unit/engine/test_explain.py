@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 
 from styx.api import AuthFailed, Autostop, BadInput, CatalogError, Idempotency, InsufficientCapacity, OfferQuery, Traits
+from styx.api.offers import Offer, Scope
 from styx.engine import explain as explaining
 from styx.engine.explain import Explanation
 from styx.spec import Resources, Task
@@ -38,13 +39,14 @@ def catalog(
 ) -> None:
     """Install a catalog of a cloud that sells what the one in memory does."""
 
-    def offers(query):
+    def in_turn(query):
         if broken:
             raise CatalogError("far: prices.csv: line 3: no number", file="prices.csv", line=3)
-        return [offer for offer in default_offers() if fits(offer, query)]
+        found = sorted(default_offers(), key=lambda offer: offer.price(spot=query.spot) or Decimal("inf"))
+        return (offer for offer in found if fits(offer, query))
 
     shelf = SimpleNamespace(cloud=cloud, launchable=launchable)
-    monkeypatch.setattr(explaining, "catalogs", lambda: [(shelf, SimpleNamespace(offers=offers))])
+    monkeypatch.setattr(explaining, "catalogs", lambda: [(shelf, SimpleNamespace(in_turn=in_turn))])
 
 
 async def test_the_choices_are_those_of_a_launch(world: World) -> None:
@@ -144,6 +146,19 @@ class TestNotYet:
         found = await explain(world, either)
         assert {choice.offer.cloud for choice in found.choices} == {"memory"}
         assert len(found.not_yet) == 1
+
+    async def test_no_more_is_made_of_it_than_matters(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Offers come cheapest first: after one that fits, and those of the same price, no other is looked at."""
+
+        def in_turn(_query: OfferQuery) -> Iterator[Offer]:
+            for kind, vcpus, price in (("a", 2, 1), ("c", 8, 2), ("b", 8, 2), ("d", 8, 3)):
+                yield Offer("far", Scope("east"), kind, vcpus, 64, "east", hourly_price=Decimal(price))
+            raise AssertionError("it was looked at")
+
+        shelf = SimpleNamespace(cloud="far", launchable=False)
+        monkeypatch.setattr(explaining, "catalogs", lambda: [(shelf, SimpleNamespace(in_turn=in_turn))])
+        (far,) = (await explain(world, task(any_of=[{"cpus": "8+"}, {"cpus": "4+"}]))).not_yet
+        assert (far.nearest and far.nearest.instance_type, far.hourly_cost) == ("b", Decimal(2))
 
     async def test_a_catalog_that_cannot_be_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """It says so in its own line, and nobody else's is lost."""

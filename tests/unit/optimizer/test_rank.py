@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from styx.api.offers import DIVISIBLE, Accelerator, Offer, Scope
-from styx.optimizer.rank import Choice, Judge, Lot, nearest, query_for, rank, why_not
+from styx.optimizer.rank import Choice, Judge, Lot, nearest, query_for, rank, thinned, why_not
 from styx.spec.model import Alternative, Amount, Infra, ResourcesSpec
 from styx.testing.memory.catalog import fits
 
@@ -321,6 +321,24 @@ def test_nothing_is_nearer_than_the_nearest(spec: ResourcesSpec, shelf: list[Off
         fewest = min(len(judge.all_failed(offer)) for judge in judges for offer in shelf if offer.cloud == cloud)
         assert len(each.misses) == fewest
         assert [miss.rule for miss in each.misses] == Judge(each.alternative, nodes).all_failed(each.offer)
+
+
+@given(spec=specs, shelf=st.lists(offers, max_size=20), nodes=st.integers(1, 4))
+def test_what_is_thinned_out_is_nowhere_the_nearest(spec: ResourcesSpec, shelf: list[Offer], nodes: int) -> None:
+    """The same is told of fewer offers: of each kind of machine the cheapest, where its place does not matter."""
+    shelf = [replace(offer, region=region, scope=Scope(region)) for offer in shelf for region in ("east", "west")]
+    whole = [[Lot(offer) for offer in shelf]] * len(spec.alternatives)
+    few = thinned(spec.alternatives, whole[0])
+    assert nearest(spec, few, nodes) == nearest(spec, whole, nodes)
+    assert rank(spec, few, nodes)[1] == rank(spec, whole, nodes)[1]
+
+
+def test_of_a_machine_that_is_sold_everywhere_one_offer_is_looked_at() -> None:
+    """The cheapest; where a region is named, one in each."""
+    shelf = [Lot(replace(OFFER, region=f"r{n % 9}", zone=f"z{n}", hourly_price=Decimal(n))) for n in range(90)]
+    anywhere, somewhere = thinned((Alternative(), Alternative(infra=Infra(region="r1"))), reversed(shelf))
+    assert anywhere == shelf[:1]
+    assert somewhere == shelf[8::-1]
 
 
 def test_the_nearest_is_the_one_that_is_almost_it() -> None:

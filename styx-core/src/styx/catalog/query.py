@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
@@ -45,16 +45,18 @@ class Catalog:
 
         Raises CatalogError when the catalog cannot be read.
         """
+        return list(self.in_turn(query))
+
+    def in_turn(self, query: OfferQuery) -> Iterator[Offer]:
+        """The same, each made when it is asked for: that takes most of the time, and the first may be all one needs."""
         rows, kinds, places = self._database.read(partial(_look, query))
-        cloud, amounts, offers = self._database.cloud, _Amounts(), list[Offer]()
+        cloud, amounts = self._database.cloud, _Amounts()
         for number, place, hourly, spot in rows:
             kind, devices, rest = kinds[number]
             scope, region, zones = places[place]
             price, spot_price = amounts[hourly], amounts[spot]
             for zone in zones if query.zone is None else (query.zone,):
-                offer = Offer(cloud, scope, *kind, region, zone, devices, price, spot_price, *rest)
-                offers.append(offer)
-        return offers
+                yield Offer(cloud, scope, *kind, region, zone, devices, price, spot_price, *rest)
 
     def having(self, accelerator: str) -> list[Offer]:
         """All machines that have this accelerator in whatever number, the same order. Raises CatalogError."""

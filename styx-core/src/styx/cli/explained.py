@@ -116,7 +116,7 @@ def _verdict(found: Explanation) -> str:
 
 
 def _why_first(found: Explanation) -> str:
-    asked = len(found.choices) - len(found.refused)
+    asked = len(found.choices) + found.more - len(found.refused)
     if not asked:
         return "all that fits was refused of late, and this is asked for first"
     if asked == 1:

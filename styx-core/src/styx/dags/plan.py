@@ -39,7 +39,7 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
     for number, (task, need) in enumerate(zip(dag.tasks, needs, strict=True)):
         alike = f"{need} {task.spec.extra.get('time_estimate')!r}"
         if alike not in candidates:
-            candidates[alike] = tuple(_candidates(task.spec, asked[need].result()))
+            candidates[alike] = await asyncio.to_thread(tuple, _candidates(task.spec, asked[need].result()))
         works.append(Work(dag.label(number), candidates[alike], _inputs(task, dag)))
     rate = Transfers().rate
     return await asyncio.to_thread(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,10 +18,10 @@ from styx.engine.mistaken import mistaken
 from styx.engine.obtain import Wish, possible, refusal
 from styx.engine.plan import Answered, Plan, Shop, everything_of, plan, shops, unusable
 from styx.optimizer.blocks import blocking
-from styx.optimizer.rank import Choice, Lot, Near, Rejection, nearest, query_for, rank
-from styx.spec.model import ResourcesSpec, TaskSpec
+from styx.optimizer.rank import Choice, Judge, Lot, Near, Rejection, nearest, query_for, rank, thinned
+from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 
-OffersOf = Callable[[OfferQuery], Sequence[Offer]]
+OffersOf = Callable[[OfferQuery], Iterable[Offer]]  # cheapest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Explanation:
     ruled_out: tuple[RuledOut, ...]
     not_yet: tuple[RuledOut, ...]
     mistake: str | None = None  # a name in the task that nothing has, in words
+    more: int = 0  # how many choices there are beyond these, where a server tells of the first alone
 
 
 async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: bool = True) -> Explanation:
@@ -83,7 +84,18 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
     answered: Answered = {}
     found = await plan(context, task, wish.account, answered)
-    fitting, refusals = possible(context, replace(wish, task=task), found.choices)
+    fitting, refused, told = await asyncio.to_thread(_fitting, context, replace(wish, task=task), found)
+    having = {choice.source for choice in fitting}
+    without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
+    ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
+    if not_yet:
+        ruled_out = await asyncio.to_thread(_with_offers_on_paper, task, without, ruled_out)
+    return Explanation(wish.task, tuple(fitting), tuple(refused), (*ruled_out, *missing), others, found.mistake)
+
+
+def _fitting(context: Context, wish: Wish, found: Plan) -> tuple[list[Choice], list[Refused], dict[str, Rejection]]:
+    """What fits, in the order in which it is asked for; what of it was refused of late; and of each source why not."""
+    fitting, refusals = possible(context, wish, found.choices)
     now, blocks = context.store.now(), standing(context)
     refused = [
         Refused(choice, block.reason, block.until)
@@ -92,14 +104,11 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     ]
     late = {id(each.choice) for each in refused}
     fitting.sort(key=lambda choice: id(choice) in late)
-    having = {choice.source for choice in fitting}
-    # Of each the first, which is its cheapest.
-    told = {each.source: each for each in (refusal(choice, error) for choice, error in reversed(refusals))}
-    without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
-    ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
-    if not_yet:
-        ruled_out = await asyncio.to_thread(_with_offers_on_paper, task, without, ruled_out)
-    return Explanation(wish.task, tuple(fitting), tuple(refused), (*ruled_out, *missing), others, found.mistake)
+    told: dict[str, Rejection] = {}
+    for choice, error in refusals:  # the first of each source, which is its cheapest
+        if choice.source not in told:
+            told[choice.source] = refusal(choice, error)
+    return fitting, refused, told
 
 
 async def _ruled_out(
@@ -114,10 +123,14 @@ async def _ruled_out(
     unasked: dict[str, str] = {}
     lots = await everything_of(context, shop, unasked, answered)
     mine = [each for each in task.resources.alternatives if shop.suits(each)]
-    near = nearest(ResourcesSpec(tuple(mine)), [lots] * len(mine), task.num_nodes)
+    near = await asyncio.to_thread(_nearest, mine, lots, task.num_nodes)
     if not near:
         return RuledOut(shop.label, unasked.get(shop.label, "has nothing to rent"))
     return _near(near[0], task.num_nodes)
+
+
+def _nearest(alternatives: Sequence[Alternative], lots: Iterable[Lot], num_nodes: int) -> list[Near]:
+    return nearest(ResourcesSpec(tuple(alternatives)), thinned(alternatives, lots), num_nodes)
 
 
 def _near(found: Near, num_nodes: int) -> RuledOut:
@@ -131,14 +144,25 @@ def _near(found: Near, num_nodes: int) -> RuledOut:
 def _would_be(source: str, resources: ResourcesSpec, num_nodes: int, offers: OffersOf) -> RuledOut:
     """The best offer that fits; where none does the nearest, and what it fails."""
     for usual in (True, False):
-        asked = [query_for(each, num_nodes, usual=usual) for each in resources.alternatives]
-        lots = [[Lot(offer) for offer in offers(query)] for query in asked]
+        lots = [_first(each, num_nodes, offers, usual=usual) for each in resources.alternatives]
         choices, _ = rank(resources, lots, num_nodes, usual=usual)
         if choices:
             return RuledOut(source, "", choices[0].offer, choices[0].hourly_cost)
-    everything = [Lot(offer) for offer in offers(OfferQuery())]
-    near = nearest(resources, [everything] * len(resources.alternatives), num_nodes)
+    near = _nearest(resources.alternatives, map(Lot, offers(OfferQuery())), num_nodes)
     return _near(near[0], num_nodes) if near else RuledOut(source, "has nothing to rent")
+
+
+def _first(wanted: Alternative, num_nodes: int, offers: OffersOf, *, usual: bool) -> list[Lot]:
+    """What is the best for an alternative, and some that is no better: of many offers, which come cheapest first."""
+    judge, found, least = Judge(wanted, num_nodes, usual=usual), list[Lot](), None
+    for offer in offers(query_for(wanted, num_nodes, usual=usual)):
+        price = offer.price(spot=wanted.use_spot)
+        if least is not None and price != least:
+            break
+        if judge.failed(offer) is None:
+            found.append(Lot(offer))
+            least = least if judge.spoils(offer) else price
+    return found
 
 
 def _price(task: TaskSpec, offer: Offer) -> Decimal | None:
@@ -156,7 +180,7 @@ def _with_offers_on_paper(task: TaskSpec, shops: Sequence[Shop], ruled_out: Sequ
         mine = tuple(each for each in task.resources.alternatives if shop.suits(each))
         resources = replace(task.resources, alternatives=mine)
         with suppress(CatalogError):
-            found = _would_be(out.source, resources, task.num_nodes, papers[shop.cloud].offers)
+            found = _would_be(out.source, resources, task.num_nodes, papers[shop.cloud].in_turn)
             result[number] = replace(found, why="; ".join(filter(None, (out.why, found.why))))
     return result
 
@@ -170,7 +194,7 @@ def _not_yet(task: TaskSpec) -> list[RuledOut]:
             continue
         resources = replace(task.resources, alternatives=tuple(mine))
         try:
-            result.append(_would_be(shelf.cloud, resources, task.num_nodes, catalog.offers))
+            result.append(_would_be(shelf.cloud, resources, task.num_nodes, catalog.in_turn))
         except CatalogError as error:
             result.append(RuledOut(shelf.cloud, error.message))
     return result

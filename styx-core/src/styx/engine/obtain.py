@@ -75,7 +75,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress, answer
     if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
         progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task, wish.account, answered)).require()
-    fitting, refusals = possible(context, wish, found.choices)
+    fitting, refusals = await asyncio.to_thread(possible, context, wish, found.choices)
     if not fitting and wish.lenient and isinstance(refusals[0][1], Unsupported):
         fitting, refusals = possible(context, replace(wish, autostop=None), found.choices)
     if not fitting:

@@ -91,6 +91,34 @@ class Near:
         return label(self.offer.cloud, self.account)
 
 
+def thinned(alternatives: Sequence[Alternative], found: Iterable[Lot]) -> list[list[Lot]]:
+    """The same offers for each alternative, as :func:`nearest` and rejections are found among, without most of them.
+
+    Of those that differ in nothing but prices, and places that it does not name, it is the cheapest that comes closest.
+    """
+    found = list(found)
+    kept: dict[tuple[bool, bool, bool], list[Lot]] = {}
+    looks = [(each.use_spot, each.infra.region is not None, each.infra.zone is not None) for each in alternatives]
+    for look in looks:
+        if look not in kept:
+            kept[look] = _cheapest(found, *look)
+    return [kept[look] for look in looks]
+
+
+def _cheapest(found: Sequence[Lot], spot: bool, by_region: bool, by_zone: bool) -> list[Lot]:
+    best: dict[tuple[object, ...], tuple[_Order, int]] = {}
+    for position, (offer, account) in enumerate(found):
+        kind = (
+            offer.cloud, account, offer.instance_type, offer.vcpus, offer.memory_gib, offer.accelerators, offer.arch,
+            offer.disk_gib, offer.capabilities, offer.available, offer.available is None or offer.scope,
+            by_region and offer.region, by_zone and offer.zone,
+        )  # fmt: skip
+        order = _by_price(offer, spot=spot)
+        if kind not in best or order < best[kind][0]:
+            best[kind] = order, position
+    return [found[position] for position in sorted(position for _, position in best.values())]
+
+
 def nearest(
     resources: ResourcesSpec, lots: Sequence[Iterable[Lot]], num_nodes: int, *, usual: bool = False
 ) -> list[Near]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from styx.api.offers import OfferQuery
 from styx.optimizer.lots import Choice, Lot, Rejection, label
-from styx.optimizer.nearest import Closest, Near, nearest
+from styx.optimizer.nearest import Closest, Near, nearest, thinned
 from styx.optimizer.rules import Judge, Miss, Rule, leaves_open, usual_size, why_not
 from styx.spec.devices import wants_memory
 from styx.spec.model import Alternative, ResourcesSpec
@@ -25,6 +25,7 @@ __all__ = [
     "nearest",
     "query_for",
     "rank",
+    "thinned",
     "why_not",
 ]
 

@@ -17,7 +17,16 @@ from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.jobs import key_of, options_of, shown
-from styx.server.work.tasks import dag_of, secrets_of, shape_of, size_of, task_of, too_large, without_files
+from styx.server.work.tasks import (
+    dag_of,
+    require_plannable,
+    secrets_of,
+    shape_of,
+    size_of,
+    task_of,
+    too_large,
+    without_files,
+)
 from styx.spec import Dag, Task
 from styx.store.managed import ManagedJob
 
@@ -44,7 +53,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
 @router.post("/plan", dependencies=[IN_TURN])
 async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> DagPlanned:
     """Where a run would put each task, and what that would cost."""
-    dag = await apart(_dag, body.dag, parts, without_files)
+    dag = require_plannable(await apart(_dag, body.dag, parts, without_files))
     found = await plan_places(parts.engine.for_user(caller.user), dag, _options(body.options))
     names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
     return DagPlanned(
@@ -60,7 +69,9 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
 async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
     # Refused before it is on record.
-    dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
+    dag = require_plannable(
+        await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
+    )
     arguments = {
         "tasks": await apart(lambda: [task.to_dict() for task in dag.tasks]),
         "shape": shape_of(body.dag),

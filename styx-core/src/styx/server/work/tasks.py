@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from styx.server.settings import Settings
 
 _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is meant
+MOST_ALTERNATIVES = 64  # of one task: for each of them there may be thousands of offers
+MOST_IN_A_PLAN = 128  # that differ, of the tasks of a Dag
 
 
 def written(given: TaskIn) -> Task:
@@ -28,6 +30,13 @@ def written(given: TaskIn) -> Task:
     unknown = sorted(set(given.secrets) - known)
     if unknown:
         raise InvalidTask(f"the task names no secret {unknown[0]!r}", field="secrets")
+    if len(task.spec.resources.alternatives) > MOST_ALTERNATIVES:
+        raise InvalidTask(
+            f"the resources give {len(task.spec.resources.alternatives)} alternatives, and a server takes "
+            f"{MOST_ALTERNATIVES}",
+            hint="Name fewer in any_of, ordered and accelerators.",
+            field="resources",
+        )
     return task.secrets(given.secrets) if given.secrets else task
 
 
@@ -79,6 +88,18 @@ def dag_of(tasks: Sequence[Task], shape: Mapping[str, Any]) -> Dag:
             raise InvalidTask(f"an edge names task {max(low, high)}, and there are {len(tasks)}", field="edges")
         dag.edge(tasks[low], tasks[high])
     return dag.check()
+
+
+def require_plannable(dag: Dag) -> Dag:
+    """The Dag, if what its tasks need is not too much to be asked for at once. Raises InvalidTask."""
+    found = {repr(each) for task in dag.tasks for each in task.spec.resources.alternatives}
+    if len(found) > MOST_IN_A_PLAN:
+        raise InvalidTask(
+            f"the tasks need {len(found)} different machines, and a server plans for {MOST_IN_A_PLAN}",
+            hint="Hand them in as managed jobs (`styx jobs launch`), each of which finds its own.",
+            field="resources",
+        )
+    return dag
 
 
 def secrets_of(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
