@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from styx.api.errors import BadInput
+from styx.api.errors import BadInput, JobNotFound
 from styx.store import Store
 from styx.store.managed import JobQuery, Limits, ManagedState
 from support.job_records import ANY, new_job, serve, started
@@ -77,6 +77,28 @@ def test_pages_together_are_all_there_is(store: Store) -> None:
     for after in (-(2**70), 0, 2**70):
         assert len(store.jobs.page(JobQuery(after=after))) == (12 if after > 0 else 0)
     assert store.jobs.page(JobQuery(user="a\0\ud800")) == []
+
+
+def test_a_page_of_large_jobs_ends_early(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the one that fills it, at least one; together such pages are all there is, however it is asked for."""
+    monkeypatch.setattr("styx.store.jobs._PIECE", 3)
+    jobs = store.jobs.submit([new_job(str(n), task={"run": "x" * (100_000 if n % 5 == 0 else 10)}) for n in range(12)])
+    assert store.jobs.part(JobQuery(), 10**9) == ([*reversed(jobs)], False)
+    assert store.jobs.part(JobQuery(limit=4), 10**9) == (jobs[:-5:-1], True)
+    query, more, pages = JobQuery(oldest_first=True), True, list[list[int]]()
+    while more:
+        found, more = store.jobs.part(query, 100_000)
+        pages.append([job.id for job in found])
+        query = replace(query, after=found[-1].id)
+    assert pages == [[1], [2, 3, 4, 5, 6], [7, 8, 9, 10, 11], [12]]
+
+
+def test_whose_jobs_are(store: Store) -> None:
+    """Of each that is asked for, once; an unknown one is an error."""
+    store.jobs.submit([new_job(str(n), user=("ada", "eve")[n % 2]) for n in range(3)])
+    assert store.jobs.owners([3, 1, 2, 2]) == {1: "ada", 2: "eve", 3: "ada"}
+    with pytest.raises(JobNotFound, match="no managed job 7"):
+        store.jobs.owners([1, 7])
 
 
 def test_a_brief_page_is_without_what_was_handed_in(store: Store) -> None:

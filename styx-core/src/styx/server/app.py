@@ -32,6 +32,7 @@ from styx.server.observe.tracing import Traced
 from styx.server.off_loop import OffLoop
 from styx.server.parts import Parts, Runtime
 from styx.server.routers.health import Readiness
+from styx.server.settings import MiB
 from styx.server.terminals.shells import Shells
 from styx.server.tidying import Tidying
 from styx.server.work.requests import Requests
@@ -50,7 +51,7 @@ ROUTERS = (
     "health", "metrics", "clusters", "shells", "clusterjobs", "tasks", "jobs", "dags", "requests", "offers", "storage",
     "files", "records", "notes", "orphans", "people",
 )  # fmt: skip
-_PAGE = 1000
+_PAGE, _LARGEST_PAGE = 1000, 8 * MiB
 HOOK = "styx_routes"
 
 
@@ -91,17 +92,17 @@ def create_app(
     app.add_middleware(Traced)
     app.add_middleware(Measured, metrics=app.state.metrics)
     if settings.behind_proxy:
-        app.add_middleware(Forwarded)
+        app.add_middleware(Forwarded, proxies=settings.proxies)
     return app
 
 
 def _in_use(store: Store) -> Iterator[str]:
     """All tasks that may still have to run, as text."""
-    query: JobQuery | None = JobQuery(ended=False, limit=_PAGE)
-    while query is not None:
-        found = store.jobs.page(query)
+    query, more = JobQuery(ended=False, limit=_PAGE), True
+    while more:
+        found, more = store.jobs.part(query, _LARGEST_PAGE)
         yield from (str(job.task) for job in found)
-        query = replace(query, after=found[-1].id) if len(found) == _PAGE else None
+        query = replace(query, after=found[-1].id if found else None)
     for server in store.servers.list():
         yield from (str(request.arguments) for request in store.requests.under_way(server.id))
 

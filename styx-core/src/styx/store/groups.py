@@ -16,7 +16,7 @@ OVER = "the primary jobs of its group have ended"
 
 _T = schema.managed_jobs
 _IN = (_T.c.group == bindparam("which"), _T.c.user == bindparam("whose"))
-_GOING = job_rows.SELECT.where(*_IN, ~_T.c.ended).order_by(_T.c.id)
+_GOING = job_rows.BRIEF.where(*_IN, ~_T.c.ended).order_by(_T.c.id)
 _MEMBERS = select(_T.c.id).where(*_IN)
 _GROUPS = select(_T.c.group.label("which"), _T.c.user.label("whose")).where(
     _T.c.id.in_(bindparam("numbers", expanding=True)), _T.c.primary.is_not(None)

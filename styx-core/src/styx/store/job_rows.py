@@ -20,7 +20,8 @@ _LEFT_OUT: _Columns = {name: literal_column("'{}'").label(name) for name in ("ta
 SELECT = select(*_ALL.values())
 BRIEF = select(*(_ALL | _LEFT_OUT).values())  # without what may be large
 UPDATE = update(_T).where(_T.c.id == bindparam("number"))
-_LOCK = SELECT.where(_T.c.id.in_(bindparam("numbers", expanding=True))).order_by(_T.c.id).with_for_update()
+_THESE = _T.c.id.in_(bindparam("numbers", expanding=True))
+_LOCK, _LOCK_BRIEF = (some.where(_THESE).order_by(_T.c.id).with_for_update() for some in (SELECT, BRIEF))
 _APPEND = insert(schema.job_events)
 _AT_ONCE = 10_000  # fewer than either database takes as parameters of one statement
 
@@ -29,12 +30,15 @@ KeyT = TypeVar("KeyT")
 Change = tuple[ManagedJob, ManagedState | None, str]
 
 
-def locked(connection: Connection, numbers: Collection[int]) -> dict[int, ManagedJob]:
-    """Those of these jobs that are on record, by number; nobody else can change them until the transaction is over."""
+def locked(connection: Connection, numbers: Collection[int], *, brief: bool = False) -> dict[int, ManagedJob]:
+    """Those of these jobs that are on record, by number; nobody else can change them until the transaction is over.
+
+    ``brief`` leaves out what may be large, as it does of a page.
+    """
     return {
         row.id: managed_job(row)
         for some in chunks(sorted(set(numbers)))
-        for row in connection.execute(_LOCK, {"numbers": some})
+        for row in connection.execute(_LOCK_BRIEF if brief else _LOCK, {"numbers": some})
     }
 
 

@@ -7,6 +7,7 @@ the rows of jobs are locked in the order of their ids, a server's row before the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
@@ -48,6 +49,8 @@ _CANCELLING = (
 )
 _UNTOLD = job_rows.SELECT.where(_T.c.server == ANYBODY).order_by(_T.c.state, _T.c.id).limit(bindparam("most"))
 _TOLD = update(_T).where(_T.c.id == bindparam("number"), _T.c.server == ANYBODY).values(server="")
+_OWNERS = select(_T.c.id, _T.c.user).where(_T.c.id.in_(bindparam("numbers", expanding=True)))
+_PIECE = 50  # rows of a page that are asked for at once, where they may be large
 _COUNTS = (
     select(_T.c.state, func.count().label("number"))
     .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
@@ -99,6 +102,37 @@ class ManagedJobs:
         statement = pages.statement(query)
         with self._database.read() as connection:
             return [managed_job(row) for row in connection.execute(statement)]
+
+    def part(self, query: JobQuery, most: int) -> tuple[list[ManagedJob], bool]:
+        """The beginning of a page, and whether there may be more jobs: it ends with the one that fills ``most`` bytes.
+
+        Where tasks are large nobody is to have a thousand of them in memory. Raises BadInput as :meth:`page`.
+        """
+        found, size = list[ManagedJob](), 0
+        while len(found) < query.limit:
+            wanted = min(_PIECE, query.limit - len(found))
+            piece = replace(query, limit=wanted, after=found[-1].id if found else query.after)
+            with self._database.read() as connection, connection.execute(pages.statement(piece)) as rows:
+                for row in rows:
+                    found.append(managed_job(row))
+                    size += sum(len(each) for each in row if isinstance(each, str))
+                    wanted -= 1
+                    if size >= most:
+                        return found, True
+            if wanted:
+                return found, False
+        return found, True
+
+    def owners(self, numbers: Collection[int]) -> dict[int, str]:
+        """Whose these jobs are."""
+        found: dict[int, str] = {}
+        with self._database.read() as connection:
+            for some in job_rows.chunks(sorted({bounded(number) for number in numbers})):
+                found |= {row.id: row.user for row in connection.execute(_OWNERS, {"numbers": some})}
+        for number in numbers:
+            if number not in found:
+                raise _unknown(number)
+        return found
 
     def admit(self, server: str, limits: Limits) -> list[ManagedJob]:
         """Let the next jobs start, as many as the limits allow: they are this server's now, and ``starting``.
@@ -178,7 +212,8 @@ class ManagedJobs:
         """
         with self._database.write() as connection:
             known = {bounded(number) for number in numbers}
-            jobs = job_rows.locked(connection, closure(connection, known) | groups.members(connection, known))
+            reached = closure(connection, known) | groups.members(connection, known)
+            jobs = job_rows.locked(connection, reached, brief=True)
             for number in numbers:
                 if number not in jobs:
                     raise _unknown(number)

@@ -71,6 +71,12 @@ class RemoteJobs:
 
     def list(self, query: JobQuery) -> list[ManagedJob]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        found = load(list[ManagedJob], self._http.json("GET", "/v1/jobs", query=dump(query))["items"])
+        found, asked = list[ManagedJob](), dump(query)
+        while True:
+            page = self._http.json("GET", "/v1/jobs", query=asked)
+            found += load(list[ManagedJob], page["items"])
+            if page["next"] is None or len(found) >= query.limit:
+                break
+            asked |= {"after": page["next"], "limit": query.limit - len(found)}  # jobs that are large come in parts
         note(self._http.url, jobs=[(job.id, job.name, job.state.value) for job in found])
         return found

@@ -25,6 +25,7 @@ from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.clusterjobs import Follow, Tail
+from styx.server.settings import MiB
 from styx.server.work.tasks import size_of, task_of, too_large
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 
@@ -32,6 +33,7 @@ router = routes("managed jobs", "/v1/jobs")
 
 _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at a job that somebody waits for
 _LARGEST = 2**31 - 1
+_LARGEST_PAGE = 8 * MiB
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 Word = Annotated[str | None, Query(max_length=200)]
 
@@ -51,12 +53,15 @@ async def jobs(
         int | None, Query(ge=0, le=_LARGEST, description="the id of the last job of the page before")
     ] = None,
     limit: Limit = 100,
+    brief: Annotated[bool, Query(description="without task and options, which may be large")] = False,
 ) -> Page[ManagedJob]:
-    """A page of jobs, by one of state, user, name, group, pool and ended; or by user with state or ended."""
-    query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit)
-    found = shown(await parts.off_loop(parts.store.jobs.page, query))
-    more = str(found[-1].id) if len(found) == limit else None
-    return {"items": found, "next": more}  # type: ignore[return-value]
+    """A page of jobs, by one of state, user, name, group, pool and ended; or by user with state or ended.
+
+    It has fewer than were asked for where these are large: whether there are more, `next` says.
+    """
+    query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit, brief)
+    found, more = await parts.off_loop(parts.store.jobs.part, query, _LARGEST_PAGE)
+    return {"items": shown(found), "next": str(found[-1].id) if more else None}  # type: ignore[return-value]
 
 
 @router.post("", status_code=201)
@@ -160,8 +165,7 @@ async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf) -> Cancelle
 
 def _cancel(parts: Parts, caller: Caller, ids: Sequence[int]) -> list[int]:
     if not caller.admin:
-        for number in ids:
-            owner = parts.store.jobs.get(number).user
+        for number, owner in parts.store.jobs.owners(ids).items():
             if owner != caller.user:
                 raise Forbidden(f"managed job {number} is {owner}'s", hint=f"{owner} can do that.")
     return parts.store.jobs.cancel(ids)
