@@ -9,14 +9,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
 
 from styx.api.errors import StyxError
-from styx.client.refusals import Forbidden, Unauthenticated
+from styx.client.refusals import Forbidden, TooManyRequests, Unauthenticated
 from styx.server.auth.rates import Rates, neighbourhood
 from styx.server.auth.tokens import Authenticator, Caller, Level
 from styx.server.auth.turns import Turns
 from styx.server.observe.logs import keystroke, masked
-from styx.server.problems import answer
+from styx.server.problems import answer, status_of
 from styx.server.statuses import Sent
 from styx.store.access import AuditEntry
 
@@ -35,6 +36,10 @@ HARMLESS = frozenset({"/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"})  # POS
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _LONGEST_PATH = 500
+# So many a second, and at once, are put on record: of one user, or address without a token, with the same status; and
+# of all without a token.
+REFUSALS = 0.1, 100
+OF_STRANGERS = 1.0, 1000
 
 
 class Access:
@@ -54,6 +59,8 @@ class Access:
         self._of_address = Rates(settings.address_rate, settings.address_burst)
         self._of_user = Rates(settings.user_rate, settings.user_burst)
         self._at_once = Turns(settings.user_requests, 0)
+        self._refusals = Rates(*REFUSALS, clock.monotonic)
+        self._of_strangers = Rates(*OF_STRANGERS, clock.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,7 +68,19 @@ class Access:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope["client"] else ""
-        sent = Sent(send)
+        sent, status = Sent(send), 500  # which the gate makes of what nobody thought of
+        try:
+            await self._serve(scope, receive, sent, address)
+        except StyxError as error:
+            status = status_of(error)
+            raise
+        except HTTPException as error:
+            status = error.status_code
+            raise
+        finally:
+            await self._note(scope, address, sent.status or status)
+
+    async def _serve(self, scope: Scope, receive: Receive, sent: Sent, address: str) -> None:
         try:
             admitted = scope["state"]["admitted"] = partial(self._authenticator.caller, _authorization(scope))
             caller = scope["state"]["caller"] = await admitted()
@@ -74,13 +93,15 @@ class Access:
             if isinstance(error, Unauthenticated):  # only then: nobody keeps others out who share an address
                 self._of_address.take(neighbourhood(address))
             await answer(error, scope["state"]["request"])(scope, receive, sent)
-        finally:
-            if sent.status and (sent.status in _REFUSED or not (_harmless(scope) or keystroke(scope))):
-                await self._note(scope, address, sent.status)
 
     async def _note(self, scope: Scope, address: str, status: int) -> None:
-        """Put it on record. What was done is not undone because that fails."""
+        """Put it on record, if it belongs there. What was done is not undone because that fails."""
         caller: Caller | None = scope["state"].get("caller")
+        changes = caller is not None and not _harmless(scope) and not keystroke(scope)
+        if not changes and status not in _REFUSED:
+            return
+        if status >= HTTPStatus.BAD_REQUEST and not self._has_room(caller, address, status):
+            return
         entry = AuditEntry(
             id=0,
             at=self._clock.now(),
@@ -96,6 +117,16 @@ class Access:
             await self._off_loop(self._store.audit.add, entry)
         except StyxError as error:
             log.error("request %s is not on record: %s", entry.request, error.message)  # noqa: TRY400
+
+    def _has_room(self, caller: Caller | None, address: str, status: int) -> bool:
+        """Whether another of those may be on record: nobody fills it. All of them are in the log."""
+        try:
+            self._refusals.take(f"{status} {f'user {caller.user}' if caller else neighbourhood(address)}")
+            if caller is None:
+                self._of_strangers.take("")
+        except TooManyRequests:
+            return False
+        return True
 
 
 def _harmless(scope: Scope) -> bool:
