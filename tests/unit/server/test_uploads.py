@@ -7,14 +7,18 @@ import hashlib
 import io
 import os
 import tarfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from styx.api.errors import InvalidTask
 from styx.client.refusals import NoSuchThing, TooLarge
+from styx.server.files import uploads as module
+from styx.server.files.unpacking import unpack
 from styx.server.files.uploads import Uploads, told
 from styx.server.settings import Settings
 from styx.spec import Task
@@ -157,3 +161,34 @@ async def test_where_files_are_is_not_told(tmp_path: Path) -> None:
     assert (found["workdir"], found["file_mounts"]["a"]) == ("uploaded", "uploaded")
     assert found["file_mounts"]["c"]["source"] == ["uploaded", "uploaded"]
     assert (found["file_mounts"]["b"], found["envs"], found["run"]) == ("s3://bucket/key", {"A": "/w"}, "x")
+
+
+async def test_what_is_unpacked_keeps_nothing_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many archives take long, others come meanwhile, and the threads of the event loop have nothing to do."""
+    let_go, come = threading.Event(), asyncio.Semaphore(0)
+
+    def slowly(*given: Any) -> int:
+        let_go.wait(60)
+        return unpack(*given)
+
+    async def pieces(data: bytes) -> AsyncIterator[bytes]:
+        yield data
+        come.release()
+
+    monkeypatch.setattr(module, "unpack", slowly)
+    uploads, archives = Uploads(tmp_path, Settings(), tuple), [packed(str(number)) for number in range(40)]
+    digests = [hashlib.sha256(data).hexdigest() for data in archives]
+    sending = [
+        asyncio.ensure_future(uploads.take(digest, pieces(data), f"u{number}"))
+        for number, (digest, data) in enumerate(zip(digests, archives, strict=True))
+    ]
+    try:
+        async with asyncio.timeout(30):
+            for _ in sending:
+                await come.acquire()
+            await asyncio.to_thread(int)
+        assert not any(each.done() for each in sending)
+    finally:
+        let_go.set()
+        await asyncio.gather(*sending)
+    assert all(uploads.has(digest, f"u{number}") for number, digest in enumerate(digests))

@@ -1,10 +1,10 @@
-"""Calls to the store from the event loop: where they are, and for how long they may hold it up."""
+"""Calls from the event loop: where those to the store are, and what may take long, so that neither holds up others."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -30,5 +30,13 @@ class OffLoop:
         """What the call gives, or raises."""
         if self._threads is None:
             return call(*args, **kwargs)
-        work = partial(copy_context().run, partial(call, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await in_threads(self._threads, call, *args, **kwargs)
+
+
+async def in_threads(threads: Executor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the call gives, or raises, in one of these threads.
+
+    Whatever may take long has threads of its own: in those of the event loop the steps of managed jobs go on record.
+    """
+    work = partial(copy_context().run, partial(call, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(threads, work)

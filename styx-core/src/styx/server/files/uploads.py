@@ -7,13 +7,13 @@ SHA-256 is no secret: who has not sent the same has no part in what another sent
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +21,10 @@ from typing import Any
 
 from styx.api.errors import BadInput, InvalidTask
 from styx.client.refusals import NoSuchThing
+from styx.server.auth.turns import Turns
 from styx.server.files.room import OWNER, SIZE, Room, age
 from styx.server.files.unpacking import CONTENT, unpack
+from styx.server.off_loop import in_threads
 from styx.server.settings import Settings
 from styx.spec import Task
 from styx.spec.files import is_uri
@@ -36,6 +38,9 @@ _TOLD = "uploaded"  # in place of where it is
 _DAY = 86400.0  # seconds
 _EXPANDS = 8  # times its archive, that what is in it may be large
 _NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
+_COMING = ThreadPoolExecutor(16, "styx-upload")
+_UNPACKING = ThreadPoolExecutor(4, "styx-unpack")  # others than those: what comes would come too late
+_IN_TURN = Turns(2, 10_000)  # of one user's are unpacked at a time
 _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 
 
@@ -66,7 +71,7 @@ class Uploads:
 
     async def take(self, digest: str, pieces: AsyncIterator[bytes], user: str) -> None:
         """Keep an archive of this user's, in pieces. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
-        await asyncio.to_thread(self._prepare)
+        await in_threads(_COMING, self._prepare)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
         came = 0
@@ -78,12 +83,13 @@ class Uploads:
 
         try:
             await self._receive(digest, pieces, draft / "archive", more)
-            await asyncio.to_thread(self._unpack, draft, user, more)
+            async with _IN_TURN.of(user):
+                await in_threads(_UNPACKING, self._unpack, draft, user, more)
             with suppress(OSError):  # they have sent the same meanwhile
                 draft.rename(self._place(digest, user))
         finally:
-            await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
-            await asyncio.to_thread(self._room.come, user, came)
+            await in_threads(_COMING, shutil.rmtree, draft, ignore_errors=True)
+            await in_threads(_COMING, self._room.come, user, came)
 
     def _place(self, digest: str, user: str) -> Path:
         return self._root / hashlib.sha256(f"{digest} {user}".encode()).hexdigest()
@@ -100,7 +106,7 @@ class Uploads:
 
         with path.open("wb") as file:
             async for piece in pieces:
-                await asyncio.to_thread(add, piece)
+                await in_threads(_COMING, add, piece)
         if found.hexdigest() != digest:
             raise BadInput("what was sent has another SHA-256 than its address says")
 

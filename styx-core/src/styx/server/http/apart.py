@@ -5,16 +5,14 @@ Of one user they come one after the other, so that who sends many waits for them
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
 from styx.server.auth.turns import Turns
+from styx.server.off_loop import in_threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,9 +26,8 @@ async def apart(size: int, user: str, call: Callable[P, T], *args: P.args, **kwa
     """What the call gives, or raises; in a thread if it works on more than a few KiB of this user's."""
     if size <= _SMALL:
         return call(*args, **kwargs)
-    work = partial(copy_context().run, partial(call, *args, **kwargs))
     async with _IN_TURN.of(user):
-        return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+        return await in_threads(_THREAD, call, *args, **kwargs)
 
 
 class Apart:

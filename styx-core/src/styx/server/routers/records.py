@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -18,10 +19,13 @@ from styx.server.auth.access import IN_TURN
 from styx.server.http.responses import NAME, Limit, whole
 from styx.server.http.routing import routes
 from styx.server.models import Page
+from styx.server.off_loop import in_threads
 from styx.server.parts import PartsOf
 from styx.store.records import EventRecord
 
 router = routes("records", "/v1")
+
+_THREADS = ThreadPoolExecutor(32, "styx-question")  # for what may wait for providers
 
 Word = Annotated[str, Path(max_length=200)]
 
@@ -71,10 +75,10 @@ async def events(
     return whole(await parts.off_loop(parts.store.events.of, cluster, limit))  # type: ignore[return-value]
 
 
-@router.get("/costs")
+@router.get("/costs", dependencies=[IN_TURN])
 async def costs(parts: PartsOf, days: Annotated[int | None, Query(ge=0, le=36500)] = None) -> CostReport:
     """What clusters have cost, ever or in the last days."""
-    return await asyncio.to_thread(parts.client.costs, days)
+    return await in_threads(_THREADS, parts.client.costs, days)
 
 
 @router.get("/billed")
@@ -89,7 +93,7 @@ async def clouds(
     name: Annotated[list[Annotated[str, Query(max_length=100)]], Query(max_length=100)] = [],  # noqa: B006
 ) -> Page[CheckResult]:
     """Whether each cloud and store can be used. Asks them."""
-    return whole(await asyncio.to_thread(parts.client.check, name))  # type: ignore[return-value]
+    return whole(await in_threads(_THREADS, parts.client.check, name))  # type: ignore[return-value]
 
 
 @router.get("/clouds/{name}/policy")
@@ -101,7 +105,7 @@ async def policy(name: Word, parts: PartsOf) -> Policy:
 @router.get("/doctor", dependencies=[IN_TURN])
 async def doctor(parts: PartsOf) -> Page[DoctorFinding]:
     """Whether the server's installation is in order."""
-    return whole(await asyncio.to_thread(parts.client.doctor))  # type: ignore[return-value]
+    return whole(await in_threads(_THREADS, parts.client.doctor))  # type: ignore[return-value]
 
 
 @router.get("/plugins")
