@@ -53,7 +53,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
 @router.post("/plan", dependencies=[IN_TURN])
 async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> DagPlanned:
     """Where a run would put each task, and what that would cost."""
-    dag = require_plannable(await apart(_dag, body.dag, parts, without_files))
+    dag = await apart(_plannable, body.dag, parts, without_files)
     found = await plan_places(parts.engine.for_user(caller.user), dag, _options(body.options))
     names = [task.spec.name or f"task {number + 1}" for number, task in enumerate(dag.tasks)]
     return DagPlanned(
@@ -69,9 +69,7 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
 async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
     # Refused before it is on record.
-    dag = require_plannable(
-        await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
-    )
+    dag = await apart(_plannable, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     arguments = {
         "tasks": await apart(lambda: [task.to_dict() for task in dag.tasks]),
         "shape": shape_of(body.dag),
@@ -89,6 +87,10 @@ def _dag(given: DagIn, parts: Parts, task: Callable[[TaskIn], Task]) -> Dag:
         if left < 0:
             raise too_large(f"{len(given.tasks)} tasks", parts.settings)
     return dag_of(tasks, shape_of(given))
+
+
+def _plannable(given: DagIn, parts: Parts, task: Callable[[TaskIn], Task]) -> Dag:
+    return require_plannable(_dag(given, parts, task))
 
 
 def _options(given: RunOptionsIn) -> RunOptions:
