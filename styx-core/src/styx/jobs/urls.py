@@ -25,8 +25,10 @@ def hidden(sealer: Sealer, options: Mapping[str, Any], key: str) -> dict[str, An
     return {**shown(options), _SEALED: sealer.seal(json.dumps(urls), _about(key))} if urls else dict(options)
 
 
-def shown(options: Mapping[str, Any]) -> dict[str, Any]:
+def shown(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Options, however they are on record, as everybody may see them."""
+    if _NAMES.isdisjoint(options):
+        return options
     return {
         name: [_masked(url) for url in value] if name in _NAMES else value
         for name, value in options.items()

@@ -50,7 +50,7 @@ _CANCELLING = (
 _UNTOLD = job_rows.SELECT.where(_T.c.server == ANYBODY).order_by(_T.c.state, _T.c.id).limit(bindparam("most"))
 _TOLD = update(_T).where(_T.c.id == bindparam("number"), _T.c.server == ANYBODY).values(server="")
 _OWNERS = select(_T.c.id, _T.c.user).where(_T.c.id.in_(bindparam("numbers", expanding=True)))
-_PIECE = 50  # rows of a page that are asked for at once, where they may be large
+_PIECE = 100  # rows of a page that are asked for at once, where they may be large
 _COUNTS = (
     select(_T.c.state, func.count().label("number"))
     .where(_T.c.state.in_([state.value for state in ManagedState if state not in ENDED]))
@@ -115,7 +115,7 @@ class ManagedJobs:
             with self._database.read() as connection, connection.execute(pages.statement(piece)) as rows:
                 for row in rows:
                     found.append(managed_job(row))
-                    size += sum(len(each) for each in row if isinstance(each, str))
+                    size += len(row.task) + len(row.options)
                     wanted -= 1
                     if size >= most:
                         return found, True

@@ -173,8 +173,10 @@ class Uploads:
         return Task.from_spec(replace(spec, workdir=workdir, file_mounts=mounts, base_dir=_NOWHERE))
 
 
-def told(task: Mapping[str, Any]) -> dict[str, Any]:
+def told(task: Mapping[str, Any]) -> Mapping[str, Any]:
     """A task in its canonical form as others are told of it: without where on this machine its files are."""
+    if _WITH_FILES.isdisjoint(task):
+        return task
     return {key: _without_places(value) if key in _WITH_FILES else value for key, value in task.items()}
 
 

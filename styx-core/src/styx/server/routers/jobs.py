@@ -176,7 +176,14 @@ def shown(found: Sequence[ManagedJob]) -> list[ManagedJob]:
 
     Of URLs that are told of their ends they say to whom they go.
     """
-    return [replace(each, sealed=None, task=told(each.task), options=urls.shown(each.options)) for each in found]
+    return [_shown(job) for job in found]
+
+
+def _shown(job: ManagedJob) -> ManagedJob:
+    task, options = told(job.task), urls.shown(job.options)
+    if task is job.task and options is job.options and job.sealed is None:
+        return job  # as most are, on pages of many
+    return replace(job, sealed=None, task=task, options=options)
 
 
 def options_of(given: JobOptionsIn) -> JobOptions:
