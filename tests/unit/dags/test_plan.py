@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import pairwise
 from types import SimpleNamespace
@@ -15,6 +18,7 @@ from styx.api import Accelerator, NoOffer, Offer, Scope
 from styx.dags import plan as planning
 from styx.dags.model import RunOptions
 from styx.dags.plan import Transfers, plan_places
+from styx.optimizer.dag import plan_dag
 from styx.optimizer.tasks import Objective, Rate, Site
 from styx.spec import Resources, Task
 from styx.testing.memory.account import MemoryAccount
@@ -99,6 +103,27 @@ async def test_tasks_that_need_the_same_ask_once(world: World) -> None:
     assert (len(found.picks), found.cost) == (100, Decimal("99.00"))
     calls = Counter(call.method for _, account in world.clouds.values() for call in account.calls)
     assert calls["offers"] == 2
+
+
+async def test_who_plans_for_long_keeps_nobody_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads of the event loop, of which there are few, have nothing to do with it."""
+    loop, begun, let_go = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+
+    def slowly(*works: Any, **options: Any) -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        let_go.wait(60)
+        return plan_dag(*works, **options)
+
+    monkeypatch.setattr(planning, "plan_dag", slowly)
+    planned = asyncio.ensure_future(places(world, need("a", "A100")))
+    try:
+        async with asyncio.timeout(30):
+            await begun.wait()
+            await asyncio.to_thread(int)
+    finally:
+        let_go.set()
+    assert await planned == ["acme/there A100"]
 
 
 async def test_a_task_that_fits_nowhere_is_named(world: World) -> None:
