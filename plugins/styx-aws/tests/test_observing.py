@@ -117,7 +117,7 @@ def test_evidence_says_nothing_twice() -> None:
     code = "Server.SpotInstanceTermination"
     message, change = f"{code}: Spot instance termination", f"{code} (2026-11-30 13:39:33 UTC)"
     told = {"StateReason": {"Code": code, "Message": message}, "StateTransitionReason": change}
-    assert reasons.evidence(told) == f"{message}; {change}"
+    assert reasons.evidence(told) == f"{message} (2026-11-30 13:39:33 UTC)"
     assert reasons.evidence({"StateReason": {"Code": code}}) == code
     assert reasons.evidence({"StateTransitionReason": ""}) == ""
 

@@ -145,11 +145,15 @@ def test_a_preemption_has_the_words_of_the_provider() -> None:
 
 def test_what_is_left_of_a_cluster_is_to_be_removed() -> None:
     """A launch goes on with all nodes or with none, and the hint says no other."""
-    advice = "`styx down c` removes what is left; then launch again."
+    down, launch = "`styx down c` removes what is left; then launch again.", "`styx launch -c c` "
     for state in (C.UP, C.SETTING_UP, C.PREEMPTED):
         record = cluster("c", state, num_nodes=2, launched_at=NOW)
-        assert judge(record, Sight(nodes=(node(0, R),))).hint == advice
-    assert judge(cluster("c", C.SETTING_UP, num_nodes=1), Sight(nodes=(node(0, R),))).hint == ""
+        assert judge(record, Sight(nodes=(node(0, R),))).hint == down
+    assert judge(record, Sight(leftovers=(DISK,), preempted=True)).hint == down
+    assert judge(record, Sight()).hint.startswith(f"{launch}makes it anew, `styx down c` ")
+    assert judge(cluster("c", C.SETTING_UP, num_nodes=1), Sight(nodes=(node(0, R),))).hint.startswith(
+        f"{launch}goes on"
+    )
 
 
 def test_autostop_is_recognised() -> None:

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from styx.api import ClusterNotUp, Observation
+from styx.api import Autostop, ClusterNotUp, Observation, StyxError
+from styx.engine.engine import Engine
 from styx.engine.operation import operation
 from styx.store.states import ClusterState
 from styx.testing.memory.cloud import MemoryCloud
 from support.world import HELLO, World, quiet
+
+PAIR = HELLO.nodes(2)
+
+
+async def advice(engine: Engine, names: Sequence[str] = ("exec", "stop", "start", "autostop", "queue")) -> set[str]:
+    """What these commands say to do about the cluster, and its record."""
+    commands = {
+        "exec": lambda: engine.exec(HELLO, "c", quiet),
+        "stop": lambda: engine.stop("c", quiet),
+        "start": lambda: engine.start("c", None, quiet),
+        "autostop": lambda: engine.autostop("c", Autostop(5)),
+        "queue": lambda: engine.queue("c"),
+        "launch": lambda: engine.launch(PAIR, "c", quiet),
+    }
+    (record,) = await engine.status(refresh=True)
+    said = {(record.error or {})["hint"]}
+    for name in names:
+        with pytest.raises(StyxError) as refused:
+            await commands[name]()
+        said.add(refused.value.hint or "")
+    return said
+
+
+@pytest.mark.parametrize("preempted", [False, True])
+async def test_all_commands_give_the_same_advice(world: World, preempted: bool) -> None:
+    """To remove what is left of two nodes, and to launch or forget a cluster of which nothing is."""
+    engine = world.engine()
+    await engine.launch(PAIR, "c", quiet)
+    first, second = (node.node_id for node in world.store.nodes.of("c"))
+    if preempted:
+        world.store.clusters.transition("c", ClusterState.PREEMPTED, reason="taken back")
+    for gone, hint in (
+        (second, "`styx down c` removes what is left; then launch again."),
+        (first, "`styx launch -c c` makes it anew, `styx down c` drops its record."),
+    ):
+        world.account.delete(gone)
+        world.clock.advance(3600.0)
+        assert await advice(world.engine()) == {hint}
+        if gone == second:
+            assert await advice(world.engine(), ["launch"]) == {hint}
 
 
 async def test_the_reason_on_record_is_told(world: World) -> None:

@@ -122,12 +122,12 @@ async def test_one_of_two_nodes_taken_back_is_a_preemption_that_stays_one(world:
 
 
 async def test_what_is_left_of_a_preempted_cluster_is_billed(world: World) -> None:
-    """In full, until the last of its nodes has gone, too; then nothing is, and a launch may make it anew."""
+    """Until the last of its nodes has gone, too; then nothing is, and a launch may make it anew."""
     engine = await launched(world, nodes=2)
     give_notice(world, 1)
     await engine.queue("c")
     first, second = (node.node_id for node in world.store.nodes.of("c"))
-    for gone, billed in ((second, [Decimal("0.05")]), (first, [])):
+    for gone, billed in ((second, [Decimal("0.025")]), (first, [])):
         world.account.delete(gone)
         world.clock.advance(3600.0)
         for _ in range(2):
@@ -135,7 +135,7 @@ async def test_what_is_left_of_a_preempted_cluster_is_billed(world: World) -> No
             assert record.state is ClusterState.PREEMPTED
             assert [span.hourly_cost for span in world.store.spans.going_on()] == billed
     assert record.error is not None
-    assert record.error["hint"].startswith("`styx launch -c c` goes on from here")
+    assert record.error["hint"].startswith("`styx launch -c c` makes it anew")
 
 
 async def test_a_preempted_cluster_is_made_anew(world: World) -> None:

@@ -44,5 +44,5 @@ async def test_why_it_is_unknown_may_change(world: World) -> None:
         world.clouds["memory"] = (type("Blind", (cloud,), {"observe": blind}), account)
         (record,) = await world.engine().status(refresh=True)
         assert record.error == {
-            "code": "cluster_not_up", "message": reason, "hint": "`styx status --refresh` looks again.",
+            "code": "cluster_not_up", "message": reason, "hint": "`styx status -r c` looks again.",
         }  # fmt: skip

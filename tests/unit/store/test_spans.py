@@ -121,6 +121,36 @@ def test_a_failed_cluster_is_billed_while_something_of_it_is_there(planned: Stor
     assert len(planned.spans.going_on()) == 1
 
 
+def nodes(count: int) -> list[NodeRecord]:
+    """The first nodes of the cluster."""
+    return [NodeRecord("c", rank, f"i-{rank}", "running") for rank in range(count)]
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.PREEMPTED])
+def test_nodes_that_have_gone_are_not_billed(planned: Store, state: S) -> None:
+    """Of a cluster that is left in part the others are, also once it cannot be seen, and in full when all run again."""
+
+    def billed() -> list[Decimal | None]:
+        return [span.hourly_cost for span in planned.spans.going_on()]
+
+    clusters = planned.clusters
+    clusters.transition("c", S.PROVISIONING, **BOUGHT, num_nodes=4, request={"ports": []})
+    clusters.transition("c", S.SETTING_UP)
+    clusters.transition("c", S.UP)
+    planned.nodes.replace("c", nodes(3))
+    assert billed() == [PRICE]  # until that is judged
+    clusters.transition("c", state)
+    assert billed() == [3 * PRICE / 4]
+    planned.nodes.replace("c", nodes(1))
+    assert billed() == [PRICE / 4]
+    for unsure in (S.UNKNOWN, S.TERMINATING):
+        clusters.transition("c", unsure)
+        assert billed() == [PRICE / 4]
+    clusters.transition("c", S.FAILED)
+    planned.nodes.replace("c", nodes(4))
+    assert billed() == [PRICE]
+
+
 def test_a_new_price_begins_a_new_span(planned: Store, clock: Any) -> None:
     """What was billed so far stays at the old one; the same price again changes nothing."""
     planned.clusters.transition("c", S.PROVISIONING, **BOUGHT)

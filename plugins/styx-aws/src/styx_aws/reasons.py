@@ -29,12 +29,12 @@ def _code(instance: Mapping[str, Any]) -> str:
 
 def evidence(instance: Mapping[str, Any]) -> str:
     """AWS' own words for the last change of state; empty where it has none."""
-    reason = instance.get("StateReason") or {}
-    words: list[str] = []
-    for each in (reason.get("Message"), instance.get("StateTransitionReason"), reason.get("Code")):
-        if each and not any(each in said for said in words):
-            words.append(str(each))
-    return "; ".join(words)
+    code = _code(instance)
+    message = str((instance.get("StateReason") or {}).get("Message") or code)
+    change = str(instance.get("StateTransitionReason") or "")
+    if code and code in message:  # then the change of state has only its time to add
+        change = change.removeprefix(code).strip()
+    return f"{message} {change}" if change.startswith("(") else "; ".join(filter(None, (message, change)))
 
 
 def cause(instance: Mapping[str, Any]) -> Cause:

@@ -21,6 +21,7 @@ from styx.config import home as default_home
 from styx.config import load_config
 from styx.engine import budget, container, jobs, lifecycle, policies, recover
 from styx.engine.account import glance
+from styx.engine.advice import not_up
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.explain import Explanation, explain
@@ -39,7 +40,7 @@ from styx.engine.reconcile import reconcile, sweep
 from styx.engine.redact import redacting
 from styx.engine.references import resolved
 from styx.engine.reuse import ANSWER_SECONDS, require_fit
-from styx.engine.setup import connect, not_up, require_autostop, set_autostop
+from styx.engine.setup import connect, require_autostop, set_autostop
 from styx.engine.storage import StorageWork
 from styx.hookspecs import Leaning
 from styx.optimizer.rank import Choice
@@ -353,14 +354,13 @@ class Engine:
         record = self._known(name)
         stale = record.state is ClusterState.UNKNOWN or needs_a_look(record, self.context.store.now())
         if stale or self._misplaced(name):
-            with glance():
-                found = await reconcile(self.context.fresh(), name)
+            found = await self.look(name)
             if found is None:
                 raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
             record = found
         require_own(self.context, record)
         if record.state is not ClusterState.UP:
-            raise not_up(record, self._busy_with(name))
+            raise not_up(self.context, record, self._busy_with(name))
         return record
 
     def _misplaced(self, name: str) -> bool:

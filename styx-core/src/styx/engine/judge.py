@@ -5,9 +5,10 @@ Pure: a record and a sight in, a verdict out, and every verdict is a legal move 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from styx.api.nodes import Cause, NodeState
+from styx.engine.advice import what_next
 from styx.engine.observe import Sight
 from styx.store.records import AttemptRecord, ClusterRecord
 from styx.store.states import ClusterState
@@ -32,8 +33,16 @@ class Verdict:
     intents: tuple[AttemptRecord, ...] = ()
 
 
-def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
-    """What to record, given what is there."""
+def judge(cluster: ClusterRecord, sight: Sight) -> Verdict:
+    """What to record, given what is there, and what to do about it."""
+    verdict = _judge(cluster, sight)
+    if verdict.state is None:
+        return verdict
+    hint = what_next(cluster, verdict.state, len(sight.nodes), rest=bool(sight.leftovers))
+    return replace(verdict, hint=hint)
+
+
+def _judge(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 - one line a case
     lagging = sight.complete and not sight.settled and not sight.preempted
     if cluster.state is _S.UP and lagging and len(sight.nodes) + sight.going < cluster.num_nodes:
         return Verdict(_S.UP, "what was called last may not be listed yet")
@@ -68,11 +77,11 @@ def _in_use(cluster: ClusterRecord, sight: Sight) -> Verdict:
         if stopped == wanted:
             return Verdict(_S.STOPPING if cluster.state in (_S.UP, _S.FAILED) else _S.STOPPED, "all nodes are stopping")
         if sight.preempted or cluster.state is _S.PREEMPTED:
-            return _taken_back(cluster, sight)
+            return _taken_back(sight)
         if running + sight.count(NodeState.PENDING) == wanted:
             return Verdict(_S.UNKNOWN, f"booting: {wanted - running} of {count(wanted, 'node')}")
         reason = f"running: {running} of {count(wanted, 'node')}, stopped: {stopped}"
-        return Verdict(_S.FAILED, reason, _what_to_do(cluster, sight))
+        return Verdict(_S.FAILED, reason)
     if cluster.state is _S.FAILED or cluster.launched_at is None:
         return Verdict(_S.FAILED, f"{count(wanted, 'node')} up, but the cluster was not set up")
     return Verdict(_S.UP, "all nodes run")
@@ -82,21 +91,14 @@ def _interrupted(cluster: ClusterRecord, sight: Sight) -> Verdict:
     what = cluster.state.replace("_", " ")
     running = sight.count(NodeState.RUNNING)
     reason = f"interrupted while {what}; running: {running} of {count(cluster.num_nodes, 'node')}"
-    return Verdict(_S.FAILED, reason, _what_to_do(cluster, sight))
+    return Verdict(_S.FAILED, reason)
 
 
-def _taken_back(cluster: ClusterRecord, sight: Sight) -> Verdict:
+def _taken_back(sight: Sight) -> Verdict:
     """Preempted, with the provider's own words where it has any."""
     what = "nodes" if sight.nodes else "the nodes"
     why = f": {sight.evidence}" if sight.evidence else ""
-    return Verdict(_S.PREEMPTED, f"the provider took {what} back{why}", _what_to_do(cluster, sight))
-
-
-def _what_to_do(cluster: ClusterRecord, sight: Sight) -> str:
-    """The hint where some nodes are left, which no launch goes on with; else empty, for the usual one."""
-    if 0 < len(sight.nodes) < cluster.num_nodes:
-        return f"`styx down {cluster.name}` removes what is left; then launch again."
-    return ""
+    return Verdict(_S.PREEMPTED, f"the provider took {what} back{why}")
 
 
 def _unseen(sight: Sight) -> str:
@@ -113,7 +115,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     if rest and removed:
         return Verdict(_S.TERMINATING, "the removal is under way")
     if sight.preempted and state in (_S.UP, _S.UNKNOWN, _S.SETTING_UP, _S.PREEMPTED, _S.FAILED):
-        return _taken_back(cluster, sight)
+        return _taken_back(sight)
     if rest and removes_itself:
         return Verdict(_S.TERMINATING, "it is removing itself")
     if sight.complete and not sight.settled and state in (_S.PLANNING, _S.PROVISIONING, _S.SETTLING):
@@ -127,7 +129,7 @@ def _absent(cluster: ClusterRecord, sight: Sight) -> Verdict:  # noqa: PLR0911 -
     if removes_itself:
         return Verdict(None, "removed itself by autostop")
     if state is _S.PREEMPTED:
-        return _taken_back(cluster, sight)
+        return _taken_back(sight)
     if state in _BEFORE_NODES or (cluster.launched_at is None and state is not _S.SETTING_UP):
         return Verdict(_S.FAILED, "interrupted before any node was made")
     return Verdict(_S.LOST, "the nodes vanished")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from styx.api.errors import ClusterNotFound
 from styx.api.names import slug
+from styx.engine.advice import not_up
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.lifecycle import down
@@ -14,7 +15,6 @@ from styx.engine.obtain import Wish, make, plan_machines
 from styx.engine.operation import LEASE_SECONDS, operation, renewing
 from styx.engine.reconcile import look, record_verdict, refuse_strangers
 from styx.engine.reuse import reuse
-from styx.engine.setup import not_up
 from styx.store.records import ClusterRecord, Operation
 from styx.store.states import ClusterState
 
@@ -47,7 +47,7 @@ async def _as_it_is(context: Context, cluster: ClusterRecord) -> ClusterRecord |
     await refuse_strangers(context, cluster)
     seen = record_verdict(context, cluster, await look(context, cluster))
     if seen is not None and seen.state in (ClusterState.UNKNOWN, ClusterState.TERMINATING):
-        raise not_up(seen)
+        raise not_up(context, seen)
     return seen
 
 

@@ -22,6 +22,7 @@ from styx.api.errors import (
 from styx.api.launch import StartRequest
 from styx.api.nodes import NodeState
 from styx.engine import buckets, budget, costs, watchdog
+from styx.engine.advice import not_up, on_record
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import misplaced
@@ -34,7 +35,7 @@ from styx.engine.papers import Papers, is_of, papers_of
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, look, record_verdict, refuse_strangers
 from styx.engine.removal import REMOVAL_DEADLINE, remove
-from styx.engine.setup import connect, not_up, require_stoppable, set_up
+from styx.engine.setup import connect, require_stoppable, set_up
 from styx.engine.waiting import Wait
 from styx.store.records import AttemptRecord, AttemptState, ClusterRecord
 from styx.store.states import ClusterState
@@ -52,7 +53,7 @@ async def stop(context: Context, name: str, progress: Progress) -> None:
         if cluster.state is _S.STOPPED:
             return
         if cluster.state not in (_S.UP, _S.STOPPING) and not _was_up(cluster):
-            raise not_up(cluster)
+            raise not_up(context, cluster)
         account = context.clouds.get(cluster.cloud, cluster.account)
         require(account.cloud, SupportsStop, others=context.plugins.with_capability("stop"))
         require_stoppable(account.cloud, spot=cluster.spot, hint=f"`styx down {name}` removes the cluster.")
@@ -88,7 +89,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
             return
         if found.proves_absence and len(found.nodes) < cluster.num_nodes:
             context.move(cluster.name, _S.LOST if not found.nodes else _S.FAILED, "nodes vanished while they stopped")
-            raise not_up(await _seen(context, cluster))
+            raise not_up(context, await _seen(context, cluster))
         if wait.seconds >= REMOVAL_DEADLINE:
             going = cluster.num_nodes - stopped
             raise OutcomeUnknown(
@@ -101,7 +102,7 @@ async def _stop_nodes(context: Context, cluster: ClusterRecord, account: CloudAc
 def _papers(context: Context, cluster: ClusterRecord) -> Papers:
     papers = current(context, cluster)
     if papers is None:
-        raise not_up(cluster)
+        raise not_up(context, cluster)
     return papers
 
 
@@ -129,7 +130,7 @@ async def start(context: Context, name: str, autostop: Autostop | None, progress
         if cluster.state is _S.UP:
             return
         if cluster.state not in (_S.STOPPED, _S.STARTING, _S.STOPPING) and not _was_up(cluster):
-            raise not_up(cluster)
+            raise not_up(context, cluster)
         handle = await bring_back(context, cluster, autostop, progress)
         await handle.close()
 
@@ -152,7 +153,11 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
             receipts=papers.receipts,
             boot=watchdog.boot(account.cloud, context.public_key),
         )
-        prepared = await prepare(account, request)
+        try:
+            prepared = await prepare(account, request)
+        except StyxError as error:
+            await _look_why(context, cluster, error)
+            raise
         papers = papers.having(await commit_intent(context, account, cluster.name, "start", prepared))
     try:
         context.move(cluster.name, _S.STARTING, within=budget.within(context))
@@ -163,9 +168,7 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
         nodes = await drive(context, account, papers, progress)
         costs.note(context, cluster.name, nodes)
     except StyxError as error:
-        with suppress(ProviderError, PluginError, BadInput):
-            now = await _seen(context, cluster)
-            context.store.clusters.update(now.name, holder=context.holder, error=error.to_wire())
+        await _look_why(context, cluster, error)
         raise
     handle = await set_up(context, cluster, nodes, autostop, progress)
     async with handle.closed_on_error():
@@ -175,6 +178,14 @@ async def bring_back(context: Context, cluster: ClusterRecord, autostop: Autosto
             context.move(cluster.name, _S.FAILED, error.message, error=error.to_wire())
             raise
     return handle
+
+
+async def _look_why(context: Context, cluster: ClusterRecord, error: StyxError) -> None:
+    """Record what there is of a cluster that could not be started, with the error, and what to do next in its hint."""
+    with suppress(ProviderError, PluginError, BadInput):
+        now = await _seen(context, cluster)
+        error.hint = error.hint or on_record(context, now)
+        context.store.clusters.update(now.name, holder=context.holder, error=error.to_wire())
 
 
 async def down(context: Context, name: str, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError,
 from styx.api.offers import Scope
 from styx.engine import buckets, costs
 from styx.engine.account import ABSENCE_SECONDS
+from styx.engine.advice import CODE, what_next
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, quietly
 from styx.engine.judge import Verdict, judge
@@ -52,7 +53,8 @@ async def look(context: Context, cluster: ClusterRecord) -> Verdict:
     try:
         found = await see(context, papers)
     except (ProviderError, PluginError, BadInput) as error:  # also a plugin that is gone or no longer allowed
-        return Verdict(ClusterState.UNKNOWN, error.message, await _renamed(context, cluster))
+        hint = await _renamed(context, cluster) or what_next(cluster, ClusterState.UNKNOWN)
+        return Verdict(ClusterState.UNKNOWN, error.message, hint)
     if found.nodes:
         now = context.clock.now()
         seen = {node.rank or 0: record_of(cluster.name, node, now) for node in found.nodes}
@@ -175,12 +177,14 @@ async def refuse_strangers(context: Context, cluster: ClusterRecord) -> None:
 def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -> ClusterRecord | None:
     """Write the verdict down, if it says anything new."""
     if verdict.state is None and not _close(context, verdict.intents):
-        verdict = Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more")
+        hint = what_next(cluster, ClusterState.UNKNOWN)
+        verdict = Verdict(ClusterState.UNKNOWN, "a call has come back only now: it may have made more", hint)
     if verdict.state is None:
         context.give_up(cluster.name)  # the others were not looked at
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
-    error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else _explain(cluster, verdict)
+    explained = {"code": CODE, "message": verdict.reason, "hint": verdict.hint}
+    error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else explained
     if verdict.state is cluster.state:
         if _says_more(cluster, error):
             return context.store.clusters.update(cluster.name, holder=context.holder, error=error)
@@ -191,21 +195,18 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
 def _says_more(cluster: ClusterRecord, error: Mapping[str, str] | None) -> bool:
     """Whether a look at a cluster in the state on record has something new: why it is unseen, or what to do."""
     before = cluster.error or {}
+    if cluster.state is ClusterState.UNKNOWN:
+        return error != cluster.error
+    new = error is not None and error["hint"] != before.get("hint")
     if cluster.state is ClusterState.PREEMPTED:  # the provider's words are kept after it has forgotten them
-        return (error or {}).get("hint") != before.get("hint")
-    return cluster.state is ClusterState.UNKNOWN and error != cluster.error
+        return new
+    gone = cluster.state in (ClusterState.FAILED, ClusterState.LOST)
+    return new and gone and before.get("code") in (None, CODE)  # what a launch or a start has failed of is kept
 
 
 def _close(context: Context, intents: Iterable[AttemptRecord]) -> bool:
     """Close what was seen to be gone; whether all of it is as it was when it was looked for."""
     return all(context.store.attempts.close(intent, holder=context.holder) for intent in intents)
-
-
-def _explain(cluster: ClusterRecord, verdict: Verdict) -> dict[str, str]:
-    hint = f"`styx launch -c {cluster.name}` goes on from here, `styx down {cluster.name}` removes it."
-    if verdict.state is ClusterState.UNKNOWN:
-        hint = "`styx status --refresh` looks again."
-    return {"code": "cluster_not_up", "message": verdict.reason, "hint": verdict.hint or hint}
 
 
 async def sweep(context: Context) -> None:

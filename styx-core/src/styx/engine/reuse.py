@@ -13,6 +13,7 @@ from styx.api.errors import BadInput, ClusterNotUp, NoOffer, PluginError, Provid
 from styx.api.nodes import Node, NodeState
 from styx.api.offers import Scope
 from styx.engine import asked, budget
+from styx.engine.advice import down_first, not_up
 from styx.engine.codec import offer_from_data
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
@@ -23,7 +24,7 @@ from styx.engine.obtain import Wish, make, plan_machines, request_again
 from styx.engine.papers import Papers
 from styx.engine.provision import drive
 from styx.engine.reconcile import current, record_verdict, see
-from styx.engine.setup import connect, not_up, require_autostop, set_autostop, set_up
+from styx.engine.setup import connect, require_autostop, set_autostop, set_up
 from styx.engine.trust import Newcomers, with_key
 from styx.optimizer.rank import label, why_not
 from styx.spec.model import Alternative, TaskSpec
@@ -137,7 +138,7 @@ async def _in_use(context: Context, cluster: ClusterRecord) -> Sight | None:
         for intent in papers.open:
             context.settle(intent, AttemptState.SETTLED)
     if len(found.nodes) < cluster.num_nodes and not found.proves_absence:
-        raise not_up(replace(cluster, state=ClusterState.UNKNOWN))
+        raise not_up(context, replace(cluster, state=ClusterState.UNKNOWN, error=None))
     return found if found.nodes or found.leftovers else None
 
 
@@ -184,7 +185,7 @@ def _half_gone(cluster: ClusterRecord, found: Sight) -> ClusterNotUp:
         left = f"no node is left but {', '.join(things[:_NAMED])}{more}, which"
     return ClusterNotUp(
         f"of cluster {cluster.name!r}, {left} may hold your files",
-        hint=f"`styx down {cluster.name}` removes what is left; then launch again.",
+        hint=down_first(cluster.name),
         cluster=cluster.name,
         state=cluster.state.value,
     )

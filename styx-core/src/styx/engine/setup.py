@@ -7,10 +7,11 @@ from contextlib import suppress
 
 from styx.api.backend import Autostop
 from styx.api.cloud import Cloud, SelfStop, SupportsSelfStop, SupportsShutdown
-from styx.api.errors import BadInput, ClusterNotFound, ClusterNotUp, StyxError, Unsupported
+from styx.api.errors import BadInput, ClusterNotFound, StyxError, Unsupported
 from styx.api.names import Owner
 from styx.api.nodes import Endpoint, Node, NodeState
 from styx.api.offers import Scope
+from styx.engine.advice import not_up
 from styx.engine.context import Context, Progress
 from styx.engine.handle import Handle
 from styx.engine.notices import Notices
@@ -18,7 +19,7 @@ from styx.engine.observe import record_of
 from styx.engine.reconcile import look, record_verdict
 from styx.engine.staying import Gone, while_there
 from styx.engine.trust import Newcomers, with_key
-from styx.store.records import ClusterRecord, NodeRecord, Operation
+from styx.store.records import ClusterRecord, NodeRecord
 from styx.store.states import ClusterState
 
 LONGEST_IDLE = 10_000_000  # minutes
@@ -66,7 +67,7 @@ async def set_up(
             raise
         except Gone:
             held = context.require_hold(cluster.name)
-            raise not_up(record_verdict(context, held, await look(context, held)) or held) from None
+            raise not_up(context, record_verdict(context, held, await look(context, held)) or held) from None
         except StyxError as error:
             context.move(cluster.name, ClusterState.FAILED, error.message, error=error.to_wire())
             raise
@@ -132,39 +133,12 @@ def require_stoppable(cloud: Cloud, *, spot: bool, hint: str) -> None:
 def connect(context: Context, cluster: ClusterRecord) -> Handle:
     """A handle on a cluster that is up, from its record alone. Raises ClusterNotUp."""
     if cluster.state is not ClusterState.UP:
-        raise not_up(cluster)
+        raise not_up(context, cluster)
     owner = context.owner(cluster)
     nodes = [with_key(context.home, _node(record, owner)) for record in context.store.nodes.of(cluster.name)]
     cloud = context.clouds.get(cluster.cloud, cluster.account).cloud
     newcomers, notices = Newcomers(context, cluster, wait=0.0), Notices(context, cluster)
     return Handle(cluster.name, owner, nodes, cloud, newcomers, notices, context.epoch)
-
-
-def not_up(cluster: ClusterRecord, busy: Operation | None = None) -> ClusterNotUp:
-    """The error for work on a cluster that is not up: why, as far as is on record, and what to do about it.
-
-    ``busy`` is what another client is doing to it right now.
-    """
-    hints = {
-        ClusterState.STOPPED: f"`styx start {cluster.name}` brings it back.",
-        ClusterState.TERMINATING: f"`styx down {cluster.name}` finishes the removal.",
-        ClusterState.STOPPING: f"`styx stop {cluster.name}` finishes that, `styx start {cluster.name}` turns it back.",
-        ClusterState.FAILED: f"`styx launch -c {cluster.name}` goes on, `styx down {cluster.name}` removes it.",
-    }
-    hint = hints.get(cluster.state, f"`styx status -r {cluster.name}` looks at what is there.")
-    if busy is not None:
-        who = f"process {busy.holder.pid} on {busy.holder.host}"
-        hint = f"{who} is busy with it ({busy.kind}): wait until that is done."
-    why = (cluster.error or {}).get("message")
-    how = f"is {cluster.state.replace('_', ' ')}, not up"
-    if cluster.state is ClusterState.FAILED:
-        how = "has failed and is not up"
-    return ClusterNotUp(
-        f"cluster {cluster.name!r} {how}{f': {why}' if why else ''}",
-        hint=hint,
-        cluster=cluster.name,
-        state=cluster.state.value,
-    )
 
 
 def _node(record: NodeRecord, owner: Owner) -> Node:

@@ -133,8 +133,7 @@ class Clusters:
             require_claim(before, holder)
             now = self._database.now(connection)
             after = _write(connection, before, {**_checked(change(before)), "updated_at": now})
-            repriced = (before.hourly_cost, before.disk_hourly_cost) != (after.hourly_cost, after.disk_hourly_cost)
-            if repriced or after.state is ClusterState.PREEMPTED:  # the rest of which may have gone by now
+            if (before.hourly_cost, before.disk_hourly_cost) != (after.hourly_cost, after.disk_hourly_cost):
                 spans.follow(connection, now, before, after)
             return after
 

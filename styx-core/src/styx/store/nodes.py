@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from styx.api.errors import StoreError
-from styx.store import schema
+from styx.store import schema, spans
 from styx.store.claims import require_claim
 from styx.store.clusters import locked
 from styx.store.database import Database
@@ -40,11 +40,13 @@ class Nodes:
 
         With ``holder``: raises ClusterBusy unless that holder holds the cluster.
 
-        A host key that was pinned, and a notice, stay when the same node (rank and id) is written without one. Raises
+        A host key that was pinned, and a notice, stay when the same node (rank and id) is written without one. What is
+        left of a cluster that was taken back, or has failed, is what it is billed for from now on. Raises
         ClusterNotFound.
         """
         with self._database.write(lazily=True) as connection:
-            require_claim(locked(connection, cluster), holder)
+            record = locked(connection, cluster)
+            require_claim(record, holder)
             known = {(row.rank, row.node_id): row for row in connection.execute(_OF, {"name": cluster})}
             rows = [all_columns(node) for node in nodes]
             for row in rows:
@@ -55,6 +57,8 @@ class Nodes:
             connection.execute(_DELETE, {"name": cluster})
             if rows:
                 connection.execute(_INSERT, rows)
+            if record.state in spans.LEFT_IN_PART:
+                spans.follow(connection, self._database.now(connection), record, record)
 
     def pin(self, cluster: str, rank: int, host_key: str) -> None:
         """Remember the node's host key (an OpenSSH public key). Raises StoreError when there is no such node."""

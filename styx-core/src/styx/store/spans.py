@@ -1,7 +1,8 @@
 """What clusters were billed for, noted as they change state, in the same transaction as the change.
 
-A cluster is billed in full from the moment its machines were asked for until nothing of it is there any more, and for
-its disks while it is stopped, if the provider said what those cost. While it cannot be seen its last price counts on.
+A cluster is billed in full from the moment its machines were asked for until nothing of it is there any more, where
+some of its nodes have gone for the others, and for its disks while it is stopped, if the provider said what those cost.
+While it cannot be seen its last price counts on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FULL, DISK_ONLY = "full", "disk_only"
 
 _S = ClusterState
 _IN_FULL = frozenset({_S.PROVISIONING, _S.SETTING_UP, _S.UP, _S.STARTING})
+LEFT_IN_PART = frozenset({_S.PREEMPTED, _S.FAILED})
 _NOT_AT_ALL = frozenset({_S.PLANNING, _S.LOST})
 
 _T, _A, _N = schema.spans, schema.attempts, schema.nodes
@@ -144,7 +146,7 @@ def _wanted(
 ) -> Span | None:
     """The span that should go on after the change."""
     billing = _billing(connection, before, after, present)
-    cost = after.disk_hourly_cost if billing == DISK_ONLY else after.hourly_cost
+    cost = after.disk_hourly_cost if billing == DISK_ONLY else _full_cost(connection, before, after, present)
     if billing is None or (billing == DISK_ONLY and not cost):
         return None
     return Span(
@@ -163,6 +165,18 @@ def _wanted(
         hourly_cost=cost,
         began_at=now,
     )
+
+
+def _full_cost(
+    connection: Connection, before: ClusterRecord | None, after: ClusterRecord, present: Span | None
+) -> Decimal | None:
+    """What the nodes cost that are there; of a cluster that was taken up the price is that of those that were found."""
+    cost = after.hourly_cost
+    if cost is not None and after.state in LEFT_IN_PART and _some_are_left(connection, after):
+        return cost * _left(connection, after) / after.num_nodes if "ports" in after.request else cost
+    if present is None or before is None or present.billing != FULL or before.hourly_cost != cost:
+        return cost
+    return cost if after.state in _IN_FULL | LEFT_IN_PART else present.hourly_cost  # as it was before
 
 
 def _billing(
@@ -190,8 +204,13 @@ def _alive(connection: Connection, cluster: ClusterRecord) -> bool:
 
 
 def _some_are_left(connection: Connection, cluster: ClusterRecord) -> bool:
-    """Whether a cluster was taken back in part. Where no node is left, all of before are on record, or none."""
-    return 0 < (connection.scalar(_NODES, {"key": cluster.name}) or 0) < cluster.num_nodes
+    """Whether some nodes have gone, and others not. Where no node is left, all of before are on record, or none."""
+    return 0 < _left(connection, cluster) < cluster.num_nodes
+
+
+def _left(connection: Connection, cluster: ClusterRecord) -> int:
+    """How many of its nodes were there when it was seen last."""
+    return connection.scalar(_NODES, {"key": cluster.name}) or 0
 
 
 def _made(connection: Connection, cluster: ClusterRecord) -> bool:

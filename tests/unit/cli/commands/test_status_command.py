@@ -91,9 +91,21 @@ def test_why_it_is_unknown(styx, client: FakeClient):
     assert styx("status").stderr.startswith("dev is unknown: it could not be looked at.")
 
 
-def test_machines_that_are_about_to_be_taken_back(styx, client: FakeClient):
-    """What was announced of a cluster that is still up is told without being asked for."""
-    client.add("dev", "up", error={"message": "node 0 is about to be taken back", "hint": "Save what matters"})
+def test_how_many_nodes_are_left(styx, client: FakeClient, monkeypatch):
+    """Of a cluster of which some have gone it is told how many were seen, and none where none is billed."""
+    for name, state in (("all", "up"), ("some", "failed"), ("none", "preempted"), ("whole", "failed")):
+        client.add(name, state, num_nodes=2)
+    client.unbilled.add("none")
+    nodes = client.nodes
+    monkeypatch.setattr(client, "nodes", lambda name: nodes(name)[: 1 if name == "some" else 2])
+    lines = [line.split() for line in styx("status").stdout.splitlines()[1:]]
+    assert {words[0]: words[3] for words in lines} == {"all": "2", "some": "1/2", "none": "0/2", "whole": "2"}
+
+
+@pytest.mark.parametrize("state", ["up", "failed", "lost", "preempted"])
+def test_what_became_of_machines(styx, client: FakeClient, state: str):
+    """Why they went, or of a cluster that is still up what was announced, is told without being asked for."""
+    client.add("dev", state, error={"message": "node 0 is about to be taken back", "hint": "Save what matters"})
     assert styx("status").stderr == "dev: node 0 is about to be taken back. Save what matters.\n"
     assert styx("status", "-o", "json").stderr == ""
 

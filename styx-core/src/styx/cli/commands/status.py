@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from styx.client.protocol import Client
     from styx.store.records import ClusterRecord
 
+_GONE = ("failed", "lost", "preempted")  # not all of the nodes may be left
+_TOLD = ("up", *_GONE)  # why, and what to do; of one that is up, that its end was announced
+
 EXAMPLES = """
 styx status
 styx status 'train-*' --refresh   # ask the providers first
@@ -92,7 +95,8 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     why = client.outdated()
     if why is not None:
         note(clean(sentences(f"This is what was on record last, nothing was looked at: {why.message}", why.hint)))
-    costs = _costs(client, records)
+    billed = client.billed()
+    costs, left = _costs(records, billed), _left(client, records, billed)
     if output == "json":
         nodes = {record.name: client.nodes(record.name) for record in records if verbose}
         click.echo(json_text([views.cluster(r, costs[r.name], nodes.get(r.name)) for r in records]))
@@ -100,11 +104,11 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     if not records:
         click.echo(_nothing(client))
     else:
-        click.echo(_details(client, records, costs) if verbose else _table(records, costs))
+        click.echo(_details(client, records, costs, left) if verbose else _table(records, costs, left))
         for record in records if not verbose else ():
             if record.state == "unknown":
                 note(_why_unknown(client, record))
-            elif record.state == "up" and record.error is not None:  # it was announced that this will end
+            elif record.state in _TOLD and record.error is not None:
                 note(clean(sentences(f"{record.name}: {record.error['message']}", record.error.get("hint"))))
     if records and client.lost() is not None:
         note("The database was lost once: not all clusters may be on record. `styx recover` looks for the others.")
@@ -146,7 +150,7 @@ def _nothing(client: Client) -> str:
     )
 
 
-def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]) -> str:
+def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None], left: Mapping[str, int]) -> str:
     now = datetime.now(UTC)
     named = any(r.account not in ("", "default") for r in records)
     rows = [
@@ -155,7 +159,7 @@ def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]
             r.state,
             views.infra(r),
             *((r.account,) if named else ()),
-            r.num_nodes,
+            f"{left[r.name]}/{r.num_nodes}" if r.name in left else r.num_nodes,
             _machine(r),
             money(costs[r.name]),
             autostop.describe(r.autostop, confirmed=r.autostop_set),
@@ -167,12 +171,18 @@ def _table(records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]
     return table(("NAME", "STATE", "INFRA", *account, "NODES", "RESOURCES", "COST/H", "AUTOSTOP", "AGE"), rows)
 
 
-def _costs(client: Client, records: Sequence[ClusterRecord]) -> dict[str, Decimal | None]:
+def _costs(records: Sequence[ClusterRecord], billed: Mapping[str, Decimal | None]) -> dict[str, Decimal | None]:
     """What each is billed for right now, in USD an hour; None where nobody said."""
     from decimal import Decimal
 
-    billed = client.billed()
     return {r.name: r.disk_hourly_cost if r.state == "stopped" else billed.get(r.name, Decimal(0)) for r in records}
+
+
+def _left(client: Client, records: Sequence[ClusterRecord], billed: Mapping[str, Decimal | None]) -> dict[str, int]:
+    """How many nodes are left of those clusters of which some have gone; of what is not billed, none."""
+    gone = [record for record in records if record.state in _GONE]
+    found = {record.name: len(client.nodes(record.name)) if record.name in billed else 0 for record in gone}
+    return {record.name: found[record.name] for record in gone if found[record.name] < record.num_nodes}
 
 
 def _machine(record: ClusterRecord) -> str:
@@ -180,7 +190,9 @@ def _machine(record: ClusterRecord) -> str:
     return " ".join(word for word in words if word)
 
 
-def _details(client: Client, records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None]) -> str:
+def _details(
+    client: Client, records: Sequence[ClusterRecord], costs: Mapping[str, Decimal | None], left: Mapping[str, int]
+) -> str:
     blocks = []
     for record in records:
         facts = {
@@ -194,7 +206,7 @@ def _details(client: Client, records: Sequence[ClusterRecord], costs: Mapping[st
             "error": (record.error or {}).get("message", ""),
             "what to do": (record.error or {}).get("hint", ""),
         }
-        lines = [_table([record], costs)]
+        lines = [_table([record], costs, left)]
         lines += [f"  {label + ':':<14} {clean(fact)}" for label, fact in facts.items() if fact]
         nodes = client.nodes(record.name)
         if nodes:
