@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import pytest
 
-from styx.api import Endpoint, Owner, PermissionDenied, Scope, TransportError
+from styx.api import ClusterNotUp, Endpoint, Owner, PermissionDenied, Scope, TransportError
+from styx.engine import staying
 from styx.testing.hosts import Host
 from styx.testing.memory.account import Machine
 from styx.testing.memory.cloud import MemoryCloud
-from styx.transports import connect, firstcontact
+from styx.transports import connect, firstcontact, ssh
 from support.world import HELLO, World, quiet
 
 
@@ -61,7 +62,7 @@ async def test_whoever_has_moved_is_let_in(world: World, caplog: pytest.LogCaptu
     assert asked[2] == ""
     (told,) = [record.getMessage() for record in caplog.records if "does not answer" in record.getMessage()]
     assert told.startswith("c: node 0 at ")
-    assert told.endswith("does not answer: SSH is let in from where you are now")
+    assert told.endswith("does not answer: SSH is let in from where you are now, should you have moved")
     await world.close()
 
 
@@ -80,6 +81,30 @@ async def test_a_node_that_answers_asks_nobody(world: World, host: Host) -> None
     await asyncio.to_thread(host.restore)
     assert (await world.engine().command("c", 0, "echo still")).text == "still"
     assert admitted(world) == []
+    await world.close()
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_node_that_has_gone(world: World, host: Host, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """The provider's list tells what became of it before anybody asks to be let in, and after if it lags behind."""
+    monkeypatch.setattr(staying, "LOOK_SECONDS", 0.0)
+
+    def goes() -> None:
+        (machine,) = world.machines()
+        world.account.delete(machine.id)
+        world.clock.advance(3600.0)
+
+    monkeypatch.setattr(host, "restore", goes if late else lambda: None)
+    if not late:  # nor does anybody wait until the connection has failed
+        goes()
+        monkeypatch.setattr(connect, "CONNECT_TIMEOUT", 60.0)
+        monkeypatch.setattr(ssh, "SILENT", 0.1)
+    with pytest.raises(ClusterNotUp, match="cluster 'c' is lost, not up: the nodes vanished") as gone:
+        await world.engine().command("c", 0, "true")
+    assert gone.value.hint == "`styx launch -c c` makes it anew, `styx down c` drops its record."
+    assert len(admitted(world)) == late
+    with pytest.raises(ClusterNotUp, match="is lost"):
+        await world.engine().command("c", 0, "true")
     await world.close()
 
 

@@ -55,7 +55,11 @@ class Handle:
         if isinstance(self._cloud, SupportsTransport):
             return self._cloud.transport(node)
         if node.endpoint is None:
-            raise TransportError(f"node {rank} of cluster {self.name!r} has no address", node=str(rank))
+            raise TransportError(
+                f"node {rank} of cluster {self.name!r} has no address",
+                hint=f"`styx status -r {self.name}` asks the provider for it.",
+                node=str(rank),
+            )
         return self._way(node) if self._way is not None else open_transport(node.endpoint)
 
     def self_stop_command(self, rank: int, *, down: bool) -> str | None:

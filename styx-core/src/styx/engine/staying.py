@@ -1,17 +1,23 @@
-"""Noticing that machines go while they are set up: who waits for them to answer would learn it minutes later."""
+"""Noticing that machines have gone: who waits for them to answer would learn it minutes later, if at all."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from time import monotonic
 from typing import TypeVar
 
-from styx.api.errors import StyxError
+from styx.api.errors import ClusterBusy, ClusterNotFound, StyxError
 from styx.api.nodes import Node, NodeState
+from styx.engine.account import glance
+from styx.engine.advice import not_up
 from styx.engine.context import Context
-from styx.engine.reconcile import current, see
+from styx.engine.reconcile import current, look, reconcile, record_verdict, see
 from styx.engine.waiting import POLL_MOST
+from styx.store.records import ClusterRecord
+from styx.store.states import ClusterState
 
 LOOK_SECONDS = POLL_MOST  # of real time, in which machines go, between two looks; most are set up before the first
 
@@ -38,6 +44,47 @@ async def while_there(context: Context, cluster: str, nodes: Sequence[Node], wor
         await asyncio.wait({doing, watching})
     watching.result()
     raise Gone
+
+
+class Doubt:
+    """Asks the provider about a cluster that was up, when a node of it does not answer; every few seconds at most."""
+
+    def __init__(self, context: Context, cluster: str) -> None:
+        self._context = context
+        self._cluster = cluster
+        self._asking = asyncio.Lock()
+        self._asked_at: float | None = None
+        self._found: StyxError | None = None
+
+    async def __call__(self) -> None:
+        """Raises ClusterNotUp, or ClusterNotFound, with what became of it, once the provider shows that it is gone.
+
+        Who cannot be asked says nothing.
+        """
+        async with self._asking:
+            if self._asked_at is None or monotonic() - self._asked_at >= LOOK_SECONDS:
+                self._found = await self._gone()
+                self._asked_at = monotonic()
+        if self._found is not None:
+            raise self._found.with_traceback(None)
+
+    async def _gone(self) -> StyxError | None:
+        with glance():
+            seen = await self._look()
+        if seen is None:
+            return ClusterNotFound(f"cluster {self._cluster!r} is gone: it removed itself", cluster=self._cluster)
+        there = seen.state in (ClusterState.UP, ClusterState.UNKNOWN)
+        return None if there else not_up(self._context, seen)
+
+    async def _look(self) -> ClusterRecord | None:
+        context = self._context
+        try:
+            held = context.require_hold(self._cluster)
+        except (ClusterBusy, ClusterNotFound):
+            return await reconcile(context.fresh(), self._cluster)
+        if held.state is not ClusterState.UP:  # whatever we are about, it is no news that nodes go
+            return replace(held, state=ClusterState.UNKNOWN)
+        return record_verdict(context, held, await look(context, held))
 
 
 async def _until_gone(context: Context, cluster: str, nodes: Sequence[Node]) -> None:

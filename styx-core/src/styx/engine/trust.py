@@ -16,9 +16,11 @@ from styx.api.transport import Transport
 from styx.engine.admission import Admission
 from styx.engine.context import Context, Progress, log
 from styx.engine.keys import private_key
+from styx.engine.staying import Doubt
 from styx.store.records import ClusterRecord
 from styx.transports import open_transport
 from styx.transports.firstcontact import PATIENCE, Acquaintance, FirstContact
+from styx.transports.ssh import SshTransport
 from styx.words import count
 
 
@@ -34,8 +36,9 @@ class Newcomers:
     """The ways to nodes that may show their host key for the first time. Called with a node, gives its transport.
 
     ``wait`` is how many seconds one that does not answer yet may take: long for those that were just made or started,
-    and none for those of a cluster that was up. Of these a pin is missing only where the database was lost. Without
-    ``remember`` a key is trusted this once, for nodes that are not on record yet.
+    and none for those of a cluster that was up. Of these a pin is missing only where the database was lost; and when
+    one does not answer, the provider is asked what became of it. Without ``remember`` a key is trusted this once, for
+    nodes that are not on record yet.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Newcomers:
         self._remember = remember
         self._key = str(private_key(context.home))
         self._admission = Admission.to(context, cluster) if remember else None
+        self._doubt = Doubt(context, cluster.name) if remember and not wait else None
         self._awaited = 0  # of which it is told when all have let us in
         self._nodes = ""
 
@@ -63,9 +67,13 @@ class Newcomers:
         assert endpoint is not None
         if endpoint.kind != "ssh" or endpoint.options.get("identity_file") != self._key:
             return open_transport(endpoint)  # it was there before
+        way: SshTransport
         if not self._wait and self._admission is None and (pinned := self._pinned(node)):
-            return open_transport(Endpoint("ssh", {**endpoint.options, "host_key": pinned}))
-        return FirstContact(endpoint, self._acquaintance(node, endpoint), self._context.clock, wait=self._wait)
+            way = SshTransport(Endpoint("ssh", {**endpoint.options, "host_key": pinned}))
+        else:
+            way = FirstContact(endpoint, self._acquaintance(node, endpoint), self._context.clock, wait=self._wait)
+        way.doubt = self._doubt
+        return way
 
     def wait_for(self, ways: Sequence[Transport]) -> None:
         """Tell that the machines on these ways are waited for; and that the runtime is started, once all let us in."""
@@ -89,7 +97,9 @@ class Newcomers:
         async def admit() -> bool:
             assert admission is not None
             refused = await admission.ask()
-            self._tell(f"{where} does not answer: {refused or 'SSH is let in from where you are now'}")
+            self._tell(
+                f"{where} does not answer: {refused or 'SSH is let in from where you are now, should you have moved'}"
+            )
             return not refused
 
         return Acquaintance(

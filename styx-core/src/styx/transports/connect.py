@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from styx.api import HostKeyChanged, TransportError
 from styx.transports import hostkeys
+from styx.transports.streams import LOOK
 
 if TYPE_CHECKING:
     import asyncssh
@@ -42,9 +43,11 @@ class Target:
         user = options.get("user", "")
         port = options.get("port", "22")
         if not host or host.startswith("-") or user.startswith("-"):
-            raise TransportError(f"an ssh endpoint needs a host (got {host!r}, user {user!r})")
+            raise TransportError(f"an ssh endpoint needs a host (got {host!r}, user {user!r})", hint=LOOK)
         if not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004 - the range of a TCP port
-            raise TransportError(f"{host}: the port must be a number from 1 to 65535, not {port!r}", node=host)
+            raise TransportError(
+                f"{host}: the port must be a number from 1 to 65535, not {port!r}", node=host, hint=LOOK
+            )
         rest = {name: options.get(name, "") for name in ("identity_file", "host_key", "known_hosts", "proxy_jump")}
         return cls(host, int(port), user, **rest)
 
@@ -187,15 +190,16 @@ def translate(error: BaseException, target: Target, presented: list[asyncssh.SSH
             hint=f"Check the user name and that the host's authorized_keys has the public half of {key}.",
         )  # fmt: skip
     if isinstance(error, asyncssh.KeyImportError):
-        return TransportError(f"the key for {where} cannot be read: {error}", node=node)
+        hint = f"Check {target.identity_file or 'your keys'}, and that a key with a passphrase is in your agent."
+        return TransportError(f"the key for {where} cannot be read: {error}", node=node, hint=hint)
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return TransportError(
             f"{where} port {target.port} does not answer", node=node,
-            hint="Check that the machine is up and that no firewall is in between.",
+            hint=f"Check that no firewall is in between. {LOOK}",
         )  # fmt: skip
     number = getattr(error, "errno", None)  # asyncio's own text for it repeats the address and leaves out the reason
     reason = os.strerror(number) if number else getattr(error, "reason", None) or str(error) or type(error).__name__
-    return TransportError(f"the connection to {where} port {target.port} failed: {reason}", node=node)
+    return TransportError(f"the connection to {where} port {target.port} failed: {reason}", node=node, hint=LOOK)
 
 
 def _changed(target: Target, presented: list[asyncssh.SSHKey]) -> HostKeyChanged:

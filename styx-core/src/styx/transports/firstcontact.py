@@ -10,6 +10,7 @@ from styx.api import ByteStream, Clock, CommandResult, Endpoint, HostKeyChanged,
 from styx.transports.bootkey import own_key, take_away
 from styx.transports.connect import Target, connect_jump, pinning_client, translate
 from styx.transports.ssh import SshTransport
+from styx.transports.streams import LOOK
 
 PATIENCE = 240.0  # seconds; providers call a machine running long before its sshd listens
 PAUSE_FIRST, PAUSE_MOST = 0.25, 4.0
@@ -44,7 +45,7 @@ async def shown_key(target: Target, patience: float | None = None) -> str:
         if jump is not None:
             jump.close()
     if key is None:
-        raise TransportError(f"{target.destination} shows no host key", node=target.host)
+        raise TransportError(f"{target.destination} shows no host key", node=target.host, hint=LOOK)
     return key.export_public_key("openssh").decode().strip()
 
 

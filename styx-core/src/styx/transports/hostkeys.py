@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from styx.api import TransportError
 from styx.replacing import replacing
+from styx.transports.streams import LOOK
 
 if TYPE_CHECKING:
     import asyncssh
@@ -22,9 +23,9 @@ def parse(text: str) -> list[asyncssh.SSHKey]:
     try:
         keys = [asyncssh.import_public_key(line) for line in text.splitlines() if line.strip()]
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise TransportError(f"the host key on record is not an OpenSSH public key: {error}") from error
+        raise TransportError(f"the host key on record is not an OpenSSH public key: {error}", hint=LOOK) from error
     if not keys:
-        raise TransportError("the host key on record is empty")
+        raise TransportError("the host key on record is empty", hint=LOOK)
     return keys
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
-from styx.transports.streams import converse, shorten, strip_home
+from styx.transports.streams import LOOK, converse, shorten, strip_home
 
 _KEPT = ("PATH", "LANG", "TZ", "TERM", "USER", "LOGNAME", "SHELL")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -47,7 +47,7 @@ class ProcessTransport(Transport):
     def __init__(self, endpoint: Endpoint) -> None:
         home = endpoint.options.get("home")
         if not home:
-            raise TransportError("a process endpoint needs the option 'home'")
+            raise TransportError("a process endpoint needs the option 'home'", hint=LOOK)
         self.home = home
         self.node = endpoint.options.get("node", "")
         self._environment = scrubbed_environment(home, self.node)
@@ -70,6 +70,7 @@ class ProcessTransport(Transport):
             raise TransportError(
                 f"`{shorten(command)}` did not finish within {timeout:g} s on {self.node or 'this machine'}",
                 node=self.node,
+                hint=LOOK,
             ) from None
         finally:
             await _reap(process)
@@ -80,7 +81,7 @@ class ProcessTransport(Transport):
         try:
             return self._kept(_Pair(*await asyncio.open_unix_connection(self._absolute(path)), self._streams.discard))
         except (OSError, ValueError) as error:  # ValueError: the path is too long for the kernel, or has a NUL
-            raise TransportError(f"cannot connect to {path}: {error}", node=self.node) from error
+            raise TransportError(f"cannot connect to {path}: {error}", node=self.node, hint=LOOK) from error
 
     async def open_command(self, command: str) -> ByteStream:
         """Talk to a command: it gets what is written and ends when the stream is closed."""

@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 import shlex
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from styx.api import ByteStream, CommandResult, Endpoint, Transport, TransportError
+from styx.api import ByteStream, CommandResult, Endpoint, HostKeyChanged, StyxError, Transport, TransportError
 from styx.transports.connect import LOGIN_TIMEOUT, Target, connect, translate
 from styx.transports.gate import SessionGate
 from styx.transports.session import SshStream, begin, wrap
-from styx.transports.streams import converse, shorten, strip_home
+from styx.transports.streams import LOOK, converse, shorten, strip_home
 
 if TYPE_CHECKING:
     import asyncssh
@@ -32,6 +32,7 @@ agent's installation puts the program there. It is how the socket is reached whe
 
 LOCAL_BASE = "/var/tmp/styx-$(id -u)"  # noqa: S108 - used only if it is our own
 KILL_TIMEOUT = 5.0  # seconds
+SILENT = 3.0  # seconds without an answer to a new connection after which it is asked whether the node is there
 _KILL = (
     "g=$(ps -o pgid= -p {pid} 2>/dev/null) || g=$(sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | cut -d' ' -f3); "
     "g=$(echo $g); kill -s KILL -- -${{g:-{pid}}}"
@@ -67,7 +68,11 @@ class SshTransport(Transport):
     Options: ``host``, ``port`` (22), ``user``, ``identity_file``, ``host_key`` (OpenSSH public key lines: only these
     are accepted), ``known_hosts`` (a file, used when there is no ``host_key``; neither means the node is refused),
     ``proxy_jump`` (``[user@]host[:port]``, reached by the user's own SSH configuration).
+
+    ``doubt`` is asked about a node that does not answer, however often, and raises what became of it if it knows.
     """
+
+    doubt: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.target = Target.parse(endpoint.options)
@@ -204,12 +209,28 @@ class SshTransport(Transport):
                     raise self._failed[1]
                 self._failed = None
                 try:
-                    self._connection = await connect(self.target, self.patience)
+                    self._connection = await self._connect()
                 except TransportError as error:
                     self._failed = now(), error.with_traceback(None)
                     raise
                 self._forwarding = True
             return self._connection
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        """A new connection, unless the node turns out to be gone while it is waited for."""
+        if self.doubt is None:
+            return await connect(self.target, self.patience)
+        connecting = asyncio.ensure_future(connect(self.target, self.patience))
+        doubting = asyncio.ensure_future(_doubted(connecting, self.doubt))
+        try:
+            await asyncio.wait({connecting, doubting}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done() or connecting.exception() is not None:
+                await doubting
+            return await connecting
+        finally:
+            for task in (connecting, doubting):
+                task.cancel()
+            await asyncio.wait({connecting, doubting})
 
     async def _session(self, command: str, **options: Any) -> asyncssh.SSHClientProcess[bytes]:
         """Start a command; the caller holds a place at the gate.
@@ -285,7 +306,7 @@ class SshTransport(Transport):
         import asyncssh
 
         # If this fails the node has gone, and what runs there is not ours to end any more.
-        with contextlib.suppress(TransportError, TimeoutError, asyncssh.Error, OSError):
+        with contextlib.suppress(StyxError, TimeoutError, asyncssh.Error, OSError):
             async with asyncio.timeout(KILL_TIMEOUT):
                 try:
                     if pid is None:
@@ -308,4 +329,17 @@ class SshTransport(Transport):
         return process.exit_status
 
     def _error(self, message: str) -> TransportError:
-        return TransportError(f"{self.target.destination}: {message}", node=self.target.host)
+        return TransportError(f"{self.target.destination}: {message}", node=self.target.host, hint=LOOK)
+
+
+async def _doubted(connecting: asyncio.Task[Any], doubt: Callable[[], Awaitable[None]]) -> None:
+    """Ask about a node that takes its time, or that nobody gets through to; not about one that only refuses us."""
+    import asyncssh
+
+    await asyncio.wait({connecting}, timeout=SILENT)
+    error = connecting.exception() if connecting.done() else None
+    answers = isinstance(error, HostKeyChanged) or isinstance(
+        getattr(error, "__cause__", None), asyncssh.PermissionDenied
+    )
+    if not connecting.done() or (error is not None and not answers):
+        await doubt()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from styx.api import TransportError
 
+LOOK = "`styx status -r` asks the provider whether its machine is there."  # what to do about a node out of reach
 OUTPUT_LIMIT = 64 << 20  # bytes of one command's output that are kept; a node that sends more is cut off
 _PIECE = 1 << 16
 

@@ -219,7 +219,10 @@ class AgentNode:
         """What to tell the user when the allowance is used up."""
         hint = f"`styx queue {self.cluster}` shows its jobs once it can be reached."
         if job is not None:
-            hint = f"The job goes on: `styx logs {self.cluster} {job}` comes back to it."
+            hint = (
+                f"The job goes on if its machines do: `styx logs {self.cluster} {job}` comes back to it, "
+                f"`styx status -r {self.cluster}` looks for them."
+            )
         if self._noticed:
             hint = f"Its provider had announced that it takes it back: `styx status {self.cluster}` tells if it did."
         return TransportError(f"the connection to {self.label} was lost: {error}", hint=hint, node=str(self.rank))

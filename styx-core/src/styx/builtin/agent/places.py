@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from styx.api import BackendError, Transport, TransportError
 from styx.transports.process import ProcessTransport
+from styx.transports.streams import LOOK
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LOCAL = "/var/tmp"  # noqa: S108 - what is ours there has mode 0700, and its owner is checked before use
@@ -128,9 +129,9 @@ async def find_places(transport: Transport, key: str, rank: int) -> Places:
     answer = await transport.run(f"state=clusters/{key}/{rank}/start\n{_PROBE}", timeout=30)
     home, uid, user, ssh, base, *_ = [*answer.text.split("\n"), "", "", "", ""]
     if answer.status or not home.startswith("/") or not uid.isdecimal() or not re.fullmatch(r"[\w.@-]+", user):
-        raise TransportError(f"node {rank} does not say who we are there (status {answer.status})")
+        raise TransportError(f"node {rank} does not say who we are there (status {answer.status})", hint=LOOK)
     _, _, address, port = words if len(words := ssh.split()) == 4 else ("",) * 4  # noqa: PLR2004 - client's, then its own
     valid = re.fullmatch(r"[0-9a-fA-F.:]+", address) and port.isdecimal()
     if base not in {"", f"{LOCAL}/styx-{int(uid)}"}:
-        raise TransportError(f"node {rank} keeps its state where nobody would look for it")
+        raise TransportError(f"node {rank} keeps its state where nobody would look for it", hint=LOOK)
     return Places(home.rstrip("/"), int(uid), user, key, rank, *((address, int(port)) if valid else ("", 0)), base)
