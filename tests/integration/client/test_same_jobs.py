@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_an_array_and_its_end(client: Client) -> None:
     assert sorted(client.jobs.cancel([job.id for job in jobs])) == [job.id for job in jobs]
     assert {client.jobs.wait(job.id).state for job in jobs} == {ManagedState.CANCELLED}
     assert client.jobs.cancel([jobs[0].id]) == []
+
+
+def test_a_page_of_large_jobs(client: Client) -> None:
+    """It is all that was asked for, also where a server gives it in parts; without tasks, for who needs none."""
+    large = Task("large", run="true", envs={"X": "x" * 1_900_000}, resources={"infra": "local", "cpus": "9999+"})
+    jobs = client.jobs.submit(large, JobOptions(), count=7)
+    query = JobQuery(group=jobs[0].group, oldest_first=True)
+    assert [job.id for job in client.jobs.list(query)] == [job.id for job in jobs]
+    assert [job.id for job in client.jobs.list(replace(query, limit=6))] == [job.id for job in jobs[:6]]
+    assert [job.task for job in client.jobs.list(replace(query, brief=True))] == [{}] * 7
+    client.jobs.cancel([job.id for job in jobs])
 
 
 def test_a_dag_of_jobs(client: Client) -> None:
