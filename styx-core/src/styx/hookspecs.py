@@ -156,8 +156,9 @@ def styx_sealing_key() -> bytes | None:
     """The 32 bytes under which secrets at rest are encrypted, for instance from a key-management service.
 
     Asked once, as a server or a command that submits jobs begins. Return None to leave it to other plugins; when nobody
-    has one it is ``secret.key`` in the home. Secrets that were sealed under another key cannot be opened any more. A
-    plugin that has this hook and fails, or cannot be used, stops the server: it never goes on with another key.
+    has one it is ``secret.key`` in the home. A server does not start with another key than its database began with, for
+    secrets that were sealed under that could not be opened. A plugin that has this hook and fails, or cannot be used,
+    stops the server: it never goes on with another key.
     """
 
 
