@@ -49,9 +49,9 @@ class Ceiling:
         price = "has no known price" if cost is None else f"costs ${cost}/h"
         consent = "a task that names it gets it" if cost is None else f"--max-cost {cost} does"
         error.hint = sentences(
+            error.hint,  # what the refusals advise: for bad credentials nothing comes next
             f"{where(self.beyond)} comes next and {price}. The cheapest costs ${cheapest}/h, and to more than "
             f"{TIMES} times that nobody has agreed: {consent}",
-            error.hint,
         )
 
     def _learn(self, choice: Choice) -> None:
