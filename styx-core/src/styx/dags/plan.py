@@ -13,7 +13,7 @@ from styx.api.errors import NoOffer
 from styx.catalog.query import catalogs
 from styx.dags.model import POLICY, RunOptions
 from styx.engine.engine import Engine
-from styx.engine.plan import Answered, Plan
+from styx.engine.plan import Answered, Plan, apart
 from styx.optimizer.dag import plan_dag
 from styx.optimizer.rank import Choice
 from styx.optimizer.tasks import Candidate, DagPlan, Data, Edge, Rate, Site, Work
@@ -42,7 +42,7 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
     for number, (task, need) in enumerate(zip(dag.tasks, needs, strict=True)):
         alike = f"{need} {task.spec.extra.get('time_estimate')!r}"
         if alike not in candidates:
-            candidates[alike] = await asyncio.to_thread(tuple, _candidates(task.spec, asked[need].result()))
+            candidates[alike] = await apart(tuple, _candidates(task.spec, asked[need].result()))
         works.append(Work(dag.label(number), candidates[alike], _inputs(task, dag)))
     solve = partial(plan_dag, works, [*_edges(dag)], Transfers().rate, objective=options.objective, patience=PATIENCE)
     return await asyncio.get_running_loop().run_in_executor(_SOLVING, solve)

@@ -16,7 +16,7 @@ from styx.engine.context import Context, Progress
 from styx.engine.failover import standing
 from styx.engine.mistaken import mistaken
 from styx.engine.obtain import Wish, possible, refusal
-from styx.engine.plan import Answered, Plan, Shop, everything_of, plan, shops, unusable
+from styx.engine.plan import Answered, Plan, Shop, apart, everything_of, plan, shops, unusable
 from styx.optimizer.blocks import blocking
 from styx.optimizer.rank import Choice, Judge, Lot, Near, Rejection, nearest, query_for, rank, thinned
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
@@ -75,7 +75,7 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     problems = unusable(context, wish.task.resources)
     alternatives = wish.task.resources.alternatives
     mine = [each for each in alternatives if each.infra.cloud not in problems]
-    others = tuple(await asyncio.to_thread(_not_yet, wish.task)) if not_yet else ()
+    others = tuple(await apart(_not_yet, wish.task)) if not_yet else ()
     missing = [RuledOut(cloud, error.message) for cloud, error in problems.items() if cloud not in shown]
     if not mine and len(missing) == len(problems):
         raise next(iter(problems.values()))
@@ -84,12 +84,12 @@ async def explain(context: Context, wish: Wish, progress: Progress, *, not_yet: 
     task = replace(wish.task, resources=replace(wish.task.resources, alternatives=tuple(mine)))
     answered: Answered = {}
     found = await plan(context, task, wish.account, answered)
-    fitting, refused, told = await asyncio.to_thread(_fitting, context, replace(wish, task=task), found)
+    fitting, refused, told = await apart(_fitting, context, replace(wish, task=task), found)
     having = {choice.source for choice in fitting}
     without = [shop for shop in shops(context, task, wish.account) if shop.label not in having]
     ruled_out = await asyncio.gather(*(_ruled_out(context, task, shop, found, told, answered) for shop in without))
     if not_yet:
-        ruled_out = await asyncio.to_thread(_with_offers_on_paper, task, without, ruled_out)
+        ruled_out = await apart(_with_offers_on_paper, task, without, ruled_out)
     return Explanation(wish.task, tuple(fitting), tuple(refused), (*ruled_out, *missing), others, found.mistake)
 
 
@@ -123,7 +123,7 @@ async def _ruled_out(
     unasked: dict[str, str] = {}
     lots = await everything_of(context, shop, unasked, answered)
     mine = [each for each in task.resources.alternatives if shop.suits(each)]
-    near = await asyncio.to_thread(_nearest, mine, lots, task.num_nodes)
+    near = await apart(_nearest, mine, lots, task.num_nodes)
     if not near:
         return RuledOut(shop.label, unasked.get(shop.label, "has nothing to rent"))
     return _near(near[0], task.num_nodes)

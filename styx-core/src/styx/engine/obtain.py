@@ -40,7 +40,7 @@ from styx.engine.handle import Handle
 from styx.engine.intent import commit_intent, prepare
 from styx.engine.mounts import why_not_on
 from styx.engine.papers import Papers, is_of, papers_of
-from styx.engine.plan import Answered, Plan, plan
+from styx.engine.plan import Answered, Plan, apart, plan
 from styx.engine.provision import Again, drive
 from styx.engine.removal import UNSEEN_DEADLINE, remove
 from styx.engine.setup import require_autostop, set_up
@@ -75,7 +75,7 @@ async def plan_machines(context: Context, wish: Wish, progress: Progress, answer
     if wish.agreed_hourly_cost is None:  # else they were asked a moment ago, for the consent
         progress("plan", "asking the clouds what they have")
     found = (await plan(context, wish.task, wish.account, answered)).require()
-    fitting, refusals = await asyncio.to_thread(possible, context, wish, found.choices)
+    fitting, refusals = await apart(possible, context, wish, found.choices)
     if not fitting and wish.lenient and isinstance(refusals[0][1], Unsupported):
         fitting, refusals = possible(context, replace(wish, autostop=None), found.choices)
     if not fitting:

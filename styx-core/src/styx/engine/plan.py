@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from styx.api.errors import BadInput, PluginError, StyxError
 from styx.api.offers import OfferQuery
@@ -21,6 +24,11 @@ from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, quer
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 from styx.spec.suggest import did_you_mean
 from styx.words import sentences
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = ThreadPoolExecutor(4, "styx-plan")  # those of the event loop are for what is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,11 @@ class Shop:
 Answered = dict[tuple[Shop, OfferQuery], "asyncio.Future[tuple[list[Lot], str | None]]"]
 
 
+async def apart(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the call makes of very many offers, or raises, while the event loop goes on."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(call, *args, **kwargs))
+
+
 async def plan(context: Context, task: TaskSpec, account: str | None = None, answered: Answered | None = None) -> Plan:
     """Ask every account of the clouds (or those of that name) for offers and rank them.
 
@@ -89,7 +102,7 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None, ans
             for a, query in zip(alternatives, queries, strict=True)
         )
         lots = await asyncio.gather(*asking)
-        choices, rejections = await asyncio.to_thread(rank, task.resources, lots, task.num_nodes, usual=usual)
+        choices, rejections = await apart(rank, task.resources, lots, task.num_nodes, usual=usual)
         if choices or not any(map(leaves_open, alternatives)):
             break
     asked = tuple(shop.label for shop in shopping if shop.label not in unasked)
@@ -97,7 +110,7 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None, ans
         seen = {rejection.source for rejection in rejections}
         silent = [shop for shop in shopping if shop.label in asked and shop.label not in seen]
         rejections += await _everything(context, task, silent, unasked, answered)
-        mistake = await asyncio.to_thread(mistaken, task.resources, [each.offer for each in rejections])
+        mistake = await apart(mistaken, task.resources, [each.offer for each in rejections])
         return Plan((), tuple(rejections), unasked, asked, mistake)
     return Plan(tuple(choices), tuple(rejections), unasked, asked)
 
@@ -171,7 +184,7 @@ async def _everything(
     offered = await asyncio.gather(*(everything_of(context, shop, unasked, answered) for shop in silent))
     for shop, lots in zip(silent, offered, strict=True):
         mine = [a for a in task.resources.alternatives if shop.suits(a)]
-        found += (await asyncio.to_thread(_ranked, mine, lots, task.num_nodes))[1]
+        found += (await apart(_ranked, mine, lots, task.num_nodes))[1]
     return found
 
 
