@@ -92,7 +92,10 @@ if [ -n "$CACHED" ]; then
   export RCLONE_CONFIG_STYX_TYPE=s3 RCLONE_CONFIG_STYX_ENV_AUTH=true RCLONE_CONFIG_STYX_REGION="$REGION"
   export RCLONE_CONFIG_STYX_NO_CHECK_BUCKET=true RCLONE_CONFIG_STYX_PROVIDER=AWS
   [ -z "$ENDPOINT" ] || export RCLONE_CONFIG_STYX_PROVIDER=Other RCLONE_CONFIG_STYX_ENDPOINT="$ENDPOINT"
-  rclone mount "styx:$BUCKET/$PREFIX" "$at" --daemon --config /dev/null --vfs-cache-mode full --vfs-write-back 1s \
+  # To copy a file with what is known of it (cp -a, shutil.copy2) asks for extended attributes. Debian's and Ubuntu's
+  # rclone, which calls itself -DEV, says EIO to that, unless it mounts by its other library.
+  case $(rclone version) in *-DEV*) serve=mount2 ;; *) serve=mount ;; esac
+  rclone $serve "styx:$BUCKET/$PREFIX" "$at" --daemon --config /dev/null --vfs-cache-mode full --vfs-write-back 1s \
     --cache-dir "$mine/cache" --log-file "$mine/log" "$@" >"$mine/said" 2>&1 </dev/null ||
     die "$(tail -qn 3 "$mine/said" "$mine/log" 2>/dev/null)"
 else

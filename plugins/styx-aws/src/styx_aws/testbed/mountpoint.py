@@ -19,7 +19,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 export RCLONE_CONFIG_S_ENDPOINT RCLONE_CONFIG_S_TYPE=s3 RCLONE_CONFIG_S_PROVIDER=Other RCLONE_CONFIG_S_ENV_AUTH=true
-exec rclone mount "s:$bucket/$prefix" "$at" --daemon --config /dev/null $options
+case $(rclone version) in *-DEV*) serve=mount2 ;; *) serve=mount ;; esac # as mount.sh does
+exec rclone $serve "s:$bucket/$prefix" "$at" --daemon --config /dev/null $options
 """
 
 
