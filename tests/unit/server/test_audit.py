@@ -50,8 +50,17 @@ class Door:
         self.store.tokens.add(kept)
         return text
 
-    async def ask(self, token: str = "", *, method: str = "POST", address: str = "192.0.2.1", times: int = 1) -> None:
+    async def ask(
+        self,
+        token: str = "",
+        what: str = "/v1/jobs",
+        *,
+        method: str = "POST",
+        address: str = "192.0.2.1",
+        times: int = 1,
+    ) -> None:
         """So often, for the same."""
+        path, _, query = what.partition("?")
 
         async def send(_message: Any) -> None:
             """Nobody reads it."""
@@ -61,7 +70,8 @@ class Door:
                 {
                     "type": "http",
                     "method": method,
-                    "path": "/v1/jobs",
+                    "path": path,
+                    "query_string": query.encode(),
                     "client": (address, 1),
                     "headers": [(b"authorization", f"Bearer {token}".encode())],
                     "state": {"request": "r"},
@@ -126,3 +136,12 @@ async def test_what_fails_on_the_way_is_on_record_as_it_is_answered(door: Door, 
         with pytest.raises(type(error)):
             await door.ask(ann, method=method)
     assert door.recorded() == {("ann", status): 1}
+
+
+async def test_what_was_removed_from_a_store_is_on_record(door: Door) -> None:
+    """The path alone would not tell it. No other query is kept: it may say anything."""
+    ann = door.token("ann")
+    await door.ask(ann, "/v1/storage/object?uri=s3%3A%2F%2Fbox%2Fa%20b&x=y", method="DELETE")
+    await door.ask(ann, "/v1/clusters/dev?uri=s3%3A%2F%2Fbox", method="DELETE")
+    told = [entry.path for entry in door.store.audit.page(limit=1000)]
+    assert sorted(told) == ["/v1/clusters/dev", "/v1/storage/object?uri=s3://box/a b"]

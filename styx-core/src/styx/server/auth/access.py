@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qs
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -36,6 +37,7 @@ HARMLESS = frozenset({"/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"})  # POS
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _LONGEST_PATH = 500
+_STORAGE = "/v1/storage/"
 # So many a second, and at once, are put on record: of one user, or address without a token, with the same status; and
 # of all without a token.
 REFUSALS = 0.1, 100
@@ -109,7 +111,7 @@ class Access:
             token=caller.token if caller else "",
             address=address,
             method=scope["method"],
-            path=masked(scope["path"])[:_LONGEST_PATH],
+            path=masked(_target(scope))[:_LONGEST_PATH],
             status=status,
             request=scope["state"]["request"],
         )
@@ -127,6 +129,13 @@ class Access:
         except TooManyRequests:
             return False
         return True
+
+
+def _target(scope: Scope) -> str:
+    """The path, and of what is in a store the URI, which alone says what was removed there."""
+    path: str = scope["path"]
+    given = parse_qs(scope["query_string"].decode("latin-1")) if path.startswith(_STORAGE) else {}
+    return path + (f"?uri={given['uri'][0]}" if "uri" in given else "")
 
 
 def _harmless(scope: Scope) -> bool:
