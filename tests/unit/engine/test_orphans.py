@@ -162,7 +162,8 @@ async def test_a_place_that_cannot_be_looked_at_is_named(world: World) -> None:
     await world.engine().launch(HELLO, "c", quiet)
     world.account.fail_next("observe", AuthFailed("expired"))
     search = await world.engine().orphans()
-    assert [what.split(":")[0] for what in search.unseen] == ["memory/east"]
+    (unseen,) = search.unseen
+    assert unseen.split(":")[0] in {"memory/east", "memory/west"}  # whichever was asked first
 
 
 async def test_a_taken_up_cluster_has_what_the_nodes_have(world: World) -> None:
