@@ -125,7 +125,7 @@ class _Pinned(HTTPConnection):
         for address in addresses:  # one that is not allowed among others is a name that plays tricks
             if not allowed(self.host, address, self._allow):
                 raise WebhookRefused(  # which one it is would tell of the network that this server is in
-                    f"{self.host} is not a public address",
+                    f"{self.host} is not a public address, and jobs.webhooks_allow does not name it",
                     hint="`jobs: {webhooks_allow: [...]}` in config.yaml names hosts and networks that may be told.",
                 )
         left = self._until - time.monotonic()
