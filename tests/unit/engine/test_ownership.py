@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
 from styx.api import Autostop
-from styx.api.errors import BadInput, from_wire
+from styx.api.errors import BadInput, NoOffer, from_wire
 from styx.config import Config
 from styx.engine.engine import Engine
-from styx.engine.ownership import open_clouds, require_writable
+from styx.engine.ownership import open_clouds, require_allowed, require_writable
 from styx.spec import Task
 from styx.store.access import NotOwned, Role, User
 from styx.store.states import ClusterState
@@ -73,6 +74,50 @@ def test_who_may_have_nodes_on_the_servers_machine(world: World, monkeypatch: py
     assert (may(own), may("ann")) == (False, True)
     engine.context.config = Config(allowed_clouds=("acme", "local"))
     assert may(own)
+
+
+WANTED: dict[str, dict[str, Any]] = {
+    "allowed_clouds": {"resources": {"any_of": [{"infra": "memory"}, {"infra": "memory", "cpus": 2}]}},
+    "allowed_identities": {"identity": "trainer"},
+    "allowed_secrets": {"secrets": {"KEY": {"ref": "env:HOME"}}},
+    "storage.file.members": {"file_mounts": {"/out": {"name": "results", "store": "FILE"}}},
+}
+
+
+@pytest.mark.parametrize("setting", WANTED)
+def test_what_is_refused_before_it_is_kept(world: World, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    """What a user may not have is known when the task is handed in, and the error names what would open it."""
+    monkeypatch.setattr("styx.engine.ownership.HERE", "memory")
+    engine, wanted = world.engine(), HELLO.override(WANTED[setting]).spec
+    require_allowed(engine.context, [wanted])
+    ann = engine.for_user("ann").context
+    require_allowed(ann, [HELLO.spec])
+    with pytest.raises(BadInput, match=setting):
+        require_allowed(ann, [HELLO.spec, wanted])
+    ann.config = Config(
+        allowed_clouds=("memory",),
+        allowed_identities=("trainer",),
+        allowed_secrets=("env:*",),
+        storage={"file": {"members": True}},
+    )
+    require_allowed(ann, [wanted])
+
+
+def test_what_may_be_had_elsewhere_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one alternative is not on the server's machine, or a policy has a say, the launch decides."""
+    monkeypatch.setattr("styx.engine.ownership.HERE", "memory")
+    ann = world.engine().for_user("ann").context
+    require_allowed(ann, [HELLO.override({"resources": {"any_of": [{"infra": "memory"}, {"infra": "acme"}]}}).spec])
+    monkeypatch.setattr(ann.plugins, "implements", lambda hook: hook == "styx_policy")
+    require_allowed(ann, [HELLO.override({"infra": "memory"}).spec])
+
+
+async def test_nothing_fits_but_the_servers_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who named no cloud is told that it is closed to them, and what would open it."""
+    for module in ("ownership", "plan"):
+        monkeypatch.setattr(f"styx.engine.{module}.HERE", "memory")
+    with pytest.raises(NoOffer, match=r"memory: cloud 'memory' is the server's own .* allowed_clouds names it"):
+        await world.engine().for_user("ann").plan(HELLO, quiet)
 
 
 async def test_an_administrator_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

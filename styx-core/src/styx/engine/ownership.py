@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from styx.api.errors import BadInput
+from styx.spec.model import StorageMount
 from styx.store.access import NotOwned, Role
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 DISK = "file"  # the store whose buckets are on a disk of this machine
 HERE = "local"  # the cloud whose nodes are processes of this machine, and of the user who runs this
+_OPENED = "An administrator can open this one to all, in the server's config.yaml."
 
 
 def on_behalf(context: Context, name: str, epoch: int, owners: Collection[str]) -> Context:
@@ -48,12 +50,35 @@ def open_clouds(context: Context) -> list[str]:
     return [name for name in context.clouds.names() if named or name != HERE]
 
 
+def closed_here(context: Context) -> bool:
+    """Whether this machine could have nodes, and not this user's."""
+    return HERE in context.clouds.names() and HERE not in open_clouds(context)
+
+
 def not_here() -> BadInput:
     """Why a server does not let a user have nodes on its own machine."""
     return BadInput(
-        f"cloud {HERE!r} is the server's own machine, which only administrators use",
-        hint="Name another cloud. An administrator opens this one to all by naming it in the server's allowed_clouds.",
+        f"cloud {HERE!r} is the server's own machine, which only administrators use unless allowed_clouds names it",
+        hint=f"Name another cloud. {_OPENED}",
     )
+
+
+def require_allowed(context: Context, tasks: Iterable[TaskSpec]) -> None:
+    """Raise BadInput for what the user of a server may not have, before a task of theirs is kept to be run later.
+
+    It is looked at again when the task runs, and only then where a policy may change what it asks for.
+    """
+    if context.here or context.plugins.implements("styx_policy"):
+        return
+    closed = closed_here(context)
+    for task in tasks:
+        if closed and all(wanted.infra.cloud == HERE for wanted in task.resources.alternatives):
+            raise not_here()
+        require_identities(context, task)
+        require_secrets(context, task)
+        for mount in task.file_mounts.values():
+            if isinstance(mount, StorageMount) and mount.name and mount.store:
+                require_writable(context, mount.store.lower())
 
 
 def require_usable(context: Context, cluster: ClusterRecord) -> None:
@@ -70,8 +95,8 @@ def require_identities(context: Context, task: TaskSpec) -> None:
     for wanted in task.resources.alternatives:
         if wanted.identity is not None and wanted.identity not in context.config.allowed_identities:
             raise BadInput(
-                f"identity {wanted.identity!r} is for administrators only",
-                hint="Leave it out. An administrator opens one to all by naming it in the server's allowed_identities.",
+                f"identity {wanted.identity!r} is for administrators only, unless allowed_identities names it",
+                hint=f"Leave it out. {_OPENED}",
             )
 
 
@@ -80,9 +105,8 @@ def require_secrets(context: Context, task: TaskSpec) -> None:
     for name, reference in task.secret_refs.items():
         if not (context.here or _opened(reference, context.config.allowed_secrets)):
             raise BadInput(
-                f"secret {name!r}: {reference!r} is for administrators only",
-                hint="Give the value itself. An administrator opens references to all by a pattern in the server's "
-                "allowed_secrets.",
+                f"secret {name!r}: {reference!r} is for administrators only, unless a pattern of allowed_secrets fits",
+                hint=f"Give the value itself. {_OPENED}",
             )
 
 
@@ -95,7 +119,7 @@ def require_writable(context: Context, store: str) -> None:
     """Raise BadInput for the store that is this machine's own disk, which the user of a server could fill."""
     if store == DISK and not context.here and context.config.section("storage", DISK).get("members") is not True:
         raise BadInput(
-            f"store {DISK!r} is the server's own disk, where only administrators write",
-            hint="Name another store. An administrator opens this one to all by storage.file.members in the server's "
-            "config.yaml.",
+            f"store {DISK!r} is the server's own disk, where only administrators write unless storage.file.members is "
+            "true",
+            hint=f"Name another store. {_OPENED}",
         )

@@ -19,7 +19,7 @@ from styx.engine.account import glance
 from styx.engine.context import Context
 from styx.engine.misfit import nothing_fits
 from styx.engine.mistaken import mistaken
-from styx.engine.ownership import HERE, not_here, open_clouds
+from styx.engine.ownership import HERE, closed_here, not_here, open_clouds
 from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank, thinned
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 from styx.spec.suggest import did_you_mean
@@ -107,6 +107,8 @@ async def plan(context: Context, task: TaskSpec, account: str | None = None, ans
             break
     asked = tuple(shop.label for shop in shopping if shop.label not in unasked)
     if not choices:
+        if closed_here(context) and any(alternative.infra.cloud is None for alternative in alternatives):
+            unasked[HERE] = not_here().message
         seen = {rejection.source for rejection in rejections}
         silent = [shop for shop in shopping if shop.label in asked and shop.label not in seen]
         rejections += await _everything(context, task, silent, unasked, answered)

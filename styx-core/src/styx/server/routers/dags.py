@@ -9,6 +9,7 @@ from functools import partial
 from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
+from styx.engine.ownership import require_allowed
 from styx.jobs.submit import submit_dag
 from styx.server.auth.access import IN_TURN, CallerOf
 from styx.server.http.apart import ApartOf
@@ -37,6 +38,8 @@ router = routes("dags", "/v1/dags")
 async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs."""
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
+    engine = await parts.off_loop(parts.engine.for_user, caller.user)
+    await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
     made = await asyncio.to_thread(
         submit_dag,
         parts.store,

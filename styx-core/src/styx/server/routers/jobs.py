@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 
 from styx.client.refusals import Elsewhere, Forbidden
+from styx.engine.ownership import require_allowed
 from styx.jobs import logs as joblogs
 from styx.jobs import urls
 from styx.jobs.model import JobOptions
@@ -70,6 +71,8 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
     task = await apart(task_of, body, parts.uploads, caller.user)
     if max(apart.size, await apart(size_of, task)) * body.count > parts.settings.user_bodies:  # each has its own
         raise too_large(f"{body.count} jobs", parts.settings)
+    engine = await parts.off_loop(parts.engine.for_user, caller.user)
+    await apart(require_allowed, engine.context, [task.spec])
     made = await asyncio.to_thread(
         submit,
         parts.store,
