@@ -2,7 +2,7 @@
 
 import pytest
 
-from styx.words import count, sentences
+from styx.words import count, sentences, span
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,12 @@ def test_count(number, text):
 def test_sentences(parts, text):
     """Every part ends once, whatever it ended with."""
     assert sentences(*parts) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90.0), ("7d", 604800.0), ("", None), ("d", None), ("0d", None), ("-1d", None), ("3", None)],
+)
+def test_span(text, seconds):
+    """A number that is not zero, and its unit; nothing else is a length of time."""
+    assert span(text) == seconds

@@ -1,4 +1,4 @@
-"""Sentences for people, put together so that they read as if somebody had written them."""
+"""Sentences for people, that read as if somebody had written them, and lengths of time as people write them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from styx.api.offers import Accelerator
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MOST = 1_000_000  # of any unit
 
 
 def count(number: float, noun: str) -> str:
@@ -31,3 +34,11 @@ def size(number: float) -> str:
     while abs(number) >= 1024 and power < len(units) - 1:  # noqa: PLR2004 - what a KiB is
         number, power = number / 1024, power + 1
     return f"{number:.{0 if power == 0 or abs(number) >= 10 else 1}f} {units[power]}"  # noqa: PLR2004 - two digits
+
+
+def span(text: str) -> float | None:
+    """The seconds of a length of time with its unit: ``90s``, ``30m``, ``12h``, ``7d``; None for anything else."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and unit in _SECONDS and 0 < int(number) <= _MOST):
+        return None
+    return float(int(number) * _SECONDS[unit])

@@ -8,7 +8,9 @@ from threading import Thread
 
 import pytest
 
-from styx.api.errors import ClusterBusy, PluginError, StyxError, TransportError
+from styx.api.errors import ClusterBusy, InvalidConfig, PluginError, StyxError, TransportError
+from styx.client.access import greeted
+from styx.client.login import Login
 from styx.client.refusals import NoSuchThing, TooManyRequests, Unauthenticated
 from styx.client.remote.events import Event, Stream
 from styx.client.remote.http import TRIES, Http, proxy_for
@@ -57,6 +59,45 @@ def test_nobody_listens() -> None:
     assert caught.value.message == f"the server at {url} cannot be reached: Connection refused"
     assert "styx api logout" in (caught.value.hint or "")
     assert len(waited) == TRIES - 1
+
+
+def test_who_hangs_up_without_an_answer_may_speak_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does a server that wants TLS, when it is named by http://; before a login the hint is about the address."""
+    monkeypatch.setattr("styx.client.remote.http.TRIES", 1)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        url = f"http://127.0.0.1:{door.getsockname()[1]}"
+
+        def hang_up() -> None:
+            with door.accept()[0] as peer:
+                peer.recv(1 << 16)
+
+        answering = Thread(target=hang_up)
+        answering.start()
+        with pytest.raises(TransportError, match="it hung up without an answer") as caught:
+            greeted(Login(url, ""))
+        answering.join()
+    assert (caught.value.hint or "").startswith("It may speak https")
+    with pytest.raises(TransportError) as caught:
+        greeted(Login(url, ""))
+    assert (caught.value.hint or "").startswith("Look at the address")
+
+
+def test_who_speaks_no_tls_is_told_apart_from_who_is_distrusted() -> None:
+    """A server of this machine that is named without http:// is asked by TLS, and answers in clear."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        url = f"https://127.0.0.1:{door.getsockname()[1]}"
+
+        def answer() -> None:
+            with door.accept()[0] as peer:
+                peer.recv(1 << 16)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        answering = Thread(target=answer)
+        answering.start()
+        with pytest.raises(InvalidConfig, match="speaks no TLS") as caught:
+            get(Http(url, ""))
+        answering.join()
+    assert "http://" in (caught.value.hint or "")
 
 
 def test_who_hangs_up_is_not_distrusted() -> None:

@@ -69,11 +69,21 @@ def test_one_database_has_one_key(styx_home: Path, tmp_path: Path, monkeypatch: 
         Sealer.open(styx_home).require_for(store)
 
 
+def test_a_home_that_was_not_there_is_told_of(styx_home: Path) -> None:
+    """Who meant another home sees that one was begun; what is read by programs stays alone on standard output."""
+    first = styx_server(styx_home, "token", "create")
+    assert (first.stdout.startswith("styx_"), first.stdout.count("\n")) == (True, 1)
+    assert first.stderr == f"{styx_home} had no installation of Styx; one was begun there now.\n"
+    assert styx_server(styx_home, "token", "create").stderr == ""
+    assert "had no certificate" in styx_server(styx_home, "fingerprint").stderr
+    assert styx_server(styx_home, "fingerprint").stderr == ""
+
+
 def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
     """What is made beside a running server counts there at once, and what is revoked does no more."""
     with running(styx_home) as server:
         assert styx_server(styx_home, "user", "add", "ann", "--role", "viewer").returncode == 0
-        made = styx_server(styx_home, "token", "create", "--user", "ann", "--name", "laptop", "--days", "1")
+        made = styx_server(styx_home, "token", "create", "--user", "ann", "laptop", "--expires", "30d")
         token = made.stdout.strip()
         me = server.ask("GET", "/v1/me", token=token).json
         assert (me["user"], me["level"]) == ("ann", "read")
@@ -82,10 +92,14 @@ def test_users_and_tokens_from_the_command_line(styx_home: Path) -> None:
         assert headers.split()[:6] == ["ID", "NAME", "STATE", "USER", "SCOPES", "EXPIRES"]
         assert row.split()[:5] == [me["token"], "laptop", "ok", "ann", "all"]
         assert token.split("_", 2)[2] not in listed
+        sent = server.ask("GET", "/v1/me", token="hunter2").json["detail"]
+        assert (sent.endswith("of the form styx_ID_SECRET"), "hunter2" in sent) == (True, False)
         assert styx_server(styx_home, "user", "set", "ann", "--role", "member").returncode == 0
         assert server.ask("GET", "/v1/me", token=token).json["level"] == "write"
         assert styx_server(styx_home, "token", "revoke", me["token"]).returncode == 0
         assert server.ask("GET", "/v1/me", token=token).status == 401
+    for words in (("a", "--name", "b"), ("--days", "1", "--expires", "1d"), ("--expires", "4000d")):
+        assert styx_server(styx_home, "token", "create", *words).returncode == 2
     unknown = styx_server(styx_home, "token", "create", "--user", "nobody-here")
     assert unknown.returncode == 2
     assert "Error: no user named 'nobody-here'" in unknown.stderr

@@ -66,16 +66,12 @@ class Span(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The seconds. Raises click.BadParameter."""
-        if isinstance(value, float):
-            return value
-        number, unit = value[:-1], value[-1:]
-        if not (number.isascii() and number.isdigit() and unit in _SECONDS and 0 < int(number) <= _MOST):
+        from styx.words import span
+
+        seconds = value if isinstance(value, float) else span(value)
+        if seconds is None:
             self.fail(f"{value!r} is no time such as 90s, 30m, 12h or 7d", param, ctx)
-        return float(int(number) * _SECONDS[unit])
-
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MOST = 1_000_000
+        return seconds
 
 
 class ExitCodes(click.ParamType[tuple[int, ...]]):

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from styx.client import local
 from styx.client.login import Login, logged_in
-from styx.client.remote.http import Http, segment
+from styx.client.remote.http import HUNG_UP, Http, ServerUnreachable, segment
+from styx.client.wire import Unreadable
 from styx.transports.process import user_name
 
 Row = dict[str, Any]
@@ -61,6 +62,18 @@ def whoami() -> str:
         return user_name()
     with access(login) as server:
         return str(server.me()["user"])
+
+
+def greeted(login: Login) -> Row:
+    """Who one is at a server that is not logged in to yet: where none answers, what to look at is its address."""
+    try:
+        with access(login) as server:
+            return server.me()
+    except (ServerUnreachable, Unreadable) as error:
+        error.hint = "Look at the address: the host, the port, and whether it begins with http:// or https://."
+        if HUNG_UP in error.message and login.url.startswith("http:"):
+            error.hint = "It may speak https: name it by https://, with --fingerprint if its certificate is its own."
+        raise
 
 
 @contextmanager

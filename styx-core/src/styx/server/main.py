@@ -84,7 +84,12 @@ def fingerprint() -> None:
     from styx.config import home
     from styx.server.http import certificate
 
-    click.echo(certificate.fingerprint(certificate.own(home())[0]))
+    place = home()
+    is_new = not (place / certificate.CERTIFICATE).exists()
+    found = certificate.fingerprint(certificate.own(place)[0])
+    if is_new:
+        click.echo(f"{place} had no certificate of a server; one was made there now.", err=True)
+    click.echo(found)
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ class FakeAccess:
 
     def change_user(self, name, **changes):
         self.done.append((name, changes))
+        return {"name": name, "role": "member", "disabled": False, **changes}
 
     def remove_user(self, name):
         self.done.append((name,))
@@ -91,13 +92,22 @@ def test_login(styx, server: FakeAccess, tmp_path: Path):
     assert logged_in() is None
 
 
-@pytest.mark.parametrize("stdin", ["", "two words\n", "sch\u00f6n\n"])
+@pytest.mark.parametrize("stdin", ["two words\n", "sch\u00f6n\n"])
 def test_what_is_no_token(styx, server: FakeAccess, stdin: str):
     """What cannot be a token is sent to nobody, and not repeated in the error."""
     result = styx("api", "login", "styx.example", "--token-file", "-", stdin=stdin)
     assert (result.exit_code, server.asked) == (2, [])
     assert "this is no token" in result.stderr
     assert "words" not in result.stderr
+
+
+def test_an_empty_token(styx, server: FakeAccess, tmp_path: Path):
+    """Where nothing was to be read is named."""
+    (tmp_path / "token").write_text("\n")
+    for given, source in (("token", "token"), ("-", "standard input")):
+        result = styx("api", "login", "styx.example", "--token-file", given, stdin="")
+        assert (result.exit_code, server.asked) == (2, [])
+        assert f"there is no token: {source} is empty" in result.stderr
 
 
 def test_a_token_from_the_environment_or_the_terminal(styx, server: FakeAccess, monkeypatch: pytest.MonkeyPatch):
@@ -146,13 +156,16 @@ def test_info(styx, server: FakeAccess):
 def test_status(styx, monkeypatch: pytest.MonkeyPatch):
     """Whether there is a server of this home, whether it answers, and which one commands work with."""
     result = styx("api", "status")
-    assert (result.exit_code, result.stdout.startswith("No server is running here.")) == (1, True)
+    assert (result.exit_code, result.stdout.startswith("No server of this home is running.")) == (1, True)
     server = local.announce("http://127.0.0.1:1", TOKEN, "s1")
     for answers, code in ((False, 1), (True, 0)):
         monkeypatch.setattr(local, "answers", lambda _server, said=answers: said)
         assert styx("api", "status").exit_code == code
     save(Login("https://styx.example", TOKEN))
     assert "Commands work with https://styx.example, as " in styx("api", "status").stdout
+    logs = styx("api", "logs")
+    assert (logs.exit_code, logs.stdout) == (0, "")
+    assert "This is about the server of this home. Commands work with https://styx.example, as " in logs.stderr
     found = json.loads(styx("api", "status", "-o", "json").stdout)
     assert (found["pid"], found["logged_in"], TOKEN in str(found)) == (server.pid, "https://styx.example", False)
 
@@ -177,20 +190,36 @@ def test_tokens(styx, server: FakeAccess):
     assert styx("api", "token", "create", "ci", "--scope", "all").exit_code == 2
 
 
+def test_tokens_in_the_words_of_the_server(styx, server: FakeAccess):
+    """What `styx-server token create` takes is taken here too; the same thing is said once."""
+    create = ("api", "token", "create")
+    assert styx(*create, "--user", "ann", "--name", "laptop", "--days", "30").exit_code == 0
+    assert styx(*create).exit_code == 0
+    assert server.done == [("laptop", "ann", (), 2592000.0), ("token", None, (), None)]
+    assert styx(*create, "a", "--name", "b").exit_code == 2
+    assert styx(*create, "a", "--days", "1", "--expires", "1d").exit_code == 2
+
+
 def test_users(styx, server: FakeAccess):
     """Users are added, listed, changed, and removed with consent."""
     assert "ann is a member." in styx("api", "user", "add", "ann").stdout
     assert "ann is a viewer." in styx("api", "user", "role", "ann", "viewer").stdout
     headers, ann = styx("api", "user", "list").stdout.splitlines()
     assert (headers.split(), ann.split()[:3]) == (["NAME", "ROLE", "STATE", "AGE"], ["ann", "member", "disabled"])
+    assert "ann may not use the server" in styx("api", "user", "set", "ann", "--disable").stdout
+    assert "ann is a viewer." in styx("api", "user", "set", "ann", "--enable", "--role", "viewer").stdout
+    assert styx("api", "user", "set", "ann").exit_code == 2
     assert styx("api", "user", "remove", "ann").exit_code == 2
     assert styx("api", "user", "remove", "ann", "-y").exit_code == 0
-    assert server.done == [("ann", "member"), ("ann", {"role": "viewer"}), ("ann",)]
+    changes = [{"role": "viewer"}, {"disabled": True}, {"disabled": False, "role": "viewer"}]
+    assert server.done[:1] == [("ann", "member")]
+    assert server.done[1:] == [*(("ann", each) for each in changes), ("ann",)]
     assert styx("api", "user", "add", "taken").exit_code == 2
     assert styx("api", "user", "add", "x", "--role", "king").exit_code == 2
 
 
 def test_nothing_to_stop_and_no_log(styx):
-    """Without a server there is nothing to stop, and nothing was written."""
-    assert styx("api", "stop").stdout == "No server is running here.\n"
-    assert styx("api", "logs").stdout == ""
+    """Without a server there is nothing to stop, and nothing was written, which is said."""
+    assert styx("api", "stop").stdout == "No server of this home is running.\n"
+    logs = styx("api", "logs")
+    assert (logs.stdout, logs.stderr.startswith("No server of this home has written anything")) == ("", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -18,6 +19,7 @@ from styx.cli.values import WholeNumber
 if TYPE_CHECKING:
     from styx.cli.managedviews import Shape
     from styx.client.local import LocalServer
+    from styx.client.login import Login
 
 NOT_RUNNING = 1
 LAST_PORT = 65535
@@ -104,9 +106,10 @@ def stop() -> None:
     """
     from styx.client import local
 
+    _say_whose()
     server = local.find()
     if server is None:
-        click.echo("No server is running here.")
+        click.echo("No server of this home is running.")
         return
     with progress() as report:
         report("api", f"waiting for process {server.pid} to end")
@@ -149,13 +152,30 @@ def status(ctx: click.Context, output: str) -> None:
     else:
         click.echo(_sentence(server, answers))
         if login is not None:
-            click.echo(f"Commands work with {clean(login.url)}, as {clean(login.source)} says.")
+            click.echo(_whose(login))
     ctx.exit(0 if answers else NOT_RUNNING)
+
+
+def _whose(login: Login) -> str:
+    return (
+        f"This is about the server of this home. Commands work with {clean(login.url)}, as {clean(login.source)} says."
+    )
+
+
+def _say_whose() -> None:
+    """Tell who is logged in elsewhere that this is about the server of this home."""
+    from styx.api.errors import StyxError
+    from styx.client.login import logged_in
+
+    with suppress(StyxError):  # what is wrong with a login matters to commands that use it
+        login = logged_in()
+        if login is not None:
+            note(_whose(login))
 
 
 def _sentence(server: LocalServer | None, answers: bool) -> str:
     if server is None:
-        return "No server is running here. `styx api start` starts one; so does `styx jobs launch`."
+        return "No server of this home is running. `styx api start` starts one; so does `styx jobs launch`."
     if answers:
         return f"The server is running: {_where(server)}, version {clean(server.version)}."
     return f"The server does not answer: {_where(server)}. `styx api logs` shows what it writes."
@@ -186,8 +206,11 @@ def _shape(server: LocalServer | None, answers: bool) -> Shape:
 def logs(ctx: click.Context, follow: bool, tail: int) -> None:
     """Show what the server of this home writes."""
     from styx.cli.follow import DETACHED
-    from styx.client.locallog import last_lines, lines
+    from styx.client.locallog import last_lines, lines, path
 
+    _say_whose()
+    if not path().exists():
+        note(f"No server of this home has written anything: there is no {path()}.")
     try:
         for line in lines(tail) if follow else last_lines(tail):
             click.echo(line)
@@ -208,7 +231,7 @@ def login(url: str | None, endpoint: str | None, token_file: TextIO | None, fing
     The token is asked for, or read from a file or STYX_API_TOKEN. Both are kept in api.json in the home, for you alone.
     STYX_API_URL and STYX_API_TOKEN do the same for one shell, and win.
     """
-    from styx.client.access import access
+    from styx.client.access import greeted
     from styx.client.login import Login, checked_pin, checked_url, needs_agreement, save
 
     if (url is None) == (endpoint is None):
@@ -219,10 +242,12 @@ def login(url: str | None, endpoint: str | None, token_file: TextIO | None, fing
         confirm(f"Send the token to {where}, where everybody on the way can read it?", yes=yes)
     pin = checked_pin(fingerprint) if fingerprint else ""
     wanted = Login(where, _token(token_file), fingerprint=pin, in_clear=in_clear)
-    with access(wanted) as server:
-        me = server.me()
+    me = greeted(wanted)
     save(wanted)
     click.echo(f"Logged in to {clean(where)} as {clean(me['user'])} ({clean(me['role'])}).")
+
+
+_STDIN = ("-", "<stdin>")  # as it is called by click and by Python
 
 
 def _token(file: TextIO | None) -> str:
@@ -233,15 +258,17 @@ def _token(file: TextIO | None) -> str:
     from styx.client.login import TOKEN_VARIABLE
 
     if file is not None:
-        found = file.read()
+        found, source = file.read(), "standard input" if file.name in _STDIN else file.name
     elif os.environ.get(TOKEN_VARIABLE):
-        found = os.environ[TOKEN_VARIABLE]
+        found, source = os.environ[TOKEN_VARIABLE], TOKEN_VARIABLE
     elif interactive():
-        found = click.prompt("Token", hide_input=True, err=True)
+        found, source = click.prompt("Token", hide_input=True, err=True), "what was typed"
     else:
         raise BadInput("there is no token, and no terminal to ask for it on", hint="Give --token-file FILE.")
     found = found.strip()
-    if not found or not found.isascii() or not found.isprintable() or " " in found:
+    if not found:
+        raise BadInput(f"there is no token: {clean(source)} is empty", hint="It is one word that begins with styx_.")
+    if not found.isascii() or not found.isprintable() or " " in found:
         raise BadInput("this is no token", hint="It is one word that begins with styx_.")
     return found
 

@@ -12,12 +12,14 @@ from styx.cli import options
 from styx.cli.ask import confirm
 from styx.cli.command import Command, option
 from styx.cli.render import ago, clean, json_text, moment, note, table
-from styx.cli.values import OneOf, Span
+from styx.cli.values import OneOf, Span, WholeNumber
 
 Row = dict[str, Any]
 
 ROLES = ("viewer", "member", "admin")  # as styx.store.access has them, which is slow to import
 SCOPES = ("read", "write", "admin")
+MOST_DAYS = 3650  # as the server has it
+DAY = 86400.0  # seconds
 
 CREATE = """
 styx api token create laptop
@@ -57,6 +59,10 @@ styx api user remove ann
 ROLE = """
 styx api user role ann viewer
 """
+SET = """
+styx api user set ann --disable
+styx api user set ann --enable --role member
+"""
 
 _TOKENS = ("id", "user", "name", "scopes", "created_at", "expires_at", "revoked_at", "used_at", "maker")
 _USERS = ("name", "role", "created_at", "disabled")
@@ -68,17 +74,32 @@ def token() -> None:
 
 
 @token.command(cls=Command, notes={"Examples": CREATE, "JSON": CREATE_JSON})
-@click.argument("name")
+@click.argument("name", required=False)
 @option("--user", metavar="NAME", help="Whose it is, if not yours.")
+@option("--name", "called", metavar="NAME", help="What it is called, if not by the argument; else 'token'.")
 @option("--scope", "scopes", type=OneOf(SCOPES), multiple=True, help="What it may do, if not all. Repeatable.")
 @option("--expires", type=Span(), metavar="TIME", help="So long it counts, as in 30d; else until it is revoked.")
+@option("--days", type=WholeNumber(min=1, max=MOST_DAYS), metavar="N", help="The same in days.")
 @options.output_option
-def create(name: str, user: str | None, scopes: tuple[str, ...], expires: float | None, output: str) -> None:
+def create(
+    name: str | None,
+    user: str | None,
+    called: str | None,
+    scopes: tuple[str, ...],
+    expires: float | None,
+    days: int | None,
+    output: str,
+) -> None:
     """Make a token, and print it. It is not shown again."""
     from styx.client.access import access
 
+    if name is not None and called is not None:
+        raise click.UsageError("give the name once: as the argument or by --name")
+    if expires is not None and days is not None:
+        raise click.UsageError("give --expires or --days, and not both")
+    lifetime = days * DAY if days is not None else expires
     with access() as server:
-        made = server.create_token(name, user, scopes, expires)
+        made = server.create_token(name or called or "token", user, scopes, lifetime)
     if output == "json":
         click.echo(json_text(made))
         return
@@ -117,7 +138,7 @@ def revoke(ids: tuple[str, ...], alone: bool) -> None:
 
 @click.group()
 def user() -> None:
-    """Add, list and remove those who may use a server."""
+    """Add, list, change and remove those who may use a server."""
 
 
 @user.command(cls=Command, notes={"Examples": ADD})
@@ -173,6 +194,23 @@ def role(name: str, role: str) -> None:
     with access() as server:
         server.change_user(name, role=role)
     click.echo(f"{clean(name)} is a {role}.")
+
+
+@user.command("set", cls=Command, notes={"Examples": SET})
+@click.argument("name")
+@option("--role", type=OneOf(ROLES), help="What they may do.")
+@option("--disable/--enable", "disabled", default=None, help="Whether their tokens are refused.")
+def change(name: str, role: str | None, disabled: bool | None) -> None:
+    """Change what a user may do, or whether they are let in."""
+    from styx.client.access import access
+
+    changes = {key: value for key, value in (("role", role), ("disabled", disabled)) if value is not None}
+    if not changes:
+        raise click.UsageError("give --role, --disable or --enable")
+    with access() as server:
+        changed = server.change_user(name, **changes)
+    state = "may not use the server any more" if changed.get("disabled") else f"is a {clean(changed['role'])}"
+    click.echo(f"{clean(name)} {state}.")
 
 
 def _user_row(user: Row, now: datetime) -> Sequence[object]:

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from http.client import RemoteDisconnected
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -49,6 +50,8 @@ _UNSAID: dict[int, tuple[type[Refusal], str, str | None]] = {
     429: (TooManyRequests, "is asked too much at once", None),
 }
 _SUCCESS = 2
+HUNG_UP = "it hung up without an answer"
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})  # as OpenSSL has it, before 3.2 and since
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 Sleep = Callable[[float], None]
@@ -219,6 +222,9 @@ class Http:
 
     def _unreachable(self, failure: HTTPError) -> StyxError:
         if isinstance(failure, SSLError) and not _hung_up(failure):
+            if getattr(failure.args[0], "reason", None) in _NO_TLS:
+                hint = "If it is on this machine, name it by http://; what others can reach has to speak TLS."
+                return InvalidConfig(f"what answers at {self.url} speaks no TLS", hint=hint)
             return InvalidConfig(
                 f"the server at {self.url} cannot be trusted: {_reason(failure)}",
                 hint="Log in with --fingerprint if its certificate is its own (`styx-server fingerprint` prints it); "
@@ -328,6 +334,8 @@ def _reason(failure: HTTPError) -> str:
         cause = cause.__cause__ or cause.__context__ or cause
     if isinstance(cause, ssl.SSLEOFError):
         return "it hung up"
+    if isinstance(cause, RemoteDisconnected):
+        return HUNG_UP
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return {"timed out": "it does not answer"}.get(str(cause), str(cause)) or type(cause).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ROLES = ("viewer", "member", "admin")
 SCOPES = ("read", "write", "admin")
+MOST_DAYS = 3650
 
 
 def add_to(cli: click.Group) -> None:
@@ -23,10 +24,34 @@ def add_to(cli: click.Group) -> None:
 
 
 def _store() -> Store:
+    """The store of the home. One that is made for this is told of: the home may not be the one that was meant."""
     from styx.config import home, load_config
     from styx.store import Store
+    from styx.store.peek import DATABASE_NAME
 
-    return Store.open(load_config().database, home=home())
+    url, place = load_config().database, home()
+    is_new = url is None and not (place / DATABASE_NAME).exists()
+    store = Store.open(url, home=place)
+    if is_new:
+        click.echo(f"{place} had no installation of Styx; one was begun there now.", err=True)
+    return store
+
+
+class Span(click.ParamType[timedelta]):
+    """A length of time with its unit: ``90s``, ``30m``, ``12h``, ``7d``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The time, of ten years at most. Raises click.BadParameter."""
+        from styx.words import span
+
+        if isinstance(value, timedelta):
+            return value
+        seconds = span(value)
+        if seconds is None or seconds > MOST_DAYS * 86400:
+            self.fail(f"{value!r} is no time such as 90s, 30m, 12h or 7d, of at most {MOST_DAYS}d", param, ctx)
+        return timedelta(seconds=seconds)
 
 
 def _time(time: datetime | None) -> str:
@@ -98,20 +123,32 @@ def token() -> None:
 
 
 @token.command("create")
+@click.argument("name", required=False)
 @click.option("--user", "owner", help="Whose it is; by default yours, an administrator's if you are no user yet.")
-@click.option("--name", default="token", show_default=True, help="What it is called.")
+@click.option("--name", "called", help="What it is called, if not by the argument; else 'token'.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do at most; repeatable.")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it is good for; else for ever.")
-def token_create(owner: str | None, name: str, scopes: tuple[str, ...], days: float | None) -> None:
+@click.option("--expires", type=Span(), metavar="TIME", help="So long it counts, as in 30d; else until it is revoked.")
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), metavar="N", help="The same in days.")
+def token_create(
+    name: str | None,
+    owner: str | None,
+    called: str | None,
+    scopes: tuple[str, ...],
+    expires: timedelta | None,
+    days: int | None,
+) -> None:
     """Make a token and show it, this once."""
     from styx.server.auth.bootstrap import ensure_own
     from styx.server.auth.tokens import mint
 
-    now = datetime.now(UTC)
+    if name is not None and called is not None:
+        raise click.UsageError("give the name once: as the argument or by --name")
+    if expires is not None and days is not None:
+        raise click.UsageError("give --expires or --days, and not both")
+    now, lifetime = datetime.now(UTC), expires if days is None else timedelta(days=days)
     with _store() as store:
-        text, made = mint(
-            owner or ensure_own(store, now), name, now, scopes=scopes, lifetime=timedelta(days=days) if days else None
-        )
+        whose = owner or ensure_own(store, now)
+        text, made = mint(whose, name or called or "token", now, scopes=scopes, lifetime=lifetime)
         store.tokens.add(made)
     click.echo(text)
 

@@ -134,6 +134,8 @@ def _parts(authorization: str) -> tuple[str, str]:
     scheme, _, token = authorization.partition(" ")
     prefix, _, rest = token.strip().partition("_")
     number, _, secret = rest.partition("_")
-    if scheme.lower() != "bearer" or prefix != _PREFIX or not number or not secret or not token.isascii():
+    if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("there is no token in this request", hint=_HINT)
+    if prefix != _PREFIX or not number or not secret or not token.isascii():
+        raise Unauthenticated("what came as the token is none: they are of the form styx_ID_SECRET", hint=_HINT)
     return number, secret
