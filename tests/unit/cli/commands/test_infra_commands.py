@@ -10,6 +10,7 @@ import pytest
 
 from styx.cli.complete import cluster_names
 from styx.cli.table import COMMANDS
+from styx.client.login import Login, save
 from styx.client.protocol import CheckResult
 from styx.hookspecs import DoctorFinding
 from support.fake_client import FakeClient
@@ -84,7 +85,7 @@ def test_check_shows_faults_below_the_table(styx, client: FakeClient):
 
 
 def test_doctor(styx, client: FakeClient):
-    """An error is exit code 1, warnings are not; fixes are printed."""
+    """An error is exit code 1, warnings are not; fixes are printed, and first whose machine it is, if a server's."""
     warning = DoctorFinding("bytecode", "warning", "is not written", "unset PYTHONDONTWRITEBYTECODE")
     client.findings = [DoctorFinding("store", "ok", "fine"), warning]
     result = styx("doctor")
@@ -94,6 +95,9 @@ def test_doctor(styx, client: FakeClient):
     failed = styx("doctor", "-o", "json")
     assert failed.exit_code == 1
     assert json.loads(failed.stdout)[-1] == {"check": "ssh", "level": "error", "message": "is missing", "fix": None}
+    save(Login("https://styx.example", "styx_a_b"))
+    assert json.loads(styx("doctor", "-o", "json").stdout)[0]["check"] == "machine"
+    assert "that of the server at https://styx.example" in styx("doctor").stdout.splitlines()[1]
 
 
 @pytest.mark.parametrize(

@@ -105,10 +105,20 @@ def _require(names: Iterable[str], found: Collection[str]) -> None:
 @options.output_option
 @click.pass_context
 def doctor(ctx: click.Context, output: str) -> None:
-    """Look for problems on this machine: the store, the plugins, the programs that are needed."""
+    """Look for problems on this machine: the store, the plugins, the programs that are needed.
+
+    Once logged in to a server, it is the server's machine that is looked at.
+    """
+    from styx.client.login import logged_in
+    from styx.hookspecs import DoctorFinding
+
     with connected() as client, progress() as report:
         report("doctor", "looking")
         findings = client.doctor()
+    login = logged_in()
+    if login is not None:
+        whose = f"that of the server at {login.url}, as {login.source} says: all here is about it, not about this one"
+        findings = [DoctorFinding("machine", "ok", whose), *findings]
     if output == "json":
         click.echo(json_text([views.finding(found) for found in findings]))
     else:
