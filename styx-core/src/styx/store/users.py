@@ -100,4 +100,4 @@ class Users:
 
 
 def _unknown(name: str) -> UserNotFound:
-    return UserNotFound(f"no user named {name!r}", hint="`GET /v1/users` lists the users there are.")
+    return UserNotFound(f"no user named {name!r}", hint="`styx api user list` lists those there are.")

@@ -92,7 +92,7 @@ async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken
     if not caller.admin and body.user not in {None, caller.user}:
         raise Forbidden(f"only {body.user!r} or an administrator makes tokens of {body.user!r}")
     if owner is None or maker is None:  # tokens go with their user
-        raise UserNotFound(f"there is no user {body.user!r}", hint="GET /v1/users lists them.")
+        raise UserNotFound(f"there is no user {body.user!r}", hint="`styx api user list` lists them.")
     scopes = tuple(body.scopes) or _all_of(owner.role)
     if level(owner.role, scopes) > caller.level or scoped(scopes) > scoped(maker.scopes):
         raise Forbidden("a token cannot make one that may do more", hint="Ask for fewer scopes.")
@@ -116,7 +116,7 @@ async def revoke(number: TokenId, caller: CallerOf, parts: PartsOf, *, alone: Al
     """
     found = await parts.off_loop(parts.store.tokens.get, number)
     if found is None or (not caller.admin and found.user != caller.user):
-        raise TokenNotFound(f"there is no token {masked(number)!r}", hint="GET /v1/tokens lists them.")
+        raise TokenNotFound(f"there is no token {masked(number)!r}", hint="`styx api token list` lists them.")
     own = await parts.off_loop(parts.store.tokens.get, caller.token)
     if number != caller.token and (own is None or scoped(found.scopes) > scoped(own.scopes)):
         raise Forbidden("a token cannot revoke one that may do more", hint="Use that one itself, or one like it.")
