@@ -1,17 +1,24 @@
-"""Daemon threads for one call each, which are kept for the next: making one takes longer than most calls do."""
+"""Threads that a process which was forked has of its own: those of its parent did not come along.
+
+Daemon threads for one call each are kept for the next: making one takes longer than most calls do.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 IDLE_SECONDS = 10.0  # that a thread waits for another call
 
 Deliver = Callable[[Any, BaseException | None], None]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def call(function: Callable[[], Any], deliver: Deliver, name: str) -> None:
@@ -53,3 +60,20 @@ class _Thread:
 
 _free: list[_Thread] = []  # each step with it is atomic, so that no lock is needed
 os.register_at_fork(after_in_child=_free.clear)  # threads do not go with it
+
+
+class Pool(Executor):
+    """So many threads for as long as the process lives; a fork has others."""
+
+    def __init__(self, at_once: int, name: str) -> None:
+        self._at_once = at_once
+        self._name = name
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._threads = ThreadPoolExecutor(self._at_once, self._name)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """See :class:`concurrent.futures.Executor`."""
+        return self._threads.submit(fn, *args, **kwargs)

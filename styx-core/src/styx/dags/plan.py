@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 
@@ -21,9 +20,10 @@ from styx.spec import Task
 from styx.spec.dag import Dag
 from styx.spec.flow import estimated_hours
 from styx.spec.model import TaskSpec
+from styx.threads import Pool
 
 PATIENCE = 10.0  # seconds that a question to the solver may take; then the best plan found is taken
-_SOLVING = ThreadPoolExecutor(4, "styx-plan")  # the threads of the event loop are for what is short
+_SOLVING = Pool(4, "styx-plan")  # the threads of the event loop are for what is short
 _HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes are in
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,12 +22,13 @@ from styx.engine.ownership import HERE, closed_here, not_here, open_clouds
 from styx.optimizer.rank import Choice, Lot, Rejection, label, leaves_open, query_for, rank, thinned
 from styx.spec.model import Alternative, ResourcesSpec, TaskSpec
 from styx.spec.suggest import did_you_mean
+from styx.threads import Pool
 from styx.words import sentences
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_THREADS = ThreadPoolExecutor(4, "styx-plan")  # those of the event loop are for what is short
+_THREADS = Pool(4, "styx-plan")  # those of the event loop are for what is short
 
 
 @dataclass(frozen=True, slots=True)
