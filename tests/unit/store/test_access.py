@@ -223,6 +223,18 @@ def test_a_request_is_cancelled_by_who_works_on_it(store: Store) -> None:
             question("unknown\0")
 
 
+def test_of_what_was_asked_with_the_cluster_stays(store: Store) -> None:
+    """A page reads nothing else of it, however long it is, and nobody needs the rest once the request has ended."""
+    serve(store, "s")
+    ask(store, "named", arguments={"task": {"run": "x" * 100_000}, "cluster": "dev"})
+    ask(store, "other", arguments={"dag": "x" * 100_000})
+    assert {each.id: each.arguments for each in store.requests.page()} == {"named": {"cluster": "dev"}, "other": {}}
+    assert len(str(store.requests.under_way("s"))) > 200_000
+    for number in ("named", "other"):
+        store.requests.finish(number, store.requests.own(number, "s").epoch, R.SUCCEEDED)
+    assert [store.requests.get(number).arguments for number in ("named", "other")] == [{"cluster": "dev"}, {}]
+
+
 def test_requests_are_read_in_pages(store: Store, clock: Any) -> None:
     """Newest first, also those of the same moment, of all or of one user, each page after the one before."""
     serve(store, "s")

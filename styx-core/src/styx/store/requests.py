@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, tuple_, update
 
 from styx.api.errors import StoreError, Wire
 from styx.store import schema
 from styx.store.access import RequestNotFound, RequestRecord, RequestState
 from styx.store.database import Database
 from styx.store.managed import Superseded
-from styx.store.rows import all_columns, columns, plain, request_record
+from styx.store.rows import all_columns, brief_request, columns, plain, request_record
 from styx.store.servers import require
 
 _T = schema.requests
+_BEGINNING = 1000  # characters of what one was asked with, which may be megabytes: the cluster is in them
 _GET = select(_T).where(_T.c.id == bindparam("which"))
 _LOCK = _GET.with_for_update()
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
-_NEWEST = select(_T).order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(bindparam("most"))
+_BRIEF: list[ColumnElement[Any]] = [column for column in _T.c if column is not _T.c.arguments]
+_BRIEF.append(func.substr(_T.c.arguments, 1, _BEGINNING).label("arguments"))
+_NEWEST = select(*_BRIEF).order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(bindparam("most"))
 _PLACE = select(_T.c.created_at).where(_T.c.id == bindparam("last"))
 _OLDER = tuple_(_T.c.created_at, _T.c.id) < tuple_(bindparam("at"), bindparam("last"))
 _MINE = (
@@ -41,7 +46,8 @@ class Requests:
         """Put a request on record, for ``record.server`` to work on. Raises Superseded when that was taken over."""
         with self._database.write() as connection:
             require(connection, record.server)
-            connection.execute(_INSERT, all_columns(record))
+            asked_with = {**_cluster(record.arguments), **record.arguments}
+            connection.execute(_INSERT, all_columns(replace(record, arguments=asked_with)))
         return record
 
     def get(self, number: str) -> RequestRecord:
@@ -58,7 +64,10 @@ class Requests:
         return row.ended_at is not None
 
     def page(self, *, user: str | None = None, after: str | None = None, limit: int = 100) -> list[RequestRecord]:
-        """Requests, of one user or of all, newest first; ``after`` is the id of the last one of the page before."""
+        """Requests, of one user or of all, newest first; ``after`` is the id of the last one of the page before.
+
+        Of what they were asked with only the cluster is there.
+        """
         query, given = _NEWEST, {"most": limit, "last": plain(after or "")}
         if user is not None:
             query = query.where(_T.c.user == plain(user))
@@ -66,7 +75,7 @@ class Requests:
             if after is not None:
                 given["at"] = connection.scalar(_PLACE, given) or ""  # nothing is older than what is not on record
                 query = query.where(_OLDER)
-            return [request_record(row) for row in connection.execute(query, given)]
+            return [brief_request(row) for row in connection.execute(query, given)]
 
     def own(self, number: str, server: str) -> RequestRecord:
         """Take up one of this server's requests: from now on only who names the new ``epoch`` may finish it.
@@ -84,7 +93,9 @@ class Requests:
     def finish(
         self, number: str, epoch: int, state: RequestState, *, result: Any = None, error: Wire | None = None
     ) -> RequestRecord:
-        """End a request, with what came of it; its secrets go. Raises Superseded when another has taken it up.
+        """End a request, with what came of it. What it was asked with goes, its secrets too; the cluster stays.
+
+        Raises Superseded when another has taken it up.
 
         Ending it again as the same changes nothing; as something else raises StoreError.
         """
@@ -96,8 +107,11 @@ class Requests:
                 return before
             if before.ended_at is not None or state is RequestState.RUNNING:
                 raise StoreError(f"request {number} cannot go from {before.state} to {state}")
-            now = self._database.now(connection)
-            return self._write(connection, number, state=state, result=result, error=error, sealed=None, ended_at=now)
+            now, kept = self._database.now(connection), _cluster(before.arguments)
+            return self._write(
+                connection, number,
+                state=state, result=result, error=error, arguments=kept, sealed=None, ended_at=now,
+            )  # fmt: skip
 
     def cancel(self, number: str) -> RequestRecord:
         """Ask that a request ends, of the server that works on it. Idempotent; one that has ended stays as it is."""
@@ -131,6 +145,10 @@ def _found(row: Any, number: str) -> RequestRecord:
     if row is None:
         raise _unknown(number)
     return request_record(row)
+
+
+def _cluster(arguments: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in arguments.items() if name == "cluster"}
 
 
 def _unknown(number: str) -> RequestNotFound:

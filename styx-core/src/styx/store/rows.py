@@ -48,6 +48,7 @@ _TIMES = (
     "ended_at", "until", "started_at", "expires_at", "revoked_at", "used_at", "stop_at",
 )  # fmt: skip
 _LARGEST = 2**31 - 1  # of the numbers that a column takes on PostgreSQL
+_CLUSTER_FIRST = '{"cluster":'
 _decode = json.JSONDecoder().raw_decode  # what _dump wrote has no white space around it
 
 
@@ -282,6 +283,11 @@ def cluster_record(row: Sequence[Any]) -> ClusterRecord:
     )  # fmt: skip
 
 
+def _cluster_alone(text: str) -> Values:
+    """The cluster, which is first, of what a request was asked with; ``text`` may break off behind it."""
+    return {"cluster": _decode(text, len(_CLUSTER_FIRST))[0]} if text.startswith(_CLUSTER_FIRST) else {}
+
+
 node_record = _reader(NodeRecord)
 attempt_record = _reader(AttemptRecord, state=_ATTEMPT_STATES.__getitem__)
 event_record = _reader(EventRecord)
@@ -295,4 +301,5 @@ user_record = _reader(User, role=Role)
 token_record = _reader(Token)
 audit_entry = _reader(AuditEntry)
 request_record = _reader(RequestRecord, state=RequestState)
+brief_request = _reader(RequestRecord, state=RequestState, arguments=_cluster_alone)
 answer_record = _reader(Answer)
