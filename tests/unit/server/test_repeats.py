@@ -21,14 +21,16 @@ WHOLE = {"type": "http.request", "body": b"{}", "more_body": False}
 PART, BROKEN = {**WHOLE, "more_body": True}, {"type": "http.disconnect"}
 
 
-async def statuses(store: Store, path: str, caller: Caller | None, *messages: dict[str, Any]) -> list[int]:
+async def statuses(
+    store: Store, path: str, caller: Caller | None, *messages: dict[str, Any], said: bytes = b"done"
+) -> list[int]:
     """Those of the answers to a POST with a key, of whose body these come."""
     left, found = [*messages], list[int]()
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "http.response.start", "status": 201})
-        await send({"type": "http.response.body", "body": b"done"})
+        await send({"type": "http.response.body", "body": said})
 
     async def receive() -> dict[str, Any]:
         return left.pop(0)
@@ -51,6 +53,17 @@ async def test_a_body_that_breaks_off_uses_up_no_key(tmp_path: Path) -> None:
             await statuses(store, "/v1/jobs", ANN, PART, BROKEN)
         assert refused.value.status_code == 400
         assert await statuses(store, "/v1/jobs", ANN, PART, WHOLE) == [201]
+
+
+async def test_of_a_long_answer_it_is_kept_that_there_was_one(tmp_path: Path) -> None:
+    """Nothing is done twice, and a short question fills no database."""
+    with Store.open(home=tmp_path) as store:
+        assert await statuses(store, "/v1/jobs", ANN, WHOLE, said=b"x" * 300_000) == [201]
+        assert await statuses(store, "/v1/jobs", ANN, WHOLE) == [409]
+        kept = store.answers.begin("ann", "one", "")
+        assert kept is not None
+        assert len(kept.body) < 1000
+        assert "(201, request r)" in Sealer(bytes(32)).unseal(kept.body, "answer:ann:one")
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
 from styx.server.auth.access import HARMLESS, OPEN
-from styx.server.problems import MEDIA_TYPE, answer
+from styx.server.problems import MEDIA_TYPE, answer, problem_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from styx.store import Store
 
 HEADER = b"idempotency-key"
+_LONGEST = 256 * 1024  # characters of an answer: a short question may have one of megabytes
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TOKENS = "/v1/tokens"  # whose answers hold what may be good for longer than the one that asks for it
 _REPLAYED = {"idempotent-replayed": "true"}
@@ -34,7 +35,8 @@ class Repeats:
 
     The same key with the same request: the same answer. With another request, or by a token that may do more or less:
     422; so also a token that one asks for which did not make it. While the first is worked on: 409.
-    What the server failed at (5xx) or had no time for is not kept.
+    What the server failed at (5xx) or had no time for is not kept. Of a long answer it is kept that there was one:
+    the same request again is told so (409), and nothing is repeated.
     """
 
     def __init__(self, app: ASGIApp, store: Store, sealer: Sealer, off_loop: OffLoop) -> None:
@@ -87,6 +89,8 @@ class Repeats:
             status = next(each["status"] for each in answered if each["type"] == "http.response.start")
             if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _OF_THE_MOMENT:
                 text = b"".join(each.get("body", b"") for each in answered).decode()
+                if len(text) > _LONGEST:
+                    status, text = HTTPStatus.CONFLICT, _too_long(status, scope["state"]["request"])
                 sealed = self._sealer.seal(text, _about(user, key))
                 await self._off_loop(self._answers.finish, user, key, status, sealed)
                 done = True
@@ -133,6 +137,14 @@ def _fingerprint(scope: Scope, body: bytes) -> str:
     for part in (scope["method"].encode(), scope["raw_path"], scope["query_string"], by.encode(), body):
         found.update(len(part).to_bytes(8, "big") + part)
     return found.hexdigest()
+
+
+def _too_long(status: int, request: str) -> str:
+    error = StyxError(
+        f"this was answered before ({status}, request {request}), at a length that is not kept; nothing was repeated",
+        hint="Look at what there is now, before you ask with a new Idempotency-Key.",
+    )
+    return problem_of(error, request, HTTPStatus.CONFLICT).model_dump_json(exclude_none=True)
 
 
 def _about(user: str, key: str) -> str:
