@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
+from styx.api.errors import StoreError
+from styx.client.refusals import Unauthenticated
 from styx.server.auth.tokens import Caller, level
+from styx.server.http import bodies
 from styx.server.http.bodies import Bodies
 from styx.server.models import DagIn, JobIds, JobOptionsIn, RunOptionsIn, TaskIn
 from styx.server.settings import Settings
@@ -27,11 +31,13 @@ class Peer:
     def __init__(self) -> None:
         self.held = asyncio.Event()
         self.bodies = Bodies(self._app, SETTINGS)
+        self.admitted: Exception | Caller | None = None
 
     async def send(self, size: int, *, role: Role = Role.MEMBER, user: str = "ann", path: str = "/v1/tasks") -> int:
         """The status of the answer."""
         caller = Caller(user, role, "t", level(role, ()))
-        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": {"caller": caller}}
+        state = {"caller": caller, "admitted": self._admitted}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": state}
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b"x" * size, "more_body": False}
@@ -44,6 +50,12 @@ class Peer:
         except HTTPException as error:
             return error.status_code
         return HTTPStatus.OK
+
+    async def _admitted(self) -> Caller:
+        if isinstance(self.admitted, Exception):
+            raise self.admitted
+        assert self.admitted is not None, "asked for nothing"
+        return self.admitted
 
     async def _app(self, _scope: Any, receive: Callable[[], Awaitable[Any]], _send: Any) -> None:
         await receive()
@@ -84,6 +96,24 @@ async def test_what_is_too_large_makes_no_room_for_more() -> None:
     assert await peer.send(1) == HTTPStatus.TOO_MANY_REQUESTS
     peer.held.set()
     assert {*await asyncio.gather(*waiting)} == {HTTPStatus.OK}
+
+
+ANN = Caller("ann", Role.MEMBER, "t", level(Role.MEMBER, ()))
+
+
+@pytest.mark.parametrize(("admitted", "status"), [
+    (ANN, 200), (Unauthenticated("revoked"), 401), (replace(ANN, level=level(Role.VIEWER, ())), 401),
+    (StoreError("gone"), 503),
+])  # fmt: skip
+async def test_whose_body_comes_late_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, admitted: Exception | Caller, status: int
+) -> None:
+    """Nothing is done for a token that was revoked, or came to allow less, while its body was on the way."""
+    monkeypatch.setattr(bodies, "_AT_ONCE", -1.0)
+    peer = Peer()
+    peer.held.set()
+    peer.admitted = admitted
+    assert await peer.send(1) == status
 
 
 @pytest.mark.parametrize(("model", "given"), [

@@ -165,12 +165,14 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 _OF_STATUS: dict[int, tuple[type[StyxError], str]] = {
+    401: (refusals.Unauthenticated, "the token was revoked, or came to allow something else, before the body was here"),
     404: (refusals.NoSuchThing, "there is nothing at this address"),
     405: (refusals.WrongMethod, "this address does not know that method"),
     408: (refusals.TooSlow, "the body did not come in time"),
     413: (refusals.TooLarge, "the body is too large"),
     429: (refusals.TooManyRequests, "too much was sent at once"),
     431: (refusals.TooLarge, "the header of the request is too large"),
+    503: (refusals.Unavailable, "it cannot be looked up who asks"),
 }
 
 

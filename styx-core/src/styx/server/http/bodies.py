@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from styx.api.errors import StoreError
+from styx.client.refusals import Unauthenticated
 from styx.server.auth.tokens import Level
 from styx.server.http.apart import apart
 from styx.server.settings import MiB, Settings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_AT_ONCE = 1.0  # seconds
 _DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
 UPLOADS = ("/v1/files/", "/v1/storage/object")
 _DAGS = "/v1/dags"
@@ -35,6 +38,8 @@ _MOST_PARTS = 100_000  # lists and mappings, each of which takes a hundred times
 
 class Bodies:
     """ASGI middleware. Counts what comes, and gives up on who is too slow, before it is in memory.
+
+    Whose body took its time is asked once more who they are: nothing is done for a token that was revoked meanwhile.
 
     What it raises is an HTTPException: that is all that the framework lets through while it reads a body.
     """
@@ -59,7 +64,8 @@ class Bodies:
             await _drain(scope, receive)
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         loop = asyncio.get_running_loop()
-        deadline, got, held, ended = loop.time() + settings.body_patience, 0, 0, False
+        began = loop.time()
+        deadline, got, held, ended = began + settings.body_patience, 0, 0, False
 
         async def received() -> Message:
             nonlocal deadline, got, held, ended
@@ -81,6 +87,8 @@ class Bodies:
             else:
                 held += size
                 self._hold(user, size)
+            if ended and caller is not None and loop.time() - began > _AT_ONCE:
+                await _admit_again(scope)
             return message
 
         try:
@@ -104,6 +112,18 @@ async def _drain(scope: Scope, receive: Receive) -> None:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 message = await receive()
             got, more = got + len(message.get("body", b"")), message.get("more_body", False)
+
+
+async def _admit_again(scope: Scope) -> None:
+    """Raise HTTPException where the token counts no more, or allows something else by now, or nobody can tell."""
+    try:
+        caller = await scope["state"]["admitted"]()
+    except Unauthenticated:
+        caller = None
+    except StoreError:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE) from None
+    if caller != scope["state"]["caller"]:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED)
 
 
 def _user(scope: Scope) -> str:
