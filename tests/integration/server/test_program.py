@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from styx.sealing import Sealer
 from styx.store import Store
+from styx.store.managed import ServerRecord
 from styx.transports.process import user_name
 from support.servers import running
 
@@ -58,7 +60,10 @@ def test_one_home_has_one_server(styx_home: Path) -> None:
 
 
 def test_one_database_has_one_key(styx_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server whose secrets the others could not read ends with what to do, and begins once their key is given up."""
+    """A server whose secrets the others could not read ends with what to do, and begins once their key is given up.
+
+    Not before: one that lives would go on with it.
+    """
     with Store.open(home=tmp_path / "first") as store:
         Sealer.open(tmp_path / "first").require_for(store)
         monkeypatch.setenv("STYX_DATABASE_URL", f"sqlite:///{tmp_path}/first/state.db")
@@ -67,6 +72,13 @@ def test_one_database_has_one_key(styx_home: Path, tmp_path: Path, monkeypatch: 
         assert f"{styx_home}/secret.key is another key" in refused.stderr
         assert styx_server(styx_home, "forget-key").returncode == 0
         Sealer.open(styx_home).require_for(store)
+        now = store.now()
+        lives = ServerRecord("a1", "there", 7, "", "", "1", "http://a", now, now, now + timedelta(hours=1))
+        store.servers.register(lives)
+        refused = styx_server(styx_home, "forget-key")
+        assert (refused.returncode, "server a1 (process 7 on there, at http://a)" in refused.stderr) == (1, True)
+        store.servers.retire("a1")
+        assert styx_server(styx_home, "forget-key").returncode == 0
 
 
 def test_a_home_that_was_not_there_is_told_of(styx_home: Path) -> None:

@@ -190,8 +190,20 @@ def token_revoke(number: str, alone: bool) -> None:
 def forget_key() -> None:
     """Let the next server to start bring another key, where secret.key is lost.
 
-    Secrets that are sealed under the one before cannot be read with it: jobs and requests that need them fail.
+    Secrets that are sealed under the one before cannot be read with it: jobs and requests that need them fail. It is
+    refused while a server of the database lives, which would go on with the key it has.
     """
+    from styx.api.errors import StyxError
+    from styx.store.holder import current
+
     with _store() as store:
+        dead = {server.id for server in store.servers.dead(current())}
+        for server in store.servers.list():
+            if server.id not in dead:
+                where = f"process {server.pid} on {server.host}, at {server.url}"
+                raise StyxError(
+                    f"server {server.id} ({where}) works with this database",
+                    hint="Stop all of its servers first; one that was killed counts as gone after 15 seconds.",
+                )
         store.forget_sealing_key()
     click.echo("The key of the next server to start is that of the database.")
