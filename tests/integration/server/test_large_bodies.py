@@ -59,3 +59,13 @@ def test_tasks_count_as_long_as_they_are_with_their_variables(server: Server) ->
         refused = server.ask("POST", f"/v1/{path}", body)
         assert (refused.status, refused.json["code"]) == (413, "too_large"), path
         assert "64 MiB" in refused.json["detail"]
+
+
+def test_large_arrays_are_told_briefly(server: Server) -> None:
+    """Of more than a hundred jobs the answer has what tells them apart, and not a hundred times what was sent."""
+    task = {"run": "true", "resources": {"infra": "ssh"}}  # of which there is none
+    few, many = (server.ask("POST", "/v1/jobs", {"task": task, "count": count}).json["items"] for count in (100, 101))
+    assert (len(few), len(many)) == (100, 101)
+    assert few[0]["task"]["run"] == "true"
+    assert {(each["rank"], each["size"]) for each in many} == {(rank, 101) for rank in range(101)}
+    assert [each["task"] for each in many] == [{}] * 101

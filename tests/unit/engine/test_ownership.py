@@ -148,7 +148,8 @@ async def test_who_may_have_an_identity(world: World) -> None:
 
 @pytest.mark.parametrize(("reference", "opened"), [
     ("vault:team/key", True), ("vault:team/a/b", True), ("env:TOKEN", True), ("vault:prod/db", False),
-    ("vault:team/../prod/db", False), ("Vault:team/key", False), ("env:TOKEN2", False),
+    ("vault:team/../prod/db", False), ("vault:team/..#x", False), ("vault:team/%2e%2e/x", False),
+    ("Vault:team/key", False), ("env:TOKEN2", False),
 ])  # fmt: skip
 async def test_for_whom_secrets_are_looked_up(world: World, reference: str, opened: bool) -> None:
     """Administrators, and embedded clients, have any; others those that a pattern of the settings names."""

@@ -45,7 +45,7 @@ class Settings:
     strangers: int = field(default_factory=lambda: _files() // 8)  # of them that have not shaken hands for TLS
     user_questions: int = 4  # of one user that take long, at the same time
     user_waiting: int = 200  # of them that wait for that
-    user_transfers: int = 16  # of one user, of objects in stores, at the same time
+    user_transfers: int = 6  # of one user, of objects in stores, at the same time
     streams: int = field(default_factory=lambda: min(1000, _files() // 4))  # at the same time
     user_streams: int = 200  # of one user, whose program may follow 64 things at once
     shells: int = field(default_factory=lambda: min(200, _files() // 16))  # terminals at once, of four files or so

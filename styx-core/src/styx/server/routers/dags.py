@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -16,8 +15,9 @@ from styx.server.http.apart import ApartOf
 from styx.server.http.responses import whole
 from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
+from styx.server.off_loop import in_threads
 from styx.server.parts import Parts, PartsOf
-from styx.server.routers.jobs import key_of, options_of, shown
+from styx.server.routers.jobs import THREADS, key_of, options_of, shown
 from styx.server.work.tasks import (
     dag_of,
     require_plannable,
@@ -34,13 +34,14 @@ from styx.store.managed import ManagedJob
 router = routes("dags", "/v1/dags")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[IN_TURN])
 async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs."""
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
-    made = await asyncio.to_thread(
+    made = await in_threads(
+        THREADS,
         submit_dag,
         parts.store,
         parts.sealer,

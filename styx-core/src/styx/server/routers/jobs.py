@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from styx.jobs import logs as joblogs
 from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
-from styx.server.auth.access import CallerOf
+from styx.server.auth.access import IN_TURN, CallerOf, TurnsOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.uploads import told
 from styx.server.http.apart import ApartOf
@@ -24,6 +26,7 @@ from styx.server.http.responses import LastEventId, Limit, Wait, event_number, s
 from styx.server.http.routing import routes
 from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
+from styx.server.off_loop import in_threads
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.clusterjobs import Follow, Tail
 from styx.server.settings import MiB
@@ -34,7 +37,9 @@ router = routes("managed jobs", "/v1/jobs")
 
 _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at a job that somebody waits for
 _LARGEST = 2**31 - 1
-_LARGEST_PAGE = 8 * MiB
+_LARGEST_PAGE = 2 * MiB
+_SMALL_PAGE = 100  # jobs, of which any number may be asked for at the same time
+THREADS = ThreadPoolExecutor(8, "styx-hand-in")
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 Word = Annotated[str | None, Query(max_length=200)]
 
@@ -42,6 +47,8 @@ Word = Annotated[str | None, Query(max_length=200)]
 @router.get("")
 async def jobs(
     parts: PartsOf,
+    caller: CallerOf,
+    turns: TurnsOf,
     *,
     state: Annotated[ManagedState | None, Query()] = None,
     user: Word = None,
@@ -61,19 +68,24 @@ async def jobs(
     It has fewer than were asked for where these are large: whether there are more, `next` says.
     """
     query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit, brief)
-    found, more = await parts.off_loop(parts.store.jobs.part, query, _LARGEST_PAGE)
-    return {"items": shown(found), "next": str(found[-1].id) if more else None}  # type: ignore[return-value]
+    async with turns.of(caller.user) if limit > _SMALL_PAGE else nullcontext():
+        found, more = await parts.off_loop(parts.store.jobs.part, query, _LARGEST_PAGE)
+        return {"items": shown(found), "next": str(found[-1].id) if more else None}  # type: ignore[return-value]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[IN_TURN])
 async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
-    """Hand in a task to be looked after to its end, or an array of them."""
+    """Hand in a task to be looked after to its end, or an array of them.
+
+    Of more than a hundred jobs the answer leaves out task and options, which are those that were sent.
+    """
     task = await apart(task_of, body, parts.uploads, caller.user)
     if max(apart.size, await apart(size_of, task)) * body.count > parts.settings.user_bodies:  # each has its own
         raise too_large(f"{body.count} jobs", parts.settings)
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec])
-    made = await asyncio.to_thread(
+    made = await in_threads(
+        THREADS,
         submit,
         parts.store,
         parts.sealer,
@@ -85,6 +97,8 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
         key=key_of(caller, body.key),
     )
     parts.runtime.nudge()
+    if len(made) > _SMALL_PAGE:
+        made = [replace(each, sealed=None, task={}, options={}) for each in made]
     return whole(shown(made))  # type: ignore[return-value]
 
 
@@ -130,7 +144,7 @@ async def logs(
         offset, tail = event_number(last_event_id), None
     if tail is not None:
         path = joblogs.path_of(parts.engine.context.home, number)
-        offset = await asyncio.to_thread(joblogs.start_of_tail, path, tail)
+        offset = await in_threads(THREADS, joblogs.start_of_tail, path, tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
 
 
@@ -158,10 +172,10 @@ async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> Asyn
         yield Event("log", data, str(offset))
 
 
-@router.post("/cancel")
+@router.post("/cancel", dependencies=[IN_TURN])
 async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf) -> Cancelled:
     """Ask that these end: what runs is stopped, and its cluster removed."""
-    ids = await asyncio.to_thread(_cancel, parts, caller, body.ids)
+    ids = await in_threads(THREADS, _cancel, parts, caller, body.ids)
     parts.runtime.nudge()
     return Cancelled(ids=ids)
 

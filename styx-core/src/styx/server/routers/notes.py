@@ -6,6 +6,7 @@ import asyncio
 
 from pydantic import BaseModel, Field
 
+from styx.server.auth.access import IN_TURN
 from styx.server.http.routing import routes
 from styx.server.parts import PartsOf
 
@@ -22,7 +23,7 @@ class Notes(BaseModel):
     given_up: list[str] = Field(description="clusters of which something may be left that a refresh removes")
 
 
-@router.get("/notes")
+@router.get("/notes", dependencies=[IN_TURN])
 async def notes(parts: PartsOf) -> Notes:
     """What else may be there and billed. Asks no cloud."""
     return await asyncio.to_thread(_found, parts)

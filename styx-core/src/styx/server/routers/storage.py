@@ -73,7 +73,7 @@ class Presigned(BaseModel):
     url: Text
 
 
-@router.get("")
+@router.get("", dependencies=[IN_TURN])
 async def buckets(parts: PartsOf) -> Buckets:
     """This installation's buckets in all stores."""
     found, problems = await parts.engine.storage.buckets()
