@@ -6,9 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from itertools import count
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,6 @@ from styx.api import (
     PluginError,
     QuotaExceeded,
     RateLimited,
-    StoredObject,
     Transient,
     Unsupported,
 )
@@ -29,7 +26,6 @@ from styx.engine.storage.ends import PARTIAL
 from styx.engine.storage.transfer import Tally
 from styx.testing.memory import MemoryObjects, MemoryStorage
 from support.disks import small_disk
-from support.stores import broken
 from support.stores import work as work_of
 
 ONE, ALL, SYNC, MIRROR = Mode(), Mode(recursive=True), Mode(sync=True), Mode(sync=True, delete=True)
@@ -93,24 +89,6 @@ async def test_what_is_the_same_is_left_alone(work: StorageWork, tmp_path: Path,
     os.utime(back / "a.txt", (4e9, 4e9))
     assert await copy(work, f"{scheme}://b", back, SYNC) == (["a.txt"], [])
     assert (back / "a.txt").read_text() == "longer"
-
-
-async def test_a_page_at_a_time(work: StorageWork, tmp_path: Path) -> None:
-    """Of a store that lists as it goes nothing is read beyond a page; together the pages are all there is, by key."""
-
-    class Endless(MemoryStorage):
-        def list(self, uri: str) -> Iterator[StoredObject]:
-            del uri
-            return (StoredObject(f"{number:09}", 0, datetime.now(UTC)) for number in count())
-
-    endless = work_of(tmp_path / "other", memory=(Endless, MemoryObjects()))
-    assert [thing.key for thing in await endless.objects("memory://b", 2, "000000041")] == ["000000042", "000000043"]
-    names = ["a-b", "a/b-c", "a/b/c", "a0", "z", "\u00e9/x"]
-    await copy(work, write(tmp_path / "source", dict.fromkeys(names, "")), "file://b", ALL)
-    found: list[str] = []
-    while page := await work.objects("file://b", 2, found[-1] if found else ""):
-        found += [thing.key for thing in page]
-    assert found == names
 
 
 async def test_from_store_to_store(work: StorageWork, tmp_path: Path) -> None:
@@ -341,21 +319,6 @@ async def test_two_who_fetch_the_same_into_one_place(work: StorageWork, tmp_path
     assert tree(Path(target)) == FILES
 
 
-async def test_buckets_and_problems_are_told_together(tmp_path: Path, objects: MemoryObjects) -> None:
-    """A store that cannot be asked does not silence the others; buckets of more objects than a page are not counted."""
-    work = work_of(tmp_path / "home", memory=(MemoryStorage, objects), broken=broken("acme"))
-    await work.create("memory://small")
-    await work.create("memory://large")
-    now = work.stores.get("memory").services.clock.now()
-    objects.buckets["small"].objects["k"] = (b"1234", now)
-    objects.buckets["large"].objects |= {f"{n:05}": (b"x", now) for n in range(1001)}
-    found, problems = await work.buckets()
-    assert [(b.uri, b.objects, b.size) for b in found] == [("memory://large", None, None), ("memory://small", 1, 4)]
-    assert list(problems) == ["broken"]
-    with pytest.raises(PluginError):
-        await work.objects("other://b")
-
-
 class Lying(MemoryStorage):
     """Lists what is no object, and fails as code does."""
 
@@ -393,21 +356,6 @@ async def test_removing_objects(work: StorageWork, tmp_path: Path) -> None:
     assert await keys(work, "file://b") == []
     with pytest.raises(NotFound):
         await work.find("file://b/x", recursive=True)
-
-
-async def test_buckets_by_name_and_pattern(work: StorageWork) -> None:
-    """A name is looked up in all stores; where several have it the URI has to be said."""
-    await work.create("file://run-1")
-    await work.create("memory://run-2")
-    assert await work.named(["run-*"]) == ["file://run-1", "memory://run-2"]
-    assert await work.named(["run-1", "memory://b"]) == ["file://run-1", "memory://b"]
-    with pytest.raises(BadInput, match="several buckets"):
-        await work.named(["b"])
-    with pytest.raises(NotFound, match="no bucket of ours"):
-        await work.named(["nope"])
-    with pytest.raises(BadInput, match="not a bucket"):
-        await work.named(["file://b/key"])
-    assert len(await work.named([], everything=True)) == 4
 
 
 def test_a_tally_forgets_what_a_failed_try_moved() -> None:
