@@ -224,7 +224,7 @@ async def test_names_are_no_longer_than_what_copies_them_can_take(tmp_path: Path
      packed(("content/x", bytes(9000)))[:2000], header(tarfile.XHDTYPE, 9) + b"99 path=x" + bytes(503),
      header(tarfile.XHDTYPE, 4) + b"junk" + bytes(508), header(tarfile.XHDTYPE, 15) + b"15 size=-10000\n" + bytes(497),
      header(tarfile.GNUTYPE_SPARSE, 0), header(tarfile.FIFOTYPE, 0), b"\x1f\x8b" + bytes(600)],
-    ids=["text", "packed text", "cut packed", "cut", "long path", "junk", "size below none", "sparse", "pipe", "no gzip"],
+    ids=["text", "packed text", "cut packed", "cut", "long path", "junk", "negative", "sparse", "pipe", "no gzip"],
 )  # fmt: skip
 async def test_what_is_no_archive(tmp_path: Path, data: bytes) -> None:
     """Damaged, cut or of kinds that nobody sends: refused as the sender's mistake."""
