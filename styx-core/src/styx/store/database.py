@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from styx.api.errors import StoreError
 from styx.store import schema
@@ -38,8 +39,10 @@ from styx.store.faults import explain
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
 IDLE_WAIT = 20  # seconds within a transaction until PostgreSQL ends that of a process which stands still
 _CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
+_FRESH = 1.0  # seconds after which a connection to it that nobody used is asked whether it still stands
 _SERVER_TIME = text("SELECT clock_timestamp()")  # at this moment; now() is when the transaction began
 _ALONE = text("SELECT pg_advisory_xact_lock(:styx, hashtext(:what))")
+_LEFT = "styx.left"
 _STYX = 0x73747978  # first half of the keys of our advisory locks: "styx"
 _SCHEMES = {
     "sqlite": "sqlite",
@@ -203,12 +206,26 @@ def _ours(connection: Any) -> bool:
 
 def _postgres_engine(url: URL) -> Engine:
     wait = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_WAIT}
-    engine = create_engine(url, connect_args=wait, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    engine = create_engine(url, connect_args=wait, isolation_level="READ COMMITTED")
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.execute(f"SET lock_timeout = '{LOCK_WAIT}s'")
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_WAIT}s'")
         connection.commit()
+
+    # As pool_pre_ping, which asks every time: a round trip for each of what a busy server asks of the database.
+    @event.listens_for(engine, "checkin")
+    def leave(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_LEFT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def take(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        left = record.info.get(_LEFT)
+        if left is not None and time.monotonic() - left > _FRESH:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise exc.InvalidatePoolError from error  # it makes another, and all that are as old go
 
     return engine

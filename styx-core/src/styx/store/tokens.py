@@ -14,12 +14,15 @@ from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import Conflict, StoreError
 from styx.store import schema
-from styx.store.access import Token, TokenNotFound, UserNotFound
+from styx.store.access import Role, Token, TokenNotFound, User, UserNotFound
 from styx.store.database import Database
-from styx.store.rows import all_columns, columns, plain, token_record, write_time
+from styx.store.rows import all_columns, columns, plain, read_time, token_record, write_time
 
-_T = schema.tokens
+_T, _U = schema.tokens, schema.users
 _GET = select(_T).where(_T.c.id == bindparam("which"))
+_OWNED = (
+    select(_T, _U.c.role, _U.c.disabled, _U.c.created_at.label("since")).join(_U).where(_T.c.id == bindparam("which"))
+)
 _ALL = select(_T).order_by(_T.c.created_at, _T.c.id)
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
@@ -72,6 +75,14 @@ class Tokens:
         with self._database.read() as connection:
             row = connection.execute(_GET, {"which": plain(number)}).first()
         return None if row is None else token_record(row)
+
+    def owned(self, number: str) -> tuple[Token, User] | None:
+        """The token and whose it is, in one look: it is made for every request to a server."""
+        with self._database.read() as connection:
+            row = connection.execute(_OWNED, {"which": plain(number)}).first()
+        if row is None:
+            return None
+        return token_record(row), User(row.user, Role(row.role), read_time(row.since), row.disabled)
 
     def list(self, user: str | None = None, *, after: str | None = None, limit: int | None = None) -> list[Token]:
         """All tokens, or those of one user, oldest first; ``after`` is the id of the last one of the page before."""

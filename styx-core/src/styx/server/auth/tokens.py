@@ -102,16 +102,16 @@ class Authenticator:
         Who does not know the secret learns nothing: neither whether the id is one, nor by how long it takes.
         """
         number, secret = _parts(authorization)
-        token = await self._off_loop(self._store.tokens.get, number)
-        right = compare_digest(_digest(secret), _NOBODYS if token is None else token.digest)
-        if token is None or not right:
+        found = await self._off_loop(self._store.tokens.owned, number)
+        right = compare_digest(_digest(secret), _NOBODYS if found is None else found[0].digest)
+        if found is None or not right:
             raise Unauthenticated("this token is not known", hint=_HINT)
-        user, now = await self._off_loop(self._store.users.get, token.user), self._clock.now()
+        (token, user), now = found, self._clock.now()
         if token.revoked_at is not None:
             raise Unauthenticated("this token was revoked", hint=_HINT)
         if token.expires_at is not None and token.expires_at <= now:
             raise Unauthenticated(f"this token expired at {token.expires_at:%Y-%m-%d %H:%M} UTC", hint=_HINT)
-        if user is None or user.disabled:
+        if user.disabled:
             raise Unauthenticated(f"the user {token.user!r} may not use this server", hint="Ask an administrator.")
         if token.used_at is None or now - token.used_at > _NOTED:
             await self._off_loop(self._store.tokens.used, number)
