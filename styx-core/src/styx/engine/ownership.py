@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DISK = "file"  # the store whose buckets are on a disk of this machine
 HERE = "local"  # the cloud whose nodes are processes of this machine, and of the user who runs this
-_DOUBTFUL = ("..", "%", "\\")  # in a reference to a secret
+_DOUBTFUL = ("..", "%", "\\")  # in a reference to a secret: a plugin may understand it as the way back up
 _OPENED = "An administrator can open this one to all, in the server's config.yaml."
 
 
@@ -31,9 +31,6 @@ def on_behalf(context: Context, name: str, epoch: int, owners: Collection[str]) 
     known = context.store.users.get(name)
     admin = name == context.user if known is None else known.role is Role.ADMIN
     return replace(context, user=name, epoch=epoch, owners=frozenset({name, *owners}), here=admin)
-
-
-_DOUBTFUL = ("..", "%", "\\")  # in a reference to a secret
 
 
 def require_own(context: Context, cluster: ClusterRecord) -> None:
@@ -115,10 +112,9 @@ def require_secrets(context: Context, task: TaskSpec) -> None:
 
 
 def _opened(reference: str, patterns: Collection[str]) -> bool:
-    """Whether a pattern names it; none does where a plugin may understand something in it as the way back up."""
-    return not any(way in reference for way in ("..", "%", "\\")) and any(
-        fnmatchcase(reference, pattern) for pattern in patterns
-    )
+    """Whether a pattern names it; none does what is doubtful."""
+    doubtful = any(way in reference for way in _DOUBTFUL)
+    return not doubtful and any(fnmatchcase(reference, pattern) for pattern in patterns)
 
 
 def require_writable(context: Context, store: str) -> None:
