@@ -5,10 +5,11 @@ Daemon threads for one call each are kept for the next: making one takes longer 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
@@ -62,8 +63,8 @@ _free: list[_Thread] = []  # each step with it is atomic, so that no lock is nee
 os.register_at_fork(after_in_child=_free.clear)  # threads do not go with it
 
 
-class Pool(Executor):
-    """So many threads for as long as the process lives; a fork has others."""
+class Pool:
+    """``await pool(call, ...)``: in one of so many threads, for as long as the process lives; a fork has others."""
 
     def __init__(self, at_once: int, name: str) -> None:
         self._at_once = at_once
@@ -74,6 +75,6 @@ class Pool(Executor):
     def _begin(self) -> None:
         self._threads = ThreadPoolExecutor(self._at_once, self._name)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """See :class:`concurrent.futures.Executor`."""
-        return self._threads.submit(fn, *args, **kwargs)
+    async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the call gives, or raises, while the event loop goes on."""
+        return await asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import partial
 
 from styx.api.catalog import ANYWHERE, INTERNET
 from styx.api.errors import NoOffer
@@ -23,7 +22,7 @@ from styx.spec.model import TaskSpec
 from styx.threads import Pool
 
 PATIENCE = 10.0  # seconds that a question to the solver may take; then the best plan found is taken
-_SOLVING = Pool(4, "styx-plan")  # the threads of the event loop are for what is short
+_solving = Pool(4, "styx-solve")  # the threads of the event loop are for what is short
 _HOMES = {"s3": "aws", "gs": "gcp"}  # the clouds that buckets of these schemes are in
 
 
@@ -44,8 +43,8 @@ async def plan_places(engine: Engine, dag: Dag, options: RunOptions) -> DagPlan[
         if alike not in candidates:
             candidates[alike] = await apart(tuple, _candidates(task.spec, asked[need].result()))
         works.append(Work(dag.label(number), candidates[alike], _inputs(task, dag)))
-    solve = partial(plan_dag, works, [*_edges(dag)], Transfers().rate, objective=options.objective, patience=PATIENCE)
-    return await asyncio.get_running_loop().run_in_executor(_SOLVING, solve)
+    rate = Transfers().rate
+    return await _solving(plan_dag, works, [*_edges(dag)], rate, objective=options.objective, patience=PATIENCE)
 
 
 async def _offers(engine: Engine, task: Task, options: RunOptions, answered: Answered) -> Plan:

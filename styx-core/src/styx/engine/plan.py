@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import ParamSpec, TypeVar
 
 from styx.api.errors import BadInput, PluginError, StyxError
 from styx.api.offers import OfferQuery
@@ -25,10 +23,7 @@ from styx.spec.suggest import did_you_mean
 from styx.threads import Pool
 from styx.words import sentences
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_THREADS = Pool(4, "styx-plan")  # those of the event loop are for what is short
+apart = Pool(4, "styx-plan")  # for what is made of very many offers: threads of the event loop are for what is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +68,6 @@ class Shop:
 
 # What accounts have said to a question, or are about to.
 Answered = dict[tuple[Shop, OfferQuery], "asyncio.Future[tuple[list[Lot], str | None]]"]
-
-
-async def apart(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the call makes of very many offers, or raises, while the event loop goes on."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(call, *args, **kwargs))
 
 
 async def plan(context: Context, task: TaskSpec, account: str | None = None, answered: Answered | None = None) -> Plan:
