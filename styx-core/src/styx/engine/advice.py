@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from styx.api.errors import ClusterNotUp
+from styx.api.errors import ClusterNotFound, ClusterNotUp
 from styx.engine.context import Context
 from styx.store.records import ClusterRecord, Operation
 from styx.store.states import ClusterState
-
-CODE = "cluster_not_up"  # of what a look has put on record
 
 _S = ClusterState
 _OF_A_LOOK = frozenset({_S.UNKNOWN, _S.PREEMPTED, _S.LOST, _S.FAILED})
@@ -45,7 +43,7 @@ def down_first(name: str) -> str:
 def on_record(context: Context, cluster: ClusterRecord) -> str:
     """The hint for the cluster as it is on record: what the last look has said, if it speaks of the present state."""
     error = cluster.error or {}
-    if cluster.state in _OF_A_LOOK and error.get("code") == CODE and error.get("hint"):
+    if cluster.state in _OF_A_LOOK and error.get("code") == ClusterNotUp.code and error.get("hint"):
         return str(error["hint"])
     nodes = len(context.store.nodes.of(cluster.name))  # as many as there were, where all have gone at once
     return what_next(cluster, cluster.state, nodes if nodes < cluster.num_nodes else None)
@@ -62,7 +60,7 @@ def not_up(context: Context, cluster: ClusterRecord, busy: Operation | None = No
         hint = f"{who} is busy with it ({busy.kind}): wait until that is done."
     why = (cluster.error or {}).get("message")
     how = f"is {cluster.state.replace('_', ' ')}, not up"
-    if cluster.state is ClusterState.FAILED:
+    if cluster.state is _S.FAILED:
         how = "has failed and is not up"
     return ClusterNotUp(
         f"cluster {cluster.name!r} {how}{f': {why}' if why else ''}",
@@ -70,3 +68,8 @@ def not_up(context: Context, cluster: ClusterRecord, busy: Operation | None = No
         cluster=cluster.name,
         state=cluster.state.value,
     )
+
+
+def removed_itself(name: str) -> ClusterNotFound:
+    """The error for work on a cluster that a look has found gone."""
+    return ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)

@@ -21,7 +21,7 @@ from styx.config import home as default_home
 from styx.config import load_config
 from styx.engine import budget, container, jobs, lifecycle, policies, recover
 from styx.engine.account import glance
-from styx.engine.advice import not_up
+from styx.engine.advice import not_up, removed_itself
 from styx.engine.clouds import Clouds
 from styx.engine.context import Context, Progress
 from styx.engine.explain import Explanation, explain
@@ -356,7 +356,7 @@ class Engine:
         if stale or self._misplaced(name):
             found = await self.look(name)
             if found is None:
-                raise ClusterNotFound(f"cluster {name!r} is gone: it removed itself", cluster=name)
+                raise removed_itself(name)
             record = found
         require_own(self.context, record)
         if record.state is not ClusterState.UP:

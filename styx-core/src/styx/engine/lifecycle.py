@@ -10,7 +10,6 @@ from styx.api.backend import Autostop
 from styx.api.cloud import SupportsStop, require
 from styx.api.errors import (
     BadInput,
-    ClusterNotFound,
     ClusterNotUp,
     NoOffer,
     OutcomeUnknown,
@@ -22,7 +21,7 @@ from styx.api.errors import (
 from styx.api.launch import StartRequest
 from styx.api.nodes import NodeState
 from styx.engine import buckets, budget, costs, watchdog
-from styx.engine.advice import not_up, on_record
+from styx.engine.advice import not_up, on_record, removed_itself
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, Progress
 from styx.engine.freshness import misplaced
@@ -119,7 +118,7 @@ async def _seen(context: Context, cluster: ClusterRecord) -> ClusterRecord:
     known = context.store.clusters.get(cluster.name) or cluster
     found = record_verdict(context, known, await look(context, known))
     if found is None:
-        raise ClusterNotFound(f"cluster {cluster.name!r} is gone: it removed itself", cluster=cluster.name)
+        raise removed_itself(cluster.name)
     return found
 
 

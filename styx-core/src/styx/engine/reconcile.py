@@ -8,11 +8,19 @@ from dataclasses import replace
 from functools import partial
 
 from styx.api.cloud import SupportsDiscard
-from styx.api.errors import BadInput, ClusterBusy, ClusterNotFound, PluginError, ProviderError, WrongAccount
+from styx.api.errors import (
+    BadInput,
+    ClusterBusy,
+    ClusterNotFound,
+    ClusterNotUp,
+    PluginError,
+    ProviderError,
+    WrongAccount,
+)
 from styx.api.offers import Scope
 from styx.engine import buckets, costs
 from styx.engine.account import ABSENCE_SECONDS
-from styx.engine.advice import CODE, what_next
+from styx.engine.advice import what_next
 from styx.engine.clouds import CloudAccount
 from styx.engine.context import Context, quietly
 from styx.engine.judge import Verdict, judge
@@ -183,7 +191,7 @@ def record_verdict(context: Context, cluster: ClusterRecord, verdict: Verdict) -
         context.give_up(cluster.name)  # the others were not looked at
         context.tell(context.store.clusters.remove(cluster.name, verdict.reason, holder=context.holder))
         return None
-    explained = {"code": CODE, "message": verdict.reason, "hint": verdict.hint}
+    explained = {"code": ClusterNotUp.code, "message": verdict.reason, "hint": verdict.hint}
     error = None if verdict.state in (ClusterState.UP, ClusterState.STOPPED) else explained
     if verdict.state is cluster.state:
         if _says_more(cluster, error):
@@ -200,8 +208,8 @@ def _says_more(cluster: ClusterRecord, error: Mapping[str, str] | None) -> bool:
     new = error is not None and error["hint"] != before.get("hint")
     if cluster.state is ClusterState.PREEMPTED:  # the provider's words are kept after it has forgotten them
         return new
-    gone = cluster.state in (ClusterState.FAILED, ClusterState.LOST)
-    return new and gone and before.get("code") in (None, CODE)  # what a launch or a start has failed of is kept
+    of_a_look = before.get("code") in (None, ClusterNotUp.code)  # what a launch or a start has failed of is kept
+    return new and of_a_look and cluster.state in (ClusterState.FAILED, ClusterState.LOST)
 
 
 def _close(context: Context, intents: Iterable[AttemptRecord]) -> bool:

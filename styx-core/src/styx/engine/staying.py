@@ -12,7 +12,7 @@ from typing import TypeVar
 from styx.api.errors import ClusterBusy, ClusterNotFound, StyxError
 from styx.api.nodes import Node, NodeState
 from styx.engine.account import glance
-from styx.engine.advice import not_up
+from styx.engine.advice import not_up, removed_itself
 from styx.engine.context import Context
 from styx.engine.reconcile import current, look, reconcile, record_verdict, see
 from styx.engine.waiting import POLL_MOST
@@ -72,7 +72,7 @@ class Doubt:
         with glance():
             seen = await self._look()
         if seen is None:
-            return ClusterNotFound(f"cluster {self._cluster!r} is gone: it removed itself", cluster=self._cluster)
+            return removed_itself(self._cluster)
         there = seen.state in (ClusterState.UP, ClusterState.UNKNOWN)
         return None if there else not_up(self._context, seen)
 
