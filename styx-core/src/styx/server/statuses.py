@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from starlette.types import Message, Send
 
 
+CLOSED = 499  # what is told of a request whose client went away before there was an answer
+
+
 class Sent:
     """Sends on, and keeps the status of the answer: ``status`` is what was given until there is one."""
 

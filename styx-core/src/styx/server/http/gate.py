@@ -16,6 +16,7 @@ from styx import __version__
 from styx.api.errors import StyxError
 from styx.engine.about import about
 from styx.server.problems import answer, http_answer, unexpected
+from styx.server.statuses import CLOSED, Sent
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,7 +38,6 @@ ALIVE = json.dumps({"status": "ok", "version": __version__}).encode()
 MAX_HEADER = 32 * 1024
 _LENGTHS = {b"content-length", b"transfer-encoding"}
 _CLOSE = {"connection": "close"}
-_CLOSED = 499  # what the log has for clients that did not wait
 
 
 async def _healthy(send: Send) -> None:
@@ -74,28 +74,26 @@ class Gate:
         own = [*_HEADERS, (b"x-request-id", request.encode())]
         if scope["scheme"] == "https":
             own.append(_ONLY_TLS)
-        status, began = 0, time.monotonic()
 
-        async def sent(message: Message) -> None:
-            nonlocal status
+        async def with_own(message: Message) -> None:
             if message["type"] == "http.response.start":
-                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *own]
             await send(message)
 
+        sent, began = Sent(with_own), time.monotonic()
         try:
             _check(scope)
             with about(request=request):
                 await self._app(scope, receive, sent)
         except (StyxError, HTTPException) as error:
-            if not status:
+            if not sent.status:
                 made = answer(error, request) if isinstance(error, StyxError) else http_answer(error, request)
                 await made(scope, receive, sent)
         except Exception:
             log.exception("request %s: %s %s failed", request, scope["method"], scope["path"])
-            if status:
+            if sent.status:
                 raise  # the connection is cut: half an answer must not look like a whole one
             await unexpected(request)(scope, receive, sent)
         finally:
             if self._observe is not None:
-                self._observe(scope, status or _CLOSED, time.monotonic() - began)
+                self._observe(scope, sent.status or CLOSED, time.monotonic() - began)

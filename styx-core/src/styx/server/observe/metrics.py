@@ -27,7 +27,7 @@ from prometheus_client.core import GaugeMetricFamily
 from styx import __version__
 from styx.api.errors import StoreError
 from styx.engine.phases import EVENT, seconds_of
-from styx.server.statuses import Sent
+from styx.server.statuses import CLOSED, Sent
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -41,7 +41,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series bega
 log = logging.getLogger("styx.server")
 
 UNMATCHED = "(none)"  # the route of what has none
-_CLOSED = 499  # the status of what was not answered before its client went away
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EVENTS_AT_ONCE = 5000  # that are read at one scrape; the next goes on from there
 _MOST_PHASES = 24  # that are told apart; they come from the store
@@ -90,7 +89,7 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent, began = Sent(send, _CLOSED), time.perf_counter()
+        sent, began = Sent(send, CLOSED), time.perf_counter()
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, sent)
