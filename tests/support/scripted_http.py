@@ -21,6 +21,11 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def json(self) -> Any:
+        """The body as it is meant."""
+        return json.loads(self.body)
+
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

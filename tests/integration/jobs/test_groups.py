@@ -14,8 +14,7 @@ from styx.store.groups import OVER
 from styx.store.managed import ManagedJob, ManagedState
 from support.managed import Installation, lives
 from support.plugin_packages import Package
-
-from .conftest import Receiver
+from support.scripted_http import Script
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +115,7 @@ def test_a_group_ends_with_its_primary_job_whatever_becomes_of_the_server(tmp_pa
     installation.close()
 
 
-def test_the_end_is_told(tmp_path: Path, receiver: Receiver) -> None:
+def test_the_end_is_told(tmp_path: Path, receiver: Script) -> None:
     """To the URLs for this end, where the settings allow it; elsewhere it is noted that it was not."""
     installation = Installation(tmp_path / "home")
     (tmp_path / "home" / "config.yaml").write_text("jobs: {webhooks_allow: [localhost]}\n")
@@ -127,14 +126,14 @@ def test_the_end_is_told(tmp_path: Path, receiver: Receiver) -> None:
     for job in (good, bad):
         installation.ended(job)
         installation.wait(job, lambda job: any(each.startswith("webhook") for each in installation.story(job)))
-    (told,) = receiver.told
-    assert (told["job"]["id"], told["job"]["state"]) == (good.id, "succeeded")
+    (told,) = receiver.asked
+    assert (told.json["job"]["id"], told.json["job"]["state"]) == (good.id, "succeeded")
     assert installation.story(good)[-1] == "webhook  localhost: answered 204"
     assert "127.0.0.1 is not a public address" in installation.story(bad)[-1]
     installation.close()
 
 
-def test_ends_of_jobs_that_waited_are_told(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ends_of_jobs_that_waited_are_told(tmp_path: Path, receiver: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """To URLs and to plugins, once though two servers could: what was cancelled, and what could not run without it."""
     Package(name="listener", manifest=LISTENER, modules={"hooks": HEARS}, clouds=()).install(tmp_path / "site")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
@@ -150,7 +149,7 @@ def test_ends_of_jobs_that_waited_are_told(tmp_path: Path, receiver: Receiver, m
     installation.store.jobs.cancel([jobs[2].id])
     for job in jobs:
         installation.wait(job, lambda job: installation.story(job)[-1] == "webhook  127.0.0.1: answered 204")
-    assert sorted(told["job"]["id"] for told in receiver.told) == [job.id for job in jobs]
+    assert sorted(told.json["job"]["id"] for told in receiver.asked) == [job.id for job in jobs]
     assert sorted((tmp_path / "heard").read_text().splitlines()) == [
         f"{jobs[0].id} pending -> cancelled: by me",
         f"{jobs[1].id} pending -> cancelled: job {jobs[0].id} (first) was cancelled",

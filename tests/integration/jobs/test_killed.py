@@ -12,8 +12,7 @@ from styx.jobs.model import JobOptions
 from styx.spec import Task
 from styx.store.managed import ManagedJob, ManagedState
 from support.managed import Installation, Nursery, lives
-
-from .conftest import Receiver
+from support.scripted_http import Script
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +40,7 @@ def test_killed_before_each_write(installation: Installation, tmp_path: Path) ->
     assert 20 < len(jobs) < MOST, "there are that many writes at least"
 
 
-def test_killed_as_it_tells_of_an_end_that_was_none_of_its_own(installation: Installation, receiver: Receiver) -> None:
+def test_killed_as_it_tells_of_an_end_that_was_none_of_its_own(installation: Installation, receiver: Script) -> None:
     """Of a job that was cancelled as it waited: the next server does, wherever the one before had come to."""
     (installation.home / "config.yaml").write_text("jobs: {webhooks_allow: [127.0.0.1], pools: {shut: 0}}\n")
     options = JobOptions(on_failure=(receiver.url,), pool="shut")
@@ -56,7 +55,7 @@ def test_killed_as_it_tells_of_an_end_that_was_none_of_its_own(installation: Ins
         for job in jobs:
             installation.wait(job, lambda job: any(each.startswith("webhook") for each in installation.story(job)))
         os.kill(pid, signal.SIGKILL)
-    assert {told["job"]["id"] for told in receiver.told} == {job.id for job in jobs}
+    assert {told.json["job"]["id"] for told in receiver.asked} == {job.id for job in jobs}
 
 
 def _require_once(installation: Installation, tmp_path: Path, job: ManagedJob) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,34 +27,14 @@ from styx.spec import Task
 from styx.store import Store
 from styx.store.managed import ManagedJob, ManagedState
 from support.records import NOW
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Answers as its server says, and keeps what it was sent."""
-
-    def do_POST(self) -> None:
-        """Keep it."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((self.path, dict(self.headers), body))  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("Location", "http://169.254.169.254/")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+from support.scripted_http import Script, playing, said
 
 
 @pytest.fixture
-def receiver(socket_enabled: None) -> Iterator[HTTPServer]:
+def receiver(socket_enabled: None) -> Iterator[Script]:
     """A server on this machine."""
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    server.got, server.status = [], 200  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with playing(Script(said(b""))) as script:
+        yield script
 
 
 @pytest.mark.parametrize(
@@ -122,21 +100,20 @@ def test_what_is_no_url_to_post_to_is_refused(url: str) -> None:
         check(url)
 
 
-def test_loopback_is_refused_before_anything_is_sent(receiver: HTTPServer) -> None:
+def test_loopback_is_refused_before_anything_is_sent(receiver: Script) -> None:
     """Unless the settings allow it."""
     with pytest.raises(WebhookRefused, match=r"127.0.0.1 is not a public address, .* jobs\.webhooks_allow"):
-        post(f"http://127.0.0.1:{receiver.server_port}/", {})
-    assert receiver.got == []  # type: ignore[attr-defined]
+        post(receiver.url, {})
+    assert receiver.asked == []
 
 
-def test_what_is_posted_is_signed(receiver: HTTPServer) -> None:
+def test_what_is_posted_is_signed(receiver: Script) -> None:
     """The receiver can tell who posted it, and when: HMAC-SHA256 of time and body under the shared secret."""
-    url = f"http://127.0.0.1:{receiver.server_port}/hook?a=b"
-    assert post(url, {"job": 7}, allow=["127.0.0.1"], secret="s3cret", now=1700000000) == 200
-    ((path, headers, body),) = receiver.got  # type: ignore[attr-defined]
-    assert (path, json.loads(body)) == ("/hook?a=b", {"job": 7})
-    signed = hmac.new(b"s3cret", b"1700000000." + body, hashlib.sha256).hexdigest()
-    assert headers["X-Styx-Signature"] == f"t=1700000000,v1={signed}"
+    assert post(f"{receiver.url}/hook?a=b", {"job": 7}, allow=["127.0.0.1"], secret="s3cret", now=1700000000) == 200
+    (asked,) = receiver.asked
+    assert (asked.path, asked.json) == ("/hook?a=b", {"job": 7})
+    signed = hmac.new(b"s3cret", b"1700000000." + asked.body, hashlib.sha256).hexdigest()
+    assert asked.headers["X-Styx-Signature"] == f"t=1700000000,v1={signed}"
 
 
 @pytest.mark.parametrize(
@@ -219,14 +196,14 @@ async def test_who_is_slow_keeps_only_its_own_user_waiting(tmp_path: Path, monke
     store.close()
 
 
-def test_nobody_leads_it_elsewhere(receiver: HTTPServer) -> None:
+def test_nobody_leads_it_elsewhere(receiver: Script) -> None:
     """A redirect is an answer, and is not followed."""
-    receiver.status = 302  # type: ignore[attr-defined]
-    assert post(f"http://127.0.0.1:{receiver.server_port}/", {}, allow=["127.0.0.0/8"]) == 302
-    assert len(receiver.got) == 1  # type: ignore[attr-defined]
+    receiver.answers = [said(b"", 302, location="http://169.254.169.254/")]
+    assert post(receiver.url, {}, allow=["127.0.0.0/8"]) == 302
+    assert len(receiver.asked) == 1
 
 
-def test_a_name_is_resolved_once(receiver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_resolved_once(receiver: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is one address when it is judged, and another when it is connected to, gets nothing from that."""
     asked = []
 
@@ -245,7 +222,7 @@ def test_a_name_is_resolved_once(receiver: HTTPServer, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert post(f"http://hook.example:{receiver.server_port}/", {}, allow=["127.0.0.0/8"]) == 200
+    assert post(receiver.url.replace("127.0.0.1", "hook.example"), {}, allow=["127.0.0.0/8"]) == 200
     assert (asked, connected) == (["hook.example"], ["127.0.0.1"])
 
 
