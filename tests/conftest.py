@@ -37,6 +37,12 @@ def pytest_configure() -> None:
     _keep_files_in_memory()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: processes share the files, and none is to work on alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def _keep_files_in_memory() -> None:
     """Temporary ones, where there is room, and where programs among them can run."""
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
 COMBINATIONS = [(), *((name,) for name in PLUGINS), *([tuple(PLUGINS)] if len(PLUGINS) > 1 else [])]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("wheels")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from support import docker, server_image
 from support.servers import Server, running
 
 TASK = {"run": "echo hello", "resources": {"infra": "local"}}
@@ -28,10 +27,3 @@ def server() -> Iterator[Server]:
             if removed.status != 404:  # jobs remove their own
                 found.result(removed)
     shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def image() -> Iterator[str]:
-    """The server's image, which the tests of one group share."""
-    yield server_image.build()
-    docker.docker("image", "rm", "-f", server_image.NAME)
