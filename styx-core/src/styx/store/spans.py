@@ -172,8 +172,9 @@ def _full_cost(
 ) -> Decimal | None:
     """What the nodes cost that are there; of a cluster that was taken up the price is that of those that were found."""
     cost = after.hourly_cost
-    if cost is not None and after.state in LEFT_IN_PART and _some_are_left(connection, after):
-        return cost * _left(connection, after) / after.num_nodes if "ports" in after.request else cost
+    if cost is not None and after.state in LEFT_IN_PART and "ports" in after.request:  # else it was taken up
+        left = _left(connection, after)
+        return cost * left / after.num_nodes if 0 < left < after.num_nodes else cost
     if present is None or before is None or present.billing != FULL or before.hourly_cost != cost:
         return cost
     return cost if after.state in _IN_FULL | LEFT_IN_PART else present.hourly_cost  # as it was before
