@@ -11,8 +11,6 @@ from styx.api.errors import InvalidConfig
 
 MiB = 1 << 20
 _MANY = 1 << 16
-
-
 # This machine, and private networks.
 PRIVATE = ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 

@@ -38,10 +38,9 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _LONGEST_PATH = 500
 _STORAGE = "/v1/storage/"
-# So many a second, and at once, are put on record: of one user, or address without a token, with the same status; and
-# of all without a token.
-REFUSALS = 0.1, 100
-OF_STRANGERS = 1.0, 1000
+# What was refused, or failed, is put on record up to so many times a second, and so many at once.
+REFUSALS = 0.1, 100  # of one user, or one address without a token, with the same status
+OF_STRANGERS = 1.0, 1000  # of all without a token
 
 
 class Access:

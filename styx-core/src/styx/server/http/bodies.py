@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_AT_ONCE = 1.0  # seconds
+_AT_ONCE = 1.0  # seconds in which a body has come at once
 _DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
 UPLOADS = ("/v1/files/", "/v1/storage/object")
 _DAGS = "/v1/dags"
@@ -54,8 +54,7 @@ class Bodies:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        settings, caller = self._settings, scope["state"].get("caller")
-        user = _user(scope)
+        settings, caller, user = self._settings, scope["state"].get("caller"), _user(scope)
         upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
         may_run = caller is not None and caller.level > Level.READ
         large = settings.max_dag if may_run and scope["path"].startswith(_DAGS) else settings.max_body
