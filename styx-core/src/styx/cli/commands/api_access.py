@@ -116,7 +116,7 @@ def list_tokens(output: str) -> None:
     with access() as server:
         found = server.tokens()
     if output == "json":
-        click.echo(json_text([{key: each.get(key) for key in _TOKENS} for each in found]))
+        click.echo(_json(found, _TOKENS))
         return
     now = datetime.now(UTC)
     headers = ("ID", "NAME", "STATE", "USER", "SCOPES", "EXPIRES", "USED", "AGE", "MADE BY")
@@ -165,7 +165,7 @@ def list_users(output: str) -> None:
     with access() as server:
         found = server.users()
     if output == "json":
-        click.echo(json_text([{key: each.get(key) for key in _USERS} for each in found]))
+        click.echo(_json(found, _USERS))
         return
     now = datetime.now(UTC)
     click.echo(table(("NAME", "ROLE", "STATE", "AGE"), [_user_row(each, now) for each in found]))
@@ -211,6 +211,11 @@ def change(name: str, role: str | None, disabled: bool | None) -> None:
         changed = server.change_user(name, **changes)
     state = "may not use the server any more" if changed.get("disabled") else f"is a {clean(changed['role'])}"
     click.echo(f"{clean(name)} {state}.")
+
+
+def _json(found: Sequence[Row], keys: Sequence[str]) -> str:
+    """These keys of all, whatever else a later server may say."""
+    return json_text([{key: each.get(key) for key in keys} for each in found])
 
 
 def _user_row(user: Row, now: datetime) -> Sequence[object]:
