@@ -11,16 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from styx.api import (
-    BadInput,
-    InvalidRequest,
-    NotFound,
-    PluginError,
-    QuotaExceeded,
-    RateLimited,
-    Transient,
-    Unsupported,
-)
+from styx.api import BadInput, InvalidRequest, NotFound, PluginError, QuotaExceeded, RateLimited, Transient, Unsupported
 from styx.engine.storage import Mode, StorageWork
 from styx.engine.storage.ends import PARTIAL
 from styx.engine.storage.transfer import Tally

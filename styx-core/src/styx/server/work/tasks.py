@@ -30,10 +30,10 @@ def written(given: TaskIn) -> Task:
     unknown = sorted(set(given.secrets) - known)
     if unknown:
         raise InvalidTask(f"the task names no secret {unknown[0]!r}", field="secrets")
-    if len(task.spec.resources.alternatives) > MOST_ALTERNATIVES:
+    count = len(task.spec.resources.alternatives)
+    if count > MOST_ALTERNATIVES:
         raise InvalidTask(
-            f"the resources give {len(task.spec.resources.alternatives)} alternatives, and a server takes "
-            f"{MOST_ALTERNATIVES}",
+            f"the resources give {count} alternatives, and a server takes {MOST_ALTERNATIVES}",
             hint="Name fewer in any_of, ordered and accelerators.",
             field="resources",
         )
