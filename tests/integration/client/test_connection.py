@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 import pytest
@@ -49,6 +50,23 @@ def post(http: Http) -> object:
     return http.json("POST", "/v1/x", {"a": 1})
 
 
+@contextmanager
+def hanging_up(words: bytes = b"", times: int = 1) -> Iterator[str]:
+    """The address of somebody who answers so many times, whatever is said, with these words, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer() -> None:
+            for _ in range(times):
+                with door.accept()[0] as peer:
+                    peer.recv(1 << 16)
+                    peer.sendall(words)
+
+        answering = Thread(target=answer)
+        answering.start()
+        yield f"127.0.0.1:{door.getsockname()[1]}"
+        answering.join()
+
+
 def test_nobody_listens() -> None:
     """A server that is not there is told by its address and the reason, with what to do, after a few tries."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -64,59 +82,28 @@ def test_nobody_listens() -> None:
 def test_who_hangs_up_without_an_answer_may_speak_https(monkeypatch: pytest.MonkeyPatch) -> None:
     """So does a server that wants TLS, when it is named by http://; before a login the hint is about the address."""
     monkeypatch.setattr("styx.client.remote.http.TRIES", 1)
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        url = f"http://127.0.0.1:{door.getsockname()[1]}"
-
-        def hang_up() -> None:
-            with door.accept()[0] as peer:
-                peer.recv(1 << 16)
-
-        answering = Thread(target=hang_up)
-        answering.start()
-        with pytest.raises(TransportError, match="it hung up without an answer") as caught:
-            greeted(Login(url, ""))
-        answering.join()
+    with hanging_up() as address, pytest.raises(TransportError, match="it hung up without an answer") as caught:
+        greeted(Login(f"http://{address}", ""))
     assert (caught.value.hint or "").startswith("It may speak https")
     with pytest.raises(TransportError) as caught:
-        greeted(Login(url, ""))
+        greeted(Login(f"http://{address}", ""))
     assert (caught.value.hint or "").startswith("Look at the address")
 
 
 def test_who_speaks_no_tls_is_told_apart_from_who_is_distrusted() -> None:
     """A server of this machine that is named without http:// is asked by TLS, and answers in clear."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        url = f"https://127.0.0.1:{door.getsockname()[1]}"
-
-        def answer() -> None:
-            with door.accept()[0] as peer:
-                peer.recv(1 << 16)
-                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-        answering = Thread(target=answer)
-        answering.start()
-        with pytest.raises(InvalidConfig, match="speaks no TLS") as caught:
-            get(Http(url, ""))
-        answering.join()
+    in_clear = hanging_up(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with in_clear as address, pytest.raises(InvalidConfig, match="speaks no TLS") as caught:
+        get(Http(f"https://{address}", ""))
     assert "http://" in (caught.value.hint or "")
 
 
 def test_who_hangs_up_is_not_distrusted() -> None:
     """What stands before a server that is being started ends TLS before it begins: it is asked again, then told so."""
     waited: list[float] = []
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        url = f"https://127.0.0.1:{door.getsockname()[1]}"
-
-        def hang_up() -> None:
-            for _ in range(TRIES):
-                with door.accept()[0] as peer:
-                    peer.recv(1 << 16)
-
-        answering = Thread(target=hang_up)
-        answering.start()
-        with pytest.raises(TransportError) as caught:
-            get(Http(url, "", "00" * 32, sleep=waited.append))
-        answering.join()
-    assert caught.value.message.startswith(f"the server at {url} cannot be reached: it hung up")
+    with hanging_up(times=TRIES) as address, pytest.raises(TransportError) as caught:
+        get(Http(f"https://{address}", "", "00" * 32, sleep=waited.append))
+    assert caught.value.message.startswith(f"the server at https://{address} cannot be reached: it hung up")
     assert len(waited) == TRIES - 1
 
 
