@@ -176,14 +176,12 @@ async def _everything(
     offered = await asyncio.gather(*(everything_of(context, shop, unasked, answered) for shop in silent))
     for shop, lots in zip(silent, offered, strict=True):
         mine = [a for a in task.resources.alternatives if shop.suits(a)]
-        found += (await apart(_ranked, mine, lots, task.num_nodes))[1]
+        found += await apart(_rejected, mine, lots, task.num_nodes)
     return found
 
 
-def _ranked(
-    alternatives: Sequence[Alternative], lots: Sequence[Lot], num_nodes: int
-) -> tuple[list[Choice], list[Rejection]]:
-    return rank(ResourcesSpec(tuple(alternatives)), thinned(alternatives, lots), num_nodes)
+def _rejected(alternatives: Sequence[Alternative], lots: Sequence[Lot], num_nodes: int) -> list[Rejection]:
+    return rank(ResourcesSpec(tuple(alternatives)), thinned(alternatives, lots), num_nodes)[1]
 
 
 async def everything_of(context: Context, shop: Shop, unasked: dict[str, str], answered: Answered) -> list[Lot]:
