@@ -11,15 +11,15 @@ import pytest_asyncio
 
 from styx.testing.bazaar.named import stage, with_habits
 from support.bazaar_world import BazaarWorld, NewBazaar
+from support.databases import copied_databases, shared_statements
 from support.puppets import Puppet
-from support.statements import shared_statements
 from support.world import World
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _statements() -> Iterator[None]:
-    """Hundreds of databases, asked the same."""
-    with shared_statements():
+def _databases() -> Iterator[None]:
+    """Hundreds of databases, alike and asked the same."""
+    with shared_statements(), copied_databases():
         yield
 
 
