@@ -8,7 +8,6 @@ from decimal import Decimal
 from styx.api.errors import NoOffer
 from styx.engine.failover import where
 from styx.optimizer.rank import Choice
-from styx.spec.model import Alternative
 from styx.words import sentences
 
 TIMES = 10
@@ -22,24 +21,23 @@ class Ceiling:
     """
 
     def __init__(self) -> None:
-        self._cheapest: list[tuple[Alternative, Decimal]] = []
+        self._cheapest: dict[int, Decimal] = {}  # by id of the alternative, all of which are those of one task
         self.beyond: Choice | None = None
 
     def within(self, choices: Sequence[Choice]) -> tuple[Choice, ...]:
         """Those of the choices that keep to it; ``beyond`` is the first of the others, with a price if any has one."""
         for choice in choices:
             self._learn(choice)
-        kept = tuple(choice for choice in choices if not self._too_dear(choice))
-        others = [choice for choice in choices if self._too_dear(choice)]
+        kept, others = list[Choice](), list[Choice]()
+        for choice in choices:
+            (others if self._too_dear(choice) else kept).append(choice)
         self.beyond = min(others, key=lambda choice: choice.hourly_cost is None, default=None)
-        return kept
+        return tuple(kept)
 
     def cheapest(self, choice: Choice) -> Decimal | None:
         """What the cheapest of its alternative costs, in USD an hour for all nodes; None where there is no ceiling."""
         wanted = choice.alternative
-        if wanted.max_hourly_cost is not None:
-            return None
-        return next((cost for known, cost in self._cheapest if known == wanted), None)
+        return self._cheapest.get(id(wanted)) if wanted.max_hourly_cost is None else None
 
     def explain(self, error: NoOffer) -> None:
         """Tell in the hint what comes next and is not asked for, as far as anything is."""
@@ -55,10 +53,9 @@ class Ceiling:
         )
 
     def _learn(self, choice: Choice) -> None:
-        cost, known = choice.hourly_cost, self.cheapest(choice)
-        if cost and (known is None or cost < known):
-            rest = [(wanted, least) for wanted, least in self._cheapest if wanted != choice.alternative]
-            self._cheapest = [*rest, (choice.alternative, cost)]
+        cost, wanted = choice.hourly_cost, id(choice.alternative)
+        if cost:
+            self._cheapest[wanted] = min(cost, self._cheapest.get(wanted, cost))
 
     def _too_dear(self, choice: Choice) -> bool:
         cheapest, cost = self.cheapest(choice), choice.hourly_cost
