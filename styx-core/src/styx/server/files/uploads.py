@@ -38,8 +38,8 @@ _TOLD = "uploaded"  # in place of where it is
 _DAY = 86400.0  # seconds
 _EXPANDS = 8  # times its archive, that what is in it may be large
 _NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
-_COMING = ThreadPoolExecutor(16, "styx-upload")
-_UNPACKING = ThreadPoolExecutor(4, "styx-unpack")  # others than those: what comes would come too late
+_RECEIVING = ThreadPoolExecutor(16, "styx-upload")
+_UNPACKING = ThreadPoolExecutor(4, "styx-unpack")  # not among those: what comes would be taken too late
 _IN_TURN = Turns(2, 10_000)  # of one user's are unpacked at a time
 _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 
@@ -71,7 +71,7 @@ class Uploads:
 
     async def take(self, digest: str, pieces: AsyncIterator[bytes], user: str) -> None:
         """Keep an archive of this user's, in pieces. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
-        await in_threads(_COMING, self._prepare)
+        await in_threads(_RECEIVING, self._prepare)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
         came = 0
@@ -88,8 +88,8 @@ class Uploads:
             with suppress(OSError):  # they have sent the same meanwhile
                 draft.rename(self._place(digest, user))
         finally:
-            await in_threads(_COMING, shutil.rmtree, draft, ignore_errors=True)
-            await in_threads(_COMING, self._room.come, user, came)
+            await in_threads(_RECEIVING, shutil.rmtree, draft, ignore_errors=True)
+            await in_threads(_RECEIVING, self._room.come, user, came)
 
     def _place(self, digest: str, user: str) -> Path:
         return self._root / hashlib.sha256(f"{digest} {user}".encode()).hexdigest()
@@ -106,7 +106,7 @@ class Uploads:
 
         with path.open("wb") as file:
             async for piece in pieces:
-                await in_threads(_COMING, add, piece)
+                await in_threads(_RECEIVING, add, piece)
         if found.hexdigest() != digest:
             raise BadInput("what was sent has another SHA-256 than its address says")
 
