@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from styx.store.records import ClusterRecord
 
 _GONE = ("failed", "lost", "preempted")  # not all of the nodes may be left
-_TOLD = ("up", *_GONE)  # why, and what to do; of one that is up, that its end was announced
+_TOLD = ("up", *_GONE)  # in which there may be a reason, and what to do: to one that is up its end may be announced
 
 EXAMPLES = """
 styx status
