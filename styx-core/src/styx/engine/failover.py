@@ -101,7 +101,7 @@ async def first_to_give(
     _tell_what_is_passed_over(found.choices, blocklist, progress)
     while True:
         story: dict[str, str] = {}
-        hints: list[str] = []
+        hints: list[str | None] = []
         for choice in _in_turn(found.choices, blocklist, story, last_resort=last_resort):
             reason = refuse(choice)
             if reason is not None:
@@ -116,7 +116,7 @@ async def first_to_give(
                 blocklist.read()
             except (ProviderError, PluginError) as error:
                 story[where(choice)] = error.message
-                hints += [error.hint] if error.hint and error.hint not in hints else []
+                hints.append(error.hint)
                 block = blocklist.note(error, choice)
                 if block.reason not in told:
                     told.add(block.reason)
@@ -190,16 +190,17 @@ def _span(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _nowhere(story: dict[str, str], hints: list[str], *, patience_helps: bool) -> NoOffer:
-    """The error with every place's reason; places with the same one share a line."""
+def _nowhere(story: dict[str, str], hints: Sequence[str | None], *, patience_helps: bool) -> NoOffer:
+    """The error with every place's reason and all advice; places with the same reason share a line."""
     places: dict[str, list[str]] = {}
     for place, why in story.items():
         places.setdefault(why, []).append(place)
     lines = "".join(f"\n  {_few(each)}: {why}" for why, each in places.items())
+    advice = dict.fromkeys(filter(None, hints)) or ["`styx check` shows which clouds can be used."]
     patience = "-r/--retry-until-up keeps trying." if patience_helps else None
     return NoOffer(
         f"no place would give the machines:{lines}",
-        hint=sentences(*(hints or ["`styx check` shows which clouds can be used."]), patience),
+        hint=sentences(*advice, patience),
         reasons=story,
     )
 
