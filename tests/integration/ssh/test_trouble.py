@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from styx.api import AuthFailed, InsufficientCapacity, NotFound, OfferQuery, OutcomeUnknown, Prepared, Scope
+from styx.builtin.ssh import cloud as ssh
 from styx.builtin.ssh import reach
 from styx.builtin.ssh.cloud import SshCloud
 from styx.testing import services
@@ -78,13 +79,17 @@ def test_a_dead_machine_does_not_hold_up_the_others(hosts: list[Host], make_clou
     assert cloud.observe(LAB, [intent.owner]).complete
 
 
-def test_what_is_known_of_attempts_that_are_gone(hosts: list[Host], make_cloud: MakeCloud, prepare: Prepare) -> None:
+def test_what_is_known_of_attempts_that_are_gone(
+    hosts: list[Host], make_cloud: MakeCloud, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That an attempt is gone can be seen as often as somebody looks, however it ended; else only with a note of it."""
     cloud = make_cloud(hosts)
     gang = prepare(cloud, (0, 1))
     cloud.launch(gang)
     hosts[0].cut()
-    cloud.terminate(LAB, gang.owner, [])
+    with monkeypatch.context() as soon:
+        soon.setattr(ssh, "RELEASE_SECONDS", 1.5)
+        cloud.terminate(LAB, gang.owner, [])
     hosts[0].restore()
     cloud.terminate(LAB, gang.owner, [])
     for _ in range(2):
