@@ -96,7 +96,7 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     if why is not None:
         note(clean(sentences(f"This is what was on record last, nothing was looked at: {why.message}", why.hint)))
     billed = client.billed()
-    costs, left = _costs(records, billed), _left(client, records, billed)
+    costs = _costs(records, billed)
     if output == "json":
         nodes = {record.name: client.nodes(record.name) for record in records if verbose}
         click.echo(json_text([views.cluster(r, costs[r.name], nodes.get(r.name)) for r in records]))
@@ -104,6 +104,7 @@ def _list(client: Client, patterns: Sequence[str], output: str, *, verbose: bool
     if not records:
         click.echo(_nothing(client))
     else:
+        left = _left(client, records, billed)
         click.echo(_details(client, records, costs, left) if verbose else _table(records, costs, left))
         for record in records if not verbose else ():
             if record.state == "unknown":
