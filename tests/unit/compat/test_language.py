@@ -50,6 +50,10 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
             }
         ),
     ),
+    (
+        "secrets: [secrets:personal.A]\nmanaged_secrets: [global.B, secrets:C]",
+        {"managed_secrets": ["A", "B", "C"], **NOTHING},
+    ),
     ("secrets: [secrets:HF_TOKEN, 'secrets:user:W']", {"managed_secrets": ["HF_TOKEN", "user:W"], **NOTHING}),
     (
         "secrets: {A: x, B: null, 'secrets:C': null}\nmanaged_secrets: [D, {E: {mount_path: /e}}]",
@@ -70,6 +74,7 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("resources: {ports: ['8080', 9000-9001, 8081]}", asks({"ports": ["8080-8081", "9000-9001"]})),
     ("resources: {ports: '8080,22'}", asks({"ports": ["22", "8080"]})),
+    ("resources: {ports: 010}", asks({"ports": ["8"]})),
     ("resources: {memory: 512MB+}", asks({"memory": "0.5+"})),
     ("resources: {memory: 16x}", asks({"memory": "16x"})),
     ("resources: {memory: 16Gi}", asks({"memory": "16.0"})),
@@ -92,6 +97,17 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
         ),
     ),
     ("resources: {infra: ssh/lab}", asks({"infra": "ssh/lab", "cloud": "ssh", "region": "ssh-lab"})),
+    ("resources: {infra: ssh/lab/a}", asks({"infra": "ssh/lab/a", "cloud": "ssh", "region": "ssh-lab/a"})),
+    (
+        "resources: {cloud: , zone: , ordered: [{infra: aws}, {infra: gcp/r}]}",
+        asks({"infra": "aws", "cloud": "aws"}, {"infra": "gcp/r", "cloud": "gcp", "region": "r"}, ordered=True),
+    ),
+    ("resources: {job_recovery: {strategy: none, max_restarts_on_errors: 3}}", NOTHING),
+    ("resources: {image_id: {null: 'docker:a'}}", asks({"image_id": {"None": "docker:a"}})),
+    (
+        "resources: {accelerators: tpu-v5-lite-podslice:4}",
+        asks({"infra": "kubernetes", "cloud": "kubernetes", "accelerators": {"tpu-v5-lite-podslice": 4}}),
+    ),
     (
         "resources: {gpus: ['A100:1', V100]}",
         asks({"accelerators": {"A100": 1}}, {"accelerators": {"V100": 1}}, ordered=True),
@@ -154,6 +170,14 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
             **NOTHING,
         },
     ),
+    (
+        "envs: {M: copy}\nfile_mounts: {/a: {name: b, mode: $M}}",
+        {
+            "env_values": {"M": "copy"},
+            "storage_mounts": {"/a": {"name": "b", "source": None, "store": None, "mode": "COPY", "persistent": True}},
+            **NOTHING,
+        },
+    ),
     ("envs: {V: v1}\nvolumes: {/d: $V}", {"env_values": {"V": "v1"}, "volumes": {"/d": "v1"}, **NOTHING}),
     (
         "pool: {max_workers: 3}",
@@ -191,7 +215,7 @@ GROUP = """\
 name: g
 execution: parallel
 primary_tasks: []
-termination_delay: {default: 30, b: 5m}
+termination_delay: {default: 30, b: 5M}
 ---
 name: b
 run: x
@@ -208,7 +232,7 @@ FILES: list[tuple[str, dict[str, Any]]] = [
             "execution": "parallel",
             "primary_tasks": None,
             "inter_connection": None,
-            "termination_delay": {"default": "30", "b": "5m"},
+            "termination_delay": {"default": "30", "b": "5M"},
             "tasks": [{**BARE, "name": "b", **NOTHING}],
         },
     ),
@@ -235,7 +259,9 @@ def agree(fill: Fill, text: str, verdict: dict[str, Any]) -> None:
         "resources: {priority: 5000}",
         "resources: {autostop: 90s}",
         "resources: {autostop: 2h30m}",
+        "resources: {autostop: {hook_timeout: 0}}",
         "resources: {ports: 99999}",
+        "resources: {ports: 80 - 90}",
         "resources: {local_disk: hdd:100}",
         "resources: {max_hourly_cost: 0}",
         "resources: {cpus: 4x}",
@@ -244,6 +270,7 @@ def agree(fill: Fill, text: str, verdict: dict[str, Any]) -> None:
         "resources: {spot_recovery: failover}",
         "resources: {infra: aws, region: us-east-1}",
         "resources: {infra: aws/a/b/c}",
+        "resources: {infra: k8s/a//b}",
         "resources: {gpus: A100, accelerators: A100}",
         "resources: {accelerators: ['A100:1', {T4: 1}]}",
         "resources: {accelerators: [A100, T4], any_of: [{infra: aws}]}",
@@ -255,6 +282,9 @@ def agree(fill: Fill, text: str, verdict: dict[str, Any]) -> None:
         "pool: {min_workers: 3, max_workers: 1}",
         "pool: {workers: 1}\nservice: {}",
         "service: {replica_policy: {min_replicas: 1, max_replicas: 2}}",
+        "service: {pool: {workers: 1}, ports: 80}",
+        "service: {pool: {workers: 1}, readiness_probe: {path: /, headers: {a: b}}}",
+        "file_mounts: {s3://a: {name: b}}",
         "file_mounts: {/a: {name: b, type: DATASET_RO}}",
         "name: g\nexecution: parallel\n---\nrun: x",
         "name: g\nexecution: parallel\nprimary_tasks: [z]\n---\nname: a",

@@ -6,6 +6,7 @@ for an image), Styx leaves to the plugins that know of it; the form adds it, so 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from styx.spec.dag import PARALLEL, Dag
@@ -24,11 +25,15 @@ PROBE_INTERVAL = 10
 STREAM_TIMEOUT = 120
 DISK_SIZE = 256
 
-_TPU = "tpu-"
+_TPU = "tpu"
 _TPU_CLOUD = "gcp"
+_TPU_OF_KUBERNETES = re.compile(r"tpu-(v4-podslice|v5-lite-(device|podslice)|v5p-slice|v6e-slice)")
 _TPU_RUNTIMES = {"tpu-v5": "v2-alpha-tpuv5", "tpu-v6e": "v2-alpha-tpuv6e"}
 _TPU_RUNTIME = "tpu-vm-base"
 _TPU_NODE_RUNTIME = "2.12.0"
+
+# Where a managed secret is looked for, which SkyPilot keeps apart from its name.
+_SCOPE = re.compile(r"(secrets:)?(personal\.|workspace\.|global\.)?")
 
 Form = dict[str, object]
 
@@ -101,8 +106,10 @@ def of_alternative(each: Alternative, spec: TaskSpec) -> Form:
     overrides = {key: value for key, value in config.items() if key != "hooks"} if isinstance(config, dict) else {}
     cloud, region, zone = each.infra.cloud, each.infra.region, each.infra.zone
     args = dict(each.accelerator_args)
-    tpu = next((device.name.lower() for device in each.accelerators if device.name.lower().startswith(_TPU)), None)
-    if tpu is not None and cloud in (None, _TPU_CLOUD):
+    tpu = next((device.name for device in each.accelerators if _TPU in device.name.lower()), None)
+    if tpu is not None and _TPU_OF_KUBERNETES.fullmatch(tpu):
+        cloud = cloud or KUBERNETES
+    elif tpu is not None and cloud in (None, _TPU_CLOUD):
         cloud = _TPU_CLOUD
         args.setdefault("runtime_version", _runtime(tpu, args))
     cloud = KUBERNETES if cloud == "k8s" else cloud
@@ -196,7 +203,7 @@ def _storage(mount: StorageMount) -> Form:
 def _managed(spec: TaskSpec) -> list[str]:
     given = spec.extra.get("managed_secrets")
     entries = given if isinstance(given, list) else []
-    return [name for each in entries for name in ([each] if isinstance(each, str) else each)]
+    return [_SCOPE.sub("", name) for each in entries for name in ([each] if isinstance(each, str) else each)]
 
 
 def _service(spec: TaskSpec) -> Form | None:

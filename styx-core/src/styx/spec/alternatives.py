@@ -88,6 +88,8 @@ def _limit(count: int, place: Place) -> None:
 
 def _over(below: Choice, above: Choice) -> Choice:
     """One choice laid over another: its fields win, its labels are added."""
+    if "infra" in above:  # says all three
+        below = {key: each for key, each in below.items() if key not in TRIO}
     found = {**below, **above}
     under, over = below.get("labels"), above.get("labels")
     if isinstance(under, dict) and isinstance(over, dict):

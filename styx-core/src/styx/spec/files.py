@@ -82,6 +82,8 @@ def file_mounts(
         if target in mounts:
             raise at.error(f"{fields.describe(target)} is mounted twice")
         if isinstance(each, dict):
+            if is_uri(target):
+                raise at.error(f"{fields.describe(target)} is a place in a store: a storage is mounted on the nodes")
             mounts[target] = _storage(each, at, envs, room)
         elif each is None:
             raise at.error("must say what to put there: a local path, a URI or a storage")
@@ -168,7 +170,7 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str], ro
                 raise at.error("must not be empty")
         else:
             source = _path(each, at, envs, room)
-    mode = fields.one_of(*given["mode"], MODES, str.upper) if "mode" in given else "MOUNT"
+    mode = _choice(*given["mode"], MODES, envs) if "mode" in given else "MOUNT"
     config = _config(*given["config"]) if "config" in given else {}
     if "type" in given and mode != "MOUNT_CACHED":
         raise given["type"][1].error("is only for mode MOUNT_CACHED")
@@ -183,8 +185,12 @@ def _storage(value: dict[str, object], place: Place, envs: Mapping[str, str], ro
         mode=mode,
         persistent=fields.flag(*given["persistent"]) if "persistent" in given else True,
         config=config,
-        type=fields.one_of(*given["type"], TYPES, str.upper) if "type" in given else None,
+        type=_choice(*given["type"], TYPES, envs) if "type" in given else None,
     )
+
+
+def _choice(value: object, place: Place, choices: tuple[str, ...], envs: Mapping[str, str]) -> str:
+    return fields.one_of(expand(fields.text(value, place), envs, place), place, choices, str.upper)
 
 
 def _name(value: object, place: Place, envs: Mapping[str, str], room: Room | None) -> str:

@@ -17,7 +17,7 @@ DEFAULT = "default"  # in termination_delay: of every task that is not named
 _ONLY = frozenset(KEYS) - {"name"}
 _HOST = re.compile(r"[\w-]+")  # tasks of a group find each other under their names
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DELAY = re.compile(r"(\d{1,9})([smhdw]?)", re.ASCII)
+_DELAY = re.compile(r"(\d{1,9})([smhdw]?)", re.IGNORECASE | re.ASCII)
 
 
 def split(documents: Sequence[object]) -> tuple[dict[str, object] | None, list[object]]:
@@ -97,7 +97,7 @@ def _delay(value: object, place: Place) -> int:
     match = _DELAY.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
     if match is None:
         raise place.error(f"must be seconds, or a time such as 30s, 5m or 1h; not {fields.describe(value)}")
-    return fields.within(int(match[1]) * _SECONDS[match[2]], place, 0, amounts.MAX_MINUTES * 60)
+    return fields.within(int(match[1]) * _SECONDS[match[2].lower()], place, 0, amounts.MAX_MINUTES * 60)
 
 
 def _known(name: str, names: Collection[str], place: Place) -> None:

@@ -8,23 +8,22 @@ from styx.spec.place import Place
 
 # SkyPilot's long name for a cloud that Styx knows by its short one.
 ALIASES = {"kubernetes": "k8s"}
-# Contexts of Kubernetes may hold slashes (arn:aws:eks:...:cluster/name), and have no zones below them.
-WHOLE_REST = frozenset({"k8s"})
+# Contexts of Kubernetes may hold slashes (arn:aws:eks:...:cluster/name); they and pools have no zones below them.
+WHOLE_REST = frozenset({"k8s", "ssh"})
 MAX_PARTS = 3
 
 
 def infra(value: object, place: Place) -> Infra:
     """``cloud[/region[/zone]]``; ``*`` leaves a part open."""
     written = fields.text(value, place).strip()
-    cloud, _, rest = written.partition("/")
-    name = cloud_name(cloud, place) if _given(cloud) else None
+    parts = [part.strip() for part in written.split("/")] if written else [""]
+    name = cloud_name(parts[0], place) if _given(parts[0]) else None
+    if written and not all(parts):
+        raise place.error(f"{fields.describe(written)} has an empty part", hint="Write * for a part that is left open.")
     if name in WHOLE_REST:
-        return Infra(name, _given(rest))
-    parts = [part.strip() for part in written.split("/")] if written else []
+        return Infra(name, _given("/".join(parts[1:])))
     if len(parts) > MAX_PARTS:
         raise place.error(f"{fields.describe(written)} has more parts than cloud/region/zone")
-    if any(not part for part in parts):
-        raise place.error(f"{fields.describe(written)} has an empty part", hint="Write * for a part that is left open.")
     region, zone = ([_given(part) for part in parts[1:]] + [None, None])[:2]
     return Infra(name, region, zone)
 

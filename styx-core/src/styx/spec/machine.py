@@ -27,7 +27,7 @@ MAX_RESTARTS = 1_000_000
 MAX_HOURLY_COST = 1_000_000
 
 _LOCAL_DISK = re.compile(r"(?:(nvme|ssd)(?::(?=.)|$))?(?:(\d{1,8}(?:\.\d{1,3})?)(\+?))?", re.IGNORECASE | re.ASCII)
-_RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?", re.ASCII)
+_RANGE = re.compile(r"(\d{1,9})(?:-\s*(\d{1,9}))?", re.ASCII)
 
 
 def ports(value: object, place: Place) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def ports(value: object, place: Place) -> tuple[str, ...]:
 
 
 def _span(value: object, place: Place) -> tuple[int, int]:
-    written = fields.word(value, place)
+    written = str(value) if isinstance(value, int) else fields.word(value, place)  # 010 is 8, as in all of YAML
     match = _RANGE.fullmatch(written)
     if match is None:
         raise place.error(f"{fields.describe(value)} is neither a port nor a range such as 8080-8090")
@@ -64,6 +64,8 @@ def image(value: object, place: Place) -> str | dict[str, str] | None:
     """An image, ``docker:IMAGE``, or one image for each region, with ``docker`` for a container in any of them."""
     if not isinstance(value, dict):
         return fields.word(value, place)
+    if value.keys() == {"null"}:  # how SkyPilot writes one image that is for all regions
+        return fields.word(value["null"], place.at(value, "null"))
     containers = [key for key, each in value.items() if str(each).startswith(DOCKER) and key != "docker"]
     if "docker" in value and containers:
         raise place.at(value, containers[0]).error("is a container too: keep docker, or one for each region")
@@ -114,19 +116,17 @@ def _negative(value: object) -> bool:
 
 def autostop_hook(value: object, place: Place) -> dict[str, object] | None:
     """The older way to give a hook: inside of autostop."""
-    if not isinstance(value, dict) or value.get("hook") is None:
+    if not isinstance(value, dict):
         return None
-    hook: dict[str, object] = {"hook": fields.text(value["hook"], place.at(value, "hook"), lines=True)}
-    if value.get("hook_timeout") is not None:
-        hook["hook_timeout"] = fields.integer(
-            value["hook_timeout"], place.at(value, "hook_timeout"), 1, amounts.MAX_MINUTES
-        )
-    return hook
+    found = {key: read(value[key], place.at(value, key)) for key, read in _HOOK.items() if value.get(key) is not None}
+    return found if "hook" in found else None
 
 
 def job_recovery(value: object, place: Place) -> dict[str, object] | None:
-    """The strategy of a managed job, alone or with when to restart it. ``none`` asks for none."""
+    """The strategy of a managed job, alone or with when to restart it. ``none`` asks for none of this."""
     found = _RECOVERY(value, place) if isinstance(value, dict) else {"strategy": _strategy(value, place)}
+    if found.get("strategy", "") is None:
+        return None
     return {key: each for key, each in found.items() if each is not None} or None
 
 
@@ -155,6 +155,10 @@ _RECOVERY = keyed(
         "recover_on_exit_codes": some(integer(0, 255)),
     }
 )
+_HOOK: Mapping[str, Callable[[object, Place], object]] = {
+    "hook": lambda value, place: fields.text(value, place, lines=True),
+    "hook_timeout": integer(1, amounts.MAX_MINUTES),
+}
 _ACCELERATOR_ARGS = keyed(
     {
         "runtime_version": fields.word,

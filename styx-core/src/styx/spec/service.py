@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from styx.spec import amounts, fields
 from styx.spec.machine import ports
@@ -151,6 +152,7 @@ def service(value: object, place: Place) -> dict[str, object]:
     if len(counts) > 1:
         raise place.at(value, counts[1]).error(f"excludes {counts[0]}: keep one of the two")
     if "pool" in found:
+        _only_pool(found, value, place)
         return {"pool": found["pool"]}
     probe = found.pop("readiness_probe", {})
     if isinstance(probe, str):
@@ -166,6 +168,15 @@ def service(value: object, place: Place) -> dict[str, object]:
             f"{BY_MACHINE} and a target_qps_per_replica for each kind of machine go together"
         )
     return {"readiness_probe": {**PROBE_DEFAULTS, **probe}, "replica_policy": policy, **found}
+
+
+def _only_pool(found: Mapping[str, object], value: object, place: Place) -> None:
+    """Raise for what a pool has no use for, because nothing is served: SkyPilot lets a bare probe stand beside it."""
+    probe, at = found.get("readiness_probe"), place.at(value, "readiness_probe")
+    useless = [(key, place.at(value, key)) for key in ("ports", "load_balancing_policy", "tls") if key in found]
+    useless += [(key, at) for key in ("post_data", "headers") if isinstance(probe, dict) and key in probe]
+    for key, where in useless:
+        raise where.error(f"a pool has no {key}: it runs jobs, and serves nothing")
 
 
 def _scale(policy: dict[str, object], place: Place) -> None:
