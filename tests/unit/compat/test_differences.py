@@ -31,6 +31,7 @@ REFUSALS = {
     "registries": "Docker login variables must be specified together in envs. Missing from envs: [...]",
     "volumes": "type str doesn't define __round__ method",
     "instances": "Invalid Kubernetes instance type: 'm5.large'. Kubernetes instance types use the format ...",
+    "quotes": "Expecting ',' delimiter: line 1 column 13 (char 12)",
     "tpus": "Cloud must be GCP or Kubernetes for TPU accelerators.",
 }
 # Where the meaning of the other examples parts: the path, and what SkyPilot has there.

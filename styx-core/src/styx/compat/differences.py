@@ -66,8 +66,16 @@ DIFFERENCES = (
         'Amounts are written as documented: no `"+4"`, no `1e2`, no name of an accelerator with a comma or an exponent',
         "`+4` is a slip for `4+`, which SkyPilot reads as exactly 4.",
         'resources: {cpus: "+4"}',
-        where=r"\.(cpus|memory|accelerators|gpus|ports)",
-        ours="must be a number|must be an amount|has no count|names no accelerator|is neither a port",
+        where=r"\.(cpus|memory|accelerators|gpus|ports|local_disk)",
+        ours="must be a number|must be an amount|has no count|names no accelerator|is neither a port|is no local disk",
+    ),
+    Difference(
+        "sexagesimal",
+        STRICTER,
+        "Where a number is meant `1:30` and `.inf` are none",
+        "YAML reads `1:30` as 90, and nobody means that.",
+        "resources: {autostop: {idle_minutes: 1:30}}",
+        ours=r"must be .*not '[-+]?(\d+(:\d+)+(\.\d*)?|\.(?i:inf|nan))'$",
     ),
     Difference(
         "limits",
@@ -75,7 +83,7 @@ DIFFERENCES = (
         "Numbers have limits: at most 1000 nodes, no negative delay, size or number of replicas, less than a petabyte",
         "A number far outside of what can be is a slip, and cheap to find before anything is rented.",
         "num_nodes: 5000",
-        ours="must be from|must be more than 0|characters",
+        ours=r"must be from|must be more than 0|characters|whole number of GB.*not -\d|not \d{10,}$",
     ),
     Difference(
         "internal-fields",
@@ -101,7 +109,7 @@ DIFFERENCES = (
         "A name, path, label or image that is there is not empty, and has no line breaks",
         'Nothing can be called `""`. The name of a bucket that is a variable may be empty until the task is launched.',
         'workdir: ""',
-        ours="must not be empty|is empty once|control character|must be text, not (nothing|a list)$",
+        ours="must not be empty|is empty once|control character|must be text, not (nothing|a list|true|false)$",
     ),
     Difference(
         "headers",
@@ -124,20 +132,20 @@ DIFFERENCES = (
     Difference(
         "disks",
         STRICTER,
-        "The kind, tier and mode of a volume are ones that exist",
-        "SkyPilot warns and takes another one: a disk that is read only becomes one that is not.",
+        "The fields, kind, tier and mode of a volume are ones that exist",
+        "SkyPilot takes another, or leaves out what it does not know: a disk for reading only becomes one to write to.",
         "resources: {volumes: [{name: v, path: /v, attach_mode: read-only}]}",
         where=r"\.volumes\[\d+\]\.",
-        ours="is not one of",
+        ours="is not one of|no field of this name",
     ),
     Difference(
         "said-twice",
         STRICTER,
-        "A service says in one way how many replicas there are",
+        "A service says in one way how many replicas there are, and `file_mounts` puts one thing at a path",
         "SkyPilot silently takes `workers` before `replica_policy`, and before the pool's own number.",
         "service: {workers: 3, replica_policy: {min_replicas: 1}}",
-        where="^service",
-        ours="excludes",
+        where="^(service|file_mounts)",
+        ours="excludes|is mounted twice",
     ),
     Difference(
         "service-fields",
@@ -171,7 +179,7 @@ DIFFERENCES = (
         "A number may be quoted, and may be a whole number with a decimal point",
         "Templates and command lines quote everything.",
         'num_nodes: "2"',
-        theirs=r"YAML: '[^']*' is not of type '(integer|number)'|YAML: '[\d.]+' is not valid"
+        theirs=r"YAML: '[-+.\deE]+' is not of type '(integer|number)'|YAML: '[-+.\deE]+' is not valid"
         r"|YAML: \[[\d']+\] is not of type 'integer'|positive int\. Got: [\d.]+",
     ),
     Difference(
@@ -180,16 +188,16 @@ DIFFERENCES = (
         "Where text is meant a number or date counts as the text that stands there: `1.10`, `0012345`",
         "A commit, version or label often looks like a number: `ref: 1234567`.",
         "name: 5",
-        theirs=r"YAML: ([-\d.]+|True|False|datetime[^ ]*\(.*\)) is not (of type 'string'|valid under)"
-        r"|'int' object is not it",
+        theirs=r"YAML: ([-+.\de]+|-?inf|nan|True|False|datetime[^ ]*\(.*\)) is not (of type 'string'|valid under)"
+        r"|'[\w.]+' object (is not it|has no attribute 'strip')|date(time)? is not JSON|2002:value",
     ),
     Difference(
         "nulls",
         WIDER,
-        "A field with nothing after its colon is not given",
+        "A field with nothing after its colon is not given, and a document with nothing in it is not there",
         "SkyPilot takes this in some fields and fails in others, sometimes with an error of Python's.",
         "envs:\nrun: echo hello",
-        theirs=r"None is not|'NoneType' object|dict_keys\(\['(in|out)puts'\]\)",
+        theirs=r"None is not|'NoneType' object|dict_keys\(\['(in|out)puts'\]\)|unsupported field 'execution'",
     ),
     Difference(
         "units",
@@ -197,7 +205,8 @@ DIFFERENCES = (
         "`16G`, `16 GB` and `16GiB` are the same everywhere, and an idle time has its units inside of a mapping too",
         "One way to write an amount is enough to remember.",
         "resources: {memory: 16G}",
-        theirs=r"field should be a number|should be either a number|does not match .\^\[0-9\]\+\((kb|m\|)",
+        theirs=r"field should be a number|should be either a number|does not match .\^\[0-9\]\+\((kb|m\|)"
+        r"|'\d+\s*[mhdwMHDW]' is not of type 'integer'",
     ),
     Difference(
         "accelerator-lists",
@@ -214,7 +223,7 @@ DIFFERENCES = (
         "Volumes of the resources go together with `any_of` and `ordered`, and their sizes have units",
         "SkyPilot fails on both with an error of its own making.",
         "resources: {volumes: [{name: v, path: /v, disk_size: 1TB}]}",
-        theirs="DiskTier|__round__",
+        theirs="DiskTier|StorageType|DiskAttachMode|__round__",
     ),
     Difference(
         "instances",
@@ -274,6 +283,14 @@ DIFFERENCES = (
         "Only the password of a registry is a secret.",
         "envs: {SKYPILOT_DOCKER_USERNAME: a}",
         theirs="Docker login variables",
+    ),
+    Difference(
+        "quotes",
+        WIDER,
+        "The value of a variable may hold quotes and backslashes, and what stands behind `$A` stays: `{$A}`",
+        "SkyPilot writes values into JSON, which they can break.",
+        "envs: {A: 'a \"b\"'}\nfile_mounts: {/x: ./$A}",
+        theirs=r"^Expecting|^Invalid .*escape|^Invalid control character|Invalid JSON string for `post_data`",
     ),
     Difference(
         "tpus",
