@@ -29,7 +29,7 @@ def keys(store: S3Storage, uri: str = "s3://ours") -> list[str]:
 
 
 def test_listings_have_all_pages_and_each_when_it_is_needed(store: S3Storage, front: Front, shelf: Any) -> None:
-    """3,000 objects are three pages; who looks at the first ones only asks for one."""
+    """3,000 objects are three pages; who looks at the first ones only asks for one, and so who looks at the last."""
     wanted = [f"many/{number:05}" for number in range(MANY)]
     for key in wanted:
         shelf.put_object("ours", key, b"")
@@ -39,6 +39,8 @@ def test_listings_have_all_pages_and_each_when_it_is_needed(store: S3Storage, fr
     assert front.count("GET", "list-type=2") == 1
     assert [thing.key for thing in found] == wanted[1000:]
     assert front.count("GET", "list-type=2") == 3
+    assert [thing.key for thing in store.list_after("s3://ours/many", wanted[1999])] == wanted[2000:]
+    assert front.count("GET", "list-type=2") == 4
     store.remove("ours", wanted)
     assert keys(store) == []
     assert front.count("POST", "delete") == 3

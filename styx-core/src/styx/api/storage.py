@@ -60,6 +60,14 @@ class Storage(ABC):
     def list(self, uri: str) -> Iterable[StoredObject]:
         """The objects at or below ``uri``, sorted by key. A missing bucket is NotFound; an empty prefix is empty."""
 
+    def list_after(self, uri: str, key: str) -> Iterable[StoredObject]:
+        """Those of :meth:`list` whose keys sort after ``key``, which need not be there. Since 1.1.
+
+        By default all are listed, and those before are passed over: who lists page by page then waits for each page
+        as long as for all before it.
+        """
+        return (thing for thing in self.list(uri) if thing.key > key)
+
     @abstractmethod
     def upload(self, source: Path, uri: str) -> None:
         """Copy a file to the key, or a directory's contents below it. Each object is replaced whole or not at all."""

@@ -233,7 +233,7 @@ PART = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(st.lists(PART, min_size=1, max_size=3).map("/".join), st.binary(max_size=20), max_size=8))
 def test_any_tree_comes_back_as_it_went(store: FileStorage, tmp_path: Path, tree: dict[str, bytes]) -> None:
-    """Whatever keys there are, they are listed sorted, and what is downloaded is what was uploaded."""
+    """Whatever keys there are, they are listed sorted, from any on; and what is downloaded is what was uploaded."""
     store.delete("ours")
     store.create("ours")
     kept: dict[str, bytes] = {}
@@ -245,6 +245,8 @@ def test_any_tree_comes_back_as_it_went(store: FileStorage, tmp_path: Path, tree
         else:
             kept[key] = data
     assert keys(store) == sorted(kept)
+    for key in tree:
+        assert [thing.key for thing in store.list_after("file://ours", key)] == sorted(k for k in kept if k > key)
     if kept:
         target = tmp_path / "back"
         subprocess.run(["rm", "-rf", str(target)], check=True)

@@ -39,6 +39,26 @@ async def test_a_page_at_a_time(work: StorageWork, tmp_path: Path) -> None:
     assert found == names
 
 
+async def test_a_page_is_asked_for_from_where_it_begins(tmp_path: Path) -> None:
+    """All pages of a bucket together take a store that can begin anywhere no more than one look at each object."""
+    looked_at: list[str] = []
+
+    class Counted(MemoryStorage):
+        def list(self, uri: str) -> Iterator[StoredObject]:
+            return self.list_after(uri, "")
+
+        def list_after(self, uri: str, key: str) -> Iterator[StoredObject]:
+            del uri
+            for number in range(int(key or -1) + 1, 100):
+                looked_at.append(f"{number:02}")
+                yield StoredObject(f"{number:02}", 0, datetime.now(UTC))
+
+    work, found = work_of(tmp_path, memory=(Counted, MemoryObjects())), list[str]()
+    while page := await work.objects("memory://b", 10, found[-1] if found else ""):
+        found += [thing.key for thing in page]
+    assert found == looked_at == [f"{number:02}" for number in range(100)]
+
+
 async def test_buckets_and_problems_are_told_together(tmp_path: Path, objects: MemoryObjects) -> None:
     """A store that cannot be asked does not silence the others; buckets of more objects than a page are not counted."""
     work = work_of(tmp_path / "home", memory=(MemoryStorage, objects), broken=broken("acme"))

@@ -98,6 +98,14 @@ class Neighbours(Mislists):
         return [one for one in everything if one.key.startswith(key)] if exact else found
 
 
+@WRONG.breaks("test_a_listing_begins_after_any_key")
+class BeginsAtTheKey(MemoryStorage):
+    """The object of the key comes once more."""
+
+    def list_after(self, uri: str, key: str) -> Iterable[StoredObject]:
+        return [one for one in self.list(uri) if one.key >= key]
+
+
 @WRONG.breaks("test_an_empty_prefix_is_empty")
 class EmptyIsMissing(Mislists):
     """An error where nothing is."""

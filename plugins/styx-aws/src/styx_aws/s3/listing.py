@@ -15,12 +15,15 @@ from styx_aws.s3.uri import Place
 _BLIND = frozenset({"aws:kms", "aws:kms:dsse"})  # ETags of what is encrypted so say nothing of the content
 
 
-def objects(bucket: Bucket, place: Place) -> Iterator[StoredObject]:
-    """The objects at or below a place. What is asked first is asked now, the rest as it is needed."""
+def objects(bucket: Bucket, place: Place, after: str = "") -> Iterator[StoredObject]:
+    """The objects at or below a place, from the first after that key.
+
+    What is asked first is asked now, the rest as it is needed.
+    """
     hashed = _etags_are_hashes(bucket)
-    found = _below(bucket, place.folder, hashed)
+    found = _below(bucket, place.folder, hashed, after)
     beginning = [first for first in (next(found, None),) if first is not None]
-    if place.prefix:
+    if place.prefix or place.key <= after:
         return chain(beginning, found)
     # Of all that begins with the key, the object of that name comes first.
     page = bucket.ask("ListObjectsV2", Prefix=place.key, MaxKeys=1)
@@ -28,8 +31,8 @@ def objects(bucket: Bucket, place: Place) -> Iterator[StoredObject]:
     return chain(itself, beginning, found)
 
 
-def _below(bucket: Bucket, prefix: str, hashed: bool) -> Iterator[StoredObject]:
-    asked: dict[str, Any] = {"Prefix": prefix}
+def _below(bucket: Bucket, prefix: str, hashed: bool, after: str) -> Iterator[StoredObject]:
+    asked: dict[str, Any] = {"Prefix": prefix, **({"StartAfter": after} if after else {})}
     while True:
         page = bucket.ask("ListObjectsV2", **asked)
         yield from (_object(one, hashed) for one in page.get("Contents", ()))

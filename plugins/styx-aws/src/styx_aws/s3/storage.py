@@ -60,8 +60,12 @@ class S3Storage(Storage):
 
     def list(self, uri: str) -> Iterable[StoredObject]:
         """The objects at or below the key, a page at a time. Their checksum is the ETag, where that is a hash."""
+        return self.list_after(uri, "")
+
+    def list_after(self, uri: str, key: str) -> Iterable[StoredObject]:
+        """Those whose keys sort after this one: S3 begins with them."""
         place = parse(uri)
-        return listing.objects(self._account.bucket(place.bucket), place)
+        return listing.objects(self._account.bucket(place.bucket), place, key)
 
     def upload(self, source: Path, uri: str) -> None:
         """Copy a file, or the files below a directory. Links to files are followed, links to directories are not."""

@@ -84,9 +84,13 @@ class FileStorage(Storage):
 
     def list(self, uri: str) -> Iterable[StoredObject]:
         """The files at or below the key, a directory at a time."""
+        return self.list_after(uri, "")
+
+    def list_after(self, uri: str, key: str) -> Iterable[StoredObject]:
+        """Those whose keys sort after this one: no directory is looked into that has none of them."""
         place = parse(uri)
         with refusals(f"list {uri}"):
-            yield from self._objects(place)
+            yield from self._objects(place, key)
 
     def upload(self, source: Path, uri: str) -> None:
         """Copy a file, or the files below a directory. Links to files are followed, links to directories are not."""
@@ -194,12 +198,12 @@ class FileStorage(Storage):
         single = f'mkdir -p -- "$(dirname -- {to})" && cp -- {source} {to}'
         return f"if [ -d {source} ]; then {whole}; else {single}; fi"
 
-    def _objects(self, place: Place) -> Iterator[StoredObject]:
+    def _objects(self, place: Place, after: str = "") -> Iterator[StoredObject]:
         self._require_there(place.bucket)
         root = self._root / place.bucket
-        if not place.prefix and (itself := tree.look(root, place.parts)):
+        if not place.prefix and place.key > after and (itself := tree.look(root, place.parts)):
             yield itself
-        yield from (each for each in tree.walk(root, place.parts) if not each.key.startswith(f"{PRIVATE}/"))
+        yield from (each for each in tree.walk(root, place.parts, after) if not each.key.startswith(f"{PRIVATE}/"))
 
     def _require_there(self, bucket: str) -> None:
         if self._buckets.owner(bucket) is None:

@@ -102,18 +102,19 @@ def look(root: Path, parts: Sequence[str]) -> StoredObject | None:
     return _object("/".join(parts), found)
 
 
-def walk(root: Path, parts: Sequence[str]) -> Iterator[StoredObject]:
-    """Every object below a directory, by key. Links, pipes and names that are not text are none."""
+def walk(root: Path, parts: Sequence[str], after: str = "") -> Iterator[StoredObject]:
+    """The objects below a directory by key, those after that one. Links, pipes and names that are not text are none."""
     try:
         with opened(root, parts) as directory:
-            yield from _walk(directory, "".join(f"{part}/" for part in parts))
+            yield from _walk(directory, "".join(f"{part}/" for part in parts), after)
     except (FileNotFoundError, NotADirectoryError):
         return
 
 
-def _walk(directory: int, prefix: str) -> Iterator[StoredObject]:
+def _walk(directory: int, prefix: str, after: str) -> Iterator[StoredObject]:
     with os.scandir(directory) as entries:
-        names = sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+        there = (entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+        names = sorted(name for name in there if prefix + name > after or _holds(prefix + name, after))
     for name in (name.removesuffix("/") for name in names):
         with contextlib.suppress(FileNotFoundError, UnicodeEncodeError):  # it has just gone, or is no key
             name.encode()
@@ -121,11 +122,16 @@ def _walk(directory: int, prefix: str) -> Iterator[StoredObject]:
             if stat.S_ISDIR(found.st_mode):
                 child = os.open(name, _DIRECTORY, dir_fd=directory)
                 try:
-                    yield from _walk(child, f"{prefix}{name}/")
+                    yield from _walk(child, f"{prefix}{name}/", after)
                 finally:
                     os.close(child)
             elif thing := _object(f"{prefix}{name}", found):
                 yield thing
+
+
+def _holds(key: str, other: str) -> bool:
+    """Whether the other key is of something below this directory."""
+    return key.endswith("/") and other.startswith(key)
 
 
 def _object(key: str, found: os.stat_result) -> StoredObject | None:

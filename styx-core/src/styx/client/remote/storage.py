@@ -30,7 +30,7 @@ T = TypeVar("T")
 _ALL = "/v1/storage"
 _OBJECTS, _OBJECT, _BUCKETS, _PRESIGN = (f"{_ALL}/{part}" for part in ("objects", "object", "buckets", "presign"))
 _PIECE = 1 << 18
-_PAGE = 1000
+_PAGE = 999  # with the one by which the server knows that there are more, as many as S3 tells at once
 
 
 class RemoteStorage(EmbeddedStorage):

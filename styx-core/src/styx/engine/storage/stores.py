@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from styx.api.errors import (
@@ -160,11 +160,9 @@ class Stores:
     async def objects(self, storage: Storage, uri: str, most: int | None = None, after: str = "") -> list[StoredObject]:
         """The objects at or below a URI; or ``most`` of them, the first behind that key."""
 
-        def before(thing: StoredObject) -> bool:
-            return thing.key <= after
-
         def listed() -> list[StoredObject]:
-            return list(islice(dropwhile(before, _objects(storage.list(uri))), most))
+            found = storage.list_after(uri, after) if after else storage.list(uri)
+            return list(islice(_objects(found), most))
 
         return await self.call(storage, listed, name="list")
 

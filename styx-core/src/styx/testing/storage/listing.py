@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from styx.api import NotFound, StoredObject
+from styx.testing.since import since
 from styx.testing.storage.base import StorageRules
 from styx.testing.storage.shelf import Shelf
 from styx.testing.verdict import expect, refuses, succeeds
@@ -129,6 +130,22 @@ class ListRules(StorageRules):
             contract=AT_OR_BELOW,
             change="look for the key itself, then below key + '/'",
         )
+
+    @since(1, 1)
+    def test_a_listing_begins_after_any_key(self, shelf: Shelf) -> None:
+        """list_after() is list() without the keys up to one, whether or not that is there or below the URI."""
+        bucket = shelf.bucket(NESTED)
+        for key in ("", "data", "data/sub/", "database.txt"):
+            whole = shelf.keys(bucket, key)
+            for after in ("a", *NESTED, "data/", "data/b", "data/sub", "data0", "database.txt/x", "z"):
+                found = shelf.keys_after(after, bucket, key)
+                expected = [each for each in whole if each > after]
+                expect(
+                    found == expected,
+                    did=f"list_after(.../{key}, {after!r}) is {found} and not {expected}",
+                    contract="list_after() is the objects of list() whose keys sort after the given one",
+                    change="compare whole keys as text, and leave out the given one itself",
+                )
 
     def test_an_empty_prefix_is_empty(self, shelf: Shelf) -> None:
         """Nothing below a prefix of a bucket that is there is an empty list."""

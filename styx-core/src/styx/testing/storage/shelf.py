@@ -77,6 +77,13 @@ class Shelf:
         """The keys at or below a key, as the store orders them."""
         return [found.key for found in self.objects(bucket, key, storage)]
 
+    def keys_after(self, after: str, bucket: str, key: str = "") -> list[str]:
+        """Those of the keys at or below a key that come after another."""
+        listed = self.driver.call(
+            lambda: list(self.storage.list_after(self.at(bucket, key), after)), what="list_after()"
+        )
+        return [found.key for found in listed]
+
     def upload(self, source: Path, bucket: str, key: str = "", storage: Storage | None = None) -> None:
         """Copy a file or a directory into the store."""
         asked = storage or self.storage
