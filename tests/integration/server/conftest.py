@@ -19,7 +19,7 @@ def server() -> Iterator[Server]:
     """A server, all of whose users may have nodes here. Tests leave what they make under names of their own."""
     home = Path(tempfile.mkdtemp(prefix="styx-"))
     (home / ".styx").mkdir()
-    (home / ".styx" / "config.yaml").write_text("allowed_clouds: [local]\n")
+    (home / ".styx" / "config.yaml").write_text("allowed_clouds: [local]\njobs: {pools: {shut: 0}}\n")
     with running(home / ".styx") as found:
         yield found
         for cluster in found.ask("GET", "/v1/clusters?limit=1000").json["items"]:

@@ -3,34 +3,90 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 
+import pytest
+
+from styx.client.remote.http import Http
+from styx.client.remote.jobs import RemoteJobs
+from styx.jobs.model import JobOptions
+from styx.spec import Dag, Task
 from styx.store import Store
+from support.scripted_http import Script, gone, playing, said
 from support.servers import Server
 
 JOB = {"task": {"run": "true"}}
+SHUT = JobOptions(pool="shut")
 
 
 def jobs(server: Server) -> int:
-    """How many there are."""
-    return len(server.ask("GET", "/v1/jobs?limit=1000").json["items"])
+    """The number of the newest."""
+    return int(server.ask("GET", "/v1/jobs?limit=1").json["items"][0]["id"])
 
 
 def test_the_same_again_is_answered_the_same(server: Server) -> None:
     """Nothing is done a second time, and the answer says that it is the first one."""
-    first = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "one"})
-    again = server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "one"})
+    first = server.ask("POST", "/v1/users", {"name": "one"}, headers={"idempotency-key": "one"})
+    again = server.ask("POST", "/v1/users", {"name": "one"}, headers={"idempotency-key": "one"})
     assert (again.status, again.json) == (first.status, first.json) == (201, first.json)
     assert (again.headers.get("idempotent-replayed"), first.headers.get("idempotent-replayed")) == ("true", None)
 
 
 def test_another_request_under_the_same_key_is_refused(server: Server) -> None:
     """Whether its body or its address is another; nothing is done."""
-    server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "two"})
-    before = jobs(server)
-    for path, body in (("/v1/jobs", {"task": {"run": "false"}}), ("/v1/clusters", JOB)):
+    server.ask("POST", "/v1/users", {"name": "two"}, headers={"idempotency-key": "two"})
+    for path, body in (("/v1/users", {"name": "three"}), ("/v1/clusters", JOB)):
         refused = server.ask("POST", path, body, headers={"idempotency-key": "two"})
         assert (refused.status, refused.json["code"]) == (422, "invalid_body")
+    assert "three" not in [user["name"] for user in server.ask("GET", "/v1/users").json["items"]]
+
+
+@pytest.mark.parametrize("key", [({"idempotency-key": "job"}, {}), ({"idempotency-key": "it"}, {"key": "its own"})])
+def test_jobs_are_found_by_their_key(server: Server, key: tuple[dict[str, str], dict[str, str]]) -> None:
+    """That in the body, or else in the header: the same again gets them, and another hand-in is refused."""
+    headers, own = key
+    made = server.ask("POST", "/v1/jobs", {**JOB, **own}, headers=headers)
+    before = jobs(server)
+    again = server.ask("POST", "/v1/jobs", {**JOB, **own}, headers=headers)
+    assert (made.status, again.status) == (201, 201)
+    assert [job["id"] for job in made.json["items"]] == [job["id"] for job in again.json["items"]]
+    for path, body in (
+        ("jobs", {"task": {"run": "false"}}),
+        ("jobs", {**JOB, "count": 2}),
+        ("dags", {"dag": {"tasks": [JOB]}}),
+    ):
+        refused = server.ask("POST", f"/v1/{path}", {**body, **own}, headers=headers)
+        assert (refused.status, refused.json["code"]) == (400, "bad_input")
     assert jobs(server) == before
+
+
+def test_a_long_answer_that_is_lost_comes_again(server: Server) -> None:
+    """Who hands in a thousand jobs, or tasks of a megabyte, and hears nothing, sends them again: those are the jobs."""
+
+    def lost(handler: BaseHTTPRequestHandler) -> None:
+        passed_on()
+        gone(handler)
+
+    def told(handler: BaseHTTPRequestHandler) -> None:
+        said(passed_on(), 201)(handler)
+
+    def passed_on() -> bytes:
+        asked = script.asked[-1]
+        answer = server.ask(asked.method, asked.path, asked.body, headers=asked.headers)
+        assert answer.status == 201, answer.body
+        answered.append([job["id"] for job in answer.json["items"]])
+        return answer.body
+
+    dag = Dag("long")
+    for number in range(3):
+        dag.add(Task(f"part-{number}").run("x" * 300_000))
+    answered = list[list[int]]()
+    with playing(Script(lost, told, lost, told)) as script:
+        client = RemoteJobs(Http(script.url, server.token, sleep=lambda _seconds: None))
+        many = client.submit(Task("many").run("true"), SHUT, count=1000)
+        graph = client.submit_dag(dag, SHUT)
+        assert [[job.id for job in found] for found in (many, many, graph, graph)] == answered
+        assert (len({job.id for job in many}), len(graph)) == (1000, 3)
 
 
 def test_keys_are_everybodys_own(server: Server) -> None:
@@ -80,14 +136,15 @@ def test_refusals_are_kept_too(server: Server) -> None:
 
 
 def test_of_many_at_once_one_is_done(server: Server) -> None:
-    """The others are told to ask again, or get the answer; there is one job."""
-    before = jobs(server)
+    """The others are told to ask again, or get the answer; there is one user, and one job, which all get."""
+    before, key = jobs(server), {"idempotency-key": "five"}
     with ThreadPoolExecutor(8) as pool:
-        answers = [
-            *pool.map(lambda _: server.ask("POST", "/v1/jobs", JOB, headers={"idempotency-key": "five"}), range(16))
-        ]
-    assert {answer.status for answer in answers} <= {201, 409}
-    assert len({answer.body for answer in answers if answer.status == 201}) == 1
+        users = [*pool.map(lambda _: server.ask("POST", "/v1/users", {"name": "five"}, headers=key), range(16))]
+        made = [*pool.map(lambda _: server.ask("POST", "/v1/jobs", JOB, headers=key), range(16))]
+    assert {answer.status for answer in users} <= {201, 409}
+    assert len({answer.body for answer in users if answer.status == 201}) == 1
+    assert {answer.status for answer in made} == {201}
+    assert len({answer.json["items"][0]["id"] for answer in made}) == 1
     assert jobs(server) == before + 1
 
 

@@ -43,6 +43,26 @@ def test_the_same_key_is_the_same_submission(store: Store, sealer: Sealer) -> No
     assert [job.task["envs"]["STYX_JOB_RANK"] for job in array] == ["0", "1", "2"]  # type: ignore[index]
 
 
+def test_another_submission_under_the_same_key_is_refused(store: Store, sealer: Sealer) -> None:
+    """Also where only their number differs, or what is sealed, as long as that is on record: until the job's end."""
+    task, options = TASK.secrets(TOKEN="s3cret"), JobOptions(on_failure=("https://a.example/x",))
+    (job,) = submit(store, sealer, task, options, user="me", key="k")
+    others = [
+        (TASK.secrets(TOKEN="other"), options, 1),
+        (task, JobOptions(on_failure=("https://a.example/y",)), 1),
+        (task, replace(options, priority=7), 1),
+        (task, options, 2),
+        (task.run("false"), options, 1),
+    ]
+    for other, asked, count in others:
+        with pytest.raises(BadInput, match="used for another submission"):
+            submit(store, sealer, other, asked, user="me", count=count, key="k")
+    assert submit(store, sealer, task, options, user="me", key="k") == [job]
+    store.jobs.cancel([job.id])
+    (ended,) = submit(store, sealer, task, options, user="me", key="k")
+    assert (ended.id, ended.sealed) == (job.id, None)
+
+
 def test_secrets_are_sealed_for_their_job_alone(store: Store, sealer: Sealer) -> None:
     """Each job of an array has its own, which opens nothing of another."""
     first, second = submit(store, sealer, TASK.secrets(TOKEN="s3cret"), NONE, user="me", count=2)

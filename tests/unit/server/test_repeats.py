@@ -50,16 +50,16 @@ async def test_a_body_that_breaks_off_uses_up_no_key(tmp_path: Path) -> None:
     """Nothing is done of it, whatever it says by then, and the whole one may come under the same key."""
     with Store.open(home=tmp_path) as store:
         with pytest.raises(HTTPException) as refused:
-            await statuses(store, "/v1/jobs", ANN, PART, BROKEN)
+            await statuses(store, "/v1/clusters", ANN, PART, BROKEN)
         assert refused.value.status_code == 400
-        assert await statuses(store, "/v1/jobs", ANN, PART, WHOLE) == [201]
+        assert await statuses(store, "/v1/clusters", ANN, PART, WHOLE) == [201]
 
 
 async def test_of_a_long_answer_it_is_kept_that_there_was_one(tmp_path: Path) -> None:
     """Nothing is done twice, and a short question fills no database."""
     with Store.open(home=tmp_path) as store:
-        assert await statuses(store, "/v1/jobs", ANN, WHOLE, said=b"x" * 300_000) == [201]
-        assert await statuses(store, "/v1/jobs", ANN, WHOLE) == [409]
+        assert await statuses(store, "/v1/clusters", ANN, WHOLE, said=b"x" * 300_000) == [201]
+        assert await statuses(store, "/v1/clusters", ANN, WHOLE) == [409]
         kept = store.answers.begin("ann", "one", "")
         assert kept is not None
         assert len(kept.body) < 1000

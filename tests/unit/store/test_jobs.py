@@ -42,14 +42,22 @@ def test_handing_in_again_gives_the_same_jobs(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [[new_job("a", user="eve")], [new_job("a"), new_job("b")], [new_job("a", "something else")]]
+    "other",
+    [
+        [new_job("a", user="eve")],
+        [new_job("a", "something else")],
+        [new_job("a", task={"run": "false"})],
+        [new_job("a"), new_job("b")],
+        [new_job("a", size=2), new_job("b", size=2), new_job("c", size=2)],
+        [new_job("a", size=2), new_job("b", size=2)],
+    ],
 )
 def test_a_key_is_for_one_submission(store: Store, other: list[Any]) -> None:
-    """Another user, more jobs or another job under a known key are refused, and nothing is made."""
-    store.jobs.submit([new_job("a")])
+    """Another user, more or fewer jobs, others, or in another order under a known key are refused; nothing is made."""
+    store.jobs.submit([new_job("a", size=2), new_job("b", size=2, needs=(0,))])
     with pytest.raises(BadInput, match="used for another submission"):
         store.jobs.submit(other)
-    assert len(store.jobs.page(JobQuery())) == 1
+    assert len(store.jobs.page(JobQuery())) == 2
 
 
 def test_jobs_that_need_each_other_are_refused(store: Store) -> None:

@@ -20,7 +20,8 @@ class JobsClient(Protocol):
         """Hand a task in, ``count`` times for an array, and see to it that a server works on it.
 
         Each job of an array has STYX_JOB_RANK and STYX_NUM_JOBS (and SkyPilot's names of these). With ``key``
-        idempotent: who asks twice gets the same jobs. Raises InvalidTask, BadInput.
+        idempotent: who asks twice gets the same jobs. Raises InvalidTask, BadInput; the latter also for a key under
+        which something else was handed in.
         """
 
     def submit_dag(self, dag: Dag, options: JobOptions, *, key: str | None = None) -> list[ManagedJob]:

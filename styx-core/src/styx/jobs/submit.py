@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import BadInput, InvalidTask
@@ -15,7 +15,7 @@ from styx.jobs.model import JobOptions
 from styx.spec.dag import Dag
 from styx.spec.header import termination_delay
 from styx.spec.task import Task
-from styx.store import Store
+from styx.store import Store, submission
 from styx.store.managed import ManagedJob, NewJob
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def submit(
     """Put a task on record as a managed job, or as an array of ``count``; the jobs, in order.
 
     Each of an array has its rank as ``STYX_JOB_RANK`` and ``STYX_NUM_JOBS``, and by SkyPilot's names. With ``key``
-    idempotent: the same again is the same jobs. Raises InvalidTask for a task that could not run, BadInput.
+    idempotent: the same again is the same jobs, and something else BadInput. Raises InvalidTask for a task that could
+    not run.
     """
     if not 1 <= count <= MOST:
         raise BadInput(f"an array of {count} jobs", hint=f"From 1 to {MOST}.")
@@ -46,14 +47,14 @@ def submit(
     name = name or task.spec.name or "job"
     settled = _checked(task, options)
     written, values = task.to_dict(), task.spec.secrets
-    if count == 1:
-        return store.jobs.submit([_new(sealer, written, values, settled, key=key, name=name, user=user)])
-    group = group_name(name, key)
-    return store.jobs.submit(
+    group = group_name(name, key) if count > 1 else ""
+    return _submit(
+        store,
+        sealer,
         [
             _new(
                 sealer,
-                _ranked(written, rank, count),
+                _ranked(written, rank, count) if count > 1 else written,
                 values,
                 settled,
                 key=f"{key}/{rank}",
@@ -64,7 +65,7 @@ def submit(
                 size=count,
             )
             for rank in range(count)
-        ]
+        ],
     )
 
 
@@ -83,7 +84,9 @@ def submit_dag(
     for low, high in dag.numbered_edges():
         needs.setdefault(high, []).append(low)
     group = group_name(dag.name or "dag", key)
-    return store.jobs.submit(
+    return _submit(
+        store,
+        sealer,
         [
             _new(
                 sealer,
@@ -101,8 +104,30 @@ def submit_dag(
                 grace=termination_delay(dag, dag.label(number)) if primary and number not in primary else None,
             )
             for number, task in enumerate(dag.tasks)
-        ]
+        ],
     )
+
+
+def _submit(store: Store, sealer: Sealer, jobs: Sequence[NewJob]) -> list[ManagedJob]:
+    """Put jobs on record, or find them there. Raises BadInput where others have their keys."""
+    found = store.jobs.submit(jobs)
+    for each, job in zip(found, jobs, strict=True):
+        if (each.sealed, each.options) != (job.sealed, job.options) and not _alike(sealer, each, job):
+            raise submission.other(job)
+    return found
+
+
+def _alike(sealer: Sealer, found: ManagedJob, job: NewJob) -> bool:
+    """Whether options and secrets are the same, which look otherwise each time they are sealed.
+
+    Secrets go as a job ends, and whatever they are is the same then.
+    """
+
+    def opened(each: ManagedJob | NewJob) -> tuple[JobOptions, Any]:
+        values = json.loads(sealer.unseal(each.sealed, about(each.key))) if each.sealed and found.sealed else {}
+        return JobOptions.from_data(urls.opened(sealer, each)), values
+
+    return opened(found) == opened(job)
 
 
 def group_name(name: str, key: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from styx.store.managed import ManagedJob
+from styx.store.managed import ManagedJob, NewJob
 
 if TYPE_CHECKING:
     from styx.sealing import Sealer
@@ -36,7 +36,7 @@ def shown(options: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def opened(sealer: Sealer, job: ManagedJob) -> dict[str, Any]:
+def opened(sealer: Sealer, job: ManagedJob | NewJob) -> dict[str, Any]:
     """A job's options with the URLs in full. Raises SealingError."""
     sealed = job.options.get(_SEALED)
     return {**job.options, **(json.loads(sealer.unseal(str(sealed), _about(job.key))) if sealed else {})}

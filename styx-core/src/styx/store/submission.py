@@ -40,7 +40,7 @@ def _submit(database: Database, jobs: Sequence[NewJob], order: Sequence[int]) ->
     with database.write() as connection:
         known = _known(connection, jobs)
         if known:
-            return [_same(known.get(job.key), job) for job in jobs]
+            return _same([known.get(job.key) for job in jobs], jobs)
         now = database.now(connection)
         same = {**_blank(), **columns({"created_at": now, "updated_at": now})}
         rows = [{**same, **columns({name: getattr(jobs[at], name) for name in _GIVEN})} for at in order]
@@ -101,11 +101,24 @@ def _known(connection: Connection, jobs: Sequence[NewJob]) -> dict[str, ManagedJ
     return {job.key: job for job in found}
 
 
-def _same(known: ManagedJob | None, job: NewJob) -> ManagedJob:
-    """The job on record under this key. Raises BadInput unless it is what is submitted now."""
-    if known is None or (known.user, known.name, known.rank) != (job.user, job.name, job.rank):
-        raise BadInput(
-            f"the key of job {job.name!r} was used for another submission",
-            hint="Use a new key for each; the same key again is for the same submission again.",
-        )
-    return known
+def _same(known: Sequence[ManagedJob | None], jobs: Sequence[NewJob]) -> list[ManagedJob]:
+    """The jobs on record under these keys. Raises BadInput unless they are what is submitted now."""
+    found, numbers = list[ManagedJob](), [each and each.id for each in known]
+    for each, job in zip(known, jobs, strict=True):
+        if each is None or _said(each) != _said(job) or {*each.needs} != {numbers[at] for at in job.needs}:
+            raise other(job)
+        found.append(each)
+    return found
+
+
+def _said(job: ManagedJob | NewJob) -> tuple[object, ...]:
+    """What stays as it was submitted, but for whom it needs and for the options, parts of which are sealed."""
+    return job.user, job.name, job.rank, job.size, job.primary, job.grace, job.task
+
+
+def other(job: NewJob) -> BadInput:
+    """Why a job is not submitted: something else was, under its key."""
+    return BadInput(
+        f"the key of job {job.name!r} was used for another submission",
+        hint="Use a new key for each; the same key again is for the same submission again.",
+    )

@@ -20,7 +20,8 @@ Clusters, jobs and files of one Styx installation.
 * Lists come in pages: `next` of one is what to ask `after` for the following.
 * What takes a while answers 202 with a request, goes on without its client, and is watched at
   `/v1/requests/{number}/events`.
-* A POST with an `Idempotency-Key` may be sent again: it is done once, and answered the same for a day.
+* A POST with an `Idempotency-Key` may be sent again: it is done once, and answered the same for a day. Jobs are found
+  by it as long as they are on record, and answered as they are by then.
 * Streams are server-sent events. One that was cut is resumed with `Last-Event-ID`.
 * Money is text, in USD. Times are ISO 8601, in UTC. Unknown fields are ignored.
 """

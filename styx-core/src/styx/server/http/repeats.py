@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HEADER = b"idempotency-key"
 _LONGEST = 256 * 1024  # characters of an answer: a short question may have one of megabytes
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_HANDED_IN = frozenset({"/v1/jobs", "/v1/dags"})  # where the key is that of the jobs
 _TOKENS = "/v1/tokens"  # whose answers hold what may be good for longer than the one that asks for it
 _REPLAYED = {"idempotent-replayed": "true"}
 _OF_THE_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -37,6 +38,8 @@ class Repeats:
     422; so also a token that one asks for which did not make it. While the first is worked on: 409.
     What the server failed at (5xx) or had no time for is not kept. Of a long answer it is kept that there was one:
     the same request again is told so (409), and nothing is repeated.
+
+    Jobs are handed in under the key, and found by it again: no answer is kept of them, which may be long.
     """
 
     def __init__(self, app: ASGIApp, store: Store, sealer: Sealer, off_loop: OffLoop) -> None:
@@ -56,6 +59,9 @@ class Repeats:
             await self._refuse(
                 InvalidBody("Idempotency-Key must be 1 to 255 visible ASCII characters"), scope, receive, send
             )
+            return
+        if scope["path"] in _HANDED_IN:
+            await self._app(scope, receive, send)
             return
         body = await _whole(receive)
         found = await self._off_loop(self._answers.begin, user, key, _fingerprint(scope, body))

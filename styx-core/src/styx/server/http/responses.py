@@ -18,6 +18,7 @@ T = TypeVar("T")
 _DIGITS = 18  # of a number that a database takes
 NAME = r"^[A-Za-z][A-Za-z0-9._-]{0,62}$"
 ClusterName = Annotated[str, Path(pattern=NAME, description="the cluster", examples=["dev"])]
+IdempotencyKey = Annotated[str | None, Header(include_in_schema=False)]  # which the description says of all
 LastEventId = Annotated[str | None, Header(max_length=10_000, description="goes on after the event of this id")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]

@@ -12,7 +12,7 @@ from styx.engine.ownership import require_allowed
 from styx.jobs.submit import submit_dag
 from styx.server.auth.access import IN_TURN, CallerOf
 from styx.server.http.apart import ApartOf
-from styx.server.http.responses import whole
+from styx.server.http.responses import IdempotencyKey, whole
 from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.off_loop import in_threads
@@ -35,8 +35,14 @@ router = routes("dags", "/v1/dags")
 
 
 @router.post("", status_code=201, dependencies=[IN_TURN])
-async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
-    """Hand in the tasks of a Dag as one group of managed jobs."""
+async def launch(
+    body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf, idempotency_key: IdempotencyKey = None
+) -> Page[ManagedJob]:
+    """Hand in the tasks of a Dag as one group of managed jobs.
+
+    The same again under the same key is answered with the same jobs, as they are by then, as long as they are on
+    record.
+    """
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
@@ -48,7 +54,7 @@ async def launch(body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: Apart
         dag,
         options_of(body.options),
         user=caller.user,
-        key=key_of(caller, body.key),
+        key=key_of(caller, body.key or idempotency_key),
     )
     parts.runtime.nudge()
     return whole(shown(made))  # type: ignore[return-value]

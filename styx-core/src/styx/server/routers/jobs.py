@@ -22,7 +22,7 @@ from styx.server.auth.access import IN_TURN, CallerOf, TurnsOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.uploads import told
 from styx.server.http.apart import ApartOf
-from styx.server.http.responses import LastEventId, Limit, Wait, event_number, stream, whole
+from styx.server.http.responses import IdempotencyKey, LastEventId, Limit, Wait, event_number, stream, whole
 from styx.server.http.routing import routes
 from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
@@ -74,10 +74,13 @@ async def jobs(
 
 
 @router.post("", status_code=201, dependencies=[IN_TURN])
-async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> Page[ManagedJob]:
+async def launch(
+    body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf, idempotency_key: IdempotencyKey = None
+) -> Page[ManagedJob]:
     """Hand in a task to be looked after to its end, or an array of them.
 
-    Of more than a hundred jobs the answer leaves out task and options, which are those that were sent.
+    The same again under the same key is answered with the same jobs, as they are by then, as long as they are on
+    record. Of more than a hundred jobs the answer leaves out task and options, which are those that were sent.
     """
     task = await apart(task_of, body, parts.uploads, caller.user)
     if max(apart.size, await apart(size_of, task)) * body.count > parts.settings.user_bodies:  # each has its own
@@ -94,7 +97,7 @@ async def launch(body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
         user=caller.user,
         name=body.name,
         count=body.count,
-        key=key_of(caller, body.key),
+        key=key_of(caller, body.key or idempotency_key),
     )
     parts.runtime.nudge()
     if len(made) > _SMALL_PAGE:
