@@ -12,7 +12,7 @@ from styx.engine.explain import Explanation, Refused
 from styx.optimizer.rank import Choice
 from styx.server.models import TaskIn
 from styx.server.routers.tasks import told
-from styx.server.work.tasks import MOST_ALTERNATIVES, MOST_IN_A_PLAN, require_plannable, written
+from styx.server.work.tasks import MOST_ALTERNATIVES, MOST_DESCRIBED, MOST_IN_A_PLAN, require_plannable, written
 from styx.spec import Dag, Task
 from styx.spec.model import Alternative
 
@@ -28,6 +28,23 @@ def test_how_many_alternatives_are_taken() -> None:
     for given in (task(MOST_ALTERNATIVES + 1), task(MOST_ALTERNATIVES // 2 + 1, accelerators={"L4": 1, "T4": 1})):
         with pytest.raises(InvalidTask, match=r"6\d alternatives, and a server takes 64"):
             written(given)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"resources": {"zone": "z" * MOST_DESCRIBED}},
+        {"resources": {"labels": {f"label-{n}": "x" * 60 for n in range(1000)}}},
+        {"config": {"docker": {"run_options": ["x" * MOST_DESCRIBED]}}},
+    ],
+    ids=["a zone", "labels", "options of containers"],
+)
+def test_what_is_told_of_a_task_is_short(described: dict[str, object]) -> None:
+    """What clusters and errors hold of one is bounded, for lists are of many; its scripts and variables may be long."""
+    written(TaskIn(task={"run": "x" * 1_000_000, "envs": {"A": "x" * 1_000_000}}))
+    with pytest.raises(InvalidTask, match="more than 64 KiB") as refused:
+        written(TaskIn(task={"run": "x", **described}))
+    assert refused.value.hint == f"Most of that is in {next(iter(described))!r}."
 
 
 def test_for_how_many_machines_a_dag_is_planned() -> None:

@@ -18,7 +18,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
     by_folded = {each.lower(): each for each in known}
     for alike in (looks, lambda text: sorted(looks(text))):  # of words as close as each other one with the same letters
-        same = next((each for each in by_folded.values() if alike(each) == alike(word)), None)
+        wanted = alike(word)  # once: it may be long
+        same = next((each for each in by_folded.values() if alike(each) == wanted), None)
         if same is not None:
             return f"Did you mean {same!r}?"
     close = get_close_matches(word.lower()[:100], by_folded, n=1, cutoff=0.66)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is meant
 MOST_ALTERNATIVES = 64  # of one task: for each of them there may be thousands of offers
 MOST_IN_A_PLAN = 128  # that differ, of the tasks of a Dag
+MOST_DESCRIBED = 64 * 1024  # bytes of one task beside what its nodes get: they come back in records, errors and lists
+_FOR_NODES = frozenset({"setup", "run", "envs", "secrets", "file_mounts"})
 
 
 def written(given: TaskIn) -> Task:
@@ -36,6 +38,14 @@ def written(given: TaskIn) -> Task:
             f"the resources give {count} alternatives, and a server takes {MOST_ALTERNATIVES}",
             hint="Name fewer in any_of, ordered and accelerators.",
             field="resources",
+        )
+    described = {name: value for name, value in task.to_dict().items() if name not in _FOR_NODES}
+    if len(json.dumps(described)) > MOST_DESCRIBED:
+        longest = max(described, key=lambda name: len(json.dumps(described[name])))
+        raise InvalidTask(
+            f"beside its scripts, variables and files a task has more than {MOST_DESCRIBED >> 10} KiB",
+            hint=f"Most of that is in {longest!r}.",
+            field=longest,
         )
     return task.secrets(given.secrets) if given.secrets else task
 
