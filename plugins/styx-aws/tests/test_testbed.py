@@ -300,6 +300,15 @@ def test_keys_of_a_session_are_their_accounts(client: Client) -> None:
         assert [each["Name"] for each in boto3.client("s3", **login).list_buckets()["Buckets"]] == buckets
 
 
+def test_all_accounts_share_one_space_of_names_for_buckets(client: Client) -> None:
+    """What another has taken is not available, and its own to look into."""
+    client.of("s3", number=2).create_bucket(Bucket="theirs")
+    with refused("BucketAlreadyExists"):
+        client.of("s3").create_bucket(Bucket="theirs")
+    with refused("AccessDenied"):
+        client.of("s3").list_objects_v2(Bucket="theirs")
+
+
 def test_actions_can_be_denied_and_keys_expire(client: Client) -> None:
     """By name, or all but those that are named; who one is can always be asked."""
     client.told("habits", denied=["ec2:RunInstances"])

@@ -23,7 +23,7 @@ _S3 = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. ``action`` is as policies name it: ec2:RunInstances."""
+    """One request. ``action`` is as policies name it: ec2:RunInstances. Of S3 the bucket is its only word."""
 
     service: str
     region: str
@@ -40,7 +40,7 @@ class Asked:
             return None
         key, region, service = found.groups()
         if service == "s3":
-            return cls(service, region, key, _s3(environ), {})
+            return cls(service, region, key, *_s3(environ))
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         if target := environ.get("HTTP_X_AMZ_TARGET", ""):
@@ -60,8 +60,8 @@ class Asked:
         return status, "text/xml", form.format(about).encode()
 
 
-def _s3(environ: Mapping[str, Any]) -> str:
+def _s3(environ: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     bucket, _, name = environ.get("PATH_INFO", "/").lstrip("/").partition("/")
     if not bucket:
-        return "s3:ListAllMyBuckets"
-    return f"s3:{_S3.get((environ['REQUEST_METHOD'], bool(name)), 'Other')}"
+        return "s3:ListAllMyBuckets", {}
+    return f"s3:{_S3.get((environ['REQUEST_METHOD'], bool(name)), 'Other')}", {"Bucket": bucket}

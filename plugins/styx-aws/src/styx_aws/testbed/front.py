@@ -10,6 +10,7 @@ from typing import Any
 from moto.core import responses
 from moto.core.utils import convert_to_flask_response, method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
 
 from styx_aws.testbed import images, prices
 from styx_aws.testbed.asked import Asked
@@ -26,6 +27,11 @@ _UNKNOWN = {  # an access key that no account has
     "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
     "pricing": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
 }
+_TAKEN = (
+    "BucketAlreadyExists",
+    "The requested bucket name is not available. The bucket namespace is shared by all users of the system.",
+    409,
+)
 _NO_KEY = ("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 _EXPIRED = {
     "ec2": ("RequestExpired", "Request has expired.", 400),
@@ -63,7 +69,7 @@ class Front:
         with self._bed.lock:
             account = ACCOUNTS.get(asked.key) or self._bed.handed_out.get(asked.key, "")
             self._bed.calls.append(Call(account, asked.region, asked.action))
-            if refusal := self._refusal(asked, account):
+            if refusal := self._refusal(asked, account) or _taken(asked, account):
                 return _answer(start, *asked.says_no(*refusal))
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
         if asked.action == "pricing:GetProducts":
@@ -126,6 +132,14 @@ class Front:
             return self._bed.habits.address
         own = machines is not None and seen in (machines.server, "127.0.0.1")
         return machines.client if machines is not None and own else seen
+
+
+def _taken(asked: Asked, account: str) -> tuple[str, str, int] | None:
+    """The refusal of a bucket to be made that another account has: moto denies looking for it, and stops there."""
+    if asked.action != "s3:CreateBucket" or asked.words["Bucket"] not in s3_backends.bucket_accounts:
+        return None
+    _, holder = s3_backends.bucket_accounts[asked.words["Bucket"]]
+    return None if holder == account else _TAKEN
 
 
 @cache
