@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from conftest import Ec2
 
 
+_NAMES_PROFILES = ("AWS_PROFILE", "clouds.aws.profile", "storage.s3.profile")
+
+
 def test_without_credentials_it_says_how_to_get_some(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was asked."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -53,10 +56,10 @@ def test_wrong_and_expired_credentials_are_told_apart_from_denied_ones(
 
 
 def test_a_profile_that_is_not_there_is_named(ec2: Ec2) -> None:
-    """With the setting that names it."""
+    """With all that may have named it."""
     with pytest.raises(InvalidConfig, match="nobody") as caught:
         ec2.client(profile="nobody").check()
-    assert "clouds.aws.profile" in str(caught.value.hint)
+    assert [name in str(caught.value.hint) for name in _NAMES_PROFILES] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,7 @@ def test_a_region_of_the_settings_that_is_off_is_a_fault(ec2: Ec2) -> None:
     ec2.bed.habits.regions_off.add("eu-south-1")
     (fault,) = ec2.client(regions=("us-east-1", "eu-south-1")).faults()
     assert fault.message.startswith("eu-south-1 is off")
+    assert "clouds.aws.regions" in fault.message
     assert fault.serious
     assert ec2.client().faults() == []
 

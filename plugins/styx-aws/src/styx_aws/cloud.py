@@ -82,9 +82,8 @@ class AwsCloud(Cloud):
         """Regions of the settings that the account cannot use."""
         enabled = self._regions.enabled() if self.settings.regions else ()
         missing = [region for region in self.settings.regions if region not in enabled]
-        return [
-            Fault(f"{region} is off for this account, or there is no such region", serious=True) for region in missing
-        ]
+        said = "is off for this account, or there is no such region: switch it on, or take it from clouds.aws.regions"
+        return [Fault(f"{region} {said}", serious=True) for region in missing]
 
     def scopes(self) -> Iterable[Scope]:
         """The regions of the settings, else all that are enabled for the account."""

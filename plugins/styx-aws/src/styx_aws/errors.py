@@ -39,6 +39,7 @@ _RENEW = (
     "`aws sso login` renews credentials of a single sign-on, others are renewed where they came from. "
     "A clock that is wrong looks the same."
 )
+_PROFILE = "It is named by AWS_PROFILE, or by the setting clouds.aws.profile or storage.s3.profile."
 _BUCKET = "`styx storage create s3://NAME` makes a bucket of that name."
 _QUOTAS = "The Service Quotas page of the AWS console shows this limit in this region, and raises it on request."
 _ONE_REGION = "The id of an image holds in one region: name that one with --infra aws/REGION, or give an SSM parameter."
@@ -241,7 +242,7 @@ def _local(action: str, error: Exception) -> StyxError:
     from botocore import exceptions as botocore
 
     if isinstance(error, botocore.ProfileNotFound):
-        return InvalidConfig(str(error), hint="`styx config set clouds.aws.profile NAME` names one.")
+        return InvalidConfig(str(error), hint=_PROFILE)
     renewable = (
         botocore.CredentialRetrievalError, botocore.TokenRetrievalError, botocore.SSOError, botocore.NoAuthTokenError,
     )  # fmt: skip

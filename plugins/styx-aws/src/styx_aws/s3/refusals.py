@@ -18,6 +18,7 @@ _ACTIONS = {
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration", "UploadPart": "PutObject",
     "GetBucketEncryption": "GetEncryptionConfiguration",
 }  # fmt: skip
+_THEIRS = "If the bucket is another account's, that account has to allow it too."
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -33,7 +34,8 @@ def asking_s3(operation: str, what: str) -> Iterator[None]:
             yield
     except ProviderError as error:
         kind = Transient if isinstance(error, OutcomeUnknown) else type(error)
-        raise kind(f"{what}: {error.message}", hint=error.hint, **error.details) from error.__cause__
+        hint = f"{error.hint} {_THEIRS}" if isinstance(error, PermissionDenied) else error.hint
+        raise kind(f"{what}: {error.message}", hint=hint, **error.details) from error.__cause__
 
 
 @contextmanager
