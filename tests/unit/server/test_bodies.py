@@ -98,6 +98,25 @@ async def test_what_is_too_large_makes_no_room_for_more() -> None:
     assert {*await asyncio.gather(*waiting)} == {HTTPStatus.OK}
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/jobs"), ("PUT", "/v1/files/00")])
+async def test_who_goes_away_in_the_middle_of_a_body_has_sent_none(method: str, path: str) -> None:
+    """What there is of it is done nothing with, and nobody looks for a fault of the server's."""
+    came = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(came)
+
+    async def app(_scope: Any, receive: Callable[[], Awaitable[Any]], _send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        pytest.fail("it was taken for whole")
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "state": {"caller": ANN}}
+    with pytest.raises(HTTPException) as refused:
+        await Bodies(app, SETTINGS)(scope, receive, receive)  # type: ignore[arg-type]
+    assert refused.value.status_code == HTTPStatus.BAD_REQUEST
+
+
 ANN = Caller("ann", Role.MEMBER, "t", level(Role.MEMBER, ()))
 
 

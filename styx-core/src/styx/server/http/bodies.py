@@ -75,6 +75,8 @@ class Bodies:
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from None
+            if message["type"] != "http.request":  # the client is gone: no fault of ours, and no whole body
+                raise HTTPException(HTTPStatus.BAD_REQUEST)
             size = len(message.get("body", b""))
             got += size
             ended = not message.get("more_body", False)
