@@ -69,7 +69,7 @@ def create_app(
         sealer,
         settings,
         off_loop,
-        Requests(engine, sealer, off_loop, lambda: runtime.server_id),
+        Requests(engine, sealer, off_loop, lambda: runtime.server_id, settings.user_work),
         Streams(settings.streams, settings.stalled, settings.user_streams),
         Shells(settings.shells, settings.user_shells, settings.shell_patience),
         uploads,

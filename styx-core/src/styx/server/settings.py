@@ -37,6 +37,7 @@ class Settings:
     user_rate: float = 400.0  # with all their tokens
     user_burst: int = 2000
     user_requests: int = field(default_factory=lambda: min(500, _files() // 4))  # of one user, at the same time
+    user_work: int = 100  # launches and the like of one user, under way at the same time
     address_rate: float = 10.0  # without a token that is good
     address_burst: int = 100
     connections: int = field(default_factory=lambda: _files() // 2)  # the other half is for what else it opens

@@ -11,17 +11,18 @@ import asyncio
 import json
 import logging
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from styx.api.errors import StoreError, StyxError
-from styx.client.refusals import Unavailable
+from styx.client.refusals import TooManyRequests, Unavailable
 from styx.engine.about import about
 from styx.engine.redact import redacting
 from styx.server.observe import tracing
+from styx.server.tallies import Tally, less
 from styx.server.work.operations import OPERATIONS, Asked
 from styx.server.work.progress import Progress, Said
 from styx.store.access import RequestRecord, RequestState
@@ -43,17 +44,23 @@ _REMEMBERED = 256  # requests that have ended, of which it is still known what t
 class _Running:
     task: asyncio.Task[None]
     progress: Progress
+    user: str  # nobody's yet, of one that is just taken up
 
 
 class Requests:
     """All that this server works on. From one event loop: :meth:`start`, :meth:`stop`."""
 
-    def __init__(self, engine: Engine, sealer: Sealer, off_loop: OffLoop, server_id: Callable[[], str]) -> None:
+    def __init__(
+        self, engine: Engine, sealer: Sealer, off_loop: OffLoop, server_id: Callable[[], str], most: int
+    ) -> None:
+        """``most`` of one user may be under way; what is taken up counts, and is never refused."""
         self._engine = engine
         self._store = engine.context.store
         self._sealer = sealer
         self._off_loop = off_loop
         self._server_id = server_id
+        self._most = most
+        self._coming: Tally = Counter()  # of each user, on their way to the record
         self._running: dict[str, _Running] = {}
         self._ended: OrderedDict[str, Progress] = OrderedDict()
         self._look: asyncio.Task[None] | None = None
@@ -76,18 +83,27 @@ class Requests:
     ) -> RequestRecord:
         """Put a request on record and begin with it. ``values`` are the secrets of its tasks, by position.
 
-        Raises StoreError, Unavailable.
+        Raises TooManyRequests, StoreError, Unavailable.
         """
+        if self._coming[user] + sum(each.user == user for each in self._running.values()) >= self._most:
+            raise TooManyRequests(
+                f"{user} has {self._most} launches and the like under way at this server",
+                hint="Wait until some have ended, or cancel some: `GET /v1/requests` lists them.",
+                retry_after=5,
+            )
         number, now = secrets.token_hex(8), self._engine.context.clock.now()
         sealed = self._sealer.seal(json.dumps(values), _about(number)) if values else None
         record = RequestRecord(
             number, kind, user, RequestState.RUNNING, now, now, arguments, sealed, server=self._server_id()
         )
+        self._coming[user] += 1
         try:
             await self._off_loop(self._store.requests.create, record)
         except Superseded:
             raise Unavailable("the server was taken for dead, and is just beginning again") from None
-        self._begin(number)
+        finally:
+            less(self._coming, user)
+        self._begin(number, user)
         return record
 
     async def cancel(self, number: str) -> RequestRecord:
@@ -116,10 +132,10 @@ class Requests:
 
     # --- the work itself ---
 
-    def _begin(self, number: str) -> None:
+    def _begin(self, number: str, user: str = "") -> None:
         progress = Progress()
         task = asyncio.ensure_future(self._work(number, progress))
-        self._running[number] = _Running(task, progress)
+        self._running[number] = _Running(task, progress, user)
         task.add_done_callback(lambda _: self._over(number, progress))
 
     def _over(self, number: str, progress: Progress) -> None:
@@ -132,6 +148,7 @@ class Requests:
     async def _work(self, number: str, progress: Progress) -> None:
         with suppress(Superseded), about(request=number):  # it may be another's by now
             record = await self._persistently(self._store.requests.own, number, self._server_id())
+            self._running[number].user = record.user
             if record.ended_at is None:
                 with about(user=record.user):
                     await self._see_done(record, progress)
