@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,14 @@ from styx.engine.explain import Explanation, Refused
 from styx.optimizer.rank import Choice
 from styx.server.models import TaskIn
 from styx.server.routers.tasks import told
-from styx.server.work.tasks import MOST_ALTERNATIVES, MOST_DESCRIBED, MOST_IN_A_PLAN, require_plannable, written
+from styx.server.work.tasks import (
+    LONGEST_NAME,
+    MOST_ALTERNATIVES,
+    MOST_DESCRIBED,
+    MOST_IN_A_PLAN,
+    require_plannable,
+    written,
+)
 from styx.spec import Dag, Task
 from styx.spec.model import Alternative
 
@@ -45,6 +53,14 @@ def test_what_is_told_of_a_task_is_short(described: dict[str, object]) -> None:
     with pytest.raises(InvalidTask, match="more than 64 KiB") as refused:
         written(TaskIn(task={"run": "x", **described}))
     assert refused.value.hint == f"Most of that is in {next(iter(described))!r}."
+
+
+def test_no_name_in_resources_is_a_story() -> None:
+    """Errors repeat it, as often as somebody asks for it."""
+    for longer in (0, 1):
+        given = TaskIn(task={"run": "x", "resources": {"any_of": [{"instance_type": "t" * (LONGEST_NAME + longer)}]}})
+        with pytest.raises(InvalidTask, match="more than 2048 characters") if longer else nullcontext():
+            written(given)
 
 
 def test_for_how_many_machines_a_dag_is_planned() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ _NOWHERE = Path("/nowhere")  # paths of a client start there: none of ours is me
 MOST_ALTERNATIVES = 64  # of one task: for each of them there may be thousands of offers
 MOST_IN_A_PLAN = 128  # that differ, of the tasks of a Dag
 MOST_DESCRIBED = 64 * 1024  # bytes of one task beside what its nodes get: they come back in records, errors and lists
+LONGEST_NAME = 2048  # characters of what the resources name: where there is none, errors repeat it
 _FOR_NODES = frozenset({"setup", "run", "envs", "secrets", "file_mounts"})
 
 
@@ -47,7 +48,18 @@ def written(given: TaskIn) -> Task:
             hint=f"Most of that is in {longest!r}.",
             field=longest,
         )
+    if any(len(name) > LONGEST_NAME for name in _texts(described.get("resources"))):
+        raise InvalidTask(f"the resources name something by more than {LONGEST_NAME} characters", field="resources")
     return task.secrets(given.secrets) if given.secrets else task
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in plain data, but for keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def without_secrets(given: TaskIn) -> Task:
