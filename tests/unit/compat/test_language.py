@@ -140,6 +140,12 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
         ),
     ),
     (
+        "resources: {volumes: [{path: /v, storage_type: instance, name: v}]}",
+        asks(
+            {"volumes": [{"path": "/v", "storage_type": "instance", "auto_delete": False, "attach_mode": "read_write"}]}
+        ),
+    ),
+    (
         "file_mounts: {/v: {store: volume, name: v, source: ./x}}",
         {
             "file_mounts": {"/v/data": "./x"},

@@ -30,3 +30,11 @@ def test_its_source_is_copied_to_it() -> None:
     """What such a storage brings along lies in ``data`` on the disk."""
     task = Task(file_mounts={"/a/": {"store": "volume", "name": "a", "source": "./x"}})
     assert task.spec.file_mounts == {"/a/data": "./x"}
+
+
+def test_variables_are_replaced_in_all_of_it() -> None:
+    """Its path, its name and even its kind may be said by variables."""
+    storage = {"store": "$KIND", "name": "of-$WHO", "config": {"disk_tier": "best"}}
+    task = Task(envs={"KIND": "volume", "WHO": "me"}, file_mounts={"/home/$WHO": storage})
+    (found,) = task.spec.resources.alternatives
+    assert found.extra["volumes"] == [{"path": "/home/me", "name": "of-me", "auto_delete": True, **GIVEN}]

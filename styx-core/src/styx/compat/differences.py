@@ -135,7 +135,7 @@ DIFFERENCES = (
         "The fields, kind, tier and mode of a volume are ones that exist",
         "SkyPilot takes another, or leaves out what it does not know: a disk for reading only becomes one to write to.",
         "resources: {volumes: [{name: v, path: /v, attach_mode: read-only}]}",
-        where=r"\.volumes\[\d+\]\.",
+        where=r"\.volumes\[\d+\]\.|^file_mounts\.",
         ours="is not one of|no field of this name",
     ),
     Difference(
@@ -342,7 +342,7 @@ DIFFERENCES = (
         "SkyPilot replaces it by the names in its catalog of that day while it reads the file.",
         "resources: {accelerators: 32GB+}",
         where=r"\.resources\b",
-        text=r"(?i)(accelerators|gpus):.*\d\s*GB",
+        text=r"(?is)(accelerators|gpus):.*[^-\w]\d+\s*GB",
     ),
     Difference(
         "secrets-in-paths",
@@ -352,6 +352,7 @@ DIFFERENCES = (
         "secrets: {TOKEN: x}\nfile_mounts: {/data: {name: $TOKEN}}",
         where=r"\.(workdir|file_mounts|storage_mounts|volumes)\b",
         ours=r"\$\{?\w+\}?",
+        text="(?m)^secrets:",
     ),
     Difference(
         "nested-variables",

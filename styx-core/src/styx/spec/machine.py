@@ -185,6 +185,7 @@ def _volume(value: object, place: Place) -> dict[str, object]:
     """A disk to attach. One over the network is told by its name; one of the machine itself has none."""
     found = {**VOLUME_DEFAULTS, **_VOLUME(value, place)}
     if found["storage_type"] != "network":
+        found.pop("name", None)
         return found
     if "name" not in found:
         raise place.error("a volume over the network needs a name")

@@ -99,7 +99,7 @@ def parse_task(
     room = Room()
     data = {**data, **{key: everywhere(data[key], found_envs, where[key], room) for key in EXPANDED if key in data}}
     found = variables(SECRETS, data.get(SECRETS), where.get(SECRETS, place), secrets)
-    mounts, volumes = disks.disks(data.get("file_mounts"), where.get("file_mounts", place))
+    mounts, volumes = disks.disks(data.get("file_mounts"), where.get("file_mounts", place), found_envs, room)
     resources = alternatives.resources(data.get("resources"), where.get("resources", place))
     if volumes:
         resources = alternatives.overlaid(resources, {"volumes": volumes}, where["file_mounts"])
