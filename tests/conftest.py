@@ -91,6 +91,18 @@ def styx_home(request: pytest.FixtureRequest) -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def shared_cache(styx_home: Path, _cache: Path) -> None:
+    """The cache of this test's home is that of all tests with this: compiling catalogs takes longer than most tests."""
+    styx_home.mkdir(mode=0o700)
+    (styx_home / "cache").symlink_to(_cache)
+
+
 def _settle_in(home: str) -> None:
     for name in list(os.environ):
         if name.startswith(("STYX_", "_STYX_", "SKYPILOT_")) and not name.startswith(KEPT):

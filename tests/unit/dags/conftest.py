@@ -12,6 +12,11 @@ from support.dag_machines import Machines
 from support.world import World
 
 
+@pytest.fixture(autouse=True)
+def _cached(shared_cache: None) -> None:
+    """What data cost to move is looked up for every run."""
+
+
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A world with a cloud that knows tokens."""
