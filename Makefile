@@ -19,7 +19,7 @@ demo: $(READY) ## Run a real task on this machine with `styx launch`
 	$(BIN)/styx launch --down examples/hello.yaml
 
 test: $(READY) ## Run every test that this machine can run
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: $(READY) ## Lint, types, layers, manifests, generated docs
 	$(BIN)/ruff check .
