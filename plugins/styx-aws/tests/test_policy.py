@@ -52,6 +52,21 @@ def test_with_what_is_declared_and_nothing_else_a_cluster_lives_and_goes(ec2: Ec
     assert (ec2.seen().nodes, ec2.seen().leftovers) == ((), ())
 
 
+def test_what_is_denied_is_told_before_it_is_needed(ec2: Ec2) -> None:
+    """By dry runs, which make nothing; where nothing is denied nothing is told, nor where EC2 says something else."""
+    ec2.bed.habits.allowed = set(policy.declared())
+    assert ec2.cloud.faults() == []
+    ec2.bed.habits.denied |= {"ec2:DescribeVolumes", "ec2:RunInstances"}
+    (fault,) = ec2.cloud.faults()
+    assert fault.message.startswith("denied in us-east-1: ec2:DescribeVolumes, ec2:RunInstances; ")
+    ec2.bed.habits.denied = {"ssm:GetParameter"}
+    ec2.bed.habits.refuse("ec2:DescribeVpcs", "RequestLimitExceeded")
+    (fault,) = ec2.cloud.faults()
+    assert fault.message.startswith("denied in us-east-1: ssm:GetParameter; ")
+    assert not fault.serious
+    assert ec2.bed.left() == []
+
+
 def test_the_policy_is_as_iam_takes_it(ec2: Ec2) -> None:
     """Made without a request; each action once, and each statement with a name of letters."""
     text = ec2.cloud.policy()

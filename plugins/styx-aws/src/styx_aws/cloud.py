@@ -30,7 +30,7 @@ from styx.api import (
     Traits,
     Unsupported,
 )
-from styx_aws import groups, launching, observing, policy, ports, removing, starting
+from styx_aws import groups, launching, observing, policy, ports, rehearsal, removing, starting
 from styx_aws.config import Settings, is_region
 from styx_aws.errors import code_of
 from styx_aws.regions import Regions
@@ -79,11 +79,15 @@ class AwsCloud(Cloud):
         return Identity(str(who["Account"]), str(who["Arn"]))
 
     def faults(self) -> Sequence[Fault]:
-        """Regions of the settings that the account cannot use."""
+        """Regions of the settings that the account cannot use, and what is denied in the first that it can."""
         enabled = self._regions.enabled() if self.settings.regions else ()
         missing = [region for region in self.settings.regions if region not in enabled]
         said = "is off for this account, or there is no such region: switch it on, or take it from clouds.aws.regions"
-        return [Fault(f"{region} {said}", serious=True) for region in missing]
+        off = [Fault(f"{region} {said}", serious=True) for region in missing]
+        where = next((region for region in self.settings.regions if region in enabled), self.session.home)
+        denied = rehearsal.denied(self.session, where)
+        told = f"denied in {where}: {', '.join(denied)}; `styx check aws --policy` prints all that is needed"
+        return [*off, Fault(told)] if denied else off
 
     def scopes(self) -> Iterable[Scope]:
         """The regions of the settings, else all that are enabled for the account."""

@@ -11,7 +11,7 @@ from styx.api import InvalidRequest, NotFound, Offer
 from styx_aws import tags
 from styx_aws.session import Session
 
-_UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id"
+UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id"
 _NVIDIA = "/aws/service/deeplearning/ami/{}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 _NEURON = "/aws/service/neuron/dlami/multi-framework/ubuntu-24.04/latest/image_id"
 _DEBIAN_NAMES = {"x86_64": "amd64", "arm64": "arm64"}
@@ -45,7 +45,7 @@ def default_parameter(offer: Offer) -> str:
     other = next((match for each in offer.accelerators if (match := _NO_DRIVER.match(each.name))), None)
     if offer.accelerators and other is None:
         return _NVIDIA.format(arch)
-    return _NEURON if other is not None and other[1] else _UBUNTU.format(_DEBIAN_NAMES[arch])
+    return _NEURON if other is not None and other[1] else UBUNTU.format(_DEBIAN_NAMES[arch])
 
 
 def image(session: Session, offer: Offer, wanted: str | None) -> Image:

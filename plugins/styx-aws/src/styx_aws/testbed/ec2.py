@@ -280,8 +280,6 @@ class Ec2(EC2Response):
             )
 
     def _changed(self, key: str, change: Any) -> ActionResult:
-        if self._get_param("DryRun"):
-            self.error_on_dryrun()
         changes = []
         for instance in self._named():
             before = {"Code": instance.state_code, "Name": instance.state}

@@ -32,6 +32,7 @@ _TAKEN = (
     "The requested bucket name is not available. The bucket namespace is shared by all users of the system.",
     409,
 )
+_WOULD = ("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
 _NO_KEY = ("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 _EXPIRED = {
     "ec2": ("RequestExpired", "Request has expired.", 400),
@@ -69,7 +70,7 @@ class Front:
         with self._bed.lock:
             account = ACCOUNTS.get(asked.key) or self._bed.handed_out.get(asked.key, "")
             self._bed.calls.append(Call(account, asked.region, asked.action))
-            if refusal := self._refusal(asked, account) or _taken(asked, account):
+            if refusal := self._refusal(asked, account) or _taken(asked, account) or _rehearsed(asked):
                 return _answer(start, *asked.says_no(*refusal))
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
         if asked.action == "pricing:GetProducts":
@@ -132,6 +133,11 @@ class Front:
             return self._bed.habits.address
         own = machines is not None and seen in (machines.server, "127.0.0.1")
         return machines.client if machines is not None and own else seen
+
+
+def _rehearsed(asked: Asked) -> tuple[str, str, int] | None:
+    """The answer to a dry run that is not denied."""
+    return _WOULD if asked.service == "ec2" and asked.words.get("DryRun") == "true" else None
 
 
 def _taken(asked: Asked, account: str) -> tuple[str, str, int] | None:
