@@ -18,6 +18,8 @@ from styx.testing.memory.catalog import default_offers, fits
 from styx.testing.memory.cloud import MemoryCloud
 from support.world import HELLO, World, quiet
 
+pytestmark = pytest.mark.usefixtures("shared_cache")  # catalogs are asked what data cost to move
+
 
 @pytest.fixture(autouse=True)
 def _no_catalogs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ from styx.testing.memory.account import MemoryAccount
 from styx.testing.memory.cloud import MemoryCloud
 from support.world import HELLO, World, quiet
 
+pytestmark = pytest.mark.usefixtures("shared_cache")  # catalogs are asked what data cost to move
+
 CHEAPEST = Decimal("0.10")
 NEXT = Decimal("0.15")
 
