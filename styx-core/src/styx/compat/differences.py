@@ -121,6 +121,14 @@ DIFFERENCES = (
         ours="no field of this name|is listed twice",
     ),
     Difference(
+        "given-twice",
+        STRICTER,
+        "A key is given once, in a job group too",
+        "SkyPilot finds it out everywhere else.",
+        "name: g\nexecution: parallel\n---\nname: a\nrun: x\nrun: y",
+        ours="is already given on line",
+    ),
+    Difference(
         "same-name",
         STRICTER,
         "Two tasks of one file have different names",
