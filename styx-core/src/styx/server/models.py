@@ -23,13 +23,6 @@ TASK = {"name": "hello", "resources": {"cpus": "2+"}, "run": "echo hello"}
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # What people read in lists: on one line, and nothing that a terminal obeys.
 Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-JobKey = Annotated[
-    Label | None,
-    Field(
-        description="who submits the same under the same key again gets the same jobs, and something else is refused; "
-        "without it the `Idempotency-Key` is that key"
-    ),
-]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Money = Annotated[
     Decimal,
@@ -239,7 +232,7 @@ class JobsIn(TaskIn):
     options: JobOptionsIn = Field(default_factory=JobOptionsIn)
     name: Label = ""
     count: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 1
-    key: JobKey = None
+    key: Label | None = Field(default=None, description="who submits under the same key again gets the same jobs")
 
 
 class DagIn(BaseModel):
@@ -282,7 +275,7 @@ class DagJobsIn(BaseModel):
 
     dag: DagIn
     options: JobOptionsIn = Field(default_factory=JobOptionsIn)
-    key: JobKey = None
+    key: Label | None = None
 
 
 class DagPlanned(BaseModel):
