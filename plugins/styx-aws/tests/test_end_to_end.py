@@ -64,7 +64,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_task_runs_on_two_machines_and_nothing_is_left(desk: Desk) -> None:
     """They are made, met by the key of their boot data, used, stopped and started, and all of it is gone at the end."""
-    assert "111111111111" in desk.styx("check", "aws")
+    assert "111111111111 (arn:aws:" in desk.styx("check", "aws")
     command = "echo rank $STYX_NODE_RANK of $STYX_NUM_NODES on $(hostname) in $HOME"
     said = desk.styx("launch", *SMALL, "-c", "duo", "--num-nodes", "2", "--", "sh", "-c", command)
     machines = desk.hosts()

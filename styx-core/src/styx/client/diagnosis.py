@@ -44,7 +44,8 @@ def _check(context: Context, loop: LoopThread, kind: str, name: str, account_nam
             account = context.clouds.get(name, account_name)
             identity, faults = loop.run(_asked(account))
             usable, abilities = not any(fault.serious for fault in faults), _abilities(type(account.cloud))
-            who = f"{identity.account}, with {count(len(faults), 'fault')}" if faults else identity.account
+            who = f"{identity.account} ({identity.user})" if identity.user else identity.account
+            who += f", with {count(len(faults), 'fault')}" if faults else ""
             found = tuple(fault.message for fault in faults)
             return CheckResult(kind, name, account.account, usable, who, abilities, found)
         storage = context.plugins.create(kind, name, context.clouds.services(kind, name))
