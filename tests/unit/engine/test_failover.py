@@ -180,6 +180,17 @@ async def test_bad_credentials_end_it_at_once(world: World) -> None:
     assert refused.value.hint == "Allow run."
 
 
+async def test_what_a_launch_may_not_look_at_is_told_and_billed(world: World) -> None:
+    """Its machines were made and nobody may list them: the error names the command that removes them."""
+    for _ in range(9):
+        world.account.fail_next("observe", PermissionDenied("may not list", action="list", hint="Allow list."))
+    with pytest.raises(NoOffer) as refused:
+        await world.engine().launch(SMALL, "c", quiet)
+    assert (refused.value.hint or "").startswith("Allow list. ")
+    assert "`styx down c`" in (refused.value.hint or "")
+    assert [span.cluster for span in world.store.spans.going_on()] == ["c"]
+
+
 @pytest.mark.parametrize(("error", "helps"), [(AuthFailed("expired."), False), (Conflict("taken."), True)])
 async def test_patience_is_only_advised_where_it_may_help(world: World, error: ProviderError, helps: bool) -> None:
     """What is wrong with credentials is not waited for; and sentences are told with one stop."""

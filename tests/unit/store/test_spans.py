@@ -121,6 +121,16 @@ def test_a_failed_cluster_is_billed_while_something_of_it_is_there(planned: Stor
     assert len(planned.spans.going_on()) == 1
 
 
+def test_what_a_launch_could_not_look_at_again_is_billed(planned: Store) -> None:
+    """It was answered, other places were thought of and none was left: what it has may still be there."""
+    clusters = planned.clusters
+    clusters.transition("c", S.PROVISIONING, **BOUGHT)
+    answered(planned)
+    clusters.transition("c", S.PLANNING)
+    clusters.transition("c", S.FAILED)
+    assert [span.hourly_cost for span in planned.spans.going_on()] == [PRICE]
+
+
 def nodes(count: int) -> list[NodeRecord]:
     """The first nodes of the cluster."""
     return [NodeRecord("c", rank, f"i-{rank}", "running") for rank in range(count)]

@@ -49,6 +49,7 @@ from styx.optimizer.rank import Choice, Rejection
 from styx.spec.model import Alternative, TaskSpec
 from styx.store.records import AttemptState
 from styx.store.states import ClusterState
+from styx.words import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,9 @@ def _come_to_nothing(context: Context, name: str, error: StyxError | None) -> No
             why = "interrupted" if error is None else error.message
             context.tell(context.store.clusters.remove(name, why, holder=context.holder))
         elif error is not None:
+            error.hint = sentences(
+                error.hint, f"Machines of it may be there, and bill: `styx down {name}` removes them."
+            )
             context.move(name, ClusterState.FAILED, error.message, error=error.to_wire())
 
 

@@ -191,7 +191,8 @@ def _billing(
         return DISK_ONLY
     if after.state in _NOT_AT_ALL or (after.state is _S.FAILED and not _alive(connection, after)):
         return None
-    if before is None:  # taken up again after the database was lost
+    # Taken up again after the database was lost; or a launch that is given up, and not all of it is known to be gone.
+    if before is None or (after.state is _S.FAILED and before.state is _S.PLANNING):
         return FULL
     return None if present is None else present.billing  # as it was before it could not be seen, or began to go
 
