@@ -11,10 +11,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 IDLE_SECONDS = 10.0  # that a thread waits for another call
+_AT_ONCE = 12  # calls to the store: fewer than the connections that it keeps to a database
 
 Deliver = Callable[[Any, BaseException | None], None]
 
@@ -77,4 +80,24 @@ class Pool:
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the call gives, or raises, while the event loop goes on."""
-        return await asyncio.wrap_future(self._threads.submit(call, *args, **kwargs))
+        work = partial(copy_context().run, partial(call, *args, **kwargs))
+        return await asyncio.wrap_future(self._threads.submit(work))
+
+
+class OffLoop:
+    """``await off_loop(store.clusters.get, "dev")``: calls to the store from an event loop that has others to serve.
+
+    A file on this machine answers within the time that handing a call to a thread and back takes, and is asked
+    ``inline``; a database that is asked over a network can take as long as it takes to notice that it is gone, and that
+    is waited for in a thread. The threads are for this alone: whatever else waits for something keeps nobody from the
+    store.
+    """
+
+    def __init__(self, *, inline: bool) -> None:
+        self._threads = None if inline else Pool(_AT_ONCE, "styx-store")
+
+    async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the call gives, or raises."""
+        if self._threads is None:
+            return call(*args, **kwargs)
+        return await self._threads(call, *args, **kwargs)

@@ -16,11 +16,11 @@ from styx.api.errors import StoreError
 from styx.server.auth import access
 from styx.server.auth.access import Access
 from styx.server.auth.tokens import mint
-from styx.server.off_loop import OffLoop
 from styx.server.settings import Settings
 from styx.store import Store
 from styx.store.access import Role, User
 from styx.testing.clock import FakeClock
+from styx.threads import OffLoop
 
 AT_ONCE = 3
 OF_ALL_STRANGERS = 7

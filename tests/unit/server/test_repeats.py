@@ -12,9 +12,9 @@ from styx.sealing import Sealer
 from styx.server.auth.access import OPEN
 from styx.server.auth.tokens import Caller, Level
 from styx.server.http.repeats import Repeats
-from styx.server.off_loop import OffLoop
 from styx.store import Store
 from styx.store.access import Role
+from styx.threads import OffLoop
 
 ANN = Caller("ann", Role.MEMBER, "t", Level.WRITE)
 WHOLE = {"type": "http.request", "body": b"{}", "more_body": False}

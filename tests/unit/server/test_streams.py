@@ -19,11 +19,11 @@ from styx.server.auth.tokens import Caller, Level, mint
 from styx.server.http import sse
 from styx.server.http.responses import decode, encode
 from styx.server.http.sse import Event, EventStream, Streams
-from styx.server.off_loop import OffLoop
 from styx.server.settings import Settings
 from styx.server.work.progress import Progress
 from styx.store import Store
 from styx.store.access import Role, User
+from styx.threads import OffLoop
 
 ANN = Caller("ann", Role.MEMBER, "t", Level.WRITE)
 

@@ -14,10 +14,10 @@ from styx.clock import SystemClock
 from styx.server.auth.access import Access
 from styx.server.auth.tokens import mint
 from styx.server.auth.turns import Turns
-from styx.server.off_loop import OffLoop
 from styx.server.settings import Settings
 from styx.store import Store
 from styx.store.access import Role, User
+from styx.threads import OffLoop
 
 
 async def test_each_user_has_some_turns_and_a_place_to_wait() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from styx.client.refusals import TooManyRequests
 from styx.clock import SystemClock
-from styx.server.off_loop import OffLoop
 from styx.server.work import requests
 from styx.server.work.requests import Requests
 from styx.store import Store
 from styx.store.managed import ServerRecord
+from styx.threads import OffLoop
 
 MOST = 2
 

@@ -29,6 +29,7 @@ from styx.store import Store
 from styx.store.holder import current
 from styx.store.managed import Limits, ServerRecord, Superseded
 from styx.store.records import Holder
+from styx.threads import OffLoop
 
 TTL = 15.0  # seconds without a sign of life, after which others take over
 BEAT_SECONDS = 3.0
@@ -52,6 +53,7 @@ class JobRuntime:
         self._url = url
         self._around = Surroundings(engine, sealer, "", self.nudge)
         self._durable: Durable | None = None
+        self._ask = OffLoop(inline=engine.context.config.database is None)
         self._nudged = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
 
@@ -62,7 +64,7 @@ class JobRuntime:
 
     async def start(self) -> None:
         """Go on record and begin to work. Raises StoreError."""
-        self._register()
+        await self._register()
         self._loop = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
@@ -74,7 +76,7 @@ class JobRuntime:
             self._loop.cancel()
             await asyncio.wait([self._loop])
         with suppress(StoreError):
-            self._store.servers.retire(self.server_id)
+            await self._ask(self._store.servers.retire, self.server_id)
 
     async def let_go(self) -> None:
         """Stop all work here at once, as if it were somebody else's, and close the records. Idempotent."""
@@ -86,8 +88,8 @@ class JobRuntime:
         """Look for work now."""
         self._nudged.set()
 
-    def _register(self) -> None:
-        server, me, now = secrets.token_hex(6), current(), self._store.now()
+    async def _register(self) -> None:
+        server, me, now = secrets.token_hex(6), current(), await self._ask(self._store.now)
         record = ServerRecord(
             id=server,
             host=me.host,
@@ -100,7 +102,7 @@ class JobRuntime:
             seen_at=now,
             expires_at=now + timedelta(seconds=TTL),
         )
-        self._store.servers.register(record)
+        await self._ask(self._store.servers.register, record)
         self._around = Surroundings(self._engine, self._sealer, server, self.nudge)
 
     async def _open_records(self) -> None:
@@ -126,13 +128,13 @@ class JobRuntime:
         while True:
             try:
                 if not self.server_id:
-                    self._register()
+                    await self._register()
                 if self._durable is None:
                     await self._open_records()
                 if clock.time() >= beat_at:
                     beat_at = clock.time() + BEAT_SECONDS
-                    self._beat()
-                    if self._take_over():
+                    await self._beat()
+                    if await self._ask(self._take_over):
                         tidy_at = clock.time()
                     await self._take_up()
                 await self._look()
@@ -154,10 +156,10 @@ class JobRuntime:
 
     async def _look(self) -> None:
         """Begin with the jobs whose turn it is, and end those that somebody wants to end."""
-        for number in self._store.jobs.cancelling(self.server_id):
+        for number in await self._ask(self._store.jobs.cancelling, self.server_id):
             if number in self._around.cancels:
                 self._around.cancels[number].set()
-        for job in self._store.jobs.admit(self.server_id, self._limits):
+        for job in await self._ask(self._store.jobs.admit, self.server_id, self._limits):
             await self._records.begin(KIND, str(job.id))
         await self._tell_of_ends()
 
@@ -166,15 +168,15 @@ class JobRuntime:
 
         It is begun first and noted then: a server that dies in between leaves it to another, and it is begun once.
         """
-        ended = self._store.jobs.untold()
+        ended = await self._ask(self._store.jobs.untold)
         listening = self._engine.context.plugins.implements("styx_event")
         for job in ended:
             if listening or to_be_told(job):
                 await self._records.begin(KIND, str(job.id))
-        self._store.jobs.told([job.id for job in ended])
+        await self._ask(self._store.jobs.told, [job.id for job in ended])
 
-    def _beat(self) -> None:
-        if not self._store.servers.beat(self.server_id, TTL):
+    async def _beat(self) -> None:
+        if not await self._ask(self._store.servers.beat, self.server_id, TTL):
             raise Superseded(f"server {self.server_id} is not on record any more")
 
     def _take_over(self) -> bool:
@@ -189,14 +191,14 @@ class JobRuntime:
 
     async def _take_up(self) -> None:
         """Go on with every job that is this server's and that it does not work on."""
-        ours = {str(number) for number in self._store.jobs.at_work(self.server_id)}
+        ours = {str(number) for number in await self._ask(self._store.jobs.at_work, self.server_id)}
         await self._records.take_up(KIND, ours - self._records.running(KIND))
 
     async def _tidy(self) -> None:
         """Go on with what dead servers left of jobs that had ended: telling so. Forget what is long over."""
-        living = [server.id for server in self._store.servers.list()]
+        living = [server.id for server in await self._ask(self._store.servers.list)]
         left = await self._records.abandoned(KIND, living)
-        await self._records.take_up(KIND, [key for key in left if self._has_ended(int(key))])
+        await self._records.take_up(KIND, [key for key in left if await self._ask(self._has_ended, int(key))])
         await self._records.tidy()
 
     def _has_ended(self, number: int) -> bool:

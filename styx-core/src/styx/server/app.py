@@ -29,7 +29,6 @@ from styx.server.http.routing import add
 from styx.server.http.sse import Streams
 from styx.server.observe.metrics import Measured, Metrics
 from styx.server.observe.tracing import Traced
-from styx.server.off_loop import OffLoop
 from styx.server.parts import Parts, Runtime
 from styx.server.routers.health import Readiness
 from styx.server.settings import MiB
@@ -37,6 +36,7 @@ from styx.server.terminals.shells import Shells
 from styx.server.tidying import Tidying
 from styx.server.work.requests import Requests
 from styx.store.managed import JobQuery
+from styx.threads import OffLoop
 
 if TYPE_CHECKING:
     from styx.engine.engine import Engine

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from styx.sealing import Sealer
     from styx.server.files.uploads import Uploads
     from styx.server.http.sse import Streams
-    from styx.server.off_loop import OffLoop
     from styx.server.settings import Settings
     from styx.server.terminals.shells import Shells
     from styx.server.work.requests import Requests
     from styx.store import Store
+    from styx.threads import OffLoop
 
 
 class Runtime(Protocol):

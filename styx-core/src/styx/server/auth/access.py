@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from styx.api.services import Clock
-    from styx.server.off_loop import OffLoop
     from styx.server.settings import Settings
     from styx.store import Store
+    from styx.threads import OffLoop
 
 log = logging.getLogger("styx.server")
 

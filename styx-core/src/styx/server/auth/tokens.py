@@ -21,8 +21,8 @@ from styx.store.access import Role, Token
 
 if TYPE_CHECKING:
     from styx.api.services import Clock
-    from styx.server.off_loop import OffLoop
     from styx.store import Store
+    from styx.threads import OffLoop
 
 _PREFIX = "styx"
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

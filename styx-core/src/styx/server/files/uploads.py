@@ -13,7 +13,6 @@ import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +23,11 @@ from styx.client.refusals import NoSuchThing
 from styx.server.auth.turns import Turns
 from styx.server.files.room import OWNER, SIZE, Room, age
 from styx.server.files.unpacking import CONTENT, unpack
-from styx.server.off_loop import in_threads
 from styx.server.settings import Settings
 from styx.spec import Task
 from styx.spec.files import is_uri
 from styx.spec.model import StorageMount
+from styx.threads import Pool
 
 FOLDER = "uploads"
 _NAMED = re.compile(rf"/{FOLDER}/([0-9a-f]{{64}})/{CONTENT}")
@@ -38,8 +37,8 @@ _TOLD = "uploaded"  # in place of where it is
 _DAY = 86400.0  # seconds
 _EXPANDS = 8  # times its archive, that what is in it may be large
 _NOWHERE = Path("/nowhere")  # a relative path of the client's is none of ours
-_RECEIVING = ThreadPoolExecutor(16, "styx-upload")
-_UNPACKING = ThreadPoolExecutor(4, "styx-unpack")  # not among those: what comes would be taken too late
+_receiving = Pool(16, "styx-upload")
+_unpacking = Pool(4, "styx-unpack")  # not among those: what comes would be taken too late
 _IN_TURN = Turns(2, 10_000)  # of one user's are unpacked at a time
 _HINT = "A client sends it ahead with PUT /v1/files and says so in `files`."
 
@@ -71,7 +70,7 @@ class Uploads:
 
     async def take(self, digest: str, pieces: AsyncIterator[bytes], user: str) -> None:
         """Keep an archive of this user's, in pieces. Idempotent. Raises TooLarge, BadInput; OSError of the disk."""
-        await in_threads(_RECEIVING, self._prepare)
+        await _receiving(self._prepare)
         draft = self._root / f".{secrets.token_hex(8)}"
         draft.mkdir(mode=0o700)
         came = 0
@@ -84,12 +83,12 @@ class Uploads:
         try:
             await self._receive(digest, pieces, draft / "archive", more)
             async with _IN_TURN.of(user):
-                await in_threads(_UNPACKING, self._unpack, draft, user, more)
+                await _unpacking(self._unpack, draft, user, more)
             with suppress(OSError):  # they have sent the same meanwhile
                 draft.rename(self._place(digest, user))
         finally:
-            await in_threads(_RECEIVING, shutil.rmtree, draft, ignore_errors=True)
-            await in_threads(_RECEIVING, self._room.come, user, came)
+            await _receiving(shutil.rmtree, draft, ignore_errors=True)
+            await _receiving(self._room.come, user, came)
 
     def _place(self, digest: str, user: str) -> Path:
         return self._root / hashlib.sha256(f"{digest} {user}".encode()).hexdigest()
@@ -106,7 +105,7 @@ class Uploads:
 
         with path.open("wb") as file:
             async for piece in pieces:
-                await in_threads(_RECEIVING, add, piece)
+                await _receiving(add, piece)
         if found.hexdigest() != digest:
             raise BadInput("what was sent has another SHA-256 than its address says")
 

@@ -6,28 +6,27 @@ Of one user they come one after the other, so that who sends many waits for them
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
 from styx.server.auth.turns import Turns
-from styx.server.off_loop import in_threads
+from styx.threads import Pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_IN_TURN = Turns(1, 10_000)
+_TURNS = Turns(1, 10_000)
 _SMALL = 8192  # bytes, of which nothing takes long
-_THREAD = ThreadPoolExecutor(1, "styx-large")  # one: more would take turns with the event loop
+_large = Pool(1, "styx-large")  # one: more would take turns with the event loop
 
 
 async def apart(size: int, user: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What the call gives, or raises; in a thread if it works on more than a few KiB of this user's."""
     if size <= _SMALL:
         return call(*args, **kwargs)
-    async with _IN_TURN.of(user):
-        return await in_threads(_THREAD, call, *args, **kwargs)
+    async with _TURNS.of(user):
+        return await _large(call, *args, **kwargs)
 
 
 class Apart:

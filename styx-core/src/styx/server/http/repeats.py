@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from styx.sealing import Sealer
-    from styx.server.off_loop import OffLoop
     from styx.store import Store
+    from styx.threads import OffLoop
 
 HEADER = b"idempotency-key"
 _LONGEST = 256 * 1024  # characters of an answer: a short question may have one of megabytes

@@ -15,9 +15,8 @@ from styx.server.http.apart import ApartOf
 from styx.server.http.responses import IdempotencyKey, whole
 from styx.server.http.routing import routes
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
-from styx.server.off_loop import in_threads
 from styx.server.parts import Parts, PartsOf
-from styx.server.routers.jobs import THREADS, key_of, options_of, shown
+from styx.server.routers.jobs import handing_in, key_of, options_of, shown
 from styx.server.work.tasks import (
     dag_of,
     require_plannable,
@@ -46,8 +45,7 @@ async def launch(
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
-    made = await in_threads(
-        THREADS,
+    made = await handing_in(
         submit_dag,
         parts.store,
         parts.sealer,

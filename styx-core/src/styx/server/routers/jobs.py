@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated
@@ -26,12 +25,12 @@ from styx.server.http.responses import IdempotencyKey, LastEventId, Limit, Wait,
 from styx.server.http.routing import routes
 from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
-from styx.server.off_loop import in_threads
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.clusterjobs import Follow, Tail
 from styx.server.settings import MiB
 from styx.server.work.tasks import size_of, task_of, too_large
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
+from styx.threads import Pool
 
 router = routes("managed jobs", "/v1/jobs")
 
@@ -39,7 +38,7 @@ _SHORTEST, _LONGEST = 0.1, 2.0  # seconds between two looks at a job that somebo
 _LARGEST = 2**31 - 1
 _LARGEST_PAGE = 2 * MiB
 _SMALL_PAGE = 100  # jobs, of which any number may be asked for at the same time
-THREADS = ThreadPoolExecutor(8, "styx-hand-in")
+handing_in = Pool(8, "styx-hand-in")
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, examples=[1])]
 Word = Annotated[str | None, Query(max_length=200)]
 
@@ -87,8 +86,7 @@ async def launch(
         raise too_large(f"{body.count} jobs", parts.settings)
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec])
-    made = await in_threads(
-        THREADS,
+    made = await handing_in(
         submit,
         parts.store,
         parts.sealer,
@@ -147,7 +145,7 @@ async def logs(
         offset, tail = event_number(last_event_id), None
     if tail is not None:
         path = joblogs.path_of(parts.engine.context.home, number)
-        offset = await in_threads(THREADS, joblogs.start_of_tail, path, tail)
+        offset = await handing_in(joblogs.start_of_tail, path, tail)
     return EventStream(parts.streams, _logs(parts, number, follow=follow, offset=offset))
 
 
@@ -178,7 +176,7 @@ async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> Asyn
 @router.post("/cancel", dependencies=[IN_TURN])
 async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf) -> Cancelled:
     """Ask that these end: what runs is stopped, and its cluster removed."""
-    ids = await in_threads(THREADS, _cancel, parts, caller, body.ids)
+    ids = await handing_in(_cancel, parts, caller, body.ids)
     parts.runtime.nudge()
     return Cancelled(ids=ids)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -19,13 +18,13 @@ from styx.server.auth.access import IN_TURN
 from styx.server.http.responses import NAME, Limit, whole
 from styx.server.http.routing import routes
 from styx.server.models import Page
-from styx.server.off_loop import in_threads
 from styx.server.parts import PartsOf
 from styx.store.records import EventRecord
+from styx.threads import Pool
 
 router = routes("records", "/v1")
 
-_THREADS = ThreadPoolExecutor(32, "styx-question")  # for what may wait for providers
+_asking = Pool(32, "styx-question")  # for what may wait for providers
 
 Word = Annotated[str, Path(max_length=200)]
 
@@ -78,7 +77,7 @@ async def events(
 @router.get("/costs", dependencies=[IN_TURN])
 async def costs(parts: PartsOf, days: Annotated[int | None, Query(ge=0, le=36500)] = None) -> CostReport:
     """What clusters have cost, ever or in the last days."""
-    return await in_threads(_THREADS, parts.client.costs, days)
+    return await _asking(parts.client.costs, days)
 
 
 @router.get("/billed")
@@ -93,7 +92,7 @@ async def clouds(
     name: Annotated[list[Annotated[str, Query(max_length=100)]], Query(max_length=100)] = [],  # noqa: B006
 ) -> Page[CheckResult]:
     """Whether each cloud and store can be used. Asks them."""
-    return whole(await in_threads(_THREADS, parts.client.check, name))  # type: ignore[return-value]
+    return whole(await _asking(parts.client.check, name))  # type: ignore[return-value]
 
 
 @router.get("/clouds/{name}/policy")
@@ -105,7 +104,7 @@ async def policy(name: Word, parts: PartsOf) -> Policy:
 @router.get("/doctor", dependencies=[IN_TURN])
 async def doctor(parts: PartsOf) -> Page[DoctorFinding]:
     """Whether the server's installation is in order."""
-    return whole(await in_threads(_THREADS, parts.client.doctor))  # type: ignore[return-value]
+    return whole(await _asking(parts.client.doctor))  # type: ignore[return-value]
 
 
 @router.get("/plugins")

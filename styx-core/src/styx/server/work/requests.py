@@ -31,7 +31,7 @@ from styx.store.managed import Superseded
 if TYPE_CHECKING:
     from styx.engine.engine import Engine
     from styx.sealing import Sealer
-    from styx.server.off_loop import OffLoop
+    from styx.threads import OffLoop
 
 log = logging.getLogger("styx.server.requests")
 
