@@ -59,7 +59,8 @@ def _interrupted(tmp_path: Path, database: str, place: Path) -> None:
     installation = Installation(tmp_path / "home", database)
     installation.serve()
     jobs = installation.submit(Task("many").run(f'echo "$STYX_JOB_RANK" >> {tmp_path}/done; sleep 3'), count=3)
-    installation.running(jobs[2])
+    for job in jobs:
+        installation.running(job)
     pid = int((place / "data" / "postmaster.pid").read_text().split()[0])
     program = [word.decode() for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") if word]
     user = "nobody" if os.geteuid() == 0 else None
