@@ -13,7 +13,7 @@ from styx.engine import operation as module
 from styx.engine.freshness import needs_a_look
 from styx.engine.operation import LOOK, operation
 from styx.store.holder import current
-from styx.store.records import Operation
+from styx.store.records import Holder, Operation
 from styx.store.states import ClusterState
 from support.records import cluster
 from support.world import World
@@ -83,6 +83,29 @@ async def test_a_cancellation_just_as_it_ends_is_not_lost(world: World, monkeypa
     assert task.cancelled()
     async with operation(context.fresh(), "c", "down"):
         pass
+
+
+async def test_what_could_not_be_given_back_is_given_back_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is away as an operation ends hears of that end once it answers again."""
+    world.store.clusters.create(cluster("c"))
+    monkeypatch.setattr(module, "RETURN_SECONDS", 0.0)
+    store, left = world.store.clusters, 3
+    release = store.release
+
+    def stumble(name: str, holder: Holder) -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            raise StoreError("away")
+        release(name, holder)
+
+    monkeypatch.setattr(store, "release", stumble)
+    context = world.engine().context
+    with pytest.raises(StoreError, match="away"):
+        async with operation(context.fresh(), "c", "down"):
+            pass
+    await asyncio.gather(*module._returning)
+    assert store.get("c").operation is None
 
 
 async def test_a_renewal_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,11 @@ from styx.store.records import ClusterRecord
 # These pass in real time, whatever clock the context has: other processes live by it.
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
+RETURN_SECONDS = 1.0  # between two tries to give a lease back to a store that does not answer
 LOOK_SECONDS = 10.0  # how long to wait for somebody who is only looking
 LOOK = "reconcile"
+
+_returning = set[asyncio.Task[None]]()  # the loop itself keeps no task alive
 
 
 @asynccontextmanager
@@ -68,7 +71,7 @@ async def renewing(context: Context, cluster: str) -> AsyncIterator[None]:
         try:
             await asyncio.wait({renewal})  # to await itself would make its cancellation and ours the same
         finally:
-            context.store.clusters.release(cluster, context.holder)
+            _give_back(context, cluster)
         if not renewal.cancelled():
             renewal.result()
 
@@ -78,3 +81,23 @@ async def _renew(context: Context, cluster: str) -> None:
         await asyncio.sleep(RENEW_SECONDS)
         with suppress(StoreError):  # the next round tries again, and the lease is longer than a few rounds
             context.store.clusters.renew(cluster, context.holder, LEASE_SECONDS)
+
+
+def _give_back(context: Context, cluster: str) -> None:
+    """Let go of the cluster. What a store that is away did not hear it is told again, while this process goes on."""
+    try:
+        context.store.clusters.release(cluster, context.holder)
+    except StoreError:
+        task = asyncio.ensure_future(_give_back_later(context, cluster))
+        _returning.add(task)
+        task.add_done_callback(_returning.discard)
+        raise
+
+
+async def _give_back_later(context: Context, cluster: str) -> None:
+    until = monotonic() + LEASE_SECONDS  # by then it is over by itself
+    while monotonic() < until:
+        await asyncio.sleep(RETURN_SECONDS)
+        with suppress(StoreError):
+            context.store.clusters.release(cluster, context.holder)
+            return
