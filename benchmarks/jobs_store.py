@@ -60,7 +60,7 @@ _ENDED = {
     "name": f"'train-' || (n % {NAMES})",
     "state": "CASE WHEN n % 50 = 0 THEN 'cancelled' WHEN n % 12 = 0 THEN 'failed' ELSE 'succeeded' END",
     **dict.fromkeys(("created_at", "updated_at", "started_at", "ended_at"), _AT),
-    "task": f"'{json.dumps(TASK)}'",
+    "task": "'" + json.dumps(TASK).replace("100000", "' || n || '") + "'",  # no two have the same, as in an array
     "options": f"'{json.dumps(OPTIONS)}'",
     "user": f"'user-' || (n % {USERS})",
     "pool": f"'pool-' || (n % {POOLS})",

@@ -30,7 +30,7 @@ from styx.store.managed import (
     Superseded,
     legal,
 )
-from styx.store.rows import bounded, job_event, managed_job, managed_jobs, write_time
+from styx.store.rows import bounded, job_event, managed_job, write_time
 from styx.store.submission import submit
 
 _T = schema.managed_jobs
@@ -101,20 +101,20 @@ class ManagedJobs:
         """One page of jobs; fewer than ``query.limit`` are the last. Raises BadInput for what has no index."""
         statement = pages.statement(query)
         with self._database.read() as connection:
-            return [*map(managed_jobs(), connection.execute(statement))]
+            return [managed_job(row) for row in connection.execute(statement)]
 
     def part(self, query: JobQuery, most: int) -> tuple[list[ManagedJob], bool]:
         """The beginning of a page, and whether there may be more jobs: it ends with the one that fills ``most`` bytes.
 
         Where tasks are large nobody is to have a thousand of them in memory. Raises BadInput as :meth:`page`.
         """
-        found, size, read = list[ManagedJob](), 0, managed_jobs()
+        found, size = list[ManagedJob](), 0
         while len(found) < query.limit:
             wanted = min(_PIECE, query.limit - len(found))
             piece = replace(query, limit=wanted, after=found[-1].id if found else query.after)
             with self._database.read() as connection, connection.execute(pages.statement(piece)) as rows:
                 for row in rows:
-                    found.append(read(row))
+                    found.append(managed_job(row))
                     size += len(row.task) + len(row.options)
                     wanted -= 1
                     if size >= most:

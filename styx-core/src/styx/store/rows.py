@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
@@ -281,12 +281,6 @@ def cluster_record(row: Sequence[Any]) -> ClusterRecord:
         None if autostop is None else Autostop(**_load(autostop)), autostop_set,
         None if error is None else _load(error), None if operation is None else _read_operation(operation),
     )  # fmt: skip
-
-
-def managed_jobs() -> Callable[[Sequence[Any]], ManagedJob]:
-    """What makes records of the rows of one page: those of an array have a task in common, and it is read once."""
-    once = cache(_load)
-    return _quick_reader(ManagedJob, state=_MANAGED_STATES.__getitem__, task=once, options=once)
 
 
 def _cluster_alone(text: str) -> Values:
