@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from styx import __version__
+from styx import __version__, garbage
 from styx.cli import added, bash, debug, failure
 from styx.cli.lazy import LazyGroup, import_command
 from styx.cli.table import COMMANDS, CommandRow
@@ -22,9 +22,6 @@ from styx.cli.width import help_width
 if TYPE_CHECKING:
     from styx.api.errors import StyxError
 
-# New objects until a collection looks for garbage among them. What a command imports stays: with Python's own number an
-# eighth of the time of imports goes into looking at it again and again.
-_OBJECTS = 50_000
 EXIT_FAILED = 1
 EXIT_IO = 74
 EXIT_INTERRUPTED = 130
@@ -82,7 +79,7 @@ cli = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Only SystemExit passes through."""
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(garbage.OBJECTS)
     failure.expect(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
     if os.environ.get(COMPLETION_VARIABLE) == "bash_complete":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 
-from styx import __version__
+from styx import __version__, garbage
 from styx.server import problems
 from styx.server.auth.access import Access
 from styx.server.auth.turns import Turns
@@ -52,7 +52,6 @@ ROUTERS = (
     "files", "records", "notes", "orphans", "people",
 )  # fmt: skip
 _PAGE, _LARGEST_PAGE = 1000, 8 * MiB
-_OBJECTS = 50_000  # new ones until garbage is looked for: a page of jobs has thousands, and none of them is garbage yet
 HOOK = "styx_routes"
 
 
@@ -134,7 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.tidying.start()
     gc.collect()
     gc.freeze()  # what is there now stays: no collection needs to look at it again
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(garbage.OBJECTS)
     gc.enable()
     yield
     await app.state.tidying.stop()

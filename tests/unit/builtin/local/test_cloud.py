@@ -56,6 +56,15 @@ def launched(cloud: LocalCloud, ranks: tuple[int, ...] = (0,)) -> tuple[Prepared
     return prepared, cloud.launch(prepared)
 
 
+def test_nodes_are_where_they_are_by_whatever_way_one_comes(cloud: LocalCloud, tmp_path: Path) -> None:
+    """Servers that share the directory by links name a node alike: what reaches it depends on how it is named."""
+    prepared, _ = launched(cloud)
+    link = tmp_path / "link"
+    link.symlink_to(cloud.services.state_dir)
+    other = LocalCloud(replace(cloud.services, state_dir=link))
+    assert other.observe(SCOPE, [prepared.owner]).nodes == cloud.observe(SCOPE, [prepared.owner]).nodes
+
+
 def start_request(prepared: Prepared) -> StartRequest:
     """What core would ask for to bring them back."""
     return StartRequest(prepared.owner, prepared.scope, prepared.ranks, (), Boot("ssh-ed25519 AAAA"))

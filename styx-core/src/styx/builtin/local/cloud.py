@@ -69,7 +69,8 @@ class LocalCloud(Cloud):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._nodes = NodeDirectory(services.state_dir / "nodes", services.installation)
+        # Resolved, for a node is known by its path: whoever comes to it by a link is to find the same processes.
+        self._nodes = NodeDirectory((services.state_dir / "nodes").resolve(), services.installation)
 
     def check(self) -> Identity:
         """This machine and this user: a home on a network is seen from other machines, whose nodes these are not."""
