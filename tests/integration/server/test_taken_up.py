@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
@@ -50,6 +51,24 @@ def test_a_launch_outlives_a_kill(home: Path, phase: str) -> None:
         assert len(again.ask("GET", "/v1/clusters/survives/jobs").json["items"]) == 1
         assert len(again.ask("GET", "/v1/clusters").json["items"]) == 1
         again.result(again.ask("DELETE", "/v1/clusters/survives"))
+
+
+def test_what_was_asked_for_as_the_server_died_is_not_done_twice(home: Path) -> None:
+    """On record, and not answered: the same key finds it at once at the next server, where it goes on."""
+    server, key = start(home), {"idempotency-key": "once"}
+    task = {"run": f"echo once >> {home}/count", "resources": LOCAL}
+    asked = server.ask("POST", "/v1/clusters", {"task": task}, headers=key)
+    server.kill()
+    with sqlite3.connect(home / "state.db") as database:
+        assert database.execute("UPDATE answers SET status = 0, body = ''").rowcount == 1
+    with running(home) as again:
+        found = again.ask("POST", "/v1/clusters", {"task": task}, headers=key)
+        assert (found.status, found.json) == (202, asked.json)
+        name = again.result(found)["cluster"]
+        assert again.ask("GET", f"/v1/clusters/{name}/jobs/1?wait=30").json["state"] == "succeeded"
+        assert (home / "count").read_text() == "once\n"
+        assert [each["name"] for each in again.ask("GET", "/v1/clusters").json["items"]] == [name]
+        again.result(again.ask("DELETE", f"/v1/clusters/{name}"))
 
 
 def test_an_end_leaves_things_as_they_are(home: Path) -> None:

@@ -18,7 +18,7 @@ store = Store.open(ARGS["url"])
 jobs = [NewJob(f"k/{n}", "n", {}, group="g", rank=n, needs=(n - 1,) if n else ()) for n in range(20)]
 ready()
 made = [job.id for job in store.jobs.submit(jobs)]
-mine = [store.answers.begin("ada", f"k{n}", "f") is None for n in range(10)]
+mine = [store.answers.begin("ada", f"k{n}", "f", "") is None for n in range(10)]
 taken = [dead for dead in ARGS["dead"] if store.servers.take_over(dead, f"s{NUMBER}")]
 answer([made, mine, taken, [job.id for job in store.jobs.under_way(f"s{NUMBER}")]])
 """

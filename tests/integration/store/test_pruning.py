@@ -32,7 +32,7 @@ else:
             began = time.monotonic()
             job = store.jobs.own(job.id, me)
             store.jobs.move(job.id, job.epoch, S.RUNNING)
-            store.answers.begin("ada", f"{job.id}", "f")
+            store.answers.begin("ada", f"{job.id}", "f", "s")
             for need in job.needs:
                 store.jobs.get(need)  # whose outputs it is given
             store.jobs.move(job.id, job.epoch, S.SUCCEEDED)
@@ -47,7 +47,7 @@ def test_two_forget_while_two_work(store: Store, url: str) -> None:
         serve(store, f"s{n}", expires_at=store.now() + timedelta(hours=1))
     for n in range(300):
         store.audit.add(AuditEntry(0, store.now(), "ada", "t", "::1", "POST", "/", 200, "r"))
-        store.answers.begin("eve", str(n), "f")
+        store.answers.begin("eve", str(n), "f", "s")
     for chain in range(8):
         store.jobs.submit([new_job(f"{chain}/{n}", needs=(n - 1,) if n else ()) for n in range(6)])
     last = store.jobs.page(JobQuery(limit=1))[0].id

@@ -42,7 +42,7 @@ async def statuses(
         "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
         "headers": [(b"idempotency-key", b"one")], "state": {"request": "r"} | ({"caller": caller} if caller else {}),
     }  # fmt: skip
-    await Repeats(app, store, Sealer(bytes(32)), OffLoop(inline=True))(scope, receive, send)
+    await Repeats(app, store, Sealer(bytes(32)), OffLoop(inline=True), lambda: "s")(scope, receive, send)
     return found
 
 
@@ -60,7 +60,7 @@ async def test_of_a_long_answer_it_is_kept_that_there_was_one(tmp_path: Path) ->
     with Store.open(home=tmp_path) as store:
         assert await statuses(store, "/v1/clusters", ANN, WHOLE, said=b"x" * 300_000) == [201]
         assert await statuses(store, "/v1/clusters", ANN, WHOLE) == [409]
-        kept = store.answers.begin("ann", "one", "")
+        kept = store.answers.begin("ann", "one", "", "s")
         assert kept is not None
         assert len(kept.body) < 1000
         assert "(201, request r)" in Sealer(bytes(32)).unseal(kept.body, "answer:ann:one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,19 +40,19 @@ async def test_a_user_has_only_so_many_launches_under_way(tmp_path: Path, monkey
 
         first = server()
         for user in ("ann", "ann", "bob"):
-            await first.submit("launch", user, {})
+            await first.submit(token_hex(8), "launch", user, {})
         with pytest.raises(TooManyRequests, match="ann has 2 launches"):
-            await first.submit("launch", "ann", {})
+            await first.submit(token_hex(8), "launch", "ann", {})
         second = server()
         second.start()
         for _ in range(5):  # it looks, and finds whose they are
             await asyncio.sleep(0)
         with pytest.raises(TooManyRequests):
-            await second.submit("launch", "ann", {})
+            await second.submit(token_hex(8), "launch", "ann", {})
         assert len(store.requests.page(user="ann")) == MOST
         ended.set()
         for _ in range(5):
             await asyncio.sleep(0)
         for each in (first, second):
-            await each.submit("launch", "ann", {})
+            await each.submit(token_hex(8), "launch", "ann", {})
         await second.stop()

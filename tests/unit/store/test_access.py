@@ -23,7 +23,7 @@ from styx.store.access import (
 )
 from styx.store.answers import ABANDONED
 from styx.store.managed import Superseded
-from support.job_records import serve
+from support.job_records import TTL, serve
 from support.plans import plans
 from support.records import NOW
 
@@ -60,11 +60,11 @@ def test_a_name_that_is_given_again(store: Store) -> None:
     """Who has it next is told nothing that the one before was answered."""
     store.users.add(User("eve", Role.MEMBER, NOW))
     for user in ("eve", "ada"):
-        store.answers.begin(user, "k", "f")
-        store.answers.finish(user, "k", 200, "for you")
+        store.answers.begin(user, "k", "f", "s")
+        store.answers.finish(user, "k", "s", 200, "for you")
     store.users.remove("eve")
-    assert store.answers.begin("eve", "k", "f") is None
-    assert store.answers.begin("ada", "k", "f") is not None
+    assert store.answers.begin("eve", "k", "f", "s") is None
+    assert store.answers.begin("ada", "k", "f", "s") is not None
 
 
 def test_tokens(store: Store, clock: Any) -> None:
@@ -269,20 +269,46 @@ def test_no_page_is_sorted_for_or_scanned(store: Store) -> None:
 
 def test_what_was_answered_is_answered_again(store: Store, clock: Any) -> None:
     """While the first is still being answered the others see that, and each user has keys of their own."""
-    assert store.answers.begin("ada", "k", "f") is None
-    assert store.answers.begin("ada", "k", "f") == Answer("k", "ada", "f", 0, "", NOW)
-    assert store.answers.begin("eve", "k", "g") is None
-    store.answers.finish("ada", "k", 202, "{}")
-    store.answers.finish("ada", "k", 500, "late")
-    store.answers.drop("ada", "k")
+    serve(store, "s")
+    assert store.answers.begin("ada", "k", "f", "s") is None
+    assert store.answers.begin("ada", "k", "f", "s") == Answer("k", "ada", "f", 0, "", NOW, "s")
+    assert store.answers.begin("eve", "k", "g", "s") is None
+    store.answers.finish("ada", "k", "s", 202, "{}")
+    store.answers.finish("ada", "k", "s", 500, "late")
+    store.answers.drop("ada", "k", "s")
     clock.advance(ABANDONED.total_seconds())
-    assert store.answers.begin("ada", "k", "other") == Answer("k", "ada", "f", 202, "{}", NOW)
+    assert store.answers.begin("ada", "k", "other", "s") == Answer("k", "ada", "f", 202, "{}", NOW, "s")
 
 
 def test_what_nobody_answers_is_for_the_next(store: Store, clock: Any) -> None:
     """At once where the first says that nothing was done, else when it has had time enough."""
-    assert store.answers.begin("ada", "k", "f") is None
-    store.answers.drop("ada", "k")
-    assert store.answers.begin("ada", "k", "f") is None
+    serve(store, "s")
+    assert store.answers.begin("ada", "k", "f", "s") is None
+    store.answers.drop("ada", "k", "s")
+    assert store.answers.begin("ada", "k", "f", "s") is None
     clock.advance(ABANDONED.total_seconds())
-    assert store.answers.begin("ada", "k", "f") is None
+    assert store.answers.begin("ada", "k", "f", "s") is None
+
+
+def test_what_a_dead_server_had_begun_is_for_the_next(store: Store, clock: Any) -> None:
+    """As soon as it is known to be dead; what it still says of it counts no more."""
+    serve(store, "dead")
+    assert store.answers.begin("ada", "k", "f", "dead") is None
+    serve(store, "s")
+    assert store.answers.begin("ada", "k", "f", "s") is not None
+    clock.advance(TTL)
+    assert store.answers.begin("ada", "k", "f", "s") is None
+    store.answers.drop("ada", "k", "dead")
+    store.answers.finish("ada", "k", "dead", 500, "late")
+    store.answers.finish("ada", "k", "s", 202, "{}")
+    found = store.answers.begin("ada", "k", "f", "s")
+    assert found is not None
+    assert (found.status, found.body) == (202, "{}")
+
+
+def test_a_request_is_put_on_record_once(store: Store) -> None:
+    """What is asked for again under its id is the one that is there, however far it has come."""
+    serve(store, "s")
+    ask(store, "r")
+    mine = store.requests.own("r", "s")
+    assert ask(store, "r", arguments={"task": {"run": "y"}}) == mine

@@ -37,11 +37,11 @@ def batch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_answers_go_in_batches(store: Store, clock: Any) -> None:
     """Those of before go, whoever's they are, and a key whose answer has gone is for the next who asks."""
     for n in range(7):
-        store.answers.begin(("ada", "eve")[n % 2], f"k{n}", "f")
+        store.answers.begin(("ada", "eve")[n % 2], f"k{n}", "f", "")
         clock.advance(60)
     assert rounds(store.pruning.answers, NOW + timedelta(seconds=300)) == 3
-    assert store.answers.begin("eve", "k5", "f") is None
-    assert store.answers.begin("ada", "k6", "f") is not None
+    assert store.answers.begin("eve", "k5", "f", "") is None
+    assert store.answers.begin("ada", "k6", "f", "") is not None
 
 
 def test_tokens_go_when_they_count_no_more(store: Store, clock: Any) -> None:

@@ -85,7 +85,7 @@ def create_app(
     problems.install(app)
     _add_plugins(app, engine.context.plugins)
     # From the inside out.
-    app.add_middleware(Repeats, store=store, sealer=sealer, off_loop=off_loop)
+    app.add_middleware(Repeats, store=store, sealer=sealer, off_loop=off_loop, server_id=lambda: runtime.server_id)
     app.add_middleware(Bodies, settings=settings)
     app.add_middleware(Access, store=store, off_loop=off_loop, clock=engine.context.clock, settings=settings)
     app.add_middleware(Gate, observe=observe)

@@ -106,6 +106,7 @@ class Answer:
     status: int  # 0 while the first one is still being answered
     body: str
     created_at: datetime
+    server: str = ""  # which answers it
 
 
 class NotOwned(StyxError):

@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from styx.store import schema
+from styx.store import schema, servers
 from styx.store.access import Answer
 from styx.store.database import Database
 from styx.store.rows import all_columns, answer_record, plain, read_time
 
-ABANDONED = timedelta(minutes=2)  # longer than any request takes: its server has died over it
+ABANDONED = timedelta(minutes=2)  # longer than any request takes
 
 _T = schema.answers
 _GET = select(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"))
 _INSERT = insert(_T)
-_UPDATE = update(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"), _T.c.status == 0)
 _DELETE = delete(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"))
+_OWN = _T.c.user == bindparam("who"), _T.c.key == bindparam("which"), _T.c.server == bindparam("by"), _T.c.status == 0
+_FINISH = update(_T).where(*_OWN)
+_DROP = delete(_T).where(*_OWN)
 
 
 class Answers:
-    """Answers by user and key, until they are pruned. Every method may raise StoreError."""
+    """Answers by user and key, until they are pruned. Every method may raise StoreError.
+
+    One is begun, and then finished or dropped, by the same server; what others say of it changes nothing.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, user: str, key: str, fingerprint: str) -> Answer | None:
+    def begin(self, user: str, key: str, fingerprint: str, server: str) -> Answer | None:
         """None when it is for the caller to answer, with :meth:`finish` or :meth:`drop`; else what is on record.
 
         That has status 0 while it is still being answered, and the fingerprint of another request where the key was
-        used for that. What nobody has answered in two minutes is for the next who asks.
+        used for that. What a server has died over, or not answered in two minutes, is for the next who asks.
         """
         which = _which(user, key)
         with self._database.write() as connection:
             self._database.alone(connection, f"answer/{user}/{key}")
             now = self._database.now(connection)
             row = connection.execute(_GET, which).first()
-            if row is not None and (row.status or read_time(row.created_at) > now - ABANDONED):
+            if row is not None and (row.status or _worked_on(connection, row, now)):
                 return answer_record(row)
             connection.execute(_DELETE, which)
-            connection.execute(_INSERT, all_columns(Answer(key, user, fingerprint, 0, "", now)))
+            connection.execute(_INSERT, all_columns(Answer(key, user, fingerprint, 0, "", now, server)))
             return None
 
-    def finish(self, user: str, key: str, status: int, body: str) -> None:
+    def finish(self, user: str, key: str, server: str, status: int, body: str) -> None:
         """Keep what was answered. The first answer stays."""
         with self._database.write() as connection:
-            connection.execute(_UPDATE, {**_which(user, key), "status": status, "body": plain(body)})
+            connection.execute(_FINISH, {**_which(user, key), "by": server, "status": status, "body": plain(body)})
 
-    def drop(self, user: str, key: str) -> None:
+    def drop(self, user: str, key: str, server: str) -> None:
         """Nothing was done: who asks again has it tried again. An answer that is kept stays."""
         with self._database.write() as connection:
-            connection.execute(_DELETE.where(_T.c.status == 0), _which(user, key))
+            connection.execute(_DROP, {**_which(user, key), "by": server})
+
+
+def _worked_on(connection: Connection, row: Row[Any], now: datetime) -> bool:
+    """Whether the first may still be answered; of a server that gave no name only the time tells."""
+    return read_time(row.created_at) > now - ABANDONED and (
+        not row.server or servers.is_working(connection, row.server, now)
+    )
 
 
 def _which(user: str, key: str) -> dict[str, str]:

@@ -43,9 +43,14 @@ class Requests:
         self._database = database
 
     def create(self, record: RequestRecord) -> RequestRecord:
-        """Put a request on record, for ``record.server`` to work on. Raises Superseded when that was taken over."""
+        """Put a request on record, for ``record.server`` to work on. Raises Superseded when that was taken over.
+
+        Idempotent: what has its id already is returned as it is.
+        """
         with self._database.write() as connection:
             require(connection, record.server)
+            if (there := connection.execute(_GET, {"which": plain(record.id)}).first()) is not None:
+                return request_record(there)
             asked_with = {**_cluster(record.arguments), **record.arguments}
             connection.execute(_INSERT, all_columns(replace(record, arguments=asked_with)))
         return record

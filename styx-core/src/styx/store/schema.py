@@ -18,11 +18,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 # The newest revision below migrations/versions, known here so that opening a store does not import Alembic.
 # Revisions are numbered with four digits and compare as text.
-REVISION = "0008"
+REVISION = "0009"
 
 metadata = MetaData(
     naming_convention={
@@ -297,5 +298,6 @@ answers = Table(
     *_texts("fingerprint"),
     Column("status", Integer, nullable=False),
     *_texts("body", "created_at"),
+    Column("server", Text, nullable=False, server_default=text("''")),  # which older servers do not give
     Index("ix_answers_created_at", "created_at"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -119,6 +119,12 @@ def require(connection: Connection, server: str) -> None:
     """
     if connection.execute(_SHARE, {"server": server}).first() is None:
         raise _unknown(server)
+
+
+def is_working(connection: Connection, server: str, now: datetime) -> bool:
+    """Whether the server is on record, and neither its time is over nor known to be dead."""
+    row = connection.execute(_GET, {"server": server}).first()
+    return row is not None and not _dead(row, write_time(now))
 
 
 def _unknown(server: str) -> Superseded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -39,11 +40,16 @@ class Repeats:
     What the server failed at (5xx) or had no time for is not kept. Of a long answer it is kept that there was one:
     the same request again is told so (409), and nothing is repeated.
 
-    Jobs are handed in under the key, and found by it again: no answer is kept of them, which may be long.
+    Jobs are handed in under the key, and found by it again: no answer is kept of them, which may be long. What takes a
+    while is put on record as ``scope["state"]["number"]``, which comes of the key: so it is found again also where the
+    server died before there was an answer.
     """
 
-    def __init__(self, app: ASGIApp, store: Store, sealer: Sealer, off_loop: OffLoop) -> None:
+    def __init__(
+        self, app: ASGIApp, store: Store, sealer: Sealer, off_loop: OffLoop, server_id: Callable[[], str]
+    ) -> None:
         self._app = app
+        self._server_id = server_id
         self._answers = store.answers
         self._sealer = sealer
         self._off_loop = off_loop
@@ -63,11 +69,13 @@ class Repeats:
         if scope["path"] in _HANDED_IN:
             await self._app(scope, receive, send)
             return
-        body = await _whole(receive)
-        found = await self._off_loop(self._answers.begin, user, key, _fingerprint(scope, body))
+        body, server = await _whole(receive), self._server_id()
+        fingerprint = _fingerprint(scope, body)
+        found = await self._off_loop(self._answers.begin, user, key, fingerprint, server)
         if found is None:
-            await self._first(scope, body, receive, send, user, key)
-        elif found.fingerprint != _fingerprint(scope, body):
+            scope["state"]["number"] = sha256(f"{user} {key} {fingerprint}".encode()).hexdigest()[:16]
+            await self._first(scope, body, receive, send, (user, key, server))
+        elif found.fingerprint != fingerprint:
             await self._refuse(
                 InvalidBody("this Idempotency-Key was used for another request", hint="Make a new one for each."),
                 scope, receive, send,
@@ -82,8 +90,10 @@ class Repeats:
             media = "application/json" if found.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE
             await Response(kept, found.status, _REPLAYED, media)(scope, receive, send)
 
-    async def _first(self, scope: Scope, body: bytes, receive: Receive, send: Send, user: str, key: str) -> None:
-        """Have it done, and keep the answer before it is sent."""
+    async def _first(
+        self, scope: Scope, body: bytes, receive: Receive, send: Send, begun: tuple[str, str, str]
+    ) -> None:
+        """Have it done, and keep the answer before it is sent. ``begun`` is by which user, key and server."""
         answered: list[Message] = []
 
         async def kept(message: Message) -> None:
@@ -97,12 +107,12 @@ class Repeats:
                 text = b"".join(each.get("body", b"") for each in answered).decode()
                 if len(text) > _LONGEST:
                     status, text = HTTPStatus.CONFLICT, _too_long(status, scope["state"]["request"])
-                sealed = self._sealer.seal(text, _about(user, key))
-                await self._off_loop(self._answers.finish, user, key, status, sealed)
+                sealed = self._sealer.seal(text, _about(*begun[:2]))
+                await self._off_loop(self._answers.finish, *begun, status, sealed)
                 done = True
         finally:
             if not done:
-                await self._off_loop(self._answers.drop, user, key)
+                await self._off_loop(self._answers.drop, *begun)
         for message in answered:
             await send(message)
 

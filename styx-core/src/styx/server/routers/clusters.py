@@ -21,6 +21,7 @@ from styx.server.auth.tokens import Caller
 from styx.server.http.apart import ApartOf
 from styx.server.http.responses import NAME, After, ClusterName, Limit, decode, page, whole
 from styx.server.http.routing import routes
+from styx.server.http.submitting import SubmitOf
 from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
 from styx.server.parts import Parts, PartsOf
 from styx.server.work.tasks import secrets_of, task_of
@@ -83,7 +84,7 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
 
 
 @router.post("", status_code=202)
-async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
+async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf, submit: SubmitOf, apart: ApartOf) -> RequestOut:
     """Run a task on a new or existing cluster. The request's result is `{cluster, job_id, created}`."""
     task = await apart(task_of, body, parts.uploads, caller.user)
     name = check_name(body.options.cluster) if body.options.cluster else f"styx-{secrets.token_hex(3)}"
@@ -93,7 +94,7 @@ async def launch(body: LaunchIn, caller: CallerOf, parts: PartsOf, apart: ApartO
     options = {**body.options.model_dump(mode="json"), "cluster": name}
     written = await apart(task.to_dict)
     arguments = {"cluster": name, "owner": owner, "new": present is None, "task": written, "options": options}
-    return RequestOut.of(await parts.requests.submit("launch", caller.user, arguments, secrets_of([task])))
+    return await submit("launch", arguments, secrets_of([task]))
 
 
 @router.get("/{name}")
@@ -106,7 +107,9 @@ async def cluster(name: ClusterName, parts: PartsOf) -> ClusterRecord:
 
 
 @router.delete("/{name}", status_code=202)
-async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: Forget = False) -> RequestOut:
+async def down(
+    name: ClusterName, caller: CallerOf, parts: PartsOf, submit: SubmitOf, *, forget: Forget = False
+) -> RequestOut:
     """Remove a cluster. What is only forgotten counts for no budget any more, so that takes an administrator."""
     found = await own(parts, caller, name)
     if forget and not caller.admin:
@@ -115,32 +118,34 @@ async def down(name: ClusterName, caller: CallerOf, parts: PartsOf, *, forget: F
             hint="Remove it without --forget, or ask an administrator.",
         )
     arguments = {"cluster": name, "owner": found.user, "forget": forget}
-    return RequestOut.of(await parts.requests.submit("down", caller.user, arguments))
+    return await submit("down", arguments)
 
 
 @router.post("/{name}/exec", status_code=202)
-async def exec_(name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
+async def exec_(
+    name: ClusterName, body: TaskIn, caller: CallerOf, parts: PartsOf, submit: SubmitOf, apart: ApartOf
+) -> RequestOut:
     """Queue a task on a cluster that is up: no provisioning, no setup."""
     found = await own(parts, caller, name)
     task = await apart(task_of, body, parts.uploads, caller.user)
     arguments = {"cluster": name, "owner": found.user, "task": await apart(task.to_dict)}
-    return RequestOut.of(await parts.requests.submit("exec", caller.user, arguments, secrets_of([task])))
+    return await submit("exec", arguments, secrets_of([task]))
 
 
 @router.post("/{name}/start", status_code=202)
-async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf) -> RequestOut:
+async def start(name: ClusterName, body: StartIn, caller: CallerOf, parts: PartsOf, submit: SubmitOf) -> RequestOut:
     """Bring a stopped cluster back."""
     found = await own(parts, caller, name)
     arguments = {"cluster": name, "owner": found.user, "autostop": dump(body.policy)}
-    return RequestOut.of(await parts.requests.submit("start", caller.user, arguments))
+    return await submit("start", arguments)
 
 
 @router.post("/{name}/stop", status_code=202)
-async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf) -> RequestOut:
+async def stop(name: ClusterName, caller: CallerOf, parts: PartsOf, submit: SubmitOf) -> RequestOut:
     """Stop a cluster's machines, and keep their disks."""
     found = await own(parts, caller, name)
     arguments = {"cluster": name, "owner": found.user}
-    return RequestOut.of(await parts.requests.submit("stop", caller.user, arguments))
+    return await submit("stop", arguments)
 
 
 @router.post("/{name}/autostop", status_code=204, response_class=Response)

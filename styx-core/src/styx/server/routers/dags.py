@@ -14,6 +14,7 @@ from styx.server.auth.access import IN_TURN, CallerOf
 from styx.server.http.apart import ApartOf
 from styx.server.http.responses import IdempotencyKey, whole
 from styx.server.http.routing import routes
+from styx.server.http.submitting import SubmitOf
 from styx.server.models import DagIn, DagJobsIn, DagPlanned, DagRunIn, Page, RequestOut, RunOptionsIn, TaskIn
 from styx.server.parts import Parts, PartsOf
 from styx.server.routers.jobs import handing_in, key_of, options_of, shown
@@ -74,7 +75,7 @@ async def plan(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf)
 
 
 @router.post("/run", status_code=202)
-async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) -> RequestOut:
+async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, submit: SubmitOf, apart: ApartOf) -> RequestOut:
     """Run the tasks, each on a cluster of its own. The request's result is what became of each."""
     # Refused before it is on record.
     dag = await apart(_plannable, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
@@ -83,7 +84,7 @@ async def run(body: DagRunIn, caller: CallerOf, parts: PartsOf, apart: ApartOf) 
         "shape": shape_of(body.dag),
         "options": body.options.model_dump(mode="json"),
     }
-    return RequestOut.of(await parts.requests.submit("dag", caller.user, arguments, secrets_of(dag.tasks)))
+    return await submit("dag", arguments, secrets_of(dag.tasks))
 
 
 def _dag(given: DagIn, parts: Parts, task: Callable[[TaskIn], Task]) -> Dag:

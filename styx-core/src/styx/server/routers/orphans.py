@@ -12,6 +12,7 @@ from styx.engine.orphans import Orphan, Search
 from styx.server.auth.access import IN_TURN, AdminOf, CallerOf
 from styx.server.auth.tokens import Level
 from styx.server.http.routing import routes
+from styx.server.http.submitting import SubmitOf
 from styx.server.models import RequestOut
 from styx.server.parts import PartsOf
 from styx.store.records import ClusterRecord
@@ -45,6 +46,6 @@ async def adopt(body: OrphanIn, parts: PartsOf, _admin: AdminOf) -> ClusterRecor
 
 
 @router.post("/discard", status_code=202)
-async def discard(body: OrphanIn, parts: PartsOf, admin: AdminOf) -> RequestOut:
+async def discard(body: OrphanIn, submit: SubmitOf, _admin: AdminOf) -> RequestOut:
     """Remove all of an orphan, as it was told."""
-    return RequestOut.of(await parts.requests.submit("discard", admin.user, {"orphan": dump(body)}))
+    return await submit("discard", {"orphan": dump(body)})

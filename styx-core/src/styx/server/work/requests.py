@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -79,11 +78,16 @@ class Requests:
             await asyncio.wait([self._look])
 
     async def submit(
-        self, kind: str, user: str, arguments: Mapping[str, Any], values: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        number: str,
+        kind: str,
+        user: str,
+        arguments: Mapping[str, Any],
+        values: Mapping[str, Mapping[str, str]] | None = None,
     ) -> RequestRecord:
         """Put a request on record and begin with it. ``values`` are the secrets of its tasks, by position.
 
-        Raises TooManyRequests, StoreError, Unavailable.
+        Idempotent: what has that number already is returned as it is. Raises TooManyRequests, StoreError, Unavailable.
         """
         if self._coming[user] + sum(each.user == user for each in self._running.values()) >= self._most:
             raise TooManyRequests(
@@ -91,20 +95,21 @@ class Requests:
                 hint="Wait until some have ended, or cancel some: `GET /v1/requests` lists them.",
                 retry_after=5,
             )
-        number, now = secrets.token_hex(8), self._engine.context.clock.now()
+        now = self._engine.context.clock.now()
         sealed = self._sealer.seal(json.dumps(values), _about(number)) if values else None
         record = RequestRecord(
             number, kind, user, RequestState.RUNNING, now, now, arguments, sealed, server=self._server_id()
         )
         self._coming[user] += 1
         try:
-            await self._off_loop(self._store.requests.create, record)
+            made: RequestRecord = await self._off_loop(self._store.requests.create, record)
         except Superseded:
             raise Unavailable("the server was taken for dead, and is just beginning again") from None
         finally:
             less(self._coming, user)
-        self._begin(number, user)
-        return record
+        if made is record:
+            self._begin(number, user)
+        return made
 
     async def cancel(self, number: str) -> RequestRecord:
         """Ask that a request ends. Raises RequestNotFound."""
