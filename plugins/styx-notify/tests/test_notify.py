@@ -32,6 +32,12 @@ class Hook:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.received.append(json.loads(body))
                 self.send_response(hook.status)
+                self.send_header("Location", f"{hook.url}/elsewhere")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                hook.received.append({"text": self.path})
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -85,6 +91,15 @@ def test_a_refusal_names_the_host_and_not_the_address(hook: Hook) -> None:
     with pytest.raises(TransportError, match=r"127\.0\.0\.1 was not told: it answered 404") as caught:
         Notify(Settings(urls=(hook.url,))).styx_event(event())
     assert "s3cret" not in str(caught.value.to_wire())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nobody_else_is_asked(hook: Hook, status: int) -> None:
+    """Where a web hook sends one elsewhere, that is an answer like any other that is no success."""
+    hook.status = status
+    with pytest.raises(TransportError, match=f"was not told: it answered {status}"):
+        Notify(Settings(urls=(hook.url,))).styx_event(event())
+    assert len(hook.received) == 1
 
 
 def test_an_unreachable_host_is_a_transport_error(hook: Hook) -> None:

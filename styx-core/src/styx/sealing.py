@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -75,13 +75,17 @@ class Sealer:
 
         version, _, rest = sealed.partition(".")
         name, _, encoded = rest.partition(".")
-        if version == _VERSION and name != self._name:
+        if version != _VERSION:
+            raise SealingError(
+                f"the secrets of {about} are sealed in a way that is not known here", hint="Is this an older server?"
+            )
+        if name != self._name:
             raise SealingError(
                 f"the secrets of {about} were sealed under another key",
                 hint=f"Servers that share a database need the same {FILE_NAME} in their homes.",
             )
         try:
-            data = urlsafe_b64decode(encoded)
+            data = b64decode(encoded, altchars=b"-_", validate=True)
             return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about.encode()).decode()
         except (ValueError, InvalidTag):  # ValueError: no base64, or too short
             raise SealingError(f"the sealed secrets of {about} were changed, or belong to something else") from None

@@ -207,12 +207,48 @@ def test_what_changes_something_or_is_refused_is_on_record(server: Server) -> No
     """With who, from where, what, how it ended and the id that the answer bore; reading is not."""
     server.ask("GET", "/v1/clusters")
     refused = server.ask("POST", "/v1/users", {"name": "zoe"}, token="styx_000000000000_nothing")
-    made = server.ask("POST", "/v1/users", {"name": "zoe"})
+    made = server.ask("POST", "/v1/users", {"name": "zoe", "role": "viewer"})
     newest = server.ask("GET", "/v1/audit?limit=2").json
     assert [(e["method"], e["path"], e["status"], e["request"]) for e in newest["items"]] == [
-        ("POST", "/v1/users", 201, made.headers["x-request-id"]),
+        ("POST", "/v1/users?user=zoe&role=viewer", 201, made.headers["x-request-id"]),
         ("POST", "/v1/users", 401, refused.headers["x-request-id"]),
     ]
     assert newest["items"][0]["user"] == server.ask("GET", "/v1/me").json["user"]
     following = server.ask("GET", f"/v1/audit?limit=1&after={newest['next']}").json["items"]
     assert following[0]["id"] == newest["items"][1]["id"] - 1
+
+
+def test_the_record_says_what_was_changed(server: Server) -> None:
+    """Also where that is in the body, or was named twice, or is long: what routes acted on, and no secret."""
+
+    def newest() -> str:
+        return str(server.ask("GET", "/v1/audit?limit=1").json["items"][0]["path"])
+
+    server.made("kim")
+    token = server.ask("POST", "/v1/tokens", {"user": "kim", "name": "t", "scopes": ["read"]}).json
+    assert newest() == f"/v1/tokens?user=kim&token={token['id']}&scopes=read"
+    server.ask("PATCH", "/v1/users/kim", {"role": "viewer", "disabled": True})
+    assert newest() == "/v1/users/kim?role=viewer&disabled=True"
+    job = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}, "pool": "none"}).json["items"][0]["id"]
+    assert newest() == f"/v1/jobs?first={job}&count=1"
+    server.ask("POST", "/v1/jobs/cancel", {"ids": [job]})
+    assert newest() == f"/v1/jobs/cancel?ids={job}"
+    long = f"file://rack/{'d/' * 900}x"
+    server.ask("POST", "/v1/storage/buckets", {"uri": "file://rack"})
+    assert newest() == "/v1/storage/buckets?uri=file://rack"
+    server.ask("DELETE", f"/v1/storage/object?uri=file://rack/innocent&uri={long}")
+    assert newest() == f"/v1/storage/object?uri={long}"
+    body = {"task": {"run": "true", "resources": LOCAL}, "options": {"cluster": "c"}}
+    asked = server.ask("POST", "/v1/clusters", body)
+    assert newest() == f"/v1/clusters?cluster=c&number={asked.json['id']}"
+    server.result(asked)
+    server.result(server.ask("DELETE", "/v1/clusters/c"))
+
+
+def test_a_token_that_only_looks_gives_itself_up(server: Server) -> None:
+    """And no other: what has leaked can be ended by who has it at hand."""
+    made = [server.ask("POST", "/v1/tokens", {"name": name, "scopes": ["read"]}).json for name in ("a", "b")]
+    mine, other = made
+    assert server.ask("DELETE", f"/v1/tokens/{other['id']}", token=mine["token"]).status == 403
+    assert server.ask("DELETE", f"/v1/tokens/{mine['id']}", token=mine["token"]).status == 204
+    assert server.ask("GET", "/v1/me", token=mine["token"]).status == 401

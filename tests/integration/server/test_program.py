@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
@@ -79,6 +80,20 @@ def test_one_database_has_one_key(styx_home: Path, tmp_path: Path, monkeypatch: 
         assert (refused.returncode, "server a1 (process 7 on there, at http://a)" in refused.stderr) == (1, True)
         store.servers.retire("a1")
         assert styx_server(styx_home, "forget-key").returncode == 0
+
+
+def test_what_is_done_at_the_home_is_on_record(styx_home: Path) -> None:
+    """Users and tokens that were made or changed without any token, and by whom of the machine; no secret."""
+    commands = "user add kim", "user set kim --role viewer --disable", "token create --user kim", "user remove kim"
+    said = [styx_server(styx_home, *command.split()) for command in commands]
+    assert [each.returncode for each in said] == [0, 0, 0, 0]
+    token = said[2].stdout.split("_")[1]
+    with Store.open(home=styx_home) as store:
+        found = store.audit.page()
+    assert [entry.path.partition(" (by ")[0] for entry in reversed(found)] == [
+        "user add kim --role member", commands[1], f"token create {token} --user kim", commands[3]
+    ]  # fmt: skip
+    assert {(entry.method, entry.path.endswith(f" on {gethostname()})")) for entry in found} == {("styx-server", True)}
 
 
 def test_a_home_that_was_not_there_is_told_of(styx_home: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -75,6 +75,18 @@ def test_a_body_that_does_not_come_is_not_waited_for(hasty: Server) -> None:
     put = f"PUT /v1/files/{'0' * 64} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {hasty.token}\r\n"
     assert ends(hasty, f"{put}content-length: 100\r\n\r\nabc".encode())[0].startswith(b"HTTP/1.1 408 ")
     assert [*(hasty.home / "uploads").iterdir()] == []
+
+
+def test_what_nobody_wants_is_not_read_for_long(hasty: Server) -> None:
+    """A body that goes on after its answer is taken to a bound, and the connection then ended."""
+    head = b"PUT /v1/files/0 HTTP/1.1\r\nhost: x\r\ncontent-length: 900000000000\r\n\r\n"
+    sent = 0
+    with hasty.connect() as connection, suppress(ConnectionResetError, BrokenPipeError):
+        connection.sendall(head)
+        while sent < 2**30:
+            connection.sendall(bytes(2**20))
+            sent += 2**20
+    assert 2**26 <= sent < 2**30
 
 
 def test_who_does_not_read_a_stream_is_dropped(hasty: Server) -> None:

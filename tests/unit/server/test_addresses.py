@@ -25,7 +25,7 @@ async def seen(peer: str, headers: Headers, proxies: tuple[str, ...] = PRIVATE) 
 @pytest.mark.parametrize(("said", "address"), [
     ("203.0.113.7", "203.0.113.7"), ("1.1.1.1, 10.0.0.9", "10.0.0.9"), ("203.0.113.7:443", "203.0.113.7"),
     ("[2001:db8::1]:443", "2001:db8::1"), ("2001:db8::1", "2001:db8::1"), ("me", "10.1.1.1"), ("", "10.1.1.1"),
-    ("x" * 10_000, "10.1.1.1"),
+    ("x" * 10_000, "10.1.1.1"), ("fe80::1%<b>", "10.1.1.1"),
 ])  # fmt: skip
 async def test_the_last_word_of_the_proxy_counts(said: str, address: str) -> None:
     """What a client has sent stands before it, and is no address of anybody."""

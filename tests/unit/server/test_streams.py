@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,21 @@ async def test_a_stream_that_is_cut_says_no_end(why: str, monkeypatch: pytest.Mo
     assert source.ag_frame is None  # closed
     streams.closing.clear()
     streams.enter("ann")
+
+
+async def test_an_end_that_comes_with_a_cut_is_no_failure() -> None:
+    """Of events that end as the client goes away nothing is said in the log."""
+    said, loop = list[Any](), asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: said.append(context))
+    for ticks in range(6):
+        waiting = asyncio.ensure_future(anext(sse._with_beats(some())))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        del waiting
+        gc.collect()
+    assert said == []
 
 
 @pytest.mark.parametrize("why", ["revoked", "disabled"])

@@ -6,9 +6,20 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from styx.api import TransportError
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Another address than the one that was written down is none that an administrator has chosen."""
+
+    def redirect_request(self, *_args: Any, **_more: Any) -> None:
+        """Go nowhere: the answer is an error then."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def host(url: str) -> str:
@@ -24,7 +35,7 @@ def post(url: str, message: Mapping[str, str], timeout: float) -> None:
         request = urllib.request.Request(  # noqa: S310 - the scheme was just checked
             url, json.dumps(message).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310 - see above
+        with _OPENER.open(request, timeout=timeout):
             return
     except urllib.error.HTTPError as error:
         why = f"it answered {error.code}"

@@ -50,7 +50,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request that changed something or was refused."""
+    """One request that changed something or was refused; of ``method`` styx-server, one command at a home."""
 
     id: int
     at: datetime
@@ -58,7 +58,7 @@ class AuditEntry:
     token: str
     address: str
     method: str
-    path: str
+    path: str  # and what it was about
     status: int
     request: str  # the request's id
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,7 @@ OPEN = frozenset({"/health", "/ready", "/openapi.json"})
 HARMLESS = frozenset({"/v1/tasks", "/v1/tasks/explain", "/v1/dags/plan"})  # POSTs that change nothing
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_LONGEST_PATH = 500
+_LONGEST_PATH = 4096  # longer than the URI of an object
 _STORAGE = "/v1/storage/"
 # What was refused, or failed, is put on record up to so many times a second, and so many at once.
 REFUSALS = 0.1, 100  # of one user, or one address without a token, with the same status
@@ -69,6 +69,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope["client"] else ""
+        scope["state"]["what"] = {}
         sent, status = Sent(send), 500  # which the gate makes of what nobody thought of
         try:
             await self._serve(scope, receive, sent, address)
@@ -86,7 +87,7 @@ class Access:
             admitted = scope["state"]["admitted"] = partial(self._authenticator.caller, _authorization(scope))
             caller = scope["state"]["caller"] = await admitted()
             self._of_user.take(caller.user)
-            if not _harmless(scope) and caller.level < Level.WRITE:
+            if not _harmless(scope) and caller.level < Level.WRITE and not _gives_itself_up(scope, caller):
                 raise Forbidden(f"{caller.user} may look here, and change nothing", hint=_NEEDS[Level.WRITE])
             async with self._at_once.of(caller.user):
                 await self._app(scope, receive, sent)
@@ -131,10 +132,18 @@ class Access:
 
 
 def _target(scope: Scope) -> str:
-    """The path, and of what is in a store the URI, which alone says what was removed there."""
+    """The path, and what the route says it was about; of what is in a store the URI, also where it was refused."""
     path: str = scope["path"]
     given = parse_qs(scope["query_string"].decode("latin-1")) if path.startswith(_STORAGE) else {}
-    return path + (f"?uri={given['uri'][0]}" if "uri" in given else "")
+    uri = {"uri": given["uri"][-1]} if "uri" in given else {}  # the last is the one that routes take
+    what = "&".join(f"{name}={value}" for name, value in {**uri, **scope["state"]["what"]}.items())
+    return f"{path}?{what}" if what else path
+
+
+def _gives_itself_up(scope: Scope, caller: Caller) -> bool:
+    """Whether this is a token, which may only look, that is to count no more."""
+    own: bool = scope["method"] == "DELETE" and scope["path"] == f"/v1/tokens/{caller.token}"
+    return own
 
 
 def _harmless(scope: Scope) -> bool:
@@ -177,6 +186,14 @@ def admin_of(request: Request) -> Caller:
 CallerOf = Annotated[Caller, Depends(caller_of)]
 MemberOf = Annotated[Caller, Depends(member_of)]
 AdminOf = Annotated[Caller, Depends(admin_of)]
+
+
+def _notes(request: Request) -> Callable[..., None]:
+    what: dict[str, object] = request.state.what
+    return what.update
+
+
+NoteOf = Annotated[Callable[..., None], Depends(_notes)]  # by name, what the audit log says beside the path
 
 
 def _turns(request: Request) -> Turns:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,6 +37,21 @@ def _store() -> Store:
     if is_new:
         click.echo(f"{place} had no installation of Styx; one was begun there now.", err=True)
     return store
+
+
+def _note(store: Store, what: str) -> None:
+    """Put on record what was done here, beside what is done through the servers: who has the home needs no token."""
+    from getpass import getuser
+    from socket import gethostname
+
+    from styx.store.access import AuditEntry
+
+    try:
+        who = getuser()
+    except (KeyError, OSError):  # the number of nobody on record, as in a container
+        who = str(os.getuid())
+    path = f"{what} (by {who} on {gethostname()})"
+    store.audit.add(AuditEntry(0, store.now(), "", "", "", "styx-server", path, HTTPStatus.OK, ""))
 
 
 class Span(click.ParamType[timedelta]):
@@ -80,6 +97,7 @@ def user_add(name: str, role: str) -> None:
 
     with _store() as store:
         store.users.add(User(check_user(name), Role(role), datetime.now(UTC)))
+        _note(store, f"user add {name} --role {role}")
     click.echo(f"Added {name}. `styx-server token create --user {name}` makes a token.")
 
 
@@ -105,6 +123,9 @@ def user_set(name: str, role: str | None, disabled: bool | None) -> None:
     changes = {} if role is None else {"role": Role(role)}
     with _store() as store:
         store.users.update(name, **changes, **({} if disabled is None else {"disabled": disabled}))
+        given = "" if role is None else f" --role {role}"
+        given += "" if disabled is None else " --disable" if disabled else " --enable"
+        _note(store, f"user set {name}{given}")
     click.echo(f"Changed {name}.")
 
 
@@ -114,6 +135,7 @@ def user_remove(name: str) -> None:
     """Remove a user with all tokens. Clusters and jobs stay."""
     with _store() as store:
         store.users.remove(name)
+        _note(store, f"user remove {name}")
     click.echo(f"Removed {name}.")
 
 
@@ -150,6 +172,7 @@ def token_create(
         whose = owner or ensure_own(store, now)
         text, made = mint(whose, name or called or "token", now, scopes=scopes, lifetime=lifetime)
         store.tokens.add(made)
+        _note(store, f"token create {made.id} --user {whose}")
     click.echo(text)
 
 
@@ -183,6 +206,7 @@ def token_revoke(number: str, alone: bool) -> None:
     """Let a token count no more, nor any that was made by it. Every server refuses them from then on."""
     with _store() as store:
         store.tokens.revoke(number, alone=alone)
+        _note(store, f"token revoke {number}")
     click.echo(f"Revoked {number}.")
 
 
@@ -206,4 +230,5 @@ def forget_key() -> None:
                     hint="Stop all of its servers first; one that was killed counts as gone after 15 seconds.",
                 )
         store.forget_sealing_key()
+        _note(store, "forget-key")
     click.echo("The key of the next server to start is that of the database.")

@@ -99,7 +99,7 @@ class Authenticator:
     async def caller(self, authorization: str) -> Caller:
         """Who sends this header. Raises Unauthenticated, StoreError.
 
-        Who does not know the secret learns nothing: neither whether the id is one, nor by how long it takes.
+        Who does not know the secret learns nothing of it, nor is told whether the id is one.
         """
         number, secret = _parts(authorization)
         found = await self._off_loop(self._store.tokens.owned, number)

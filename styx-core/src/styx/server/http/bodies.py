@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _AT_ONCE = 1.0  # seconds in which a body has come at once
-_DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
+DRAINED, _DRAIN_SECONDS = 64 * MiB, 1.0
 UPLOADS = ("/v1/files/", "/v1/storage/object")
 _DAGS = "/v1/dags"
 _MOST_PARTS = 100_000  # lists and mappings, each of which takes a hundred times the memory that its two bytes say
@@ -109,7 +109,7 @@ async def _drain(scope: Scope, receive: Receive) -> None:
         return
     got, more = 0, True
     with suppress(TimeoutError):
-        while more and got < _DRAINED:
+        while more and got < DRAINED:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 message = await receive()
             got, more = got + len(message.get("body", b"")), message.get("more_body", False)

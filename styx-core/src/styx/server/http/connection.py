@@ -11,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from styx.api.errors import StyxError
 from styx.client.refusals import InvalidBody, TooLarge
+from styx.server.http.bodies import DRAINED
 from styx.server.http.gate import MAX_HEADER
 from styx.server.http.listening import Listening
 from styx.server.problems import MEDIA_TYPE, problem_of
@@ -25,6 +26,7 @@ class Connection(H11Protocol):
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _unwanted = 0  # bytes that came of bodies after they had been answered
 
     def __init__(
         self, *arguments: Any, patience: float, most: int, idle: Idle, listening: Listening, **more: Any
@@ -61,6 +63,11 @@ class Connection(H11Protocol):
         """Go on reading; the time for a header counts again from when one begins."""
         before = self.cycle
         super().data_received(data)
+        if self.cycle is before and before is not None and before.response_complete:
+            self._unwanted += len(data)
+            if self._unwanted > DRAINED:
+                self.transport.abort()
+                return
         if self.cycle is not before:
             self._wait_no_more()
             if not self.cycle.response_complete:

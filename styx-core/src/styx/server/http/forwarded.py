@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,7 @@ def _address(text: str) -> str:
     """The address in ``ADDRESS``, ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``; nothing where it is none."""
     bare = text.removeprefix("[").partition("]")[0] if text.startswith("[") else text
     for each in (bare, bare.rpartition(":")[0]):
-        try:
-            return str(ip_address(each))
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            if "%" not in each:  # a zone, which says nothing here, and may be any text
+                return str(ip_address(each))
     return ""

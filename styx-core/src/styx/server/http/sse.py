@@ -150,7 +150,7 @@ async def _with_beats(events: AsyncIterator[Event]) -> AsyncGenerator[Event | No
         except StopAsyncIteration:
             return
         finally:
-            if not following.done():
-                following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await following
+            following.cancel()
+            await asyncio.wait([following])
+            if not following.cancelled():
+                following.exception()  # which asyncio would tell of, where nobody waited for it any more

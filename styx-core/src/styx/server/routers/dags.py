@@ -10,7 +10,7 @@ from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.engine.ownership import require_allowed
 from styx.jobs.submit import submit_dag
-from styx.server.auth.access import IN_TURN, CallerOf
+from styx.server.auth.access import IN_TURN, CallerOf, NoteOf
 from styx.server.http.apart import ApartOf
 from styx.server.http.responses import IdempotencyKey, whole
 from styx.server.http.routing import routes
@@ -36,7 +36,12 @@ router = routes("dags", "/v1/dags")
 
 @router.post("", status_code=201, dependencies=[IN_TURN])
 async def launch(
-    body: DagJobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf, idempotency_key: IdempotencyKey = None
+    body: DagJobsIn,
+    caller: CallerOf,
+    parts: PartsOf,
+    apart: ApartOf,
+    note: NoteOf,
+    idempotency_key: IdempotencyKey = None,
 ) -> Page[ManagedJob]:
     """Hand in the tasks of a Dag as one group of managed jobs.
 
@@ -55,6 +60,7 @@ async def launch(
         user=caller.user,
         key=key_of(caller, body.key or idempotency_key),
     )
+    note(first=made[0].id, count=len(made))
     parts.runtime.nudge()
     return whole(shown(made))  # type: ignore[return-value]
 

@@ -17,7 +17,7 @@ from styx.jobs import logs as joblogs
 from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
-from styx.server.auth.access import IN_TURN, CallerOf, TurnsOf
+from styx.server.auth.access import IN_TURN, CallerOf, NoteOf, TurnsOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.uploads import told
 from styx.server.http.apart import ApartOf
@@ -74,7 +74,12 @@ async def jobs(
 
 @router.post("", status_code=201, dependencies=[IN_TURN])
 async def launch(
-    body: JobsIn, caller: CallerOf, parts: PartsOf, apart: ApartOf, idempotency_key: IdempotencyKey = None
+    body: JobsIn,
+    caller: CallerOf,
+    parts: PartsOf,
+    apart: ApartOf,
+    note: NoteOf,
+    idempotency_key: IdempotencyKey = None,
 ) -> Page[ManagedJob]:
     """Hand in a task to be looked after to its end, or an array of them.
 
@@ -97,6 +102,7 @@ async def launch(
         count=body.count,
         key=key_of(caller, body.key or idempotency_key),
     )
+    note(first=made[0].id, count=len(made))
     parts.runtime.nudge()
     if len(made) > _SMALL_PAGE:
         made = [replace(each, sealed=None, task={}, options={}) for each in made]
@@ -174,8 +180,9 @@ async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> Asyn
 
 
 @router.post("/cancel", dependencies=[IN_TURN])
-async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf) -> Cancelled:
+async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf, note: NoteOf) -> Cancelled:
     """Ask that these end: what runs is stopped, and its cluster removed."""
+    note(ids=",".join(map(str, body.ids)))
     ids = await handing_in(_cancel, parts, caller, body.ids)
     parts.runtime.nudge()
     return Cancelled(ids=ids)

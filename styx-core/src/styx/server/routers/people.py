@@ -9,7 +9,7 @@ from fastapi import Path, Query, Response
 
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
-from styx.server.auth.access import AdminOf, CallerOf
+from styx.server.auth.access import AdminOf, CallerOf, NoteOf
 from styx.server.auth.tokens import SCOPES, level, mint, scoped
 from styx.server.http.responses import After, Limit, decode, number, page, whole
 from styx.server.http.routing import routes
@@ -46,17 +46,19 @@ async def users(parts: PartsOf, _admin: AdminOf) -> Page[User]:
 
 
 @router.post("/users", status_code=201)
-async def add_user(body: UserIn, parts: PartsOf, _admin: AdminOf) -> User:
+async def add_user(body: UserIn, parts: PartsOf, note: NoteOf, _admin: AdminOf) -> User:
     """Add a user."""
+    note(user=body.name, role=body.role.value)
     return await parts.off_loop(parts.store.users.add, User(body.name, body.role, parts.engine.context.clock.now()))
 
 
 @router.patch("/users/{name}")
-async def change_user(name: UserName, body: UserChange, parts: PartsOf, admin: AdminOf) -> User:
+async def change_user(name: UserName, body: UserChange, parts: PartsOf, note: NoteOf, admin: AdminOf) -> User:
     """Give a user another role, or refuse their tokens. Nobody does that to themselves."""
     if name == admin.user:
         raise Clash("that is yourself", hint="Another administrator can do that, or `styx-server user set`.")
     changes = {key: value for key, value in body.model_dump().items() if value is not None}
+    note(**body.model_dump(mode="json", exclude_none=True))
     return await parts.off_loop(parts.store.users.update, name, **changes)
 
 
@@ -85,7 +87,7 @@ async def tokens(
 
 
 @router.post("/tokens", status_code=201)
-async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken:
+async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf, note: NoteOf) -> NewToken:
     """Make a token, which is shown this once. It may do no more than the one that asks for it, and goes with that."""
     owner = await parts.off_loop(parts.store.users.get, body.user or caller.user)
     maker = await parts.off_loop(parts.store.tokens.get, caller.token)
@@ -100,6 +102,7 @@ async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf) -> NewToken
     ends = [timedelta(seconds=body.lifetime)] if body.lifetime is not None else []
     ends += [maker.expires_at - now] if maker.expires_at is not None else []
     text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=min(ends, default=None), maker=caller.token)
+    note(user=owner.name, token=made.id, scopes=",".join(made.scopes))
     await parts.off_loop(parts.store.tokens.add, made)
     return NewToken(**_shown(made).model_dump(), token=text)
 

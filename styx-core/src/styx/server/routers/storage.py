@@ -20,7 +20,7 @@ from styx.client.refusals import TooLarge
 from styx.engine.ownership import require_writable
 from styx.engine.storage import BucketInfo
 from styx.engine.storage.uri import Uri
-from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, CallerOf, MemberOf
+from styx.server.auth.access import IN_TURN, TRANSFER, AdminOf, CallerOf, MemberOf, NoteOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.disk import writing
 from styx.server.http.responses import Limit, decode, page
@@ -88,8 +88,9 @@ async def objects(uri: UriOf, parts: PartsOf, after: AfterKey = None, limit: Lim
 
 
 @router.post("/buckets", status_code=204, response_class=Response)
-async def create(body: BucketIn, caller: CallerOf, parts: PartsOf) -> None:
+async def create(body: BucketIn, caller: CallerOf, parts: PartsOf, note: NoteOf) -> None:
     """Make a bucket. Idempotent for our own."""
+    note(uri=body.uri)
     _writable(parts, caller, body.uri)
     await parts.engine.storage.create(body.uri)
 
@@ -101,8 +102,9 @@ async def delete(uri: UriOf, parts: PartsOf, _admin: AdminOf) -> None:
 
 
 @router.post("/presign")
-async def presign(body: PresignIn, parts: PartsOf) -> Presigned:
+async def presign(body: PresignIn, parts: PartsOf, note: NoteOf) -> Presigned:
     """An address for one object that works for so long."""
+    note(uri=body.uri, seconds=body.seconds, writing=body.writing)
     return Presigned(url=await parts.engine.storage.presign(body.uri, body.seconds, writing=body.writing))
 
 
@@ -145,9 +147,9 @@ async def write(uri: UriOf, request: Request, caller: CallerOf, parts: PartsOf) 
 
 
 @router.delete("/object", status_code=204, response_class=Response)
-async def remove(uri: UriOf, parts: PartsOf) -> None:
+async def remove(uri: UriOf, caller: CallerOf, parts: PartsOf) -> None:
     """Remove one object. Idempotent."""
-    storage, place = parts.engine.storage.stores.of(uri), _single(uri)
+    storage, place = _writable(parts, caller, uri), _single(uri)
     await parts.engine.storage.stores.call(storage, storage.remove, place.bucket, [place.key])
 
 
@@ -158,7 +160,7 @@ async def _keep(pieces: AsyncIterator[bytes], path: Path) -> None:
 
 
 def _writable(parts: Parts, caller: Caller, uri: str) -> Storage:
-    """The store, where the caller may make something. Raises BadInput."""
+    """The store, where the caller may make and remove something. Raises BadInput."""
     storage = parts.engine.storage.stores.of(uri)
     require_writable(parts.engine.for_user(caller.user).context, storage.name)
     return storage
