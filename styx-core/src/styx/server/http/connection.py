@@ -26,7 +26,7 @@ class Connection(H11Protocol):
     """
 
     _deadline: asyncio.TimerHandle | None = None
-    _unwanted = 0  # bytes that came of bodies after they had been answered
+    _unwanted = 0  # bytes that came since the last request was answered, and begin no other
 
     def __init__(
         self, *arguments: Any, patience: float, most: int, idle: Idle, listening: Listening, **more: Any
@@ -63,15 +63,16 @@ class Connection(H11Protocol):
         """Go on reading; the time for a header counts again from when one begins."""
         before = self.cycle
         super().data_received(data)
-        if self.cycle is before and before is not None and before.response_complete:
-            self._unwanted += len(data)
-            if self._unwanted > DRAINED:
-                self.transport.abort()
-                return
         if self.cycle is not before:
+            self._unwanted = 0
             self._wait_no_more()
             if not self.cycle.response_complete:
                 self._idle.pop(self, None)
+            return
+        if before is not None and before.response_complete:
+            self._unwanted += len(data)
+        if self._unwanted > DRAINED:
+            self.transport.abort()
         else:
             self._wait()
 
