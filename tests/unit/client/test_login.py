@@ -10,6 +10,8 @@ import pytest
 from styx.api import BadInput, InvalidConfig
 from styx.client.login import Login, checked_pin, checked_url, forget, logged_in, save
 
+SHORT = f'{{"url": "https://x", "token": "t", "fingerprint": "{"a" * 40}"}}'  # as long as a SHA-1
+
 
 def test_without_a_login(styx_home: Path):
     """Nobody has logged in: there is no server, and nothing to forget."""
@@ -38,7 +40,7 @@ def test_the_environment_wins(styx_home: Path, monkeypatch: pytest.MonkeyPatch):
     assert logged_in() == Login("https://styx.example", "styx_c_d", "STYX_API_URL")
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"url": "x"}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"url": "x"}', SHORT])
 def test_what_cannot_be_read(styx_home: Path, content: str):
     """A damaged file is told, with what to do; it is not taken for no login, which would run things here."""
     styx_home.mkdir()

@@ -113,11 +113,12 @@ def _kept() -> Login | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         pin, in_clear = str(said.get("fingerprint", "")), said.get("in_clear") is True
+        pin = checked_pin(pin) if pin else ""
         return Login(str(said["url"]), str(said["token"]), str(path), pin, in_clear)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidConfig(f"cannot read {path}: {error.strerror}", file=str(path)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (BadInput, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "`styx api login URL` writes it anew, `styx api logout` removes it."
         raise InvalidConfig(f"{path} is not what `styx api login` writes", hint=hint, file=str(path)) from error
