@@ -94,7 +94,7 @@ def test_who_gets_one(dev: Server) -> None:
     assert terminal.type(b"typed secret\n", last=1) == len(b"typed secret\n")
     assert terminal.wrote() == b"typed secret\n"
     record = dev.ask("GET", "/v1/audit?limit=1000").json["items"]
-    paths = [entry["path"] for entry in record if "shells" in entry["path"] and entry["status"] < 300]
+    paths = [entry["path"] for entry in record if "/shells" in entry["path"] and entry["status"] < 300]
     assert paths == ["/v1/clusters/dev/shells"]  # what is typed is not on record, one by one
     log = (dev.home / "server.log").read_text()
     assert "/v1/clusters/dev/shells" in log
