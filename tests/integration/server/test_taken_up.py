@@ -63,7 +63,7 @@ def test_what_was_asked_for_as_the_server_died_is_not_done_twice(home: Path) -> 
         assert database.execute("UPDATE answers SET status = 0, body = ''").rowcount == 1
     with running(home) as again:
         found = again.ask("POST", "/v1/clusters", {"task": task}, headers=key)
-        assert (found.status, found.json) == (202, asked.json)
+        assert (found.status, found.json["id"]) == (202, asked.json["id"])
         name = again.result(found)["cluster"]
         assert again.ask("GET", f"/v1/clusters/{name}/jobs/1?wait=30").json["state"] == "succeeded"
         assert (home / "count").read_text() == "once\n"
@@ -152,6 +152,27 @@ def test_a_database_that_goes_away_and_comes_back(home: Path, database: Database
         assert made.status == 201
         lines = (home / "server.log").read_text().splitlines()  # DBOS, which finds it gone too, writes some of its own
         assert not [line for line in lines if '"logger": "styx' in line and '"traceback"' in line]
+
+
+def test_what_ended_in_time_did_though_nobody_saw_it(home: Path) -> None:
+    """A limit that passed while no server ran ends what still runs, and nothing that had ended by itself."""
+    server = start(home)
+
+    def handed_in(run: str) -> str:
+        body = {"task": {"run": run, "resources": LOCAL}, "options": {"timeout": 6}}
+        return str(server.ask("POST", "/v1/jobs", body).json["items"][0]["id"])
+
+    jobs = [handed_in(run) for run in ("sleep 1", "sleep 1; exit 5", "sleep 300")]
+    deadline = time.monotonic() + 60
+    while {server.ask("GET", f"/v1/jobs/{job}").json["state"] for job in jobs} != {"running"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    server.kill()
+    time.sleep(7)
+    with running(home) as again:
+        ended = [again.ask("GET", f"/v1/jobs/{job}?wait=50").json for job in jobs]
+    assert [(job["state"], job["exit_code"]) for job in ended] == [("succeeded", 0), ("failed", 5), ("failed", None)]
+    assert ended[2]["reason"] == "it took longer than the 6 s that it may"
 
 
 def test_a_run_of_a_dag_begins_again(home: Path, tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from styx.api.backend import JobInfo, JobState
-from styx.api.errors import BackendError, ClusterNotFound, ClusterNotUp, JobNotFound, StyxError, TransportError
+from styx.api.errors import (
+    BackendError,
+    ClusterNotFound,
+    ClusterNotUp,
+    JobNotFound,
+    StoreError,
+    StyxError,
+    TransportError,
+)
 from styx.dags import outputs
 from styx.engine.engine import Engine
 from styx.jobs import names
@@ -22,6 +30,7 @@ from styx.store.states import ClusterState
 
 PAUSE = 2.0  # seconds before a cluster that cannot be reached is asked again; each pause after that is longer
 LONGEST_PAUSE = 60.0
+OVERDUE_SECONDS = 60.0  # for the cluster of a run that has to end to say how it did
 PATIENCE = 1800.0  # seconds for a cluster that is there and does not answer
 HELD_SECONDS = 300.0  # a connection that lasted so long was made; when it breaks, patience begins anew
 MARGIN = timedelta(minutes=5)  # what was heard may be old by then, and clocks may differ
@@ -76,11 +85,24 @@ class Watch:
         except TimeoutError:
             if not limit.expired():
                 raise
-            with suppress(StyxError):
-                await self._engine.cancel(self._cluster, [self._number])
-            found = Outcome(ManagedState.FAILED, f"it took longer than the {timeout:g} s that it may")
+            found = await self._overdue() or Outcome(
+                ManagedState.FAILED, f"it took longer than the {timeout:g} s that it may"
+            )
         self._log.finish()  # also of what has gone: another run goes on behind what is there
         return found
+
+    async def _overdue(self) -> Outcome | None:
+        """End the run; how it went, where it had ended by itself, though nobody was there to see it. StoreError."""
+        try:
+            async with asyncio.timeout(OVERDUE_SECONDS):
+                await self._engine.cancel(self._cluster, [self._number])
+                info = await self._ended()
+                found = None if info.state is JobState.CANCELLED else await self._how(info)
+        except StoreError:
+            raise
+        except (StyxError, TimeoutError):
+            return None
+        return found if found is not None and (found.itself or found.state is ManagedState.SUCCEEDED) else None
 
     async def _to_the_end(self) -> Outcome:
         loop = asyncio.get_running_loop()
