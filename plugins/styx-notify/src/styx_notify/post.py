@@ -19,9 +19,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Go nowhere: the answer is an error then."""
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
-
-
 def host(url: str) -> str:
     """The part of the address that may be shown."""
     return urlsplit(url).hostname or "an address without a host"
@@ -35,7 +32,7 @@ def post(url: str, message: Mapping[str, str], timeout: float) -> None:
         request = urllib.request.Request(  # noqa: S310 - the scheme was just checked
             url, json.dumps(message).encode(), {"Content-Type": "application/json"}
         )
-        with _OPENER.open(request, timeout=timeout):
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout):
             return
     except urllib.error.HTTPError as error:
         why = f"it answered {error.code}"

@@ -96,13 +96,12 @@ class Watch:
         try:
             async with asyncio.timeout(OVERDUE_SECONDS):
                 await self._engine.cancel(self._cluster, [self._number])
-                info = await self._ended()
-                found = None if info.state is JobState.CANCELLED else await self._how(info)
+                found = await self._how(await self._ended())
         except StoreError:
             raise
         except (StyxError, TimeoutError):
             return None
-        return found if found is not None and (found.itself or found.state is ManagedState.SUCCEEDED) else None
+        return found if found.itself or found.state is ManagedState.SUCCEEDED else None
 
     async def _to_the_end(self) -> Outcome:
         loop = asyncio.get_running_loop()

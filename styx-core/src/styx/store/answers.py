@@ -15,10 +15,11 @@ from styx.store.rows import all_columns, answer_record, plain, read_time
 ABANDONED = timedelta(minutes=2)  # longer than any request takes
 
 _T = schema.answers
-_GET = select(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"))
+_IT = _T.c.user == bindparam("who"), _T.c.key == bindparam("which")
+_OWN = *_IT, _T.c.server == bindparam("by"), _T.c.status == 0
+_GET = select(_T).where(*_IT)
 _INSERT = insert(_T)
-_DELETE = delete(_T).where(_T.c.user == bindparam("who"), _T.c.key == bindparam("which"))
-_OWN = _T.c.user == bindparam("who"), _T.c.key == bindparam("which"), _T.c.server == bindparam("by"), _T.c.status == 0
+_DELETE = delete(_T).where(*_IT)
 _FINISH = update(_T).where(*_OWN)
 _DROP = delete(_T).where(*_OWN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -41,16 +40,12 @@ def _store() -> Store:
 
 def _note(store: Store, what: str) -> None:
     """Put on record what was done here, beside what is done through the servers: who has the home needs no token."""
-    from getpass import getuser
     from socket import gethostname
 
     from styx.store.access import AuditEntry
+    from styx.transports.process import user_name
 
-    try:
-        who = getuser()
-    except (KeyError, OSError):  # the number of nobody on record, as in a container
-        who = str(os.getuid())
-    path = f"{what} (by {who} on {gethostname()})"
+    path = f"{what} (by {user_name()} on {gethostname()})"
     store.audit.add(AuditEntry(0, store.now(), "", "", "", "styx-server", path, HTTPStatus.OK, ""))
 
 
