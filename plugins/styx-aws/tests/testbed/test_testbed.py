@@ -2,99 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from styx.testing import FakeClock
-from styx_aws.testbed import Habits, Testbed
-from styx_aws.testbed.history import KEPT
-
-UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id"
-
-
-class Client:
-    """boto3 in the testbed's environment."""
-
-    def __init__(self, aws: Testbed, clock: FakeClock) -> None:
-        self.aws, self.clock, self.habits = aws, clock, aws.habits
-        self.ec2 = self.of("ec2")
-        self.subnet = self.ec2.describe_subnets()["Subnets"][0]
-        self.image = self.newest()
-
-    def of(self, service: str, region: str = "us-east-1", number: int = 1) -> Any:
-        """A client with the keys of the first or another account."""
-        import boto3
-        from botocore.config import Config
-
-        known = self.aws.environment(number)
-        return boto3.client(
-            service, region, endpoint_url=known["AWS_ENDPOINT_URL"], aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key="x", config=Config(retries={"total_max_attempts": 1}),
-        )  # fmt: skip
-
-    def newest(self, arch: str = "amd64", region: str = "us-east-1", number: int = 1) -> str:
-        """Ubuntu's image, as its public parameter names it."""
-        found = self.of("ssm", region, number).get_parameter(Name=UBUNTU.format(arch))
-        return str(found["Parameter"]["Value"])
-
-    def run(self, token: str = "token", count: int = 1, **more: Any) -> dict[str, Any]:
-        """Buy instances."""
-        known = {
-            "MinCount": count, "MaxCount": count, "ClientToken": token, "ImageId": self.image,
-            "InstanceType": "t3.micro", "SubnetId": self.subnet["SubnetId"],
-        }  # fmt: skip
-        answer: dict[str, Any] = self.ec2.run_instances(**known | more)
-        return answer
-
-    def states(self, **asked: Any) -> dict[str, str]:
-        """What the list shows."""
-        pages = self.ec2.get_paginator("describe_instances").paginate(**asked)
-        found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
-        return {each["InstanceId"]: each["State"]["Name"] for each in found}
-
-    def about(self, instance_id: str) -> dict[str, Any]:
-        """All that the list says of one."""
-        answer = self.ec2.describe_instances(InstanceIds=[instance_id])
-        found: dict[str, Any] = answer["Reservations"][0]["Instances"][0]
-        return found
-
-    def told(self, name: str, **words: Any) -> Any:
-        """What the testbed's own address answers."""
-        body = json.dumps(words).encode() if words else None
-        with urllib.request.urlopen(f"{self.aws.url}/_testbed/{name}", body) as answer:
-            text = answer.read().decode()
-        return text if name == "address" else json.loads(text)
-
-
-@pytest.fixture(scope="module")
-def known() -> Iterator[Client]:
-    """A testbed without hosts, on a clock that stands."""
-    clock = FakeClock()
-    with Testbed(hosts=False, clock=clock) as aws:
-        yield Client(aws, clock)
-
-
-@pytest.fixture
-def client(known: Client) -> Iterator[Client]:
-    """The same with no bad habits."""
-    known.aws.bed.habits = known.habits = Habits()
-    known.aws.bed.calls.clear()
-    yield known
-    known.aws.bed.habits = known.habits = Habits()
-    for instance_id in known.states():
-        known.ec2.terminate_instances(InstanceIds=[instance_id])
-    known.clock.advance(2 * KEPT)
-
-
-def refused(code: str) -> Any:
-    """An error of AWS' with this code."""
-    return pytest.raises(ClientError, match=rf"\({code}\)")
+from .conftest import Client, refused
 
 
 def test_a_token_buys_once(client: Client) -> None:
@@ -266,64 +179,6 @@ def test_prices_are_those_of_the_catalog_unless_others_are_set(client: Client) -
     assert {each["AvailabilityZone"]: each["SpotPrice"] for each in history}["us-east-1a"] == "0.31"
     plain = client.ec2.describe_spot_price_history(InstanceTypes=["m5.large"])["SpotPriceHistory"]
     assert {Decimal(each["SpotPrice"]) for each in plain} == {Decimal("0.0384")}  # of 0.096
-
-
-def test_two_sets_of_keys_are_two_accounts(client: Client) -> None:
-    """Neither sees what the other has, and keys of nobody are refused."""
-    import boto3
-
-    client.run("mine")
-    theirs = client.of("ec2", number=2)
-    assert theirs.describe_instances()["Reservations"] == []
-    assert client.of("sts", number=2).get_caller_identity()["Account"] == "222222222222"
-    nobody = {"aws_access_key_id": "AKIANOBODY", "aws_secret_access_key": "x", "endpoint_url": client.aws.url}
-    for service, ask, code in (
-        ("ec2", "describe_instances", "AuthFailure"), ("sts", "get_caller_identity", "InvalidClientTokenId"),
-        ("ssm", "describe_parameters", "UnrecognizedClientException"), ("s3", "list_buckets", "InvalidAccessKeyId"),
-    ):  # fmt: skip
-        with refused(code):
-            getattr(boto3.client(service, "us-east-1", **nobody), ask)()
-
-
-def test_keys_of_a_session_are_their_accounts(client: Client) -> None:
-    """What STS hands out is known everywhere afterwards, each key to whoever asked for it."""
-    import boto3
-
-    client.of("s3", number=2).create_bucket(Bucket="theirs")
-    for number, account, buckets in ((1, "111111111111", []), (2, "222222222222", ["theirs"])):
-        given = client.of("sts", number=number).get_federation_token(Name="node")["Credentials"]
-        login = {
-            "aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"], "endpoint_url": client.aws.url, "region_name": "us-east-1",
-        }  # fmt: skip
-        assert boto3.client("sts", **login).get_caller_identity()["Account"] == account
-        assert [each["Name"] for each in boto3.client("s3", **login).list_buckets()["Buckets"]] == buckets
-
-
-def test_all_accounts_share_one_space_of_names_for_buckets(client: Client) -> None:
-    """What another has taken is not available, and its own to look into."""
-    client.of("s3", number=2).create_bucket(Bucket="theirs")
-    with refused("BucketAlreadyExists"):
-        client.of("s3").create_bucket(Bucket="theirs")
-    with refused("AccessDenied"):
-        client.of("s3").list_objects_v2(Bucket="theirs")
-
-
-def test_actions_can_be_denied_and_keys_expire(client: Client) -> None:
-    """By name, or all but those that are named; who one is can always be asked."""
-    client.told("habits", denied=["ec2:RunInstances"])
-    with refused("UnauthorizedOperation") as caught:
-        client.run("denied")
-    assert "ec2:RunInstances" in str(caught.value)
-    client.habits.allowed = {"ec2:DescribeInstances"}
-    client.states()
-    for ask, code in ((client.ec2.describe_volumes, "UnauthorizedOperation"), (client.newest, "AccessDeniedException")):
-        with refused(code):
-            ask()
-    assert client.of("sts").get_caller_identity()["Account"] == "111111111111"
-    client.habits.expired = set(client.aws.environment()["AWS_ACCESS_KEY_ID"].split())
-    with refused("RequestExpired"):
-        client.states()
 
 
 def test_placement_groups_are_kept(client: Client) -> None:
