@@ -124,14 +124,20 @@ prepare() { # IMAGE HOME JOBS
     ensure "$@"
 }
 
+forget() {
+    trap '' HUP INT PIPE TERM # the whole group is told to end, rm too
+    rm -rf "$config"
+}
+
 # What is there already will do where it cannot be fetched: images that are made on the node are in no registry.
 fetch() { # IMAGE
     full=$1
     case $1 in "${registry:-$1}" | "$registry"/*) ;; *) full=$registry/$1 ;; esac
     if [ -n "$password" ]; then
-        config=$(mktemp -d /dev/shm/styx-login.XXXXXX) || return
-        trap 'rm -rf "$config"' EXIT
-        trap 'exit 1' TERM
+        config=$(mktemp -u /dev/shm/styx-login.XXXXXX) || return # made once it is sure to go again
+        trap forget EXIT
+        trap 'forget; exit 1' HUP INT PIPE TERM
+        mkdir -m 700 "$config" || return
         said=$(printf %s "$password" | $docker --config "$config" login -u "$user" --password-stdin ${registry:+"$registry"} 2>&1) ||
             { echo "the registry ${registry:-of Docker} refuses this name and password: $said" >&2; return 1; }
         said=$($docker --config "$config" pull -q "$full" 2>&1)
