@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ from styx.api.errors import StyxError
 from styx.client.protocol import Client
 from styx.jobs.model import JobOptions
 from styx.spec import Dag, Resources, Task
+from styx.store import Store
 from styx.store.managed import JobQuery, ManagedState
+from support.sides import Side
 
 LOCAL = Resources.from_dict({"infra": "local"})
 
@@ -92,3 +97,21 @@ def test_what_cannot_run_is_refused(client: Client, task: Task) -> None:
     with pytest.raises(StyxError) as caught:
         client.jobs.submit(task, JobOptions())
     assert (caught.value.code, caught.value.exit_code) == ("invalid_task", 2)
+
+
+def test_what_a_job_costs_while_it_runs(client: Client, side: Side) -> None:
+    """The cost so far is told of a job alone and in lists, and goes up with what its cluster is billed for."""
+    (job,) = client.jobs.submit(Task("dear", run="echo there; sleep 600").resources(LOCAL), JobOptions())
+    assert next(iter(client.jobs.logs(job.id))) == b"there\n"
+    cluster = client.jobs.get(job.id).cluster
+    with closing(Store.open(home=side.home)) as store:
+        store.clusters.update(cluster, hourly_cost=Decimal(3600 * 1000))
+    time.sleep(0.1)
+    alone = client.jobs.get(job.id).cost
+    (listed,) = [each.cost for each in client.jobs.list(JobQuery(limit=5, brief=True)) if each.id == job.id]
+    client.jobs.cancel([job.id])
+    ended = client.jobs.wait(job.id).cost
+    assert alone is not None
+    assert listed is not None
+    assert ended is not None
+    assert 100 < alone < listed < ended

@@ -54,7 +54,10 @@ class EmbeddedJobs:
 
     def get(self, number: int) -> ManagedJob:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return self._opened.records.jobs.get(number)
+        from styx.jobs import costs
+
+        records = self._opened.records
+        return costs.so_far(records, [records.jobs.get(number)])[0]
 
     def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
         """See :class:`~styx.client.jobs.JobsClient`."""
@@ -88,4 +91,7 @@ class EmbeddedJobs:
 
     def list(self, query: JobQuery) -> list[ManagedJob]:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        return self._opened.records.jobs.page(query)
+        from styx.jobs import costs
+
+        records = self._opened.records
+        return costs.so_far(records, records.jobs.page(query))

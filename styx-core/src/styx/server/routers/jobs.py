@@ -13,8 +13,8 @@ from fastapi import Path, Query, Response
 
 from styx.client.refusals import Elsewhere, Forbidden
 from styx.engine.ownership import require_allowed
+from styx.jobs import costs, urls
 from styx.jobs import logs as joblogs
-from styx.jobs import urls
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
 from styx.server.auth.access import IN_TURN, CallerOf, NoteOf, TurnsOf
@@ -29,6 +29,7 @@ from styx.server.parts import Parts, PartsOf
 from styx.server.routers.clusterjobs import Follow, Tail
 from styx.server.settings import MiB
 from styx.server.work.tasks import size_of, task_of, too_large
+from styx.store import Store
 from styx.store.managed import JobEvent, JobQuery, ManagedJob, ManagedState
 from styx.threads import Pool
 
@@ -68,8 +69,13 @@ async def jobs(
     """
     query = JobQuery(state, user, name, group, pool, ended, oldest_first, after, limit, brief)
     async with turns.of(caller.user) if limit > _SMALL_PAGE else nullcontext():
-        found, more = await parts.off_loop(parts.store.jobs.part, query, _LARGEST_PAGE)
+        found, more = await parts.off_loop(_part, parts.store, query)
         return {"items": shown(found), "next": str(found[-1].id) if more else None}  # type: ignore[return-value]
+
+
+def _part(store: Store, query: JobQuery) -> tuple[list[ManagedJob], bool]:
+    found, more = store.jobs.part(query, _LARGEST_PAGE)
+    return costs.so_far(store, found), more
 
 
 @router.post("", status_code=201, dependencies=[IN_TURN])
@@ -117,7 +123,7 @@ async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
     while True:
         found: ManagedJob = await parts.off_loop(parts.store.jobs.get, number)
         if found.state.ended or loop.time() >= deadline or parts.streams.closing.is_set():
-            return shown([found])[0]
+            return shown(await parts.off_loop(costs.so_far, parts.store, [found]))[0]
         await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
         pause = min(2 * pause, _LONGEST)
 
