@@ -71,6 +71,18 @@ def test_what_was_asked_for_as_the_server_died_is_not_done_twice(home: Path) -> 
         again.result(again.ask("DELETE", f"/v1/clusters/{name}"))
 
 
+def test_launches_on_one_cluster_do_not_get_in_each_others_way(home: Path) -> None:
+    """All at once, and taken up all at once after a kill: each is done, in the order in which it was asked for."""
+    server = start(home)
+    asked = [asked_for(server, "shared", f"echo {number} >> $HOME/../count") for number in range(6)]
+    server.kill()
+    with running(home) as again:
+        assert [again.result(each)["job_id"] for each in asked] == [1, 2, 3, 4, 5, 6]
+        for number in range(1, 7):
+            assert again.ask("GET", f"/v1/clusters/shared/jobs/{number}?wait=30").json["state"] == "succeeded"
+        again.result(again.ask("DELETE", "/v1/clusters/shared"))
+
+
 def test_an_end_leaves_things_as_they_are(home: Path) -> None:
     """SIGTERM closes streams at once and cancels nothing: status 0, and the next server finishes the launch."""
     server = start(home)

@@ -12,17 +12,18 @@ import json
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-from styx.api.errors import StoreError, StyxError
+from styx.api.errors import ClusterBusy, StoreError, StyxError
 from styx.client.refusals import TooManyRequests, Unavailable
 from styx.engine.about import about
 from styx.engine.redact import redacting
 from styx.server.observe import tracing
 from styx.server.tallies import Tally, less
-from styx.server.work.operations import OPERATIONS, Asked
+from styx.server.work.operations import OPERATIONS, Asked, Operation
 from styx.server.work.progress import Progress, Said
 from styx.store.access import RequestRecord, RequestState
 from styx.store.managed import Superseded
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("styx.server.requests")
 
 LOOK_SECONDS = 1.0
-_AGAIN_SECONDS = 1.0  # to a store that does not answer
+_AGAIN_SECONDS = 1.0  # to a store that does not answer, and for a cluster that another has
 _REMEMBERED = 256  # requests that have ended, of which it is still known what they said
 
 
@@ -62,6 +63,8 @@ class Requests:
         self._coming: Tally = Counter()  # of each user, on their way to the record
         self._running: dict[str, _Running] = {}
         self._ended: OrderedDict[str, Progress] = OrderedDict()
+        self._one_by_one = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of launches, by cluster
         self._look: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -152,7 +155,8 @@ class Requests:
 
     async def _work(self, number: str, progress: Progress) -> None:
         with suppress(Superseded), about(request=number):  # it may be another's by now
-            record = await self._persistently(self._store.requests.own, number, self._server_id())
+            async with self._one_by_one:  # so that they come to their turns in the order in which they were asked for
+                record = await self._persistently(self._store.requests.own, number, self._server_id())
             self._running[number].user = record.user
             if record.ended_at is None:
                 with about(user=record.user):
@@ -183,8 +187,35 @@ class Requests:
         opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
         with redacting(value for values in opened.values() for value in values.values()):
             asked = Asked(record.id, record.arguments, opened, again=record.epoch > 1)
-            with tracing.span(record.kind, request=record.id):
-                return await operation(self._engine.for_user(record.user, owners=asked.owners), asked, progress)
+            async with self._turn(asked, record.kind, progress):
+                with tracing.span(record.kind, request=record.id):
+                    return await self._done(operation, record.user, asked, progress)
+
+    @asynccontextmanager
+    async def _turn(self, asked: Asked, kind: str, progress: Progress) -> AsyncIterator[None]:
+        """Wait for the launches on the same cluster that came before: none is refused because of another."""
+        if kind != "launch":
+            yield
+            return
+        turn = self._turns.setdefault(asked.cluster, asyncio.Lock())
+        if turn.locked():
+            progress.phase("wait", f"waiting for an earlier launch on cluster {asked.cluster!r}")
+        async with turn:
+            yield
+
+    async def _done(self, operation: Operation, user: str, asked: Asked, progress: Progress) -> Any:
+        """What came of an operation. One that was begun before waits for who has got its cluster meanwhile."""
+        said = ""
+        while True:
+            try:
+                return await operation(self._engine.for_user(user, owners=asked.owners), asked, progress)
+            except ClusterBusy as busy:
+                if not asked.again or "operation" not in busy.details:
+                    raise
+                if busy.message != said:
+                    said = busy.message
+                    progress.phase("wait", said)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _asked_to_end(self, number: str) -> bool:
         record: RequestRecord = await self._persistently(self._store.requests.get, number)
