@@ -16,8 +16,11 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from styx.api.errors import StoreError
+
 IDLE_SECONDS = 10.0  # that a thread waits for another call
 _AT_ONCE = 12  # calls to the store: fewer than the connections that it keeps to a database
+_PATIENCE = 45.0  # seconds for one of them: longer than the store waits for what another has locked
 
 Deliver = Callable[[Any, BaseException | None], None]
 
@@ -90,14 +93,21 @@ class OffLoop:
     A file on this machine answers within the time that handing a call to a thread and back takes, and is asked
     ``inline``; a database that is asked over a network can take as long as it takes to notice that it is gone, and that
     is waited for in a thread. The threads are for this alone: whatever else waits for something keeps nobody from the
-    store.
+    store. A database that stands still and keeps its connections is waited for so long and no longer.
     """
 
     def __init__(self, *, inline: bool) -> None:
         self._threads = None if inline else Pool(_AT_ONCE, "styx-store")
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the call gives, or raises."""
+        """What the call gives, or raises. Raises StoreError where nothing came: what it was to do may yet be done."""
         if self._threads is None:
             return call(*args, **kwargs)
-        return await self._threads(call, *args, **kwargs)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._threads(call, *args, **kwargs)
+        except TimeoutError:
+            raise StoreError(
+                f"the database has not answered for {_PATIENCE:.0f} seconds",
+                hint="Look whether its server stands still, or the network to it; then try again.",
+            ) from None

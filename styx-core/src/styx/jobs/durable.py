@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from styx.api.errors import StoreError
-from styx.store.database import IDLE_WAIT
+from styx.store.database import IDLE_WAIT, patience
 
 if TYPE_CHECKING:
     from dbos import DBOS, DBOSConfig
@@ -45,6 +47,8 @@ Work = Callable[[Step], Awaitable[Step]]
 Kind = Callable[[str], Work]  # from the key: how its steps are done, by one server, from when it takes the work up
 
 T = TypeVar("T")
+
+log = logging.getLogger("styx.jobs")
 
 
 class LetGo(asyncio.CancelledError):
@@ -79,12 +83,12 @@ class Durable:
 
         try:
             await asyncio.to_thread(prepare_file, self._url)
-            # Not in a thread: steps run in the loop from which it is launched.
             self._dbos = DBOS(config=_config(self._url, self._executor))
             self._workflows = {kind: self._workflow(kind) for kind in self._kinds}
             registry = self._dbos._registry  # noqa: SLF001 - public queues are rows, which would outlive this server
             registry._register_internal_queue(self._queue, polling_interval_sec=POLL_SECONDS)  # noqa: SLF001
-            DBOS.launch()
+            self._dbos._background_event_loop.set_main_loop()  # noqa: SLF001 - steps run here
+            await asyncio.to_thread(DBOS.launch)  # for as long as the database takes
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise StoreError(f"the records of durable work cannot be opened: {_said(error)}") from error
 
@@ -222,21 +226,41 @@ class Json:
 
 
 def prepare_file(url: str) -> None:
-    """Make the file of a SQLite database, for its user alone, and have its readers not wait for its writers."""
+    """Make the file of a SQLite database, for its user alone, and have its readers not wait for its writers.
+
+    One that is damaged is put aside: work that is taken up without records goes on from what is known elsewhere.
+    """
     prefix = "sqlite:///"
     if not url.startswith(prefix):
         return
     path = Path(url.removeprefix(prefix))
+    if path.exists() and (why := _damage(path)):
+        aside = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        for end in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).rename(path.with_name(aside + end))
+        log.error("%s is damaged (%s): it is %s now, and managed jobs go on without it", path, why, aside)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    connection = sqlite3.connect(path)
-    try:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with the content of a file that is to be a SQLite database; empty where nothing is."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # of the disk, a lock or a permission
+            raise
+        return str(error)
+    return "" if found == "ok" else str(found).strip()
 
 
 def _config(url: str, executor: str) -> DBOSConfig:
+    where = make_url(url)
+    wait = {} if where.get_backend_name() == "sqlite" else patience(where)
     return {
         "name": "styx",
         "system_database_url": url,
@@ -244,6 +268,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "application_version": VERSION,
         "serializer": Json(),  # type: ignore[typeddict-item]  # its base class would import DBOS here
         "log_level": "CRITICAL",  # it warns of steps that are let go of; what it raises is told by who called
+        "db_engine_kwargs": {"connect_args": {"application_name": "styx", **wait}},
         "sys_db_pool_size": CONNECTIONS,
         "max_executor_threads": THREADS,
         "sys_db_idle_transaction_timeout_sec": float(IDLE_WAIT),

@@ -55,6 +55,7 @@ class JobRuntime:
         self._durable: Durable | None = None
         self._ask = OffLoop(inline=engine.context.config.database is None)
         self._nudged = asyncio.Event()
+        self.trouble = ""  # why it cannot work right now
         self._loop: asyncio.Task[None] | None = None
 
     @property
@@ -126,6 +127,7 @@ class JobRuntime:
         clock = asyncio.get_running_loop()
         beat_at = tidy_at = clock.time()
         while True:
+            trouble = ""
             try:
                 if not self.server_id:
                     await self._register()
@@ -146,9 +148,12 @@ class JobRuntime:
                 await self.let_go()
                 self._around = Surroundings(self._engine, self._sealer, "", self.nudge)
             except StoreError as error:
-                log.warning("the store does not answer: %s", error.message)
-            except Exception:  # the outermost loop: what is under way must not be left alone for a fault of ours
+                trouble = error.message
+                log.warning("managed jobs wait: %s", trouble)
+            except Exception as error:  # the outermost loop: what is under way must not be left alone for our fault
+                trouble = f"Styx itself failed ({type(error).__name__})"
                 log.exception("the work on managed jobs failed; going on")
+            self.trouble = trouble
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):  # not wait_for, which can lose a cancellation (Python < 3.12)
                     await self._nudged.wait()

@@ -27,6 +27,10 @@ class Runtime(Protocol):
     def server_id(self) -> str:
         """Under which the server is on record now. It is another once that was taken over."""
 
+    @property
+    def trouble(self) -> str:
+        """Why it cannot work right now; empty while it can."""
+
     async def start(self) -> None:
         """Go on record and begin."""
 

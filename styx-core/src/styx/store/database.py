@@ -38,7 +38,15 @@ from styx.store.faults import explain
 
 LOCK_WAIT = 30  # seconds for another process's transaction to end before giving up
 IDLE_WAIT = 20  # seconds within a transaction until PostgreSQL ends that of a process which stands still
-_CONNECT_WAIT = 10  # seconds for a PostgreSQL server to answer
+# Seconds, and milliseconds, for a PostgreSQL server to answer, and to be missed where the network drops all it sends.
+# https://www.postgresql.org/docs/17/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 _FRESH = 1.0  # seconds after which a connection to it that nobody used is asked whether it still stands
 _SERVER_TIME = text("SELECT clock_timestamp()")  # at this moment; now() is when the transaction began
 _ALONE = text("SELECT pg_advisory_xact_lock(:styx, hashtext(:what))")
@@ -204,9 +212,13 @@ def _ours(connection: Any) -> bool:
     return not names or schema.revisions.name in names
 
 
+def patience(url: URL) -> dict[str, Any]:
+    """How long to wait for a PostgreSQL server, where its URL does not say."""
+    return {name: value for name, value in _PATIENCE.items() if name not in url.query}
+
+
 def _postgres_engine(url: URL) -> Engine:
-    wait = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_WAIT}
-    engine = create_engine(url, connect_args=wait, isolation_level="READ COMMITTED")
+    engine = create_engine(url, connect_args=patience(url), isolation_level="READ COMMITTED")
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -28,6 +28,7 @@ class Health(BaseModel):
 
 _OK = Health()
 _SECONDS = 1.0
+_PATIENCE = 5.0  # seconds
 
 
 class Readiness:
@@ -35,14 +36,18 @@ class Readiness:
 
     def __init__(self) -> None:
         self._asked: asyncio.Future[object] | None = None
-        self._until = 0.0
+        self._at = 0.0
 
     async def of(self, ask: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Raises what asking raises."""
+        """Raises what asking raises, and Unavailable where no answer comes within some seconds."""
         now = asyncio.get_running_loop().time()
-        if self._asked is None or (self._asked.done() and now >= self._until):
-            self._asked, self._until = asyncio.ensure_future(ask()), now + _SECONDS
-        await asyncio.shield(self._asked)
+        if self._asked is None or (self._asked.done() and now >= self._at + _SECONDS):
+            self._asked, self._at = asyncio.ensure_future(ask()), now
+        try:
+            async with asyncio.timeout_at(self._at + _PATIENCE):
+                await asyncio.shield(self._asked)
+        except TimeoutError:
+            raise Unavailable("the store does not answer") from None
 
 
 @router.get(HEALTH)
@@ -53,9 +58,11 @@ async def health() -> Health:
 
 @router.get("/ready")
 async def ready(request: Request, parts: PartsOf) -> Health:
-    """Whether requests can be served: the store answers, and the server is not ending. Needs no token."""
+    """Whether requests can be served, and managed jobs are worked on. Needs no token."""
     if parts.streams.closing.is_set():
         raise Unavailable("the server is ending")
     readiness: Readiness = request.app.state.readiness
     await readiness.of(partial(parts.off_loop, parts.store.now))
+    if trouble := parts.runtime.trouble:
+        raise Unavailable(f"managed jobs are not worked on: {trouble}", hint="The server's log says more.")
     return _OK
