@@ -71,6 +71,35 @@ def test_what_was_asked_for_as_the_server_died_is_not_done_twice(home: Path) -> 
         again.result(again.ask("DELETE", f"/v1/clusters/{name}"))
 
 
+def test_what_was_done_as_the_server_died_is_told(home: Path) -> None:
+    """By the same key, at the next server: the user that was added, the jobs that were cancelled."""
+    with running(home) as server:
+        (job,) = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}, "options": {"pool": "shut"}}).json["items"]
+        asked = [("/v1/users", {"name": "zoe"}), ("/v1/jobs/cancel", {"ids": [job["id"]]})]
+        first = [server.ask("POST", path, body, headers={"idempotency-key": path}) for path, body in asked]
+        assert [each.status for each in first] == [201, 200]
+    with sqlite3.connect(home / "state.db") as database:
+        assert database.execute("UPDATE answers SET status = 0, body = ''").rowcount == 2
+    with running(home) as again:
+        second = [again.ask("POST", path, body, headers={"idempotency-key": path}) for path, body in asked]
+        assert [(each.status, each.json) for each in second] == [(each.status, each.json) for each in first]
+
+
+def test_what_was_asked_for_is_found_though_its_cluster_is_gone(home: Path) -> None:
+    """The key of a stop whose answer was lost finds it, where another client has removed the cluster since."""
+    key = {"idempotency-key": "ends"}
+    with running(home) as server:
+        server.result(asked_for(server, "brief"))
+        stop = server.ask("POST", "/v1/clusters/brief/stop", headers=key)
+        server.result(stop)
+        server.result(server.ask("DELETE", "/v1/clusters/brief"))
+        with sqlite3.connect(home / "state.db") as database:
+            assert database.execute("DELETE FROM answers WHERE key = 'ends'").rowcount == 1
+        found = server.ask("POST", "/v1/clusters/brief/stop", headers=key)
+        assert (found.status, found.json["id"], found.json["state"]) == (202, stop.json["id"], "succeeded")
+        assert server.ask("POST", "/v1/clusters/brief/stop", headers={"idempotency-key": "other"}).status == 404
+
+
 def test_launches_on_one_cluster_do_not_get_in_each_others_way(home: Path) -> None:
     """All at once, and taken up all at once after a kill: each is done, in the order in which it was asked for."""
     server = start(home)

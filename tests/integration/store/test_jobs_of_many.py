@@ -13,12 +13,13 @@ from support.job_records import new_job, serve, started
 S = ManagedState
 ONCE = """
 from styx.store import Store
+from styx.store.answers import Attempt
 from styx.store.managed import NewJob
 store = Store.open(ARGS["url"])
 jobs = [NewJob(f"k/{n}", "n", {}, group="g", rank=n, needs=(n - 1,) if n else ()) for n in range(20)]
 ready()
 made = [job.id for job in store.jobs.submit(jobs)]
-mine = [store.answers.begin("ada", f"k{n}", "f", "") is None for n in range(10)]
+mine = [isinstance(store.answers.begin("ada", f"k{n}", "f", ""), Attempt) for n in range(10)]
 taken = [dead for dead in ARGS["dead"] if store.servers.take_over(dead, f"s{NUMBER}")]
 answer([made, mine, taken, [job.id for job in store.jobs.under_way(f"s{NUMBER}")]])
 """

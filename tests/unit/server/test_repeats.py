@@ -13,7 +13,7 @@ from styx.server.auth.access import OPEN
 from styx.server.auth.tokens import Caller, Level
 from styx.server.http.repeats import Repeats
 from styx.store import Store
-from styx.store.access import Role
+from styx.store.access import Answer, Role
 from styx.threads import OffLoop
 
 ANN = Caller("ann", Role.MEMBER, "t", Level.WRITE)
@@ -61,7 +61,7 @@ async def test_of_a_long_answer_it_is_kept_that_there_was_one(tmp_path: Path) ->
         assert await statuses(store, "/v1/clusters", ANN, WHOLE, said=b"x" * 300_000) == [201]
         assert await statuses(store, "/v1/clusters", ANN, WHOLE) == [409]
         kept = store.answers.begin("ann", "one", "", "s")
-        assert kept is not None
+        assert isinstance(kept, Answer)
         assert len(kept.body) < 1000
         assert "(201, request r)" in Sealer(bytes(32)).unseal(kept.body, "answer:ann:one")
 

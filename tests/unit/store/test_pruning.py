@@ -10,7 +10,8 @@ import pytest
 
 from styx.api.errors import JobNotFound
 from styx.store import Store, pruning
-from styx.store.access import AuditEntry, RequestRecord, RequestState, Role, Token, User
+from styx.store.access import Answer, AuditEntry, RequestRecord, RequestState, Role, Token, User
+from styx.store.answers import Attempt
 from styx.store.managed import JobQuery, ManagedState
 from support.job_records import ANY, new_job, serve, started
 from support.plans import plans
@@ -40,8 +41,8 @@ def test_answers_go_in_batches(store: Store, clock: Any) -> None:
         store.answers.begin(("ada", "eve")[n % 2], f"k{n}", "f", "")
         clock.advance(60)
     assert rounds(store.pruning.answers, NOW + timedelta(seconds=300)) == 3
-    assert store.answers.begin("eve", "k5", "f", "") is None
-    assert store.answers.begin("ada", "k6", "f", "") is not None
+    assert isinstance(store.answers.begin("eve", "k5", "f", ""), Attempt)
+    assert isinstance(store.answers.begin("ada", "k6", "f", ""), Answer)
 
 
 def test_tokens_go_when_they_count_no_more(store: Store, clock: Any) -> None:

@@ -7,6 +7,7 @@ SQLite's dialect leaves out), a cluster's before its attempts'.
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import threading
 import time
@@ -190,6 +191,13 @@ def parse_url(given: str) -> URL:
     return url.set(drivername=driver)
 
 
+def _has_something_to_say(connection: Any) -> bool:
+    """Whether something came over a connection since anybody used it."""
+    asked = select.poll()
+    asked.register(connection.fileno(), select.POLLIN)
+    return bool(asked.poll(0))
+
+
 def _sqlite_engine(url: URL) -> Engine:
     """Without a pool: those connections that nobody uses are the database's own to keep."""
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": LOCK_WAIT, "isolation_level": None})
@@ -226,7 +234,8 @@ def _postgres_engine(url: URL) -> Engine:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_WAIT}s'")
         connection.commit()
 
-    # As pool_pre_ping, which asks every time: a round trip for each of what a busy server asks of the database.
+    # As pool_pre_ping, which asks every time: a round trip for each of what a busy server asks of the database. A
+    # connection that was used just now is asked where it has something to say, which is what one that was ended has.
     @event.listens_for(engine, "checkin")
     def leave(_connection: Any, record: ConnectionPoolEntry) -> None:
         record.info[_LEFT] = time.monotonic()
@@ -234,7 +243,7 @@ def _postgres_engine(url: URL) -> Engine:
     @event.listens_for(engine, "checkout")
     def take(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         left = record.info.get(_LEFT)
-        if left is not None and time.monotonic() - left > _FRESH:
+        if left is not None and (time.monotonic() - left > _FRESH or _has_something_to_say(connection)):
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.loaded_dbapi.Error as error:

@@ -196,6 +196,13 @@ def _notes(request: Request) -> Callable[..., None]:
 NoteOf = Annotated[Callable[..., None], Depends(_notes)]  # by name, what the audit log says beside the path
 
 
+def _again(request: Request) -> bool:
+    return getattr(request.state, "again", False)
+
+
+AgainOf = Annotated[bool, Depends(_again)]  # whether a try under the same key may have done it, without an answer
+
+
 def _turns(request: Request) -> Turns:
     return request.app.state.turns  # type: ignore[no-any-return]
 

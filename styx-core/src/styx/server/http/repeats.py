@@ -14,7 +14,10 @@ from starlette.responses import Response
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
 from styx.server.auth.access import HARMLESS, OPEN
+from styx.server.models import RequestOut
 from styx.server.problems import MEDIA_TYPE, answer, problem_of
+from styx.store.access import RequestNotFound
+from styx.store.answers import Attempt
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,7 +45,7 @@ class Repeats:
 
     Jobs are handed in under the key, and found by it again: no answer is kept of them, which may be long. What takes a
     while is put on record as ``scope["state"]["number"]``, which comes of the key: so it is found again also where the
-    server died before there was an answer.
+    server died before there was an answer. Whether one did is ``scope["state"]["again"]``, for the rest.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Repeats:
         self._app = app
         self._server_id = server_id
         self._answers = store.answers
+        self._requests = store.requests
         self._sealer = sealer
         self._off_loop = off_loop
 
@@ -69,12 +73,13 @@ class Repeats:
         if scope["path"] in _HANDED_IN:
             await self._app(scope, receive, send)
             return
-        body, server = await _whole(receive), self._server_id()
+        body = await _whole(receive)
         fingerprint = _fingerprint(scope, body)
-        found = await self._off_loop(self._answers.begin, user, key, fingerprint, server)
-        if found is None:
-            scope["state"]["number"] = sha256(f"{user} {key} {fingerprint}".encode()).hexdigest()[:16]
-            await self._first(scope, body, receive, send, (user, key, server))
+        found = await self._off_loop(self._answers.begin, user, key, fingerprint, self._server_id())
+        if isinstance(found, Attempt):
+            number = sha256(f"{user} {key} {fingerprint}".encode()).hexdigest()[:16]
+            scope["state"] |= {"number": number, "again": found.again}
+            await self._first(scope, body, receive, send, found)
         elif found.fingerprint != fingerprint:
             await self._refuse(
                 InvalidBody("this Idempotency-Key was used for another request", hint="Make a new one for each."),
@@ -90,10 +95,8 @@ class Repeats:
             media = "application/json" if found.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE
             await Response(kept, found.status, _REPLAYED, media)(scope, receive, send)
 
-    async def _first(
-        self, scope: Scope, body: bytes, receive: Receive, send: Send, begun: tuple[str, str, str]
-    ) -> None:
-        """Have it done, and keep the answer before it is sent. ``begun`` is by which user, key and server."""
+    async def _first(self, scope: Scope, body: bytes, receive: Receive, send: Send, attempt: Attempt) -> None:
+        """Have it done, and keep the answer before it is sent."""
         answered: list[Message] = []
 
         async def kept(message: Message) -> None:
@@ -101,20 +104,30 @@ class Repeats:
 
         done = False
         try:
-            await self._app(scope, _again(body, receive), kept)
+            await self._answer(scope, _again(body, receive), kept)
             status = next(each["status"] for each in answered if each["type"] == "http.response.start")
             if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _OF_THE_MOMENT:
                 text = b"".join(each.get("body", b"") for each in answered).decode()
                 if len(text) > _LONGEST:
                     status, text = HTTPStatus.CONFLICT, _too_long(status, scope["state"]["request"])
-                sealed = self._sealer.seal(text, _about(*begun[:2]))
-                await self._off_loop(self._answers.finish, *begun, status, sealed)
+                sealed = self._sealer.seal(text, _about(attempt.user, attempt.key))
+                await self._off_loop(self._answers.finish, attempt, status, sealed)
                 done = True
         finally:
             if not done:
-                await self._off_loop(self._answers.drop, *begun)
+                await self._off_loop(self._answers.drop, attempt)
         for message in answered:
             await send(message)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """With the request that an earlier attempt has put on record, whatever has become of its cluster since."""
+        try:
+            record = await self._off_loop(self._requests.get, scope["state"]["number"])
+        except RequestNotFound:
+            await self._app(scope, receive, send)
+            return
+        shown = RequestOut.of(record).model_dump_json()
+        await Response(shown, HTTPStatus.ACCEPTED, media_type="application/json")(scope, receive, send)
 
     async def _refuse(self, error: StyxError, scope: Scope, receive: Receive, send: Send) -> None:
         await answer(error, scope["state"]["request"])(scope, receive, send)

@@ -17,7 +17,7 @@ from styx.jobs import costs, urls
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
 from styx.jobs.submit import submit
-from styx.server.auth.access import IN_TURN, CallerOf, NoteOf, TurnsOf
+from styx.server.auth.access import IN_TURN, AgainOf, CallerOf, NoteOf, TurnsOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.uploads import told
 from styx.server.http.apart import ApartOf
@@ -186,12 +186,20 @@ async def _logs(parts: Parts, number: int, *, follow: bool, offset: int) -> Asyn
 
 
 @router.post("/cancel", dependencies=[IN_TURN])
-async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf, note: NoteOf) -> Cancelled:
+async def cancel(body: ManagedIds, caller: CallerOf, parts: PartsOf, note: NoteOf, *, again: AgainOf) -> Cancelled:
     """Ask that these end: what runs is stopped, and its cluster removed."""
     note(ids=",".join(map(str, body.ids)))
     ids = await handing_in(_cancel, parts, caller, body.ids)
+    if again:
+        ids = await handing_in(_ended_by_hand, parts, body.ids)
     parts.runtime.nudge()
     return Cancelled(ids=ids)
+
+
+def _ended_by_hand(parts: Parts, ids: Sequence[int]) -> list[int]:
+    """Those that somebody has cancelled: by now they may have come to their end."""
+    found = map(parts.store.jobs.get, sorted(set(ids)))
+    return [job.id for job in found if job.cancelling or job.state is ManagedState.CANCELLED]
 
 
 def _cancel(parts: Parts, caller: Caller, ids: Sequence[int]) -> list[int]:

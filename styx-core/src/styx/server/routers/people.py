@@ -9,7 +9,7 @@ from fastapi import Path, Query, Response
 
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
-from styx.server.auth.access import AdminOf, CallerOf, NoteOf
+from styx.server.auth.access import AdminOf, AgainOf, CallerOf, NoteOf
 from styx.server.auth.tokens import SCOPES, level, mint, scoped
 from styx.server.http.responses import After, Limit, decode, number, page, whole
 from styx.server.http.routing import routes
@@ -46,9 +46,12 @@ async def users(parts: PartsOf, _admin: AdminOf) -> Page[User]:
 
 
 @router.post("/users", status_code=201)
-async def add_user(body: UserIn, parts: PartsOf, note: NoteOf, _admin: AdminOf) -> User:
+async def add_user(body: UserIn, parts: PartsOf, note: NoteOf, _admin: AdminOf, *, again: AgainOf) -> User:
     """Add a user."""
     note(user=body.name, role=body.role.value)
+    found = await parts.off_loop(parts.store.users.get, body.name) if again else None
+    if found is not None and found.role is body.role:
+        return found
     return await parts.off_loop(parts.store.users.add, User(body.name, body.role, parts.engine.context.clock.now()))
 
 
