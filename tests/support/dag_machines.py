@@ -33,7 +33,9 @@ class Machines:
         machines = self
 
         async def wait(backend: TableBackend, cluster: Any, job_id: int) -> JobInfo:
-            spec = backend._runtime(cluster).specs[job_id - 1]
+            jobs, spec = backend._runtime(cluster).jobs, backend._runtime(cluster).specs[job_id - 1]
+            if jobs[job_id - 1].state.ended:
+                return jobs[job_id - 1]
             machines.started.append(spec.name)
             machines._begun.setdefault(spec.name, asyncio.Event()).set()
             machines.envs[spec.name] = spec.envs
@@ -45,7 +47,8 @@ class Machines:
             fates = machines.fates.get(spec.name, [])
             code = fates.pop(0) if fates else 0
             job = backend._end(cluster, job_id, JobState.SUCCEEDED if code == 0 else JobState.FAILED)
-            return replace(job, exit_code=code)
+            jobs[job_id - 1] = replace(job, exit_code=code)
+            return jobs[job_id - 1]
 
         async def command(engine: Engine, name: str, rank: int, command: str) -> CommandResult:
             task = next(task for task in machines.outputs if name.endswith(task))

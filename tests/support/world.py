@@ -321,6 +321,10 @@ class World:
 
     # -- the truth, for tests to compare with
 
+    def begun(self) -> int:
+        """How many jobs were ever handed in on any cluster."""
+        return sum(len(runtime.specs) for runtime in self.runtimes.values())
+
     def machines(self, account: MemoryAccount | None = None) -> list[Machine]:
         """Every machine of the account."""
         account = account or self.account

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from styx.spec import Task
 from styx.store import Store
 from styx.store.managed import Limits, NewJob, ServerRecord
 from support import postgres
@@ -216,20 +217,51 @@ def test_what_ended_in_time_did_though_nobody_saw_it(home: Path) -> None:
     assert ended[2]["reason"] == "it took longer than the 6 s that it may"
 
 
-def test_a_run_of_a_dag_begins_again(home: Path, tmp_path: Path) -> None:
-    """Killed while a task runs, the next server removes what was left of it and runs all again, to one result."""
-    count = tmp_path / "count"
-    task = {"name": "only", "run": f"echo ran >> {count}; sleep 2; [ $(wc -l < {count}) -gt 1 ]", "resources": LOCAL}
-    server = start(home)
-    asked = server.ask("POST", "/v1/dags/run", {"dag": {"name": "pipe", "tasks": [{"task": task}]}})
+def dag_asked_for(server: Server, count: Path) -> Any:
+    """A run of three tasks, one after the other, of which each says that it ran; the second takes a while."""
+
+    def task(name: str, run: str, **more: Any) -> Task:
+        return Task(name, run=f"echo {name} >> {count}; {run}", resources=LOCAL, **more)
+
+    make = task("make", "echo N=7 >> $STYX_OUTPUTS", output_names=["N"])
+    tasks = [make, task("use", "sleep 4; test $N = 7").env(N=make.output("N")), task("end", "true")]
+    dag = {"name": "pipe", "tasks": [{"task": each.to_dict()} for each in tasks], "edges": [[0, 1], [1, 2]]}
+    asked = server.ask("POST", "/v1/dags/run", {"dag": dag})
+    assert asked.status == 202, asked.body
     deadline = time.monotonic() + 60
-    while not count.exists():
-        assert time.monotonic() < deadline
+    while not (count.exists() and "use" in count.read_text()):
+        assert time.monotonic() < deadline, server.ask("GET", f"/v1/requests/{asked.json['id']}").body
         time.sleep(0.05)
+    return asked
+
+
+@pytest.mark.parametrize("away", [0, 5])
+def test_a_run_of_a_dag_goes_on(home: Path, tmp_path: Path, away: float) -> None:
+    """Killed while a task runs: what has ended is not run again, and what runs, or ran to its end, is found."""
+    count = tmp_path / "count"
+    server = start(home)
+    asked = dag_asked_for(server, count)
     server.kill()
+    time.sleep(away)
     with running(home) as again:
         result = again.result(asked)
-        assert (result["succeeded"], [each["state"] for each in result["tasks"]]) == (True, ["succeeded"])
+        assert (result["succeeded"], [each["state"] for each in result["tasks"]]) == (True, ["succeeded"] * 3)
+        assert count.read_text().split() == ["make", "use", "end"]
+        assert again.ask("GET", "/v1/clusters").json["items"] == []
+
+
+def test_a_run_of_a_dag_that_is_cancelled_while_no_server_runs(home: Path, tmp_path: Path) -> None:
+    """The next one removes what the run has left."""
+    server = start(home)
+    asked = dag_asked_for(server, tmp_path / "count")
+    server.kill()
+    with Store.open(home=home) as store:
+        store.requests.cancel(asked.json["id"])
+    with running(home) as again:
+        *_, (_, data, _) = [
+            each for each in again.events(f"/v1/requests/{asked.json['id']}/events") if each[0] != "end"
+        ]
+        assert data["state"] == "cancelled"
         assert again.ask("GET", "/v1/clusters").json["items"] == []
 
 

@@ -1,9 +1,8 @@
-"""One task of a run: a cluster of its own, its job as often as it may be tried, its outputs, and the cluster's end."""
+"""One task of a run: its job as often as it may be tried, on a cluster of its own, and its outputs."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,8 +27,7 @@ LONGEST_PAUSE = 60.0
 PATIENCE = 1800.0  # seconds in all that a cluster is waited for which cannot be reached
 HELD_SECONDS = 300.0  # a connection that lasted so long was made; when it breaks, patience begins anew
 
-# Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, "log" with output, or
-# "left" with why the cluster is still there.
+# Called with what happens: a phase of the engine's with a sentence, "note" or "job" with one, or "log" with output.
 Tell = Callable[[str, str], None]
 
 T = TypeVar("T")
@@ -67,20 +65,21 @@ class _Output:
 
 
 class TaskRun:
-    """Runs one task on a cluster of that name, and removes the cluster whatever comes of it."""
+    """Runs one task on a cluster of that name. Under the same ``key`` it goes on with the jobs that are there."""
 
     def __init__(
         self,
         engine: Engine,
         task: TaskSpec,
         cluster: str,
+        key: str,
         tell: Tell,
         options: RunOptions,
         place: Choice,
         agreed_hourly_cost: Decimal | None,
     ) -> None:
         self._engine = engine
-        self._key = secrets.token_hex(4)
+        self._key = key
         self._task = Task.from_spec(outputs.writing(task, self._key))
         self._cluster = cluster
         self._tell = tell
@@ -97,19 +96,12 @@ class TaskRun:
         )
 
     async def run(self) -> Attempted:
-        """How it went, at the last try. An interruption removes the cluster and is raised on."""
-        try:
-            return await self._tries()
-        finally:
-            if not self._options.keep:
-                await to_its_end(self._remove())
-
-    async def _tries(self) -> Attempted:
+        """How it went, at the last try. The cluster stays."""
         retries = self._task.spec.retries
         found = Attempted()
         for number in range(1, retries.times + 2):
             try:
-                job = await self._once()
+                job = await self._once(f"{self._key}/{number}")
             except StyxError as error:
                 found = Attempted(reason=error.message, tries=number)
             else:
@@ -142,24 +134,34 @@ class TaskRun:
             if not job.state.ended:
                 await self._engine.wait(self._cluster, job.id)
 
-    async def _once(self) -> JobInfo | None:
-        """The job, ended; None for a task with nothing to run."""
-        name, number, _ = await self._launch_to_go_by_itself()
+    async def _once(self, key: str) -> JobInfo | None:
+        """The job of that key, ended; None for a task with nothing to run."""
+        number = await self._known(key) or await self._launched(key)
         if number is None:
             return None
-        self._tell("job", f"runs as job {number} on {name}")
+        self._tell("job", f"runs as job {number} on {self._cluster}")
         output = _Output(self._tell)
         return await self._reaching(lambda: self._watch(number, output))
 
-    async def _launch_to_go_by_itself(self) -> tuple[str, int | None, bool]:
-        """A cluster with the POLICY; one without, where that is kept or no cloud can do it."""
-        if self._options.keep:
-            return await self._launch()
+    async def _known(self, key: str) -> int | None:
+        """The job where it is on the cluster already."""
+        if self._engine.context.store.clusters.get(self._cluster) is None:
+            return None
+        with suppress(StyxError):  # what is wrong there, the launch tells
+            return next((job.id for job in await self._engine.queue(self._cluster) if job.key == key), None)
+        return None
+
+    async def _launched(self, key: str) -> int | None:
+        """The job, on a cluster with the POLICY; on one without, where that is kept or no cloud can do it."""
+        policy = None if self._options.keep else POLICY
         try:
-            return await self._launch(autostop=POLICY)
+            _, number, _ = await self._launch(key=key, autostop=policy)
         except Unsupported:
+            if policy is None:
+                raise
             self._tell("note", "should this command be killed, its cluster stays until somebody removes it")
-            return await self._launch()
+            _, number, _ = await self._launch(key=key)
+        return number
 
     async def _watch(self, number: int, output: _Output) -> JobInfo:
         """The job, once it has ended; meanwhile its output is told, from where an earlier watch was broken off."""
@@ -221,14 +223,6 @@ class TaskRun:
             return {}
         result = await self._reaching(lambda: self._engine.command(self._cluster, 0, outputs.reading(self._key)))
         return outputs.parse(result.stdout, names)
-
-    async def _remove(self) -> None:
-        try:
-            await self._engine.down(self._cluster, self._tell)
-        except ClusterNotFound:
-            pass
-        except StyxError as error:
-            self._tell("left", f"cluster {self._cluster} is not removed: {error.message}")
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

@@ -6,7 +6,9 @@ import asyncio
 import secrets
 from functools import partial
 
+from styx.api.errors import ClusterNotFound, StyxError
 from styx.dags import names
+from styx.dags.journal import Journal
 from styx.dags.model import DagResult, Report, RunOptions, TaskResult
 from styx.dags.one import Attempted, TaskRun, to_its_end
 from styx.dags.plan import plan_places
@@ -16,20 +18,28 @@ from styx.optimizer.rank import Choice
 from styx.spec.dag import Dag
 from styx.spec.flow import filled, ungiven
 from styx.spec.header import termination_delay
+from styx.spec.model import TaskSpec
 
 _LONGEST = 26  # characters of the run's name, and of a task's, in a cluster's
 
 
 class DagRun:
-    """One run. Every task has a cluster of its own, which is removed when the task has ended."""
+    """One run. Every task has a cluster of its own, which is removed when the task has ended.
 
-    def __init__(self, engine: Engine, dag: Dag, options: RunOptions, report: Report) -> None:
+    It goes on from what the journal has of it: what has ended is not run again, and what runs is found.
+    """
+
+    def __init__(
+        self, engine: Engine, dag: Dag, options: RunOptions, report: Report, journal: Journal | None = None
+    ) -> None:
         self._engine = engine
+        self._journal = journal or Journal()
         self._schedule = Schedule(dag)
         self._options = options
         self._report = report
-        self.name = f"{names.plain(options.name or dag.name or 'dag', _LONGEST)}-{secrets.token_hex(3)}"
-        self._results = [TaskResult(dag.label(number)) for number in range(len(dag.tasks))]
+        self.name = f"{names.plain(options.name or dag.name or 'dag', _LONGEST)}-{self._journal.key[:6]}"
+        past = self._journal.past
+        self._results = [past.get(number) or TaskResult(dag.label(number)) for number in range(len(dag.tasks))]
         self._running: dict[asyncio.Task[None], int] = {}
         self._places: tuple[Choice, ...] = ()
         self._let_go: set[int] = set()  # tasks of a group that end with its primary tasks
@@ -56,8 +66,15 @@ class DagRun:
         return self._result()
 
     def _start(self) -> None:
-        for number in self._schedule.start():
-            self._running[asyncio.ensure_future(self._one(number))] = number
+        while started := self._schedule.start():
+            for number in started:
+                result = self._results[number]
+                if result.state.ended:  # before this process
+                    self._schedule.end(number, result.state, result.outputs)
+                    self._turn(number, result.state, result.reason)
+                    self._running[asyncio.ensure_future(self._clear(number))] = number
+                else:
+                    self._running[asyncio.ensure_future(self._one(number))] = number
         for skip in self._schedule.skipped():
             result = self._results[skip.task]
             if result.state is TaskState.WAITING:
@@ -65,43 +82,64 @@ class DagRun:
                 self._turn(skip.task, TaskState.SKIPPED, skip.reason)
 
     async def _one(self, number: int) -> None:
-        result = self._results[number]
+        result, begun = self._results[number], False
         try:
             async with self._room:
                 if self._over():
                     self._leave(number)
                     raise asyncio.CancelledError  # as it is for those that run
-                self._turn(number, TaskState.RUNNING)
-                result.began_at = self._engine.context.clock.now()
-                result.cluster = self._cluster(number)
-                went = await self._attempt(number, result.cluster)
+                begun = True
+                try:
+                    went = await self._attempt(number)
+                finally:
+                    await to_its_end(self._clear(number))
         except asyncio.CancelledError:
+            if not begun:  # here; it may have been before
+                await to_its_end(self._clear(number))
             self._settle(number, TaskState.CANCELLED, Attempted(reason=result.reason or "interrupted"))
             raise
-        self._settle(number, TaskState.SUCCEEDED if went.succeeded else TaskState.FAILED, went)
+        self._settle(number, result.state, went)
 
-    async def _attempt(self, number: int, cluster: str) -> Attempted:
-        spec = self._schedule.dag.tasks[number].spec
+    async def _attempt(self, number: int) -> Attempted:
+        spec, result = self._schedule.dag.tasks[number].spec, self._results[number]
+        self._turn(number, TaskState.RUNNING)
+        result.began_at = result.began_at or self._engine.context.clock.now()
         if missing := ungiven(spec, self._schedule.outputs):
-            return Attempted(reason=missing)
+            went = Attempted(reason=missing)
+        else:
+            result.cluster = result.cluster or self._cluster(number)
+            await self._journal.keep(number, result)
+            went = await self._run_of(number, filled(spec, self._schedule.outputs), result.cluster).run()
+        self._note(number, TaskState.SUCCEEDED if went.succeeded else TaskState.FAILED, went)
+        await self._journal.keep(number, result)
+        return went
+
+    def _run_of(self, number: int, spec: TaskSpec, cluster: str) -> TaskRun:
         options, place = self._options, self._places[number]
-        run = TaskRun(
-            self._engine,
-            filled(spec, self._schedule.outputs),
-            cluster,
-            partial(self._told, number),
-            options,
-            place,
-            options.agreed[number] if options.agreed else place.hourly_cost,
-        )
-        return await run.run()
+        agreed = options.agreed[number] if options.agreed else place.hourly_cost
+        key = f"{self._journal.key}-{number}"
+        return TaskRun(self._engine, spec, cluster, key, partial(self._told, number), options, place, agreed)
+
+    async def _clear(self, number: int) -> None:
+        """Remove a task's cluster, if it has one that is not to be kept and nobody else goes on with the run."""
+        cluster = self._results[number].cluster
+        if not cluster or self._options.keep or not await self._journal.ours():
+            return
+        try:
+            await self._engine.down(cluster, partial(self._told, number))
+        except ClusterNotFound:
+            pass
+        except StyxError as error:
+            self._told(number, "left", f"cluster {cluster} is not removed: {error.message}")
+
+    def _note(self, number: int, state: TaskState, went: Attempted) -> None:
+        result = self._results[number]
+        result.state, result.reason = state, went.reason
+        result.exit_code, result.tries, result.outputs = went.exit_code, went.tries, went.outputs
+        result.ended_at = self._engine.context.clock.now()
 
     def _settle(self, number: int, state: TaskState, went: Attempted) -> None:
-        result = self._results[number]
-        result.reason = "; ".join(filter(None, (went.reason, result.left)))
-        result.exit_code, result.tries = went.exit_code, went.tries
-        result.outputs = went.outputs
-        result.ended_at = self._engine.context.clock.now()
+        self._note(number, state, went)
         self._schedule.end(number, state, went.outputs)
         self._turn(number, state, went.reason)
 
@@ -159,7 +197,8 @@ class DagRun:
 
     def _result(self) -> DagResult:
         for number, state in enumerate(self._schedule.states):
-            self._results[number].state = state
+            result = self._results[number]
+            result.state, result.reason = state, "; ".join(filter(None, (result.reason, result.left)))
         good = (TaskState.SUCCEEDED, TaskState.SKIPPED)
         succeeded = all(
             (result.state in good or number in self._let_go) and not result.left

@@ -333,7 +333,7 @@ class RequestOut(BaseModel):
             ended_at=record.ended_at,
             cluster=str(record.arguments.get("cluster", "")),
             cancelling=record.cancelling,
-            result=record.result,
+            result=None if record.ended_at is None else record.result,
             error=record.error,
         )
 

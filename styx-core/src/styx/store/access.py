@@ -76,8 +76,8 @@ class RequestState(StrEnum):
 class RequestRecord:
     """Something that takes a while and goes on without the client: a launch, a stop, a removal.
 
-    ``arguments`` is what it was asked with, secrets apart (``sealed``); ``result`` is there once it has succeeded,
-    ``error`` once it has failed.
+    ``arguments`` is what it was asked with, secrets apart (``sealed``); ``result`` is what came of it once it has
+    succeeded, and until it ends what is kept for who takes it up; ``error`` is there once it has failed.
     """
 
     id: str

@@ -95,6 +95,16 @@ class Requests:
                 raise Superseded(f"request {number} is not, or not any more, this server's")
             return self._write(connection, number, epoch=before.epoch + 1)
 
+    def keep(self, number: str, epoch: int, result: Any) -> RequestRecord:
+        """Keep what a request has come to, for whoever takes it up: it is its ``result`` until it ends.
+
+        Raises Superseded when another has taken it up.
+        """
+        with self._database.write() as connection:
+            before = _locked(connection, number)
+            _require(before, epoch)
+            return before if before.ended_at is not None else self._write(connection, number, result=result)
+
     def finish(
         self, number: str, epoch: int, state: RequestState, *, result: Any = None, error: Wire | None = None
     ) -> RequestRecord:
@@ -106,8 +116,7 @@ class Requests:
         """
         with self._database.write() as connection:
             before = _locked(connection, number)
-            if before.epoch != epoch:
-                raise Superseded(f"request {number} was taken up anew: epoch {before.epoch}, and not {epoch}")
+            _require(before, epoch)
             if before.ended_at is not None and before.state is state:
                 return before
             if before.ended_at is not None or state is RequestState.RUNNING:
@@ -144,6 +153,11 @@ class Requests:
 
 def _locked(connection: Connection, number: str) -> RequestRecord:
     return _found(connection.execute(_LOCK, {"which": plain(number)}).first(), number)
+
+
+def _require(record: RequestRecord, epoch: int) -> None:
+    if record.epoch != epoch:
+        raise Superseded(f"request {record.id} was taken up anew: epoch {record.epoch}, and not {epoch}")
 
 
 def _found(row: Any, number: str) -> RequestRecord:

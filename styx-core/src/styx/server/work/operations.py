@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 class Asked:
     """What a request was asked with. ``secrets`` has those of each task, by position.
 
-    ``again`` is whether a server has begun with it before, and not come to its end.
+    ``again`` is whether a server has begun with it before, and not come to its end; ``past`` is what that one has kept
+    of it by ``keep``, which raises Superseded once another server has the request.
     """
 
     id: str
     arguments: Mapping[str, Any]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
     again: bool = False
+    past: Any = None
+    keep: Callable[[Any], Awaitable[object]] | None = None
 
     def task(self, mapping: Mapping[str, Any] | None = None, position: int = 0) -> Task:
         """The task with its secrets."""
@@ -97,19 +100,25 @@ async def discard(engine: Engine, asked: Asked, progress: Progress) -> Any:
 
 
 async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
-    """Run the tasks of a Dag, each on a cluster of its own, and wait. What an earlier try has left goes first."""
+    """Run the tasks of a Dag, each on a cluster of its own, and wait; from where an earlier try has left it."""
     from styx.dags.model import RunOptions
     from styx.dags.run import DagRun
+    from styx.server.work.dags import Kept
     from styx.server.work.tasks import dag_of
 
     tasks = [asked.task(mapping, position) for position, mapping in enumerate(asked.arguments["tasks"])]
     dag = dag_of(tasks, asked.arguments["shape"])
-    run = DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report)
-    run.name = f"{run.name.rpartition('-')[0]}-{asked.id[:6]}"
-    mine = [each.name for each in engine.context.store.clusters.list() if each.user == engine.context.user]
-    left = [name for name in mine if name.startswith(f"{run.name}-")]
-    await asyncio.gather(*(engine.down(name, progress.phase) for name in left))
-    return dump(await run.run())
+    options = load(RunOptions, asked.arguments["options"])
+    return dump(await DagRun(engine, dag, options, progress.report, Kept(asked)).run())
+
+
+async def remove_dag(engine: Engine, asked: Asked, progress: Progress) -> None:
+    """Remove the clusters of a run that is to end and that nobody runs."""
+    from styx.server.work.dags import Kept
+
+    if not asked.arguments["options"]["keep"]:
+        clusters = [each.cluster for each in Kept(asked).past.values() if each.cluster]
+        await asyncio.gather(*(engine.down(name, progress.phase) for name in clusters), return_exceptions=True)
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -121,3 +130,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "discard": discard,
     "dag": run_dag,
 }
+
+# Of those that leave something behind where they are cancelled while no server works on them.
+REMOVALS: Mapping[str, Operation] = {"dag": remove_dag}

@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -23,7 +24,7 @@ from styx.engine.about import about
 from styx.engine.redact import redacting
 from styx.server.observe import tracing
 from styx.server.tallies import Tally, less
-from styx.server.work.operations import OPERATIONS, Asked, Operation
+from styx.server.work.operations import OPERATIONS, REMOVALS, Asked, Operation
 from styx.server.work.progress import Progress, Said
 from styx.store.access import RequestRecord, RequestState
 from styx.store.managed import Superseded
@@ -165,7 +166,7 @@ class Requests:
     async def _see_done(self, record: RequestRecord, progress: Progress) -> None:
         state, result, error = RequestState.CANCELLED, None, None
         try:
-            result = None if record.cancelling else await self._run(record, progress)
+            result = await self._run(record, progress)
             state = RequestState.CANCELLED if record.cancelling else RequestState.SUCCEEDED
         except asyncio.CancelledError:
             if not await self._asked_to_end(record.id):
@@ -181,12 +182,15 @@ class Requests:
         )
 
     async def _run(self, record: RequestRecord, progress: Progress) -> Any:
-        operation = OPERATIONS.get(record.kind)
+        operation = (REMOVALS if record.cancelling else OPERATIONS).get(record.kind)
+        if operation is None and record.cancelling:
+            return None
         if operation is None:
             raise StyxError(f"this server does not know requests of kind {record.kind!r}", hint="Is it an older one?")
         opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
         with redacting(value for values in opened.values() for value in values.values()):
-            asked = Asked(record.id, record.arguments, opened, again=record.epoch > 1)
+            keep = partial(self._persistently, self._store.requests.keep, record.id, record.epoch)
+            asked = Asked(record.id, record.arguments, opened, record.epoch > 1, record.result, keep)
             async with self._turn(asked, record.kind, progress):
                 with tracing.span(record.kind, request=record.id):
                     return await self._done(operation, record.user, asked, progress)
