@@ -20,7 +20,7 @@ from styx.api.errors import (
 from styx.dags import outputs
 from styx.engine.engine import Engine
 from styx.jobs import names
-from styx.jobs.logs import Log
+from styx.jobs.logfile import Log
 from styx.jobs.outcome import Outcome, gone
 from styx.spec.model import TaskSpec
 from styx.store.access import NotOwned
@@ -141,12 +141,17 @@ class Watch:
 
     async def _follow(self) -> None:
         with suppress(StyxError):  # who waits for the job tells what is wrong
-            chunks = self._engine.logs(
-                self._cluster, self._number, follow=True, tail=None, rank=None, offsets=self._log.reached or None
-            )
-            async for chunk in chunks:
-                self._log.add(chunk)
-                self._heard_at = self._engine.context.clock.now()
+            while True:
+                chunks = self._engine.logs(
+                    self._cluster, self._number, follow=True, tail=None, rank=None, offsets=self._log.reached or None
+                )
+                async for chunk in chunks:
+                    self._heard_at = self._engine.context.clock.now()
+                    if not self._log.add(chunk):
+                        break
+                else:
+                    return
+                await asyncio.sleep(PAUSE)  # there is no room: it is read again from where it was kept
 
     async def _how(self, info: JobInfo) -> Outcome:
         if info.state is JobState.SUCCEEDED:
