@@ -6,18 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from styx.api.errors import BadInput
 from styx.store import schema
 from styx.store.database import Database
 from styx.store.records import EventRecord
-from styx.store.rows import event_record, plain, write_time
+from styx.store.rows import bounded, event_record, plain, write_time
 
 _INSERT = insert(schema.events)
-_NEWEST = (
-    select(schema.events)
-    .where(schema.events.c.cluster == bindparam("cluster"))
-    .order_by(schema.events.c.id.desc())
-    .limit(bindparam("most"))
-)
+_T = schema.events
+_NEWEST = select(_T).order_by(_T.c.id.desc()).limit(bindparam("most"))
 
 
 def append(
@@ -57,8 +54,20 @@ class Events:
             now = self._database.now(connection)
             return append(connection, now, cluster, kind, from_state=from_state, to_state=to_state, reason=reason)
 
-    def of(self, cluster: str, limit: int = 100) -> list[EventRecord]:
-        """The last ``limit`` events under this cluster name, oldest first; also of clusters that are gone."""
+    def of(
+        self, cluster: str | None, limit: int = 100, *, before: int | None = None, kind: str | None = None
+    ) -> list[EventRecord]:
+        """The last ``limit`` events under this cluster name, or of all, oldest first; also of clusters that are gone.
+
+        Of them, those ``before`` the one of that id, and of one ``kind`` of a cluster. Raises BadInput for a kind
+        without a cluster, which no index has.
+        """
+        if kind is not None and cluster is None:
+            raise BadInput("events of one kind are those of one cluster", hint="Name the cluster.")
+        wanted = {_T.c.cluster: cluster, _T.c.kind: kind}
+        query = _NEWEST.where(*(column == plain(value) for column, value in wanted.items() if value is not None))
+        if before is not None:
+            query = query.where(_T.c.id < bounded(before))
         with self._database.read() as connection:
-            rows = connection.execute(_NEWEST, {"cluster": cluster, "most": limit}).all()
+            rows = connection.execute(query, {"most": limit}).all()
         return [event_record(row) for row in reversed(rows)]

@@ -258,10 +258,13 @@ class ManagedJobs:
         with self._database.read() as connection:
             return [managed_job(row) for row in connection.execute(_MINE, {"name": server})]
 
-    def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
-        """The last ``limit`` things that happened to a job, oldest first."""
+    def events(self, number: int, limit: int = 1000, *, before: int | None = None) -> list[JobEvent]:
+        """The last ``limit`` things that happened to a job, ``before`` the one of that id, oldest first."""
+        query = _NEWEST_EVENTS
+        if before is not None:
+            query = query.where(schema.job_events.c.id < bounded(before))
         with self._database.read() as connection:
-            rows = connection.execute(_NEWEST_EVENTS, {"number": bounded(number), "most": limit}).all()
+            rows = connection.execute(query, {"number": bounded(number), "most": limit}).all()
             if not rows:
                 _got(connection, number)
         return [job_event(row) for row in reversed(rows)]

@@ -53,10 +53,11 @@ class Users:
             row = connection.execute(_GET, {"who": plain(name)}).first()
         return None if row is None else user_record(row)
 
-    def list(self) -> list[User]:
-        """All users by name."""
+    def list(self, *, after: str = "", limit: int | None = None) -> list[User]:
+        """All users by name, or the first so many ``after`` this one."""
+        query = _ALL.where(_T.c.name > plain(after)).limit(limit)
         with self._database.read() as connection:
-            return [user_record(row) for row in connection.execute(_ALL)]
+            return [user_record(row) for row in connection.execute(query)]
 
     def update(self, name: str, **changes: Any) -> User:
         """Set ``role`` or ``disabled``. Raises Conflict where no administrator would be left."""

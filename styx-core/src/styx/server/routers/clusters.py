@@ -19,7 +19,7 @@ from styx.engine.freshness import needs_a_look
 from styx.server.auth.access import CallerOf, TurnsOf, require_own
 from styx.server.auth.tokens import Caller
 from styx.server.http.apart import ApartOf
-from styx.server.http.responses import NAME, After, ClusterName, Limit, decode, page, whole
+from styx.server.http.responses import NAME, After, ClusterName, Limit, decode, last_page, number, page, whole
 from styx.server.http.routing import routes
 from styx.server.http.submitting import SubmitOf
 from styx.server.models import AutostopIn, LaunchIn, Page, RequestOut, StartIn, TaskIn
@@ -162,9 +162,10 @@ async def nodes(name: ClusterName, parts: PartsOf) -> Page[NodeRecord]:
 
 
 @router.get("/{name}/history")
-async def history(name: ClusterName, parts: PartsOf, limit: Limit = 100) -> Page[EventRecord]:
-    """What happened to a cluster, oldest first; also after it is gone."""
-    return whole(await parts.off_loop(parts.store.events.of, name, limit))  # type: ignore[return-value]
+async def history(name: ClusterName, parts: PartsOf, after: After = None, limit: Limit = 100) -> Page[EventRecord]:
+    """What happened to a cluster, oldest first; also after it is gone. The last so many come first."""
+    found = await parts.off_loop(parts.store.events.of, name, limit + 1, before=number(after))
+    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
 
 
 async def _known(parts: Parts, name: str) -> ClusterRecord:

@@ -21,7 +21,18 @@ from styx.server.auth.access import IN_TURN, AgainOf, CallerOf, NoteOf, TurnsOf
 from styx.server.auth.tokens import Caller
 from styx.server.files.uploads import told
 from styx.server.http.apart import ApartOf
-from styx.server.http.responses import IdempotencyKey, LastEventId, Limit, Wait, event_number, stream, whole
+from styx.server.http.responses import (
+    After,
+    IdempotencyKey,
+    LastEventId,
+    Limit,
+    Wait,
+    event_number,
+    last_page,
+    stream,
+    whole,
+)
+from styx.server.http.responses import number as cursor_number
 from styx.server.http.routing import routes
 from styx.server.http.sse import Event, EventStream
 from styx.server.models import Cancelled, JobOptionsIn, JobsIn, ManagedIds, Page
@@ -129,9 +140,10 @@ async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
 
 
 @router.get("/{number:int}/events")
-async def events(number: JobNumber, parts: PartsOf, limit: Limit = 1000) -> Page[JobEvent]:
-    """What happened to a job, oldest first; the last so many."""
-    return whole(await parts.off_loop(parts.store.jobs.events, number, limit))  # type: ignore[return-value]
+async def events(number: JobNumber, parts: PartsOf, after: After = None, limit: Limit = 1000) -> Page[JobEvent]:
+    """What happened to a job, oldest first. The last so many come first."""
+    found = await parts.off_loop(parts.store.jobs.events, number, limit + 1, before=cursor_number(after))
+    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
 
 
 @router.get(

@@ -40,9 +40,10 @@ async def me(caller: CallerOf, parts: PartsOf) -> Me:
 
 
 @router.get("/users")
-async def users(parts: PartsOf, _admin: AdminOf) -> Page[User]:
-    """All users, by name."""
-    return whole(await parts.off_loop(parts.store.users.list))  # type: ignore[return-value]
+async def users(parts: PartsOf, _admin: AdminOf, after: After = None, limit: Limit = 1000) -> Page[User]:
+    """Users, by name."""
+    found = await parts.off_loop(parts.store.users.list, after=decode(after) or "", limit=limit + 1)
+    return page(found, limit, lambda last: last.name)  # type: ignore[return-value]
 
 
 @router.post("/users", status_code=201)

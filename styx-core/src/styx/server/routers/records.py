@@ -15,7 +15,7 @@ from styx.client.refusals import NoSuchThing
 from styx.hookspecs import DoctorFinding
 from styx.plugins.status import Plugin
 from styx.server.auth.access import IN_TURN
-from styx.server.http.responses import NAME, Limit, whole
+from styx.server.http.responses import NAME, After, Limit, last_page, number, whole
 from styx.server.http.routing import routes
 from styx.server.models import Page
 from styx.server.parts import PartsOf
@@ -68,10 +68,16 @@ class Policy(BaseModel):
 
 @router.get("/events")
 async def events(
-    cluster: Annotated[str, Query(pattern=NAME, examples=["dev"])], parts: PartsOf, limit: Limit = 100
+    parts: PartsOf,
+    cluster: Annotated[str | None, Query(pattern=NAME, examples=["dev"])] = None,
+    kind: Annotated[str | None, Query(max_length=50, description="of one cluster", examples=["state"])] = None,
+    after: After = None,
+    limit: Limit = 100,
 ) -> Page[EventRecord]:
-    """What happened to a cluster, oldest first; also after it is gone."""
-    return whole(await parts.off_loop(parts.store.events.of, cluster, limit))  # type: ignore[return-value]
+    """What happened to clusters, or to one, oldest first; also after they are gone. The last so many come first."""
+    find = parts.store.events.of
+    found = await parts.off_loop(find, cluster, limit + 1, before=number(after), kind=kind)
+    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
 
 
 @router.get("/costs", dependencies=[IN_TURN])
