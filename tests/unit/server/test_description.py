@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from styx.server.app import routed
 from styx.server.auth.access import HARMLESS, OPEN
@@ -49,14 +50,22 @@ def test_every_operation_says_what_it_does_and_answers(document: dict[str, Any])
         assert operation["security"] == ([] if path in OPEN else [{"bearer": []}]), place
 
 
-def test_every_body_has_an_example(document: dict[str, Any]) -> None:
-    """In its schema; of what is sent as bytes there is none."""
+def test_every_body_and_answer_has_an_example(document: dict[str, Any]) -> None:
+    """Which is such a body, or such an answer; of what is bytes there is none."""
+    schemas, found = document["components"]["schemas"], 0
     for path, method, operation in operations(document):
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            reference = content["schema"].get("$ref")
-            if reference is not None and "orphans" not in path:
-                schema = document["components"]["schemas"][reference.rpartition("/")[2]]
-                assert schema["examples"], f"{method} {path}"
+        for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+            content = part.get("content", {}).get("application/json")
+            if content is None:
+                continue
+            schema = content["schema"]
+            named = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
+            examples = [content["example"]] if "example" in content else named["examples"]
+            for example in examples:
+                Draft202012Validator({**document, **schema}).validate(example)
+                found += 1
+            assert examples, f"{method} {path}"
+    assert found > 70
 
 
 def test_every_post_may_be_sent_again(document: dict[str, Any]) -> None:

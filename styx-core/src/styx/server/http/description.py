@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -52,6 +53,7 @@ class Described(FastAPI):
             document["components"]["schemas"]["Problem"] = _problem()
             document["components"]["securitySchemes"] = _BEARER
             _say_amounts(document)
+            _show_examples(document["components"]["schemas"])
             for path, methods in document["paths"].items():
                 for method, operation in methods.items():
                     operation["security"] = [] if path in OPEN else [{"bearer": []}]
@@ -76,6 +78,16 @@ def _say_amounts(part: Any) -> None:
     if isinstance(part, list):
         for each in part:
             _say_amounts(each)
+
+
+def _show_examples(schemas: dict[str, Any]) -> None:
+    """Give those an example that do not bring one: what the engine and the store have is described here alone."""
+    examples = json.loads(files(__package__).joinpath("examples.json").read_text("utf-8"))
+    for name, example in examples.items():
+        schemas[name]["examples"] = [example]
+    for name, schema in schemas.items():
+        if name.startswith("Page_"):
+            schema["examples"] = [{"items": schemas[name[len("Page_") : -1]]["examples"], "next": None}]
 
 
 def operation_id(route: APIRoute) -> str:

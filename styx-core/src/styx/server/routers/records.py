@@ -86,7 +86,7 @@ async def costs(parts: PartsOf, days: Annotated[int | None, Query(ge=0, le=36500
     return await _asking(parts.client.costs, days)
 
 
-@router.get("/billed")
+@router.get("/billed", responses={200: {"content": {"application/json": {"example": {"dev": "1.006"}}}}})
 async def billed(parts: PartsOf) -> dict[str, Decimal | None]:
     """What clusters are billed for right now: USD an hour, null where nobody knows."""
     return {span.cluster: span.hourly_cost for span in await parts.off_loop(parts.store.spans.going_on)}
