@@ -178,5 +178,6 @@ def styx_recovery(strategy: str, loss: Loss) -> Leaning | None:
 
     ``strategy`` is what the job was launched with (``styx jobs launch --strategy NAME``). Core has ``failover`` and
     ``eager_next_region``. Plugins are asked in order of name; where none knows the strategy, or the one that does
-    fails, the same place is asked first, as with ``failover``.
+    fails, the same place is asked first, as with ``failover``. As a job is handed in they are asked with a loss of
+    nothing (``job`` is 0): what no plugin answers is refused.
     """

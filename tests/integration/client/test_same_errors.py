@@ -16,6 +16,7 @@ from styx.api.errors import StyxError
 from styx.client.protocol import Client, LaunchOptions
 from styx.dags.model import RunOptions
 from styx.engine.storage import Mode
+from styx.jobs.model import JobOptions
 from styx.spec import Dag, Resources, Task
 from styx.store import Store
 from styx.store.managed import JobQuery
@@ -83,6 +84,18 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "a managed job that is not there": lambda c: c.jobs.get(99),
     "events of a managed job that is not there": lambda c: c.jobs.events(99),
     "logs of a managed job that is not there": lambda c: [*c.jobs.logs(99)],
+    "cancel a managed job that is not there": lambda c: c.jobs.cancel([99]),
+    "wait for a managed job that is not there": lambda c: c.jobs.wait(99),
+    "a managed job with a strategy of nobody": lambda c: c.jobs.submit(HELLO, JobOptions(strategy="luck")),
+    "a managed dag with a strategy of nobody": lambda c: c.jobs.submit_dag(_dag(HELLO), JobOptions(strategy="luck")),
+    "a managed job that is too important": lambda c: c.jobs.submit(HELLO, JobOptions(priority=5000)),
+    "a managed job with a limit that is none": lambda c: c.jobs.submit(HELLO, JobOptions(timeout=-1)),
+    "a managed job whose URL is none": lambda c: c.jobs.submit(HELLO, JobOptions(on_failure=("ftp://example.org",))),
+    "an array of none": lambda c: c.jobs.submit(HELLO, JobOptions(), count=0),
+    "a managed job whose files are not there": lambda c: c.jobs.submit(NOWHERE, JobOptions()),
+    "a managed job with nothing to run": lambda c: c.jobs.submit(Task("idle"), JobOptions()),
+    "a managed job without its secret": lambda c: c.jobs.submit(HELLO.secrets({"T": None}), JobOptions()),
+    "a managed dag without tasks": lambda c: c.jobs.submit_dag(Dag("empty"), JobOptions()),
     "managed jobs by what has no index": lambda c: c.jobs.list(JobQuery(name="a", pool="b")),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 
@@ -31,6 +32,17 @@ def test_the_same_again_is_answered_the_same(server: Server) -> None:
     again = server.ask("POST", "/v1/users", {"name": "one"}, headers={"idempotency-key": "one"})
     assert (again.status, again.json) == (first.status, first.json) == (201, first.json)
     assert (again.headers.get("idempotent-replayed"), first.headers.get("idempotent-replayed")) == ("true", None)
+
+
+def test_what_is_answered_again_counts_for_its_route(server: Server) -> None:
+    """In the metrics, as what was answered first does."""
+    for _ in range(3):
+        server.ask("POST", "/v1/tokens", {"name": "counted"}, headers={"idempotency-key": "counted"})
+    text = server.ask("GET", "/metrics").body.decode()
+    counted = r'^styx_http_request_seconds_count{method="POST",route="/v1/tokens",status="201"} (.*)'
+    (count,) = re.findall(counted, text, re.MULTILINE)
+    assert float(count) >= 3
+    assert 'method="POST",route="(none)",status="201"' not in text
 
 
 def test_another_request_under_the_same_key_is_refused(server: Server) -> None:

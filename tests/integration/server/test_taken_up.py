@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -213,6 +214,15 @@ def test_what_ended_in_time_did_though_nobody_saw_it(home: Path) -> None:
     time.sleep(7)
     with running(home) as again:
         ended = [again.ask("GET", f"/v1/jobs/{job}?wait=50").json for job in jobs]
+        written = [json.loads(line) for line in (home / "server.log").read_text().splitlines() if line[:1] == "{"]
+    mine = [each["message"] for each in written if each.get("job") == int(jobs[0])]
+    assert mine[1:4] == [
+        "managed job 1: its turn has come",
+        "managed job 1: starting to running: as job 1 on job-1",
+        "managed job 1: running to succeeded",
+    ]
+    handed_in_by = [each for each in written if each.get("job") == int(jobs[0]) and "path" in each]
+    assert [each["request"] != "" for each in handed_in_by] == [True]
     assert [(job["state"], job["exit_code"]) for job in ended] == [("succeeded", 0), ("failed", 5), ("failed", None)]
     assert ended[2]["reason"] == "it took longer than the 6 s that it may"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from styx.api import BadInput
+from styx.api import BadInput, StyxError
 from styx.engine.obtain import Wish, plan_machines
 from styx.hookspecs import Leaning, Loss, Site
 from styx.jobs import names
 from styx.jobs.outcome import loss
-from styx.jobs.recovery import leaning
+from styx.jobs.recovery import leaning, require_known
 from support.world import HELLO, World, quiet
 
 LOST = Loss(7, "t", 1, Site("aws", "us-east-1", "us-east-1a"), "m5.large", spot=True, preempted=True)
@@ -30,6 +30,17 @@ class Plugins:
     def first(self, hook: str, *, strategy: str, loss: Loss) -> object:
         """What the first of them says."""
         assert (hook, strategy, loss) == ("styx_recovery", "mine", LOST)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Answers(Plugins):
+    """Plugins that are asked about a loss of nothing."""
+
+    def first(self, hook: str, *, strategy: str, loss: Loss) -> object:
+        """What the first of them says."""
+        assert (hook, loss.job) == ("styx_recovery", 0)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -53,6 +64,17 @@ def test_a_strategy_of_a_plugin() -> None:
     """Is asked with what is known of the loss."""
     mine = Leaning(avoid=(Site("gcp"),))
     assert leaning(Plugins(mine), "mine", LOST) == (mine, "")  # type: ignore[arg-type]
+
+
+def test_a_strategy_has_to_be_somebodys() -> None:
+    """As a job is handed in; one whose plugin fails there is known, and so is one that is written otherwise."""
+    for known in (None, "failover", "EAGER-NEXT-REGION"):
+        require_known(Answers(None), known)  # type: ignore[arg-type]
+    for answer in (SAME, StyxError("not now")):
+        require_known(Answers(answer), "mine")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="'their'") as refused:
+        require_known(Answers(None), "their")  # type: ignore[arg-type]
+    assert "failover, eager_next_region" in (refused.value.hint or "")
 
 
 @pytest_asyncio.fixture

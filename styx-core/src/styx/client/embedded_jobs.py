@@ -34,6 +34,7 @@ class EmbeddedJobs:
         """See :class:`~styx.client.jobs.JobsClient`. Raises PluginError where no server can run."""
         from styx.jobs.submit import submit
 
+        self._require(options)
         local.ensure()
         store, user = self._opened.store, self._opened.engine.context.user
         return submit(store, self._sealer, task, options, user=user, name=name, count=count, key=key)
@@ -42,9 +43,15 @@ class EmbeddedJobs:
         """See :class:`~styx.client.jobs.JobsClient`. Raises PluginError where no server can run."""
         from styx.jobs.submit import submit_dag
 
+        self._require(options)
         local.ensure()
         store, user = self._opened.store, self._opened.engine.context.user
         return submit_dag(store, self._sealer, dag, options, user=user, key=key)
+
+    def _require(self, options: JobOptions) -> None:
+        from styx.jobs.recovery import require_known
+
+        require_known(self._opened.engine.context.plugins, options.strategy)
 
     @property
     def _sealer(self) -> Sealer:

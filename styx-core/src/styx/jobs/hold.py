@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from styx.engine.engine import Engine
 from styx.hookspecs import Event
 from styx.jobs import costs
 from styx.store.managed import ManagedState, Superseded
+
+log = logging.getLogger("styx.jobs")
 
 
 class Hold:
@@ -56,6 +59,8 @@ class Hold:
 
     def _announce(self, kind: str, reason: str, before: ManagedState | None = None) -> None:
         job = self.job
+        what = kind if before is None else f"{before} to {job.state}"
+        log.info("managed job %s: %s%s", job.id, what, f": {reason}" if reason else "")
         self.engine.context.announce(
             Event(
                 at=job.updated_at,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PRIORITY = 500  # of 0 to 1000; the highest goes first
 HIGHEST = 1000
 STRATEGY = "failover"
+MOST = 10_000  # jobs of one array
 MOST_URLS = 10
 
 
@@ -49,7 +50,7 @@ class JobOptions:
         codes = self.restart_exit_codes
         settled = replace(
             self,
-            strategy=_word(self.strategy or said.get("strategy") or STRATEGY),
+            strategy=word(self.strategy or said.get("strategy") or STRATEGY),
             max_restarts=_first(self.max_restarts, said.get("max_restarts_on_errors"), 0),
             restart_exit_codes=tuple(_first(codes, said.get("recover_on_exit_codes"), ())),
             priority=_first(self.priority, alternative.priority, PRIORITY),
@@ -84,7 +85,14 @@ class JobOptions:
         return cls(**found)
 
 
-def _word(name: str) -> str:
+def require_count(count: int) -> None:
+    """Raise BadInput for what is no number of jobs of an array."""
+    if not 1 <= count <= MOST:
+        raise BadInput(f"an array of {count} jobs", hint=f"From 1 to {MOST}.")
+
+
+def word(name: str) -> str:
+    """The name of a strategy as code has it; people write it in several ways."""
     return name.lower().replace("-", "_")
 
 

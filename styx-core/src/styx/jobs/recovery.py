@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from styx.api.errors import StyxError
+from styx.api.errors import BadInput, StyxError
 from styx.hookspecs import Leaning, Loss, Site
+from styx.jobs.model import word
 from styx.plugins.manager import PluginManager
 
 HOOK = "styx_recovery"
+_NOTHING = Loss(0, "", 0, Site(""), "", spot=False, preempted=False)
 
 
 def failover(loss: Loss) -> Leaning:
@@ -39,3 +41,16 @@ def leaning(plugins: PluginManager, strategy: str, loss: Loss) -> tuple[Leaning,
     if not isinstance(found, Leaning):
         return failover(loss), f"no plugin knows the recovery strategy {strategy!r}"
     return found, ""
+
+
+def require_known(plugins: PluginManager, strategy: str | None) -> None:
+    """Raise BadInput for a strategy of nobody: the first preemption would be late to find out."""
+    if strategy is None or (name := word(strategy)) in STRATEGIES:
+        return
+    try:
+        known = isinstance(plugins.first(HOOK, strategy=name, loss=_NOTHING), Leaning)
+    except StyxError:
+        return  # somebody knows it, and fails at a loss of nothing
+    if not known:
+        there = ", ".join(STRATEGIES)
+        raise BadInput(f"there is no recovery strategy {strategy!r}", hint=f"There are {there}; plugins add others.")

@@ -165,6 +165,8 @@ class JobRuntime:
             if number in self._around.cancels:
                 self._around.cancels[number].set()
         for job in await self._ask(self._store.jobs.admit, self.server_id, self._limits):
+            with about(job=job.id):
+                log.info("managed job %s: its turn has come", job.id)
             await self._records.begin(KIND, str(job.id))
         await self._tell_of_ends()
 

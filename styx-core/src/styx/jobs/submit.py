@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from styx.api.errors import BadInput, InvalidTask
+from styx.api.errors import InvalidTask
 from styx.dags.schedule import primary_tasks
 from styx.jobs import urls
-from styx.jobs.model import JobOptions
+from styx.jobs.model import JobOptions, require_count
 from styx.spec.dag import Dag
 from styx.spec.header import termination_delay
 from styx.spec.task import Task
@@ -20,8 +20,6 @@ from styx.store.managed import ManagedJob, NewJob
 
 if TYPE_CHECKING:
     from styx.sealing import Sealer
-
-MOST = 10_000  # jobs of one array
 
 
 def submit(
@@ -41,8 +39,7 @@ def submit(
     idempotent: the same again is the same jobs, and something else BadInput. Raises InvalidTask for a task that could
     not run.
     """
-    if not 1 <= count <= MOST:
-        raise BadInput(f"an array of {count} jobs", hint=f"From 1 to {MOST}.")
+    require_count(count)
     key = key or secrets.token_hex(16)
     name = name or task.spec.name or "job"
     settled = _checked(task, options)

@@ -30,7 +30,10 @@ class RemoteJobs:
     ) -> list[ManagedJob]:
         """See :class:`~styx.client.jobs.JobsClient`."""
         from styx.client.remote.files import sent
+        from styx.jobs.model import require_count
 
+        require_count(count)
+        options.settled(task.spec)  # refused here as it would be there
         body = {**sent(self._http, task), "options": dump(options), "name": name, "count": count}
         return self._submitted("/v1/jobs", body, key)
 
@@ -38,6 +41,8 @@ class RemoteJobs:
         """See :class:`~styx.client.jobs.JobsClient`."""
         from styx.client.remote.dags import sent
 
+        for task in dag.tasks:
+            options.settled(task.spec)
         return self._submitted("/v1/dags", {"dag": sent(self._http, dag), "options": dump(options)}, key)
 
     def _submitted(self, path: str, body: dict[str, Any], key: str | None) -> list[ManagedJob]:

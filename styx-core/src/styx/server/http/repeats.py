@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from styx.api.errors import StyxError
 from styx.client.refusals import Clash, InvalidBody
@@ -93,7 +94,7 @@ class Repeats:
         else:
             kept = self._sealer.unseal(found.body, _about(user, key))
             media = "application/json" if found.status < HTTPStatus.BAD_REQUEST else MEDIA_TYPE
-            await Response(kept, found.status, _REPLAYED, media)(scope, receive, send)
+            await _told(Response(kept, found.status, _REPLAYED, media), scope, receive, send)
 
     async def _first(self, scope: Scope, body: bytes, receive: Receive, send: Send, attempt: Attempt) -> None:
         """Have it done, and keep the answer before it is sent."""
@@ -127,10 +128,17 @@ class Repeats:
             await self._app(scope, receive, send)
             return
         shown = RequestOut.of(record).model_dump_json()
-        await Response(shown, HTTPStatus.ACCEPTED, media_type="application/json")(scope, receive, send)
+        await _told(Response(shown, HTTPStatus.ACCEPTED, media_type="application/json"), scope, receive, send)
 
     async def _refuse(self, error: StyxError, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(error, scope["state"]["request"])(scope, receive, send)
+        await _told(answer(error, scope["state"]["request"]), scope, receive, send)
+
+
+async def _told(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer in place of the route, which counts as the one that did."""
+    routes = scope["app"].routes if "app" in scope else ()
+    scope["route"] = next((each for each in routes if each.matches(scope)[0] is Match.FULL), None)
+    await response(scope, receive, send)
 
 
 async def _whole(receive: Receive) -> bytes:

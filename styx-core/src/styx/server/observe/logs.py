@@ -79,4 +79,6 @@ def observe(scope: Scope, status: int, seconds: float) -> None:
         "user": caller.user if caller is not None else "",
         "address": client[0] if client else "",
     }
+    if "first" in (what := state.get("what", {})):  # of the jobs that were handed in
+        fields |= {"job": what["first"], "count": what["count"]}
     access.info("%s %s: %d", scope["method"], scope["path"], status, extra={FIELDS: fields})

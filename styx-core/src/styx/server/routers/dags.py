@@ -9,6 +9,7 @@ from styx.client.wire import load
 from styx.dags.model import RunOptions
 from styx.dags.plan import plan_places
 from styx.engine.ownership import require_allowed
+from styx.jobs.recovery import require_known
 from styx.jobs.submit import submit_dag
 from styx.server.auth.access import IN_TURN, CallerOf, NoteOf
 from styx.server.http.apart import ApartOf
@@ -51,6 +52,7 @@ async def launch(
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
+    await parts.off_loop(require_known, engine.context.plugins, body.options.strategy)
     made = await handing_in(
         submit_dag,
         parts.store,

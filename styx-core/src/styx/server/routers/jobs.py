@@ -16,6 +16,7 @@ from styx.engine.ownership import require_allowed
 from styx.jobs import costs, urls
 from styx.jobs import logs as joblogs
 from styx.jobs.model import JobOptions
+from styx.jobs.recovery import require_known
 from styx.jobs.submit import submit
 from styx.server.auth.access import IN_TURN, AgainOf, CallerOf, NoteOf, TurnsOf
 from styx.server.auth.tokens import Caller
@@ -108,6 +109,7 @@ async def launch(
         raise too_large(f"{body.count} jobs", parts.settings)
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec])
+    await parts.off_loop(require_known, engine.context.plugins, body.options.strategy)
     made = await handing_in(
         submit,
         parts.store,
