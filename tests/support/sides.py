@@ -23,7 +23,7 @@ from styx.client.protocol import Client
 
 PATIENCE = 60.0
 PROGRAMS = Path(sys.executable).parent
-SETTINGS = "allowed_clouds: [local]\nplugins: {}\n"
+SETTINGS = "allowed_clouds: [local]\nplugins: {}\njobs: {pools: {shut: 0}}\n"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import styx
 from support.sides import PATIENCE, Side
 
 EVERYTHING = """
 import asyncio, styx
-from styx.api import ClusterNotFound, NoOffer
+from styx.api import ClusterNotFound, NoOffer, StyxError
 
 LOCAL = styx.Resources.from_dict({"infra": "local"})
 job = styx.launch(styx.Task("t", run="echo one; echo two"), LOCAL, cluster="sdk", autostop=None)
@@ -34,7 +35,20 @@ styx.storage_create("file://sdk")
 print(styx.storage_cp("x", "file://sdk/k/").plan.moves, styx.storage_sync("file://sdk", "down").plan.moves)
 print([o.key for o in styx.storage_ls("file://sdk")], [b.uri for b in styx.storage_ls()])
 print(styx.storage_rm("file://sdk/k/x")); styx.storage_delete("sdk")
+try:
+    styx.storage_presign("file://sdk/k/x")
+except StyxError as error:
+    print(error.message)
 print(styx.cost_report(1).cost == 0)
+print(styx.cancel("sdk"), [*styx.logs("sdk", 1)])
+(one,) = styx.jobs_launch(styx.Task("m", run="echo managed; exit 2").resources(LOCAL))
+print([*styx.jobs_logs(one.id)], styx.jobs_wait(one.id).exit_code, str(styx.jobs_status(one.id).state))
+many = styx.jobs_launch(styx.Task("n", run="true").resources(LOCAL), num_jobs=2, pool="shut")
+print(styx.jobs_cancel([job.id for job in many]) == [job.id for job in many])
+print([(job.name, str(job.state)) for job in styx.jobs_queue()])
+async def both():
+    return [str(job.state) for job in await asyncio.gather(*(styx.jobs_wait.aio(job.id) for job in many))]
+print(asyncio.run(both()))
 try:
     styx.launch(styx.Task("t", run="x"), styx.Resources.from_dict({"infra": "local", "cpus": "999+"}))
 except NoOffer as error:
@@ -54,7 +68,13 @@ Job(cluster='sdk', id=1) ['one', 'two'] 0 False
 ('x',) ('k/x',)
 ['k/x'] ['file://sdk']
 1
+file has no addresses for single objects
 True
+[] ['one', 'two']
+['managed'] 2 failed
+True
+[('n', 'cancelled'), ('n', 'cancelled'), ('m', 'failed')]
+['cancelled', 'cancelled']
 """
 
 INTERRUPTED = """
@@ -86,6 +106,13 @@ def test_everything(side: Side, tmp_path: Path) -> None:
     assert gone == "there is no cluster 'sdk' `styx status` lists the clusters."
 
 
+def test_every_function_is_there() -> None:
+    """A new one has to be put there."""
+    for name in dir(styx):
+        if not name.startswith("_") and not isinstance(getattr(styx, name), type):
+            assert f"styx.{name}(" in EVERYTHING, name
+
+
 def test_interrupted(side: Side, tmp_path: Path) -> None:
     """Ctrl-C ends a run also at a server, and the interrupt comes out once nothing of it is left."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # or it would be ignored, as in a background
@@ -103,3 +130,18 @@ def test_interrupted(side: Side, tmp_path: Path) -> None:
     rest, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert rest.splitlines()[-1] == "[]"
+
+
+def test_ended_in_the_middle(side: Side, tmp_path: Path) -> None:
+    """A program that ends with its connections open says nothing about them."""
+    script = f"{EVERYTHING[: EVERYTHING.index('print')]}job.wait()\nraise SystemExit(5)\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **side.environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (5, "", "")

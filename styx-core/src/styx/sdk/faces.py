@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -23,7 +25,14 @@ def loop() -> LoopThread:
 
 @functools.cache
 def _started() -> LoopThread:
-    return LoopThread()
+    made, process = LoopThread(), os.getpid()
+
+    def close() -> None:
+        if os.getpid() == process:  # its thread did not come along into a fork
+            made.close()
+
+    atexit.register(close)  # connections are kept open, and would complain when they are thrown away
+    return made
 
 
 class TwoFaced(Generic[P, T]):
