@@ -8,9 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support import debian_base, docker
+from support import debian_base, docker, server_wheels
 
-ROOT = Path(__file__).parents[2]
 NAME = "styx-test-server"
 
 
@@ -22,12 +21,10 @@ def missing() -> str:
 def build() -> str:
     """Build the image; its name."""
     with tempfile.TemporaryDirectory(prefix="styx-wheels-") as wheels:
-        wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", wheels, "-c", ROOT / "constraints.txt")
-        wanted = f"{ROOT / 'styx-core'}[server,postgres]"
-        subprocess.run([sys.executable, *wheel, wanted], check=True, capture_output=True)
+        server_wheels.build(Path(wheels))
         base = ("--build-arg", f"BASE={debian_base.make_base()}", "--build-arg", "PIP_OPTIONS=--no-index")
         done = subprocess.run(
-            [ROOT / "deploy" / "image", NAME, "--network=none", *base],
+            [server_wheels.ROOT / "deploy" / "image", NAME, "--network=none", *base],
             env={**os.environ, "PYTHON": sys.executable, "WHEELS": wheels},
             capture_output=True, text=True, check=False,
         )  # fmt: skip

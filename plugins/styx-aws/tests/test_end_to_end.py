@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from styx.testing.hosts import in_namespaces, unavailable
 from styx_aws.testbed import Testbed
+from support import server_wheels
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,12 +38,20 @@ class Desk:
 
     def styx(self, *words: str) -> str:
         """What the command prints; it must succeed."""
+        done = self._done(*words)
+        return done.stdout + done.stderr
+
+    def told(self, *words: str) -> Any:
+        """What the command prints as JSON."""
+        return json.loads(self._done(*words, "-o", "json").stdout)
+
+    def _done(self, *words: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-c", STYX, *words], env=self._environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"styx {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        return done
 
     def hosts(self) -> list[str]:
         """The machines that are on."""
@@ -91,3 +102,18 @@ def test_a_machine_that_stops_itself_is_stopped(desk: Desk) -> None:
     assert '"stopped"' in desk.styx("status", "-r", "-o", "json")
     desk.styx("down", "-y", "one")
     assert desk.aws.left() == []
+
+
+def test_a_server_on_a_machine(desk: Desk, tmp_path: Path) -> None:
+    """It is deployed there, works for who deployed it, and takes nothing but the machine along when that goes."""
+    wheels = server_wheels.build(tmp_path / "wheels")
+    own = ("--wheels", str(wheels), "--no-index", "--plugin", "styx-core", "--port", "8443", "--user", "ann")
+    desk.styx("api", "deploy", *SMALL, *own)
+    (machine,) = desk.hosts()
+    assert desk.told("api", "info")["user"] == "ann"
+    output = desk.styx("jobs", "launch", "-y", "-n", "where", "--infra", "local", "--", "hostname")
+    assert machine in output
+    assert [job["state"] for job in desk.told("jobs", "queue")] == ["succeeded"]
+    desk.styx("api", "logout")
+    desk.styx("down", "-y", "styx-server")
+    assert (desk.hosts(), desk.aws.left()) == ([], [])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from styx.testing.hosts import Host
+from support import server_wheels
 
-ROOT = Path(__file__).parents[3]
 PORT = 8443
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 Styx = Callable[..., str]
@@ -21,10 +21,7 @@ Styx = Callable[..., str]
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All that the server needs: hosts of tests reach no index."""
-    folder = tmp_path_factory.mktemp("wheels")
-    wheel = ("-m", "pip", "--quiet", "wheel", "--wheel-dir", folder, "-c", ROOT / "constraints.txt")
-    subprocess.run([sys.executable, *wheel, f"{ROOT / 'styx-core'}[server,postgres]"], check=True, capture_output=True)
-    return folder
+    return server_wheels.build(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture
