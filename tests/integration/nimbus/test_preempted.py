@@ -135,3 +135,18 @@ def test_a_machine_that_is_told_first(desk: Desk) -> None:
     assert "preemption_notice" in {each.kind for each in desk.store.events.of("train-1")}
     said = desk.shop.styx("jobs", "logs", "1", "--no-follow").splitlines()
     assert [line for line in said if not line.startswith("[styx")] == ["from 0", "from 7", "over"]
+
+
+def test_a_job_says_what_it_waits_for(desk: Desk) -> None:
+    """While nothing is to be had its history says so, once for each reason; it can be cancelled meanwhile."""
+    desk.server.market.stock["cpu.small"] = 0
+    path = desk.bucket.parent / "train.yaml"
+    path.write_text(TASK.format(nodes=1, strategy="failover", first="true"))
+    desk.shop.styx("spot", "launch", "-y", "-d", str(path))
+    desk.wait(lambda: any(each.kind == "launch" for each in desk.store.jobs.events(1)))
+    desk.shop.styx("spot", "cancel", "-y", "1")
+    job = desk.ended()
+    (told,) = [each["reason"] for each in job["events"] if each["kind"] == "launch"]
+    assert told.startswith("nothing free (cpu.small (spot) on nimbus/quito: ")
+    assert told.endswith("no cpu.small left)")
+    assert job["state"] == "cancelled"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,41 @@ def test_a_job_on_a_host_is_found_by_the_other(homes: list[Path], host: Host) ->
                 assert host.run("cat ~/did").split() == ["begin", "hunter2hunter2", "end"]
                 assert (homes[1] / "jobs" / "0" / f"{job['id']}.log").read_text() == "begin\nend\n"
                 assert second.ask("GET", "/v1/clusters").json["items"] == []
+    except postgres.Unavailable as why:
+        pytest.skip(str(why))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_run_of_a_dag_goes_on_at_the_other(homes: list[Path], host: Host, how: signal.Signals) -> None:
+    """Each task once. A server that was only suspended removes nothing of it when it wakes up, and writes nothing."""
+
+    def task(name: str, run: str) -> dict[str, Any]:
+        return {"task": {"name": name, "run": f"echo {name} >> ~/did; {run}", "resources": {"infra": "ssh/lab"}}}
+
+    try:
+        with postgres.server() as url:
+            env = {"STYX_DATABASE_URL": postgres.new_database(url, "styx")}
+            first = start(homes[0], env=env)
+            dag = {"name": "d", "tasks": [task("make", "true"), task("use", "sleep 30")], "edges": [[0, 1]]}
+            asked = first.ask("POST", "/v1/dags/run", {"dag": dag})
+            assert asked.status == 202, asked.body
+            deadline = time.monotonic() + 60
+            while "use" not in host.run("cat ~/did 2>/dev/null || :"):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            for name in ("secret.key", "ssh"):
+                _copy(homes[0] / name, homes[1] / name)
+            first.process.send_signal(how)
+            with running(homes[1], env=env) as second:
+                while len(second.ask("GET", "/v1/servers").json["items"]) > 1:  # it is not known to be dead yet
+                    assert time.monotonic() < deadline
+                    time.sleep(0.2)
+                first.process.send_signal(signal.SIGCONT)
+                result = second.result(asked)
+                assert (result["succeeded"], [each["tries"] for each in result["tasks"]]) == (True, [1, 1])
+                assert host.run("cat ~/did").split() == ["make", "use"]
+                assert second.ask("GET", "/v1/clusters").json["items"] == []
+            first.kill()
     except postgres.Unavailable as why:
         pytest.skip(str(why))
 

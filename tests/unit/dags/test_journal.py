@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
+from decimal import Decimal
 
 import pytest
 
+from styx.api import NoOffer
 from styx.dags.journal import Journal
 from styx.dags.model import RunOptions, TaskResult
 from styx.dags.run import DagRun
@@ -91,3 +93,19 @@ async def test_a_group_that_has_come_to_its_end(machines: Machines, world: World
     result = await DagRun(world.engine(), dag, RunOptions(), lambda *_: None, Written(past)).run()
     assert (result.succeeded, result.tasks[0].state, machines.started.count("server")) == (True, S.CANCELLED, 1)
     assert journal.kept[0].cluster not in {each.name for each in world.store.clusters.list()}
+
+
+async def test_a_run_that_has_no_place_any_more(machines: Machines, world: World) -> None:
+    """What an earlier process has left of it goes."""
+    machines.hold = {"a": asyncio.Event()}
+    dag, journal = dag_of(task("a")), Written({}, 2)
+    running = asyncio.ensure_future(DagRun(world.engine(), dag, RunOptions(keep=True), lambda *_: None, journal).run())
+    await machines.begun("a")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert world.machines() != []
+    options = RunOptions(max_hourly_cost=Decimal("0.000001"))
+    with pytest.raises(NoOffer):
+        await DagRun(world.engine(), dag, options, lambda *_: None, Written(journal.kept)).run()
+    assert world.machines() == []

@@ -47,7 +47,11 @@ class DagRun:
 
     async def run(self) -> DagResult:
         """Run everything; the result. An interruption removes the clusters of what still runs, and is raised on."""
-        plan = await plan_places(self._engine, self._schedule.dag, self._options)
+        try:
+            plan = await plan_places(self._engine, self._schedule.dag, self._options)
+        except StyxError:
+            await asyncio.gather(*map(self._clear, self._journal.past))
+            raise
         self._places = tuple(pick.payload for pick in plan.picks)
         try:
             self._start()

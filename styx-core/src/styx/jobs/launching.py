@@ -50,6 +50,7 @@ class Launching:
         self._cluster = cluster
         self._key = key
         self._leaning = leaning
+        self._told: set[str] = set()
 
     async def launch(self, task: Task) -> int:
         """The number of the job on its cluster. Idempotent: what was handed in before is found again.
@@ -93,7 +94,7 @@ class Launching:
         _, number, _ = await self._engine.launch(
             task,
             self._cluster,
-            quietly,
+            self._tell,
             autostop=autostop,
             retry_until_up=True,
             account=self._options.account,
@@ -103,6 +104,13 @@ class Launching:
         )
         assert number is not None, "a task with nothing to run is refused when it is handed in"
         return number
+
+    def _tell(self, phase: str, sentence: str) -> None:
+        """What people may wonder at: why nothing begins. Each reason once, however often it is tried again."""
+        reason = sentence.rpartition("; ")[0]
+        if phase == "wait" and reason not in self._told:
+            self._told.add(reason)
+            self._hold.note("launch", reason)
 
     async def _clean_up(self) -> None:
         """Remove a cluster that cannot be used: the next try makes another."""
