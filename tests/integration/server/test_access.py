@@ -63,12 +63,18 @@ def test_viewers_look(server: Server) -> None:
 
 
 def test_members_keep_to_what_is_theirs(server: Server) -> None:
-    """A member cannot touch another's cluster, request, jobs or tokens, nor anything of administrators."""
+    """A member cannot touch another's cluster, request, jobs or tokens, nor anything of administrators.
+
+    A viewer is not told where the server has the files of its nodes.
+    """
     ann, bob = server.made("ann"), server.made("bob")
     asked = server.ask(
         "POST", "/v1/clusters", {"task": {"run": "true", "resources": LOCAL}, "options": {"cluster": "anns"}}, token=ann
     )
     server.result(asked)
+    for token, told in ((ann, {"home", "node"}), (server.made("vic", "viewer"), set())):
+        (node,) = server.ask("GET", "/v1/clusters/anns/nodes", token=token).json["items"]
+        assert node["endpoint"]["options"].keys() == told
     job = server.ask("POST", "/v1/jobs", {"task": {"run": "true"}, "key": "mine"}, token=ann).json["items"][0]
     exec_ = {"task": {"run": "true"}}
     for method, path, body in (

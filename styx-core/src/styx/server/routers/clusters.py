@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from styx.client.wire import dump
 from styx.engine.engine import check_name
 from styx.engine.freshness import needs_a_look
 from styx.server.auth.access import CallerOf, TurnsOf, require_own
-from styx.server.auth.tokens import Caller
+from styx.server.auth.tokens import Caller, Level
 from styx.server.http.apart import ApartOf
 from styx.server.http.responses import NAME, After, ClusterName, Limit, decode, last_page, number, page, whole
 from styx.server.http.routing import routes
@@ -31,6 +32,7 @@ from styx.store.states import ClusterState
 router = routes("clusters", "/v1/clusters")
 
 Names = Annotated[list[Annotated[str, Query(pattern=NAME)]], Query(max_length=1000, description="only these")]
+_ADDRESS = frozenset({"host", "port", "user"})  # of an endpoint; the rest is about files at the server
 Forget = Annotated[bool, Query(description="only drop the record, and leave what there may be")]
 
 
@@ -156,9 +158,17 @@ async def autostop(name: ClusterName, body: AutostopIn, caller: CallerOf, parts:
 
 
 @router.get("/{name}/nodes")
-async def nodes(name: ClusterName, parts: PartsOf) -> Page[NodeRecord]:
-    """The nodes of a cluster, by rank, as last seen."""
-    return whole(await parts.off_loop(parts.store.nodes.of, name))  # type: ignore[return-value]
+async def nodes(name: ClusterName, caller: CallerOf, parts: PartsOf) -> Page[NodeRecord]:
+    """The nodes of a cluster, by rank, as last seen. Viewers are not told where the server has its files."""
+    found = await parts.off_loop(parts.store.nodes.of, name)
+    return whole([_placed(each) for each in found] if caller.level is Level.READ else found)  # type: ignore[return-value]
+
+
+def _placed(node: NodeRecord) -> NodeRecord:
+    if node.endpoint is None:
+        return node
+    options = {key: value for key, value in node.endpoint.options.items() if key in _ADDRESS}
+    return replace(node, endpoint=replace(node.endpoint, options=options))
 
 
 @router.get("/{name}/history")
