@@ -89,6 +89,7 @@ def test_a_run_of_a_dag_goes_on_at_the_other(homes: list[Path], host: Host, how:
                     time.sleep(0.2)
                 first.process.send_signal(signal.SIGCONT)
                 result = second.result(asked)
+                assert "succeeded" in result, result
                 assert (result["succeeded"], [each["tries"] for each in result["tasks"]]) == (True, [1, 1])
                 assert host.run("cat ~/did").split() == ["make", "use"]
                 assert second.ask("GET", "/v1/clusters").json["items"] == []

@@ -75,7 +75,7 @@ class TaskRun:
         key: str,
         tell: Tell,
         options: RunOptions,
-        place: Choice,
+        place: Choice | None,
         agreed_hourly_cost: Decimal | None,
     ) -> None:
         self._engine = engine

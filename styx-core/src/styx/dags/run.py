@@ -41,18 +41,15 @@ class DagRun:
         past = self._journal.past
         self._results = [past.get(number) or TaskResult(dag.label(number)) for number in range(len(dag.tasks))]
         self._running: dict[asyncio.Task[None], int] = {}
-        self._places: tuple[Choice, ...] = ()
+        self._places: tuple[Choice, ...] = ()  # of a run that has begun here
+        self._agreed = self._journal.agreed or ()
         self._let_go: set[int] = set()  # tasks of a group that end with its primary tasks
         self._room = asyncio.Semaphore(options.at_once)
 
     async def run(self) -> DagResult:
         """Run everything; the result. An interruption removes the clusters of what still runs, and is raised on."""
-        try:
-            plan = await plan_places(self._engine, self._schedule.dag, self._options)
-        except StyxError:
-            await asyncio.gather(*map(self._clear, self._journal.past))
-            raise
-        self._places = tuple(pick.payload for pick in plan.picks)
+        if self._journal.agreed is None:
+            await self._plan()
         try:
             self._start()
             while self._running:
@@ -68,6 +65,12 @@ class DagRun:
             self._schedule.cancel()
             await self._stop([*self._running])
         return self._result()
+
+    async def _plan(self) -> None:
+        plan = await plan_places(self._engine, self._schedule.dag, self._options)
+        self._places = tuple(pick.payload for pick in plan.picks)
+        self._agreed = self._options.agreed or tuple(place.hourly_cost for place in self._places)
+        await self._journal.begin(self._agreed)
 
     def _start(self) -> None:
         while started := self._schedule.start():
@@ -119,10 +122,9 @@ class DagRun:
         return went
 
     def _run_of(self, number: int, spec: TaskSpec, cluster: str) -> TaskRun:
-        options, place = self._options, self._places[number]
-        agreed = options.agreed[number] if options.agreed else place.hourly_cost
+        place, tell = self._places[number] if self._places else None, partial(self._told, number)
         key = f"{self._journal.key}-{number}"
-        return TaskRun(self._engine, spec, cluster, key, partial(self._told, number), options, place, agreed)
+        return TaskRun(self._engine, spec, cluster, key, tell, self._options, place, self._agreed[number])
 
     async def _clear(self, number: int) -> None:
         """Remove a task's cluster, if it has one that is not to be kept and nobody else goes on with the run."""

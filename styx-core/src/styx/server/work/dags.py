@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
 
 from styx.client.wire import dump, load
 from styx.dags.journal import Journal
@@ -16,25 +18,33 @@ class Kept(Journal):
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._written: dict[str, object] = dict(asked.past or {})
+        kept = asked.past or {"agreed": None, "tasks": {}}
+        self._agreed, self._tasks = kept["agreed"], dict(kept["tasks"])
         self._turn = asyncio.Lock()
-        super().__init__(asked.id, {int(number): load(TaskResult, each) for number, each in self._written.items()})
+        agreed = None if self._agreed is None else load(tuple[Decimal | None, ...], self._agreed)
+        super().__init__(
+            asked.id, agreed, {int(number): load(TaskResult, each) for number, each in self._tasks.items()}
+        )
+
+    async def begin(self, agreed: Sequence[Decimal | None]) -> None:
+        """Raises Superseded once another server goes on with the run."""
+        self._agreed = dump(tuple(agreed))
+        await self._write()
 
     async def keep(self, number: int, result: TaskResult) -> None:
         """Raises Superseded once another server goes on with the run."""
-        self._written[str(number)] = dump(result)
-        async with self._turn:  # what is newer is written later
-            await self._write()
+        self._tasks[str(number)] = dump(result)
+        await self._write()
 
     async def ours(self) -> bool:
         """Whether no other server goes on with the run, as the store has it."""
         try:
-            async with self._turn:
-                await self._write()
+            await self._write()
         except Superseded:
             return False
         return True
 
     async def _write(self) -> None:
         assert self._asked.keep is not None
-        await self._asked.keep({**self._written})
+        async with self._turn:  # what is newer is written later
+            await self._asked.keep({"agreed": self._agreed, "tasks": {**self._tasks}})

@@ -108,8 +108,12 @@ async def run_dag(engine: Engine, asked: Asked, progress: Progress) -> Any:
 
     tasks = [asked.task(mapping, position) for position, mapping in enumerate(asked.arguments["tasks"])]
     dag = dag_of(tasks, asked.arguments["shape"])
-    options = load(RunOptions, asked.arguments["options"])
-    return dump(await DagRun(engine, dag, options, progress.report, Kept(asked)).run())
+    run = DagRun(engine, dag, load(RunOptions, asked.arguments["options"]), progress.report, Kept(asked))
+    if asked.again and asked.past is None:  # by a version that kept nothing of it: it is run anew
+        mine = [each.name for each in engine.context.store.clusters.list() if each.user == engine.context.user]
+        left = [name for name in mine if name.startswith(f"{run.name}-")]
+        await asyncio.gather(*(engine.down(name, progress.phase) for name in left))
+    return dump(await run.run())
 
 
 async def remove_dag(engine: Engine, asked: Asked, progress: Progress) -> None:
