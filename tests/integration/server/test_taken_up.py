@@ -87,6 +87,25 @@ def test_what_was_done_as_the_server_died_is_told(home: Path) -> None:
         assert [(each.status, each.json) for each in second] == [(each.status, each.json) for each in first]
 
 
+def test_a_token_that_nobody_was_told_of_is_made_anew(home: Path) -> None:
+    """Under its key, once: the one of before is good for nothing. With its answer forgotten it is not made again."""
+    key, body = {"idempotency-key": "token"}, {"name": "laptop"}
+    with running(home) as server:
+        ann = server.made("ann")
+        lost = server.ask("POST", "/v1/tokens", body, headers=key, token=ann).json
+    with sqlite3.connect(home / "state.db") as database:
+        assert database.execute("UPDATE answers SET status = 0, body = ''").rowcount == 1
+    with running(home) as again:
+        made = again.ask("POST", "/v1/tokens", body, headers=key, token=ann)
+        assert (made.status, made.json["id"]) == (201, lost["id"])
+        assert [again.ask("GET", "/v1/me", token=each["token"]).status for each in (lost, made.json)] == [401, 200]
+        assert [each["name"] for each in again.ask("GET", "/v1/tokens", token=ann).json["items"]].count("laptop") == 1
+        with sqlite3.connect(home / "state.db") as database:
+            assert database.execute("DELETE FROM answers").rowcount == 1
+        assert again.ask("POST", "/v1/tokens", body, headers=key, token=ann).status == 409
+        assert again.ask("GET", "/v1/me", token=made.json["token"]).status == 200
+
+
 def test_what_was_asked_for_is_found_though_its_cluster_is_gone(home: Path) -> None:
     """The key of a stop whose answer was lost finds it, where another client has removed the cluster since."""
     key = {"idempotency-key": "ends"}

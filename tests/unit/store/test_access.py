@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -262,6 +263,23 @@ def test_no_page_is_sorted_for_or_scanned(store: Store) -> None:
     assert [step for step in steps if "TEMP B-TREE" in step] == []
     whole = ["SCAN audit", "SCAN requests USING INDEX ix_requests_created_at"]  # from the beginning, to the limit
     assert sorted(step for step in steps if step.startswith("SCAN")) == whole
+
+
+def test_a_token_takes_the_place_of_one_that_nobody_was_told_of(store: Store) -> None:
+    """It has that one's id, user and maker, and comes again; where that was used, or is another's, it is refused."""
+    made = Token("1", "ada", "laptop", "d1", (), NOW, None)
+    store.users.add(User("ada", Role.MEMBER, NOW))
+    store.tokens.add(made)
+    with pytest.raises(Conflict):
+        store.tokens.add(replace(made, digest="d2"))
+    store.tokens.add(replace(made, digest="d2"), again=True)
+    assert store.tokens.list() == [replace(made, digest="d2")]
+    store.users.add(User("eve", Role.MEMBER, NOW))
+    with pytest.raises(Conflict):
+        store.tokens.add(replace(made, user="eve"), again=True)
+    store.tokens.used("1")
+    with pytest.raises(Conflict):
+        store.tokens.add(replace(made, digest="d3"), again=True)
 
 
 # -- answers

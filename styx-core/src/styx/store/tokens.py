@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from styx.api.errors import Conflict, StoreError
@@ -26,6 +26,7 @@ _OWNED = (
 _ALL = select(_T).order_by(_T.c.created_at, _T.c.id)
 _INSERT = insert(_T)
 _UPDATE = update(_T).where(_T.c.id == bindparam("which"))
+_DELETE = delete(_T).where(_T.c.id == bindparam("which"))
 _REVOKE = _UPDATE.where(_T.c.revoked_at.is_(None))
 _MADE = select(_T.c.id).where(_T.c.maker.in_(bindparam("makers", expanding=True)))
 _REVOKE_MANY = update(_T).where(_T.c.id.in_(bindparam("which", expanding=True)), _T.c.revoked_at.is_(None))
@@ -48,13 +49,15 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, token: Token) -> Token:
-        """Put a token on record. Raises UserNotFound.
+    def add(self, token: Token, *, again: bool = False) -> Token:
+        """Put a token on record. Raises UserNotFound, and Conflict where its id is on record.
 
+        But ``again`` one that nobody was told of takes the place of the one that has its id, if nobody has used that.
         One that was made by another: TokenNotFound where that counts no more, Conflict where its user has very many.
         """
         try:
             with self._database.write() as connection:
+                _make_room(connection, token, again=again)
                 if token.maker is not None:
                     self._database.alone(connection, ALONE)
                     maker = connection.execute(_GET, {"which": plain(token.maker)}).first()
@@ -115,6 +118,17 @@ class Tokens:
         with self._database.write(lazily=True) as connection:
             now = self._database.now(connection)
             connection.execute(_UPDATE, {"which": plain(number), **columns({"used_at": now})})
+
+
+def _make_room(connection: Connection, token: Token, *, again: bool) -> None:
+    row = connection.execute(_GET, {"which": plain(token.id)}).first()
+    if row is None:
+        return
+    present = token_record(row)
+    untold = again and present.used_at is None and (present.user, present.maker) == (token.user, token.maker)
+    if not untold:
+        raise Conflict(f"there is a token {token.id!r} already", hint="Ask with a new Idempotency-Key for another.")
+    connection.execute(_DELETE, {"which": plain(token.id)})
 
 
 def revoke_made_by(connection: Connection, makers: Sequence[str], now: datetime) -> None:

@@ -196,10 +196,15 @@ def _notes(request: Request) -> Callable[..., None]:
 NoteOf = Annotated[Callable[..., None], Depends(_notes)]  # by name, what the audit log says beside the path
 
 
+def _number(request: Request) -> str:
+    return getattr(request.state, "number", "")
+
+
 def _again(request: Request) -> bool:
     return getattr(request.state, "again", False)
 
 
+NumberOf = Annotated[str, Depends(_number)]  # which comes of the Idempotency-Key; empty without one
 AgainOf = Annotated[bool, Depends(_again)]  # whether a try under the same key may have done it, without an answer
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from styx.threads import OffLoop
 
 _PREFIX = "styx"
+_ID = 12  # digits
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOBODYS = sha256(b"nobody").hexdigest()
 _NOTED = timedelta(minutes=1)  # how often it is worth a look whether its use has to be noted
@@ -66,9 +67,13 @@ def mint(
     scopes: tuple[str, ...] = (),
     lifetime: timedelta | None = None,
     maker: str | None = None,
+    number: str = "",
 ) -> tuple[str, Token]:
-    """A new token: its text, to be shown once, and what is kept of it. ``maker`` is the token that asks for it."""
-    number, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    """A new token: its text, to be shown once, and what is kept of it. ``maker`` is the token that asks for it.
+
+    Its id begins as ``number`` does, if one is given: what is asked for twice is then one token.
+    """
+    number, secret = number[:_ID] or secrets.token_hex(_ID // 2), secrets.token_urlsafe(32)
     expires = None if lifetime is None else now + lifetime
     kept = Token(number, user, name, _digest(secret), tuple(sorted(scopes)), now, expires, maker=maker)
     return f"{_PREFIX}_{number}_{secret}", kept

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
-from styx.server.auth.access import CallerOf, NoteOf
+from styx.server.auth.access import CallerOf, NoteOf, NumberOf
 from styx.server.models import RequestOut
 from styx.server.parts import PartsOf
 
@@ -16,8 +16,8 @@ from styx.server.parts import PartsOf
 class Submit:
     """Of one HTTP request. Under an Idempotency-Key it is found again that was put on record before."""
 
-    def __init__(self, request: Request, parts: PartsOf, caller: CallerOf, note: NoteOf) -> None:
-        self._number: str = getattr(request.state, "number", "") or secrets.token_hex(8)
+    def __init__(self, number: NumberOf, parts: PartsOf, caller: CallerOf, note: NoteOf) -> None:
+        self._number = number or secrets.token_hex(8)
         self._requests = parts.requests
         self._user = caller.user
         self._note = note

@@ -9,7 +9,7 @@ from fastapi import Path, Query, Response
 
 from styx import __version__
 from styx.client.refusals import Clash, Forbidden
-from styx.server.auth.access import AdminOf, AgainOf, CallerOf, NoteOf
+from styx.server.auth.access import AdminOf, AgainOf, CallerOf, NoteOf, NumberOf
 from styx.server.auth.tokens import SCOPES, level, mint, scoped
 from styx.server.http.responses import After, Limit, decode, number, page, whole
 from styx.server.http.routing import routes
@@ -91,7 +91,9 @@ async def tokens(
 
 
 @router.post("/tokens", status_code=201)
-async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf, note: NoteOf) -> NewToken:
+async def add_token(
+    body: TokenIn, caller: CallerOf, parts: PartsOf, note: NoteOf, number: NumberOf, *, again: AgainOf
+) -> NewToken:
     """Make a token, which is shown this once. It may do no more than the one that asks for it, and goes with that."""
     owner = await parts.off_loop(parts.store.users.get, body.user or caller.user)
     maker = await parts.off_loop(parts.store.tokens.get, caller.token)
@@ -105,9 +107,10 @@ async def add_token(body: TokenIn, caller: CallerOf, parts: PartsOf, note: NoteO
     now = parts.engine.context.clock.now()
     ends = [timedelta(seconds=body.lifetime)] if body.lifetime is not None else []
     ends += [maker.expires_at - now] if maker.expires_at is not None else []
-    text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=min(ends, default=None), maker=caller.token)
+    lifetime = min(ends, default=None)
+    text, made = mint(owner.name, body.name, now, scopes=scopes, lifetime=lifetime, maker=caller.token, number=number)
     note(user=owner.name, token=made.id, scopes=",".join(made.scopes))
-    await parts.off_loop(parts.store.tokens.add, made)
+    await parts.off_loop(parts.store.tokens.add, made, again=again)
     return NewToken(**_shown(made).model_dump(), token=text)
 
 
