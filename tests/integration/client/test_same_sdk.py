@@ -88,17 +88,22 @@ except KeyboardInterrupt:
 """
 
 
-def test_everything(side: Side, tmp_path: Path) -> None:
-    """Every function of the SDK does the same, whether or not a server is logged in to."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EVERYTHING],
-        cwd=tmp_path,
+def ran(script: str, side: Side, place: Path) -> subprocess.CompletedProcess[str]:
+    """The program, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=place,
         env={**os.environ, **side.environment},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+
+
+def test_everything(side: Side, tmp_path: Path) -> None:
+    """Every function of the SDK does the same, whether or not a server is logged in to."""
+    done = ran(EVERYTHING, side, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     *said, reasons, gone = done.stdout.splitlines()
     assert said == SAID.splitlines()
@@ -135,13 +140,5 @@ def test_interrupted(side: Side, tmp_path: Path) -> None:
 def test_ended_in_the_middle(side: Side, tmp_path: Path) -> None:
     """A program that ends with its connections open says nothing about them."""
     script = f"{EVERYTHING[: EVERYTHING.index('print')]}job.wait()\nraise SystemExit(5)\n"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, **side.environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ran(script, side, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (5, "", "")

@@ -27,3 +27,11 @@ def server() -> Iterator[Server]:
             if removed.status != 404:  # jobs remove their own
                 found.result(removed)
     shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose path is short enough for the sockets below it."""
+    place = tempfile.mkdtemp(prefix="styx-")
+    yield Path(place, ".styx")
+    shutil.rmtree(place, ignore_errors=True)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +14,6 @@ from support.servers import Server, start
 
 LINES = 80
 RUN = f"for n in $(seq {LINES}); do echo $STYX_NODE_RANK:$n; sleep 0.1; done"
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home whose path is short enough for the sockets below it."""
-    place = tempfile.mkdtemp(prefix="styx-")
-    yield Path(place, ".styx")
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def followed(server: Server, job: int, reached: int, seconds: float) -> tuple[bytes, bool]:

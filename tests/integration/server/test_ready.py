@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
-import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,14 +15,6 @@ from support import postgres
 from support.servers import Server, running, start
 
 LOCAL = {"infra": "local"}
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home whose path is short enough for the sockets below it."""
-    place = tempfile.mkdtemp(prefix="styx-")
-    yield Path(place, ".styx")
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def await_status(server: Server, status: int) -> str:

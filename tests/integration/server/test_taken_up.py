@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,14 +20,6 @@ from support import postgres
 from support.servers import Server, running, start
 
 LOCAL = {"infra": "local"}
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home whose path is short enough for the sockets below it."""
-    place = tempfile.mkdtemp(prefix="styx-")
-    yield Path(place, ".styx")
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def asked_for(server: Server, name: str, run: str = "echo once >> $HOME/../count") -> Any:

@@ -63,8 +63,10 @@ class EmbeddedJobs:
         """See :class:`~styx.client.jobs.JobsClient`."""
         from styx.jobs import costs
 
-        records = self._opened.records
-        return costs.so_far(records, [records.jobs.get(number)])[0]
+        return costs.so_far(self._opened.records, [self._job(number)])[0]
+
+    def _job(self, number: int) -> ManagedJob:
+        return self._opened.records.jobs.get(number)
 
     def events(self, number: int, limit: int = 1000) -> list[JobEvent]:
         """See :class:`~styx.client.jobs.JobsClient`."""
@@ -73,24 +75,24 @@ class EmbeddedJobs:
     def cancel(self, numbers: Sequence[int]) -> list[int]:
         """See :class:`~styx.client.jobs.JobsClient`."""
         asked = self._opened.store.jobs.cancel(numbers)
-        if not all(self.get(number).state.ended for number in asked):
+        if not all(self._job(number).state.ended for number in asked):
             local.ensure()
         return asked
 
     def wait(self, number: int) -> ManagedJob:
         """See :class:`~styx.client.jobs.JobsClient`."""
-        if not (job := self.get(number)).state.ended:
+        if not (job := self._job(number)).state.ended:
             local.ensure()
         while not job.state.ended:
             time.sleep(_PAUSE)
-            job = self.get(number)
+            job = self._job(number)
         return job
 
     def logs(self, number: int, *, follow: bool = True, tail: int | None = None, offset: int = 0) -> Iterator[bytes]:
         """See :class:`~styx.client.jobs.JobsClient`."""
         from styx.jobs.logs import read
 
-        if follow and not self.get(number).state.ended:
+        if follow and not self._job(number).state.ended:
             local.ensure()
         return self._opened.loop.iterate(
             read(home(), self._opened.records, number, follow=follow, tail=tail, offset=offset)

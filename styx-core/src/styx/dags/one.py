@@ -16,6 +16,7 @@ from styx.api.backend import JobInfo, JobState, LogChunk
 from styx.api.errors import ClusterNotFound, ClusterNotUp, StyxError, TransportError, Unsupported
 from styx.dags import outputs
 from styx.dags.model import POLICY, RunOptions
+from styx.engine import jobs
 from styx.engine.engine import Engine
 from styx.optimizer.rank import Choice
 from styx.spec import Task
@@ -136,20 +137,12 @@ class TaskRun:
 
     async def _once(self, key: str) -> JobInfo | None:
         """The job of that key, ended; None for a task with nothing to run."""
-        number = await self._known(key) or await self._launched(key)
+        number = await jobs.known(self._engine, self._cluster, key) or await self._launched(key)
         if number is None:
             return None
         self._tell("job", f"runs as job {number} on {self._cluster}")
         output = _Output(self._tell)
         return await self._reaching(lambda: self._watch(number, output))
-
-    async def _known(self, key: str) -> int | None:
-        """The job where it is on the cluster already."""
-        if self._engine.context.store.clusters.get(self._cluster) is None:
-            return None
-        with suppress(StyxError):  # what is wrong there, the launch tells
-            return next((job.id for job in await self._engine.queue(self._cluster) if job.key == key), None)
-        return None
 
     async def _launched(self, key: str) -> int | None:
         """The job, on a cluster with the POLICY; on one without, where that is kept or no cloud can do it."""

@@ -125,8 +125,8 @@ async def first_to_give(
         wait = blocklist.pause(found.choices, pause)
         if wait is None or replan is None:
             raise _nowhere(story, hints, patience_helps=wait is not None)
-        place, why = next(reversed(story.items()), ("", "all were refused a moment ago"))
-        progress("wait", f"nothing free ({': '.join(filter(None, (place, why)))}); trying again in {wait:.0f} s")
+        *_, why = "all were refused a moment ago", *(f"{place}: {reason}" for place, reason in story.items())
+        progress("wait", f"nothing free ({why}); trying again in {wait:.0f} s")
         await context.clock.sleep(wait)
         pause, last_resort = min(pause * BACKOFF, LONGEST_PAUSE), False
         with suppress(NoOffer):  # nothing fits right now: those that did may again

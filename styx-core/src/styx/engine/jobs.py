@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from styx.api.backend import JobInfo, JobSpec, LogChunk
-from styx.api.errors import BadInput, JobNotFound
+from styx.api.errors import BadInput, JobNotFound, StyxError
 from styx.engine.container import image_of
 from styx.engine.context import Context
 from styx.engine.handle import Handle, ranks
@@ -14,6 +16,9 @@ from styx.engine.mounts import WORKDIR
 from styx.engine.reuse import require_fit
 from styx.spec.model import TaskSpec
 from styx.store.records import ClusterRecord
+
+if TYPE_CHECKING:
+    from styx.engine.engine import Engine
 
 # What a job claims of a node's CPUs when the task does not say: several small jobs may share a node, as in SkyPilot.
 DEFAULT_CPUS = 0.5
@@ -49,6 +54,15 @@ def job_for(
             "zone": cluster.zone,
         },
     )
+
+
+async def known(engine: Engine, cluster: str, key: str) -> int | None:
+    """The number of the job that was submitted with that key, where it is on the cluster already."""
+    if engine.context.store.clusters.get(cluster) is None:
+        return None
+    with suppress(StyxError):  # what is wrong there, the launch tells
+        return next((job.id for job in await engine.queue(cluster) if job.key == key), None)
+    return None
 
 
 async def newest(context: Context, handle: Handle) -> JobInfo:

@@ -260,7 +260,7 @@ def _damage(path: Path) -> str:
 
 def _config(url: str, executor: str) -> DBOSConfig:
     where = make_url(url)
-    wait = {} if where.get_backend_name() == "sqlite" else patience(where)
+    file = where.get_backend_name() == "sqlite"
     return {
         "name": "styx",
         "system_database_url": url,
@@ -268,7 +268,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "application_version": VERSION,
         "serializer": Json(),  # type: ignore[typeddict-item]  # its base class would import DBOS here
         "log_level": "CRITICAL",  # it warns of steps that are let go of; what it raises is told by who called
-        "db_engine_kwargs": {"connect_args": {"application_name": "styx", **wait}},
+        "db_engine_kwargs": {} if file else {"connect_args": {"application_name": "styx", **patience(where)}},
         "sys_db_pool_size": CONNECTIONS,
         "max_executor_threads": THREADS,
         "sys_db_idle_transaction_timeout_sec": float(IDLE_WAIT),

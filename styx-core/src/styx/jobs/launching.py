@@ -19,6 +19,7 @@ from styx.api.errors import (
     TransportError,
     Unsupported,
 )
+from styx.engine import jobs
 from styx.engine.context import quietly
 from styx.hookspecs import Leaning
 from styx.jobs.hold import Hold
@@ -61,7 +62,7 @@ class Launching:
         while True:
             self._hold.require()
             try:
-                return await self._known() or await self._launch(task)
+                return await jobs.known(self._engine, self._cluster, self._key) or await self._launch(task)
             except ClusterBusy as error:  # with a server that is no more, or that somebody took the job from
                 if error.cluster not in (None, self._cluster):  # one that clouds could not tell from it, by its name
                     raise NotOwned(error.message, hint=error.hint, cluster=error.cluster) from error
@@ -75,15 +76,6 @@ class Launching:
                     await self._clean_up()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-
-    async def _known(self) -> int | None:
-        """The job where it is on the cluster already."""
-        if self._engine.context.store.clusters.get(self._cluster) is None:
-            return None
-        with suppress(StyxError):  # what is wrong there, the launch tells
-            jobs = await self._engine.queue(self._cluster)
-            return next((job.id for job in jobs if job.key == self._key), None)
-        return None
 
     async def _launch(self, task: Task) -> int:
         with suppress(Unsupported):

@@ -131,14 +131,12 @@ class Log:
     def _count(self) -> None:
         """Count what the file has beyond what is known of it: a server wrote it that was killed, or a full disk did."""
         there = size_of(self._path)
-        if there <= self._length:
-            self._length = there
-        elif self._several:
-            with self._path.open("rb") as file:
+        if there > self._length and self._several:
+            with suppress(OSError), self._path.open("rb") as file:
                 file.seek(self._length)
                 for rank, count in counted(file).items():
                     self.reached[rank] = self.reached.get(rank, 0) + count
-        else:
+        elif there > self._length:
             self.reached[0] = self.reached.get(0, 0) + there - self._length
         self._length = there
         end = _end_of(self._path, max(len(self._end), 1))

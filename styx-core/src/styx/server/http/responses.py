@@ -49,10 +49,10 @@ def page(found: Sequence[T], limit: int, cursor: Any) -> dict[str, Any]:
     return {"items": items, "next": encode(str(cursor(items[-1]))) if len(found) > limit else None}
 
 
-def last_page(found: Sequence[T], limit: int, cursor: Any) -> dict[str, Any]:
+def last_page(found: Sequence[Any], limit: int) -> dict[str, Any]:
     """A page of at most ``limit``, oldest first, of which one more was looked for: what came before them is `next`."""
     items = found[-limit:]
-    return {"items": items, "next": encode(str(cursor(items[0]))) if len(found) > limit else None}
+    return {"items": items, "next": encode(str(items[0].id)) if len(found) > limit else None}
 
 
 def whole(found: Sequence[T]) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _placed(node: NodeRecord) -> NodeRecord:
 async def history(name: ClusterName, parts: PartsOf, after: After = None, limit: Limit = 100) -> Page[EventRecord]:
     """What happened to a cluster, oldest first; also after it is gone. The last so many come first."""
     found = await parts.off_loop(parts.store.events.of, name, limit + 1, before=number(after))
-    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
+    return last_page(found, limit)  # type: ignore[return-value]
 
 
 async def _known(parts: Parts, name: str) -> ClusterRecord:

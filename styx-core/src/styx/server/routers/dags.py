@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -52,7 +53,7 @@ async def launch(
     dag = await apart(_dag, body.dag, parts, partial(task_of, uploads=parts.uploads, user=caller.user))
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec for task in dag.tasks])
-    await parts.off_loop(require_known, engine.context.plugins, body.options.strategy)
+    await asyncio.to_thread(require_known, engine.context.plugins, body.options.strategy)
     made = await handing_in(
         submit_dag,
         parts.store,

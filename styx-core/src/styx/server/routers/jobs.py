@@ -109,7 +109,7 @@ async def launch(
         raise too_large(f"{body.count} jobs", parts.settings)
     engine = await parts.off_loop(parts.engine.for_user, caller.user)
     await apart(require_allowed, engine.context, [task.spec])
-    await parts.off_loop(require_known, engine.context.plugins, body.options.strategy)
+    await asyncio.to_thread(require_known, engine.context.plugins, body.options.strategy)
     made = await handing_in(
         submit,
         parts.store,
@@ -145,7 +145,7 @@ async def job(number: JobNumber, parts: PartsOf, wait: Wait = 0) -> ManagedJob:
 async def events(number: JobNumber, parts: PartsOf, after: After = None, limit: Limit = 1000) -> Page[JobEvent]:
     """What happened to a job, oldest first. The last so many come first."""
     found = await parts.off_loop(parts.store.jobs.events, number, limit + 1, before=cursor_number(after))
-    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
+    return last_page(found, limit)  # type: ignore[return-value]
 
 
 @router.get(

@@ -77,7 +77,7 @@ async def events(
     """What happened to clusters, or to one, oldest first; also after they are gone. The last so many come first."""
     find = parts.store.events.of
     found = await parts.off_loop(find, cluster, limit + 1, before=number(after), kind=kind)
-    return last_page(found, limit, lambda first: first.id)  # type: ignore[return-value]
+    return last_page(found, limit)  # type: ignore[return-value]
 
 
 @router.get("/costs", dependencies=[IN_TURN])

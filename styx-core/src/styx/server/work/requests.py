@@ -183,9 +183,9 @@ class Requests:
 
     async def _run(self, record: RequestRecord, progress: Progress) -> Any:
         operation = (REMOVALS if record.cancelling else OPERATIONS).get(record.kind)
-        if operation is None and record.cancelling:
-            return None
         if operation is None:
+            if record.cancelling:
+                return None
             raise StyxError(f"this server does not know requests of kind {record.kind!r}", hint="Is it an older one?")
         opened = json.loads(self._sealer.unseal(record.sealed, _about(record.id))) if record.sealed else {}
         with redacting(value for values in opened.values() for value in values.values()):
